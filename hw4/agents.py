@@ -1,0 +1,145 @@
+"""Builds an agent from the three modules you write and an experiment's settings (given)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer, uniform_indices
+from hw4.ensemble import GaussianDynamicsModel, aggregate_returns, bootstrap_indices, member_minibatches, member_returns
+from hw4.experiments import Experiment
+from hw4.mpc import MPC, ModelBasedAgent, Objective, Planner, cem, random_shooting, sequence_returns
+from hw4.networks import MLP, EnsembleMLP
+from hw4.noise import colored_noise
+from hw4.transitions import ReplayBuffer, Transition
+
+
+def build_agent(experiment: Experiment, seed: int) -> ModelBasedAgent:
+    """A fresh agent for one training run; the same seed gives the same agent."""
+    base_policy_seed, torch_seed = np.random.SeedSequence(seed).generate_state(2)
+    generator = torch.Generator().manual_seed(int(torch_seed))
+    model, network = _build_model(experiment, generator)
+    optimizer = make_optimizer(network, experiment.learning_rate)
+
+    def fit_to(replay: ReplayBuffer) -> None:
+        transitions = Transition(*(torch.from_numpy(field) for field in replay.stacked()))
+        if experiment.ensemble_size > 1:
+            members = bootstrap_indices(len(replay), experiment.ensemble_size, generator=generator)
+        else:
+            members = None
+
+        def sample_indices() -> Tensor:
+            if members is None:
+                return uniform_indices(len(replay), experiment.batch_size, generator=generator)
+            return member_minibatches(members, experiment.batch_size, generator=generator)
+
+        fit(model, transitions, optimizer, sample_indices=sample_indices, gradient_steps=experiment.gradient_steps)
+
+    def objective_from(observation: Tensor) -> Objective:
+        reward = experiment.task.reward
+
+        def objective(action_sequences: Tensor) -> Tensor:
+            if experiment.ensemble_size == 1:
+                return sequence_returns(model.predict, reward, observation, action_sequences)
+            returns = member_returns(
+                model.predict, reward, observation, action_sequences, ensemble_size=experiment.ensemble_size
+            )
+            return aggregate_returns(returns, experiment.aggregation)
+
+        return objective
+
+    planner = build_planner(experiment, objective_from, generator)
+    middle = (experiment.task.action_low + experiment.task.action_high) / 2
+    controller = MPC(
+        planner,
+        initial_mean=torch.full((experiment.horizon, experiment.task.act_dim), middle),
+        replan_every=experiment.replan_every,
+    )
+    return ModelBasedAgent(
+        base_policy=random_policy(experiment, int(base_policy_seed)),
+        controller=controller,
+        fit=fit_to,
+        predict=model.predict,
+        initial_steps=experiment.initial_steps,
+        refit_every=experiment.refit_every,
+    )
+
+
+def build_planner(experiment: Experiment, objective_from: Any, generator: torch.Generator) -> Planner:
+    """A planner over any `objective_from(observation) -> objective`: a learned model, or in tests the true one."""
+    task, horizon = experiment.task, experiment.horizon
+    low = torch.full((task.act_dim,), task.action_low)
+    high = torch.full((task.act_dim,), task.action_high)
+    initial_std = torch.full((horizon, task.act_dim), experiment.initial_std * (task.action_high - task.action_low) / 2)
+
+    def noise(num_sequences: int) -> Tensor:
+        return colored_noise(num_sequences, horizon, task.act_dim, color=experiment.noise_color, generator=generator)
+
+    def uniform(num_sequences: int) -> Tensor:
+        return torch.rand(num_sequences, horizon, task.act_dim, generator=generator)
+
+    @torch.no_grad()
+    def planner(observation: Tensor, mean: Tensor) -> Tensor:
+        objective = objective_from(observation)
+        if experiment.planner == "random_shooting":
+            num_sequences = experiment.population_size * experiment.num_iterations
+            return random_shooting(objective, low, high, num_sequences=num_sequences, uniform=uniform)
+        return cem(
+            objective,
+            mean,
+            initial_std,
+            low,
+            high,
+            population_size=experiment.population_size,
+            num_iterations=experiment.num_iterations,
+            num_elites=experiment.num_elites,
+            smoothing=experiment.smoothing,
+            noise=noise,
+            num_kept_elites=experiment.num_kept_elites,
+        )
+
+    return planner
+
+
+def random_policy(experiment: Experiment, seed: int) -> Any:
+    """The base policy: actions drawn uniformly from the bounds."""
+    rng = np.random.default_rng(seed)
+    task = experiment.task
+
+    def policy(observation: NDArray[Any]) -> NDArray[Any]:
+        return rng.uniform(task.action_low, task.action_high, task.act_dim)
+
+    return policy
+
+
+def _build_model(experiment: Experiment, generator: torch.Generator) -> tuple[DynamicsModel, torch.nn.Module]:
+    task = experiment.task
+    in_dim, delta_dim = task.obs_dim + task.act_dim, task.obs_dim
+    out_dim = 2 * delta_dim if experiment.members == "gaussian" else delta_dim
+    network: torch.nn.Module
+    if experiment.ensemble_size == 1:
+        network = MLP(
+            in_dim,
+            out_dim,
+            width=experiment.width,
+            num_hidden_layers=experiment.num_hidden_layers,
+            generator=generator,
+        )
+    else:
+        network = EnsembleMLP(
+            experiment.ensemble_size,
+            in_dim,
+            out_dim,
+            width=experiment.width,
+            num_hidden_layers=experiment.num_hidden_layers,
+            generator=generator,
+        )
+    model_class = GaussianDynamicsModel if experiment.members == "gaussian" else DynamicsModel
+    model = model_class(
+        network, input_normalizer=Normalizer.identity(in_dim), delta_normalizer=Normalizer.identity(delta_dim)
+    )
+    return model, network

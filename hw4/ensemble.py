@@ -1,0 +1,194 @@
+"""Bootstrap ensembles: several models that agree where there is data, and planning with all of them.
+
+Shapes: E = ensemble_size, N = transitions, B = minibatch. The member axis comes first, always. "..." stands for any
+leading batch dimensions, none included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hw4.dynamics_model import DynamicsModel
+from hw4.networks import soft_bound
+from hw4.rewards import Reward
+from hw4.transitions import Transition
+
+Predict = Callable[[Tensor, Tensor], Tensor]  # (observation, action) -> next_observation
+
+
+def bootstrap_indices(num_transitions: int, ensemble_size: int, *, generator: torch.Generator) -> Tensor:
+    """Draw every member its own data set: N of the N transitions, with replacement (`bootstrap_indices`).
+
+    Args:
+        num_transitions: N.
+        ensemble_size: E.
+        generator: the only source of randomness.
+
+    Returns:
+        Integers in [0, N), dtype int64, shape (E, N): row e holds the transitions of member e, each drawn uniformly and
+        independently.
+
+    Public test: pytest hw4/tests/test_ensemble.py -k bootstrap
+    """
+    # TODO(bootstrap_indices): 1 line.
+    raise NotImplementedError("bootstrap_indices: write bootstrap_indices in hw4/ensemble.py")
+
+
+def member_minibatches(member_indices: Tensor, batch_size: int, *, generator: torch.Generator) -> Tensor:
+    """Draw every member a minibatch from its own data set (`member_minibatches`).
+
+    Row e of the result holds `batch_size` entries of row e of `member_indices`, at positions drawn uniformly with
+    replacement, and independently for every member: members that share minibatches become alike.
+
+    Args:
+        member_indices: each member's data set, shape (E, N), as `bootstrap_indices` draws it.
+        batch_size: B.
+        generator: the only source of randomness.
+
+    Returns:
+        Indices of transitions, int64, shape (E, B).
+
+    Public test: pytest hw4/tests/test_ensemble.py -k minibatches
+    """
+    # TODO(member_minibatches): about 3 lines; `torch.gather` picks from each row at its own positions.
+    raise NotImplementedError("member_minibatches: write member_minibatches in hw4/ensemble.py")
+
+
+def member_returns(
+    predict: Predict, reward: Reward, observation: Tensor, action_sequences: Tensor, *, ensemble_size: int
+) -> Tensor:
+    """Every member's predicted return of every action sequence (`member_returns`).
+
+    Each member imagines the whole roll-out by itself, from the same start, propagating its own state
+    (trajectory sampling "ts_inf", Chua et al. 2018, section 5). For member e and each sequence:
+
+        s_0 = observation;   s_{t+1} = predict(s_t, a_t)[e];   return = sum_{t=0}^{horizon-1} reward(s_t, a_t, s_{t+1})
+
+    States are never averaged over members: a mean of a state on the hill and a state in the pit is a state nobody
+    predicted. All members and sequences advance together: `horizon` calls of `predict`.
+
+    Args:
+        predict: (E, ..., num_sequences, obs_dim), (E, ..., num_sequences, act_dim) -> (E, ..., num_sequences, obs_dim);
+            member e predicts entry e.
+        reward: reward(observation, action, next_observation), paid on arrival; returns (E, ..., num_sequences).
+        observation: s_0, shape (..., obs_dim). Not changed in place.
+        action_sequences: shape (..., num_sequences, horizon, act_dim).
+        ensemble_size: E.
+
+    Returns:
+        shape (E, ..., num_sequences).
+
+    Public test: pytest hw4/tests/test_ensemble.py -k member_returns
+    """
+    # TODO(member_returns): about 9 lines; expand the start and the actions to E copies, then roll out.
+    raise NotImplementedError("member_returns: write member_returns in hw4/ensemble.py")
+
+
+def aggregate_returns(returns: Tensor, aggregation: Literal["expected", "pessimistic", "optimistic"]) -> Tensor:
+    """Turn the members' returns of each plan into the one number a planner maximises (`aggregate_returns`).
+
+    "expected" is the mean over the members, "pessimistic" the smallest member's return, "optimistic" the largest's.
+
+    Args:
+        returns: shape (E, ...).
+        aggregation: which of the three.
+
+    Returns:
+        shape (...).
+
+    Raises:
+        ValueError: an unknown aggregation (checked for you above the TODO).
+
+    Public test: pytest hw4/tests/test_ensemble.py -k aggregate
+    """
+    if aggregation not in ("expected", "pessimistic", "optimistic"):
+        raise ValueError(f'aggregation must be "expected", "pessimistic" or "optimistic", got {aggregation!r}')
+    # TODO(aggregate_returns): about 5 lines; mind the axis, and that `amin` returns values alone.
+    raise NotImplementedError("aggregate_returns: write aggregate_returns in hw4/ensemble.py")
+
+
+def gaussian_nll(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
+    """Negative log-likelihood of a Gaussian, elementwise, without its constant (`gaussian_nll`).
+
+        nll = 1/2 * (log_variance + (target - mean)^2 / exp(log_variance))
+
+    The constant 1/2 * log(2 pi) is left out. No mean or sum is taken.
+
+    Args:
+        mean: predicted mean, shape (...).
+        log_variance: natural logarithm of the predicted variance, the same shape.
+        target: what was observed, the same shape.
+
+    Returns:
+        shape (...).
+
+    Public test: pytest hw4/tests/test_ensemble.py -k nll
+    """
+    # TODO(gaussian_nll): 1 line; what would happen without the first term?
+    raise NotImplementedError("gaussian_nll: write gaussian_nll in hw4/ensemble.py")
+
+
+def decompose_uncertainty(means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
+    """Split an ensemble's predictive variance into its two kinds (`uncertainty_split`).
+
+    By the law of total variance over the members, elementwise:
+
+        aleatoric = 1/E * sum_e variances[e]                                  noise that more data will not remove
+        epistemic = 1/E * sum_e (means[e] - 1/E * sum_k means[k])^2           disagreement that more data will remove
+
+    The divisor is E, so the two add up to the variance of the mixture of the members exactly.
+
+    Args:
+        means: each member's predicted mean, shape (E, ...).
+        variances: each member's predicted variance (not std), shape (E, ...).
+
+    Returns:
+        (aleatoric, epistemic), two variances, each of shape (...).
+
+    Public test: pytest hw4/tests/test_ensemble.py -k uncertainty
+    """
+    # TODO(uncertainty_split): about 3 lines; one is a mean of variances, the other a variance of means.
+    raise NotImplementedError("uncertainty_split: write decompose_uncertainty in hw4/ensemble.py")
+
+
+BETA = (
+    0.5  # weight of beta-NLL (Seitzer et al. 2022): 0 is the plain likelihood, 1 weighs all errors like squared error
+)
+
+
+class GaussianDynamicsModel(DynamicsModel):
+    """A dynamics model whose network predicts a mean and a log-variance, trained with beta-NLL (given).
+
+    `network` maps (..., obs_dim + act_dim) to (..., 2 * obs_dim): the mean of the normalised delta, then its
+    log-variance.
+    """
+
+    def predict_distribution(self, observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the next observation, in the environment's units, each of shape (..., obs_dim)."""
+        inputs = self.input_normalizer.normalize(torch.cat([observation, action], dim=-1))
+        delta_mean, log_variance = self._mean_and_log_variance(inputs)
+        mean = observation + self.delta_normalizer.unnormalize(delta_mean)
+        return mean, log_variance.exp() * self.delta_normalizer.std**2
+
+    def predict(self, observation: Tensor, action: Tensor) -> Tensor:
+        """The mean of the next observation, shape (..., obs_dim)."""
+        return self.predict_distribution(observation, action)[0]
+
+    def loss(self, batch: Transition) -> Tensor:
+        """beta-NLL: each entry's likelihood weighted by its own variance^beta, which is not differentiated.
+
+        Plain negative log-likelihood learns slowly where the variance is large and then never escapes from there.
+        """
+        inputs = self.input_normalizer.normalize(torch.cat([batch.observation, batch.action], dim=-1))
+        target = self.delta_normalizer.normalize(batch.next_observation - batch.observation)
+        mean, log_variance = self._mean_and_log_variance(inputs)
+        weight = (BETA * log_variance.detach()).exp()
+        return (weight * gaussian_nll(mean, log_variance, target)).mean(dim=(-2, -1))
+
+    def _mean_and_log_variance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.network(inputs).chunk(2, dim=-1)
+        return mean, soft_bound(log_variance)

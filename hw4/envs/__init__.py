@@ -1,0 +1,17 @@
+"""The environments: gymnasium's API, one file each (given)."""
+
+from __future__ import annotations
+
+from hw4.envs.cartpole import CartPoleEnv
+from hw4.envs.cliff_hill import CliffHillEnv
+from hw4.envs.world import NOMINAL_WORLD, World
+
+ENVIRONMENTS = {"cliff_hill": CliffHillEnv, "cartpole": CartPoleEnv}
+
+
+def make_env(task_name: str, world: World = NOMINAL_WORLD) -> CliffHillEnv | CartPoleEnv:
+    """The environment of a task in a given world. Raises KeyError for an unknown task."""
+    return ENVIRONMENTS[task_name](world=world)
+
+
+__all__ = ["ENVIRONMENTS", "NOMINAL_WORLD", "CartPoleEnv", "CliffHillEnv", "World", "make_env"]

@@ -1,0 +1,111 @@
+"""Every hyper-parameter of every experiment, once (given; torch-free).
+
+The grader trains with exactly these settings; `python -m hw4 train TASK --help` shows them and lets you change them for
+experiments of your own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from hw4.tasks import TASKS, Task
+
+Version = Literal["0.5", "1.0", "1.5"]
+Aggregation = Literal["expected", "pessimistic", "optimistic"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The settings of one training run."""
+
+    task_name: str
+    """task, a key of hw4.tasks.TASKS"""
+    ensemble_size: int = 1
+    """number of networks; 1 trains one network on all the data"""
+    members: Literal["squared_error", "gaussian"] = "squared_error"
+    """what a member predicts: the next observation, or its mean and variance (trained with beta-NLL)"""
+    aggregation: Aggregation = "expected"
+    """how the members' returns of one plan become one number"""
+    width: int = 64
+    """units in a hidden layer"""
+    num_hidden_layers: int = 2
+    """hidden layers"""
+    learning_rate: float = 1e-3
+    """of Adam"""
+    gradient_steps: int = 800
+    """gradient steps at each fit; the network keeps its weights between fits"""
+    batch_size: int = 128
+    """transitions in a minibatch"""
+    planner: Literal["cem", "random_shooting"] = "cem"
+    """how a plan is found"""
+    horizon: int = 20
+    """steps in a plan (env steps)"""
+    population_size: int = 100
+    """candidate action sequences in one CEM iteration; random shooting draws them all at once"""
+    num_iterations: int = 3
+    """CEM iterations for one plan"""
+    num_elites: int = 10
+    """candidates that the distribution is refitted to"""
+    num_kept_elites: int = 3
+    """elites that compete again in the next iteration"""
+    smoothing: float = 0.1
+    """weight on the OLD mean and std when refitting"""
+    initial_std: float = 0.7
+    """std of the candidates in the first iteration, in units of half the action range"""
+    noise_color: float = 1.0
+    """0 white, 1 pink, 2 red"""
+    replan_every: int = 1
+    """env steps executed of each plan"""
+    refit_every: int | None = 100
+    """env steps between fits after the first; None fits once"""
+    num_initial_episodes: int = 1
+    """episodes of the base policy (random actions) before the first fit"""
+    num_episodes: int = 7
+    """episodes in all, the initial ones included"""
+
+    @property
+    def task(self) -> Task:
+        return TASKS[self.task_name]
+
+    @property
+    def initial_steps(self) -> int:
+        """Env steps taken by the base policy."""
+        return self.num_initial_episodes * self.task.episode_length
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "cliff_hill": Experiment(
+        task_name="cliff_hill",
+        ensemble_size=1,
+        gradient_steps=400,
+        horizon=10,
+        population_size=100,
+        refit_every=20,
+        num_initial_episodes=4,
+        num_episodes=10,
+    ),
+    "cartpole": Experiment(task_name="cartpole"),
+    "cartpole_ensemble": Experiment(
+        task_name="cartpole",
+        ensemble_size=5,
+        gradient_steps=500,
+        population_size=20,
+    ),
+}
+
+
+def as_version(experiment: Experiment, version: Version) -> Experiment:
+    """The same experiment as version 0.5, 1.0 or 1.5 of model-based RL, as the lecture has them.
+
+    0.5: fit once on the base policy's data, plan the whole episode once, execute it open loop.
+    1.0: execute the whole plan, append what was seen, refit, plan again.
+    1.5: replan at every step, execute the first action, append, refit every `refit_every` env steps.
+    """
+    length = experiment.task.episode_length
+    if version == "0.5":
+        return dataclasses.replace(experiment, horizon=length, replan_every=length, refit_every=None)
+    if version == "1.0":
+        return dataclasses.replace(experiment, horizon=length, replan_every=length, refit_every=length)
+    return dataclasses.replace(experiment, replan_every=1)

@@ -1,0 +1,100 @@
+"""Calls the student's functions with NumPy in and NumPy out (given).
+
+A check talks to a *subject*: `subject.call("mpc.refit_to_elites", ...)`. Here the subject is the `hw4` package in this
+process; the grader has one that forwards each call to a process of its own, so the same worked example runs in both.
+
+What may go in: numbers, strings, None, NumPy arrays (they arrive as tensors; floats as float32), `Transition`s, tuples
+and lists of these, a `Seed` (arrives as a torch.Generator), functions over arrays (arrive as functions over tensors),
+and handles of objects that an earlier call returned. What comes out: numbers, strings, None, arrays, tuples of these,
+and for anything else a handle.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from hw4.transitions import Transition
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Arrives as a torch.Generator with this seed."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Handle:
+    """An object that stays where it was made."""
+
+    number: int
+
+
+class Subject(Protocol):
+    """Something with the functions of `hw4` that can be called."""
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call "module.function" or "module.Class" of hw4, for example "mpc.cem"."""
+
+    def call_method(self, handle: Handle, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of an object that an earlier call returned."""
+
+
+class LocalSubject:
+    """The `hw4` package in this process."""
+
+    def __init__(self) -> None:
+        self._objects: list[Any] = []
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        module_name, _, symbol = name.rpartition(".")
+        function = getattr(importlib.import_module(f"hw4.{module_name}"), symbol)
+        return self._call(function, args, kwargs)
+
+    def call_method(self, handle: Handle, name: str, *args: Any, **kwargs: Any) -> Any:
+        return self._call(getattr(self._objects[handle.number], name), args, kwargs)
+
+    def _call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = function(*(self.to_torch(a) for a in args), **{k: self.to_torch(v) for k, v in kwargs.items()})
+        return self.to_numpy(result)
+
+    def to_torch(self, value: Any) -> Any:
+        """Turn what a check hands in into what the student's code expects."""
+        import torch
+
+        if isinstance(value, np.ndarray | np.generic):
+            dtype = np.float32 if value.dtype.kind == "f" else np.int64 if value.dtype.kind in "iu" else value.dtype
+            return torch.from_numpy(np.array(value, dtype=dtype))
+        if isinstance(value, Transition):
+            return Transition(*(self.to_torch(field) for field in value))
+        if isinstance(value, tuple | list):
+            return type(value)(self.to_torch(item) for item in value)
+        if isinstance(value, Seed):
+            return torch.Generator().manual_seed(value.value)
+        if isinstance(value, Handle):
+            return self._objects[value.number]
+        if callable(value):
+            return lambda *args: self.to_torch(value(*(self.to_numpy(arg) for arg in args)))
+        return value
+
+    def to_numpy(self, value: Any) -> Any:
+        """Turn what the student's code answers into what a check reads."""
+        import torch
+
+        if isinstance(value, torch.Tensor):
+            return value.detach().cpu().numpy().copy()
+        if isinstance(value, np.ndarray | np.generic):
+            return np.array(value)
+        if isinstance(value, Transition):
+            return Transition(*(self.to_numpy(field) for field in value))
+        if type(value) in (tuple, list):
+            return tuple(self.to_numpy(item) for item in value)
+        if value is None or type(value) in (bool, int, float, str):
+            return value
+        self._objects.append(value)
+        return Handle(len(self._objects) - 1)
