@@ -1,0 +1,1 @@
+"""The private autograder: grades any submission of Homework 4. Nothing here is ever given to students."""

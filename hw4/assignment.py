@@ -59,6 +59,7 @@ class Curve:
     problem: str
     experiment: str
     title: str
+    score_episodes: int  # the score is the mean return of the last so many
     needs: tuple[str, ...]  # problems whose code it runs
     points: int
     number: str
@@ -104,7 +105,12 @@ class Assignment:
 
     def items_of(self, problem_id: str) -> tuple[Stub | Curve, ...]:
         """Everything of a problem that a program grades, in order."""
-        return tuple(item for item in (*self.stubs, *self.curves) if item.problem == problem_id)
+        return tuple(item for item in self.items if item.problem == problem_id)
+
+    @property
+    def items(self) -> tuple[Stub | Curve, ...]:
+        """Everything that a program grades."""
+        return self.stubs + self.curves
 
     @property
     def code_points(self) -> int:
@@ -138,13 +144,13 @@ def load_assignment(path: Path = ASSIGNMENT_FILE) -> Assignment:
     assignment = Assignment(
         course=Course(**facts["course"]),
         visibility_before_due=facts["policies"]["visibility_before_due"],
-        submission=Submission(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["submission"].items()}),
+        submission=Submission(**_with_tuples(facts["submission"])),
         limits=Limits(**facts["limits"]),
         problems=problems,
         stubs=tuple(Stub(**numbered(entry)) for entry in facts["stubs"]),
-        curves=tuple(Curve(**{**numbered(entry), "needs": tuple(entry["needs"])}) for entry in facts["curves"]),
+        curves=tuple(Curve(**_with_tuples(numbered(entry))) for entry in facts["curves"]),
     )
-    ids = [item.id for item in (*assignment.stubs, *assignment.curves)]
+    ids = [item.id for item in assignment.items]
     for item_id in ids:
         if ids.count(item_id) > 1:
             raise AssignmentError(f"{path.name}: the id {item_id!r} is used twice")
@@ -155,3 +161,7 @@ def load_assignment(path: Path = ASSIGNMENT_FILE) -> Assignment:
                 f"{path.name}: {problem.id} is worth {problem.points} points, but its parts add up to {total}"
             )
     return assignment
+
+
+def _with_tuples(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}

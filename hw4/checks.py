@@ -20,6 +20,13 @@ class CheckFailed(AssertionError):
         self.cause = cause
 
 
+GENERIC_CAUSES = frozenset({"wrong_value", "wrong_shape", "raised"})  # they say that it is wrong, not why
+
+
+class AnyOf(tuple[Any, ...]):
+    """Several answers that the same slip can give, for the `slips` of a check."""
+
+
 def check_close(
     actual: Any,
     wanted: Any,
@@ -35,13 +42,13 @@ def check_close(
         actual: what the code returned.
         wanted: an array or a number.
         what: names the answer in the message, for example "new_mean".
-        slips: cause -> what that mistake would have returned.
+        slips: cause -> what that mistake would have returned, or `AnyOf((this, that))`.
     """
     wanted = np.asarray(wanted)
     answer = _as_numbers(actual, what)
     if answer.shape != wanted.shape:
         for cause, slip in (slips or {}).items():
-            if _equal(answer, np.asarray(slip), rtol, atol):
+            if _is_slip(answer, slip, rtol, atol):
                 raise CheckFailed(f"{what} must have shape {wanted.shape}, got {answer.shape}", cause)
         raise CheckFailed(f"{what} must have shape {wanted.shape}, got {answer.shape}", "wrong_shape")
     if not np.isfinite(answer).all() and np.isfinite(wanted).all():
@@ -50,7 +57,7 @@ def check_close(
     if _equal(answer, wanted, rtol, atol):
         return
     for cause, slip in (slips or {}).items():
-        if _equal(answer, np.asarray(slip), rtol, atol):
+        if _is_slip(answer, slip, rtol, atol):
             raise CheckFailed(f"{what} is not what the docstring says", cause)
     raise CheckFailed(f"{what} is not what the docstring says", "wrong_value")
 
@@ -72,6 +79,8 @@ def check(condition: bool, message: str, cause: str) -> None:
 
 def check_pair(actual: Any, what: str) -> tuple[Any, Any]:
     """The two entries of a returned pair."""
+    if actual is None:
+        raise CheckFailed(f"{what} is None: a return statement is missing", "returns_none")
     if not isinstance(actual, tuple) or len(actual) != 2:
         got = f"{len(actual)} values" if isinstance(actual, tuple) else type(actual).__name__
         raise CheckFailed(f"{what} must be two values, got {got}", "wrong_shape")
@@ -91,3 +100,8 @@ def _as_numbers(actual: Any, what: str) -> np.ndarray[Any, Any]:
 
 def _equal(answer: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any], rtol: float, atol: float) -> bool:
     return answer.shape == wanted.shape and bool(np.allclose(answer, wanted, rtol=rtol, atol=atol))
+
+
+def _is_slip(answer: np.ndarray[Any, Any], slip: Any, rtol: float, atol: float) -> bool:
+    answers = slip if isinstance(slip, AnyOf) else (slip,)
+    return any(_equal(answer, np.asarray(one), rtol, atol) for one in answers)

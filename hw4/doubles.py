@@ -36,7 +36,8 @@ class QuadraticModel:
     def loss(self, batch: Transition) -> Tensor:
         if self._on_batch is not None:
             self._on_batch(batch.observation)
-        return ((self.weights.unsqueeze(-2) - batch.observation) ** 2).mean(dim=(-2, -1))
+        squared_distance: Tensor = (self.weights.unsqueeze(-2) - batch.observation) ** 2
+        return squared_distance.mean(dim=(-2, -1))
 
     def current_weights(self) -> Tensor:
         return self.weights.detach().clone()

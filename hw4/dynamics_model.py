@@ -55,7 +55,7 @@ def fit_normalizer(values: Tensor) -> Normalizer:
 
     Public test: pytest hw4/tests/test_dynamics_model.py -k normalizer
     """
-    # TODO(normalizer_fit): about 5 lines; torch's std divides by N - 1 unless told `correction=0`.
+    # TODO(normalizer_fit): about 4 lines; torch's std divides by N - 1 unless told `correction=0`.
     raise NotImplementedError("normalizer_fit: write fit_normalizer in hw4/dynamics_model.py")
 
 

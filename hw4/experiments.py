@@ -79,14 +79,13 @@ EXPERIMENTS: dict[str, Experiment] = {
     "cliff_hill": Experiment(
         task_name="cliff_hill",
         ensemble_size=1,
-        gradient_steps=400,
+        gradient_steps=300,
         horizon=10,
-        population_size=100,
-        refit_every=20,
+        refit_every=10,
         num_initial_episodes=4,
         num_episodes=10,
     ),
-    "cartpole": Experiment(task_name="cartpole"),
+    "cartpole": Experiment(task_name="cartpole", gradient_steps=1200, population_size=60),
     "cartpole_ensemble": Experiment(
         task_name="cartpole",
         ensemble_size=5,

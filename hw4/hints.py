@@ -59,4 +59,499 @@ HINTS: dict[str, Hint] = {
         "The code waits for a keyboard: remove `input()` and `breakpoint()`.", "How grading works: what is run"
     ),
     "exits": Hint("The code ends its own process.", "How grading works: what is run"),
+    # Importing the file
+    "does_not_import": Hint(
+        "Your file cannot be imported, so nothing in it could be checked. Run it with `python -c` or open it in an "
+        "editor: the message names the line.",
+        "How grading works: what is run",
+    ),
+    "blocked": Hint(
+        "This function calls another stub that still raises NotImplementedError, so probably nothing is wrong here "
+        "yet: write that one first.",
+        "the docstring of the stub",
+    ),
+    # The dynamics model
+    "std_divisor": Hint(
+        "Your standard deviation is a little too large, so probably it divides by N - 1, the default of torch's "
+        "`std`. Here the divisor is N: pass `correction=0`.",
+        "Conventions: divisors",
+    ),
+    "std_floor": Hint(
+        "Your std of a constant feature is not 1, so probably it is left at 0, raised to a tiny number, or has one "
+        "added. The feature would blow up the first time it changes; divide it by 1 instead.",
+        "Conventions: normalising",
+    ),
+    "statistics_axis": Hint(
+        "Your statistics are taken over the wrong axes, so probably features are mixed with each other, or leading "
+        "dimensions are kept. There is one number per entry, over all samples.",
+        "Conventions: shapes",
+    ),
+    "input_not_normalized": Hint(
+        "Your network sees the raw observation and action, so probably `input_normalizer.normalize` is missing on "
+        "the way in. Training and prediction must feed it the same units.",
+        "Conventions: normalising",
+    ),
+    "output_not_unnormalized": Hint(
+        "Your network's answer is used as it comes, so probably `delta_normalizer.unnormalize` is missing, or only "
+        "half of it (the mean, not the std) is there.",
+        "Conventions: normalising",
+    ),
+    "delta_mean_missing": Hint(
+        "Your change of the observation is scaled but not shifted, so probably the delta normaliser's mean is "
+        "forgotten. `unnormalize` does both.",
+        "Conventions: normalising",
+    ),
+    "delta_not_added": Hint(
+        "Your prediction is the change of the observation alone, so probably the current observation is not added "
+        "to it.",
+        "the docstring of the stub",
+    ),
+    "absolute_target": Hint(
+        "Your model treats the next observation, not the change, as what the network answers, so probably the "
+        "current observation is not subtracted in the loss, or is added one time too many.",
+        "the docstring of the stub",
+    ),
+    "inputs_swapped": Hint(
+        "Your network sees the action before the observation, so probably the arguments of the concatenation are "
+        "swapped: the observation comes first.",
+        "the docstring of the stub",
+    ),
+    "batch_statistics": Hint(
+        "Your answer for one row depends on the other rows of the batch, so probably it is normalised with the "
+        "batch's own mean and std. Use the stored normalisers.",
+        "Conventions: normalising",
+    ),
+    "loss_raw_units": Hint(
+        "Your loss compares in the environment's units, so probably the target is not normalised, or the network's "
+        "answer is un-normalised first. Compare in normalised units.",
+        "Conventions: normalising",
+    ),
+    "loss_summed": Hint(
+        "Your loss grows with the size of the batch or of the observation, so probably it is a sum where a mean "
+        "over the last two axes is meant, or a mean over only one of them.",
+        "the docstring of the stub",
+    ),
+    "loss_over_members": Hint(
+        "Your loss is one number for a whole ensemble, so probably the mean runs over the members too. Average over"
+        " the last two axes only and keep the leading ones.",
+        "Conventions: ensembles",
+    ),
+    "loss_not_squared": Hint(
+        "Your errors enter the loss without their square, so probably an absolute value stands where the square is "
+        "meant, or a square root is taken at the end.",
+        "the docstring of the stub",
+    ),
+    "loss_detached": Hint(
+        "Your loss carries no gradient back to the network's weights, so probably it passes through `detach()`, "
+        "`no_grad()`, `.item()`, `.data` or NumPy.",
+        "the docstring of the stub",
+    ),
+    "gradients_not_zeroed": Hint(
+        "Your steps after the first go too far, so probably gradients of earlier steps are still there: zero them "
+        "before each `backward()`.",
+        "the docstring of the stub",
+    ),
+    "normalizers_not_refreshed": Hint(
+        "Your fit trains with stale normalisers, so probably `model.fit_normalizers(transitions)` is not called, or"
+        " only after the first loss.",
+        "Conventions: normalising",
+    ),
+    "normalizers_from_minibatch": Hint(
+        "Your normalisers are fitted to a minibatch, or again at every step, so probably `fit_normalizers` stands "
+        "inside the loop. Call it once, with all transitions, before the loop.",
+        "Conventions: normalising",
+    ),
+    "wrong_step_count": Hint(
+        "Your fit takes more or fewer steps than `gradient_steps`, so probably the loop's bounds are off. One "
+        "minibatch is drawn for each step.",
+        "the docstring of the stub",
+    ),
+    "no_gradient_step": Hint(
+        "Your weights never move, so probably `backward()` or `optimizer.step()` is missing, or gradients are "
+        "zeroed between the two.",
+        "the docstring of the stub",
+    ),
+    "same_minibatch": Hint(
+        "Your steps all use one minibatch, so probably `sample_indices()` is called before the loop and not in it.",
+        "Conventions: randomness",
+    ),
+    "members_not_summed": Hint(
+        "Your members learn too slowly, so probably their losses are averaged before the step. Step on the sum, so "
+        "that each gets exactly its own gradient.",
+        "Conventions: ensembles",
+    ),
+    # Returns of action sequences
+    "reward_on_old_observation": Hint(
+        "Your reward sees the observation that the action was taken in, so probably the old one is passed as the "
+        "next one as well. It is paid on arrival: pass s_t, a_t and s_{t+1}.",
+        "Conventions: rewards",
+    ),
+    "last_action_ignored": Hint(
+        "Your return does not depend on the last action, so probably the sum stops one step early. A horizon of H "
+        "has H rewards.",
+        "Conventions: rewards",
+    ),
+    "last_reward_only": Hint(
+        "Your return is the reward of the last step alone, so probably it is assigned in the loop where it should "
+        "be added.",
+        "Conventions: rewards",
+    ),
+    "first_reward_missing": Hint(
+        "Your return leaves out the first step, so probably the sum starts only after the first prediction.",
+        "Conventions: rewards",
+    ),
+    "state_not_propagated": Hint(
+        "Your model is asked about the start again and again, so probably the predicted observation does not become"
+        " the state of the next step.",
+        "Conventions: rewards",
+    ),
+    "start_mutated": Hint(
+        "Your function changes the start observation that it was given, so probably it is written to in place "
+        "(`+=`, `[...] =`, or a method that ends in `_`). Make a new tensor instead.",
+        "Conventions: inputs",
+    ),
+    "actions_misaligned": Hint(
+        "Your rewards or states belong to the actions of another sequence or member, so probably copies were made "
+        "with `repeat_interleave` and reshaped, where `expand` along a new first axis is meant.",
+        "Conventions: shapes",
+    ),
+    "loop_over_sequences": Hint(
+        "Your code asks about one sequence at a time, so probably there is a Python loop over candidates. Let all "
+        "of them advance together: `horizon` calls on the whole population.",
+        "Conventions: shapes",
+    ),
+    # Planning
+    "takes_smallest": Hint(
+        "Your planner prefers the lowest returns, so probably it takes the smallest where the largest is meant. "
+        "Higher is better.",
+        "Conventions: CEM",
+    ),
+    "bounds_ignored": Hint(
+        "Your candidates do not span the action bounds, so probably the draws in [0, 1) are not scaled to them, or "
+        "the bounds are taken as symmetric around 0.",
+        "the docstring of the stub",
+    ),
+    "wrong_candidate_count": Hint(
+        "Your planner scores more or fewer candidates than the docstring says, so probably there is an extra or a "
+        "missing call of the objective, or kept elites come on top of the population.",
+        "Conventions: CEM",
+    ),
+    "smoothing_reversed": Hint(
+        "Your refit weighs the new statistics with `smoothing`, so probably the two weights are swapped: it is the "
+        "weight of the OLD mean and std.",
+        "Conventions: CEM",
+    ),
+    "smoothing_ignored": Hint(
+        "Your refit forgets the old mean and std altogether, so probably `smoothing` is not used, or not for both.",
+        "Conventions: CEM",
+    ),
+    "variance_for_std": Hint(
+        "Your spread is squared, or is smoothed as a variance, so probably a variance stands where a standard "
+        "deviation is meant. Take the std first and smooth it after that.",
+        "Conventions: CEM",
+    ),
+    "std_not_refit": Hint(
+        "Your std stays what it was, so probably only the mean is refitted to the elites.", "Conventions: CEM"
+    ),
+    "mean_not_refit": Hint(
+        "Your mean stays what it was, so probably only the std is refitted, or the new mean is never used.",
+        "Conventions: CEM",
+    ),
+    "non_elites": Hint(
+        "Your refit uses candidates that are not elites, so probably the order is ascending, or the indices of the "
+        "elites are used the wrong way.",
+        "Conventions: CEM",
+    ),
+    "not_clipped": Hint(
+        "Your planner scores or keeps actions outside the bounds, so probably the drawn candidates are not clipped."
+        " What is scored must be executable.",
+        "Conventions: CEM",
+    ),
+    "final_not_clipped": Hint(
+        "Your final plan leaves the bounds, so probably the mean is returned as it is. The mean may lie outside "
+        "when its start did: clip it too.",
+        "Conventions: CEM",
+    ),
+    "returns_best_candidate": Hint(
+        "Your planner returns the best candidate, so probably it takes an arg max at the end. What is asked for is "
+        "the final mean.",
+        "Conventions: CEM",
+    ),
+    "returns_random_draw": Hint(
+        "Your planner returns a draw, or draws once more than documented, so probably the plan is sampled from the "
+        "final distribution. What is asked for is its mean.",
+        "Conventions: CEM",
+    ),
+    "elites_not_kept": Hint(
+        "Your best candidates do not compete again, so probably `num_kept_elites` is ignored. They take places of "
+        "the next population, and only the rest is drawn.",
+        "Conventions: CEM",
+    ),
+    "std_not_used": Hint(
+        "Your candidates have the wrong spread, so probably the noise is added to the mean without being multiplied"
+        " by the std.",
+        "Conventions: CEM",
+    ),
+    "noise_not_used": Hint(
+        "Your draws do not come from the function that was passed in, so probably torch's own random functions are "
+        "called. Use the argument `noise` or `uniform` and nothing else.",
+        "Conventions: randomness",
+    ),
+    # Replanning
+    "replans_always": Hint(
+        "Your controller plans at every step, so probably `replan_every` is ignored, or the count of executed "
+        "actions is never raised.",
+        "Conventions: replanning",
+    ),
+    "never_replans": Hint(
+        "Your controller goes on executing its first plan, so probably the count of executed actions is not "
+        "compared with `replan_every`.",
+        "Conventions: replanning",
+    ),
+    "executes_last_action": Hint(
+        "Your controller executes the plan from its end, so probably the index starts at the last action. Execute "
+        "the first action first.",
+        "Conventions: replanning",
+    ),
+    "returns_whole_plan": Hint(
+        "Your controller returns the whole plan, so probably the index of the current action is missing.",
+        "Conventions: replanning",
+    ),
+    "no_warm_start": Hint(
+        "Your search starts from nothing each time, so probably the rest of the old plan is not passed on as the "
+        "mean. Only the first plan of an episode starts from `initial_mean`.",
+        "Conventions: replanning",
+    ),
+    "shift_by_one": Hint(
+        "Your warm start shifts the old plan by one action, so probably it assumes that one was executed. Shift by "
+        "as many as were: `replan_every`.",
+        "Conventions: replanning",
+    ),
+    "wrong_tail": Hint(
+        "Your warm start ends with the wrong rows, so probably it repeats the plan, pads with zeros, or takes the "
+        "first rows of `initial_mean` where its last are meant.",
+        "Conventions: replanning",
+    ),
+    "plan_survives_episode": Hint(
+        "Your controller carries a plan into the next episode, so probably it keeps it somewhere that "
+        "`begin_episode` does not clear. Use `self.plan` and `self.num_executed`.",
+        "Conventions: replanning",
+    ),
+    # The agent
+    "not_appended": Hint(
+        "Your agent does not keep what it sees, so probably the transition is not appended to `self.replay`.",
+        "the docstring of the stub",
+    ),
+    "fits_once": Hint(
+        "Your agent fits once and never again, so probably the condition is an equality with `initial_steps` alone.",
+        "the docstring of the stub",
+    ),
+    "fits_every_step": Hint(
+        "Your agent fits at more steps than it should, so probably `refit_every` is not checked, or None is not "
+        "treated apart.",
+        "the docstring of the stub",
+    ),
+    "fits_too_early": Hint(
+        "Your agent fits before `initial_steps` transitions are there, or counts from 0, so probably the steps "
+        "since the first fit are not what is counted.",
+        "the docstring of the stub",
+    ),
+    "fits_before_append": Hint(
+        "Your fit does not see the newest transition, so probably it runs, or the transitions are counted, before "
+        "the new one is appended.",
+        "the docstring of the stub",
+    ),
+    "data_replaced": Hint(
+        "Your earlier data is gone, so probably the replay buffer is replaced or emptied. Nothing is thrown away: "
+        "aggregation is the point.",
+        "the docstring of the stub",
+    ),
+    # Ensembles
+    "without_replacement": Hint(
+        "Your draw holds every transition once, or too few of them, so probably it is a permutation. A bootstrap "
+        "draws with replacement.",
+        "Conventions: ensembles",
+    ),
+    "members_share_data": Hint(
+        "Your members get the same data set, so probably one row is drawn and repeated. Draw every row by itself.",
+        "Conventions: ensembles",
+    ),
+    "members_share_minibatch": Hint(
+        "Your members draw the same positions, so probably one set of positions is used for all rows. Members that "
+        "share minibatches become alike.",
+        "Conventions: ensembles",
+    ),
+    "not_own_data": Hint(
+        "Your members get transitions that are not theirs, so probably positions are returned in place of what "
+        "stands there, or another member's row is read.",
+        "Conventions: ensembles",
+    ),
+    "out_of_range": Hint(
+        "Your draw leaves out an index or goes beyond the last, so probably the bounds are off by one: torch's "
+        "`randint` excludes its upper end.",
+        "Conventions: randomness",
+    ),
+    "states_averaged": Hint(
+        "Your members' states are averaged during the roll-out, so probably a mean over members stands inside the "
+        "loop. Each member follows its own state, and only returns may be averaged.",
+        "Conventions: ensembles",
+    ),
+    "one_member_only": Hint(
+        "Your answer depends on one member alone, so probably an index picks that one for all of them.",
+        "Conventions: ensembles",
+    ),
+    "members_resampled": Hint(
+        "Your roll-outs change their member on the way, so probably members are drawn or shuffled at every step. In"
+        " TS-infinity each keeps its member to the end.",
+        "Conventions: ensembles",
+    ),
+    "aggregation_axis": Hint(
+        "Your mean, smallest or largest is taken over the wrong axis, or where none is asked for, so probably the "
+        "member axis, the first one, is mistaken for another.",
+        "Conventions: ensembles",
+    ),
+    "pessimism_swapped": Hint(
+        "Your pessimistic and optimistic answers are exchanged, so probably the smallest and the largest are "
+        "swapped. A pessimist expects the smallest return.",
+        "Conventions: ensembles",
+    ),
+    "log_variance_missing": Hint(
+        "Your likelihood leaves out the log-variance term, so probably only the weighted error is there. Without it"
+        " an infinite variance would be best.",
+        "the docstring of the stub",
+    ),
+    "log_variance_sign": Hint(
+        "Your log-variance enters with the wrong sign, so probably the first term is subtracted, or the error is "
+        "multiplied by the variance where it should be divided.",
+        "the docstring of the stub",
+    ),
+    "variance_for_log_variance": Hint(
+        "Your likelihood takes the log-variance for a variance, so probably an exponential is missing, or a "
+        "logarithm is taken once more.",
+        "the docstring of the stub",
+    ),
+    "std_for_variance": Hint(
+        "Your spread is off by a square, so probably a standard deviation and a variance are mixed up somewhere.",
+        "the docstring of the stub",
+    ),
+    "half_missing": Hint(
+        "Your likelihood is too large by a factor of two in one term or in both, so probably the 1/2 in front is "
+        "missing or stands before one term only.",
+        "the docstring of the stub",
+    ),
+    "constant_included": Hint(
+        "Your likelihood is too large by the same amount everywhere, so probably the constant with 2 pi is "
+        "included. It is left out here.",
+        "the docstring of the stub",
+    ),
+    "mean_taken": Hint(
+        "Your answer is averaged or added up, so probably there is a `mean()` or `sum()` too many.",
+        "the docstring of the stub",
+    ),
+    "kinds_swapped": Hint(
+        "Your two kinds of uncertainty are exchanged, so probably the order of the returned pair is wrong. "
+        "Aleatoric is the mean of the variances, epistemic the variance of the means.",
+        "Conventions: ensembles",
+    ),
+    "epistemic_divisor": Hint(
+        "Your epistemic part is too large, so probably it divides by E - 1, the default of torch's `var`. With the "
+        "divisor E the two parts add up exactly.",
+        "Conventions: divisors",
+    ),
+    "generator_ignored": Hint(
+        "Your draws do not follow the generator that was passed in, so probably a random call lacks "
+        "`generator=generator`, or a generator of your own is made.",
+        "Conventions: randomness",
+    ),
+    # Learning curves
+    "curve_below_bar": Hint(
+        "Your agent learns, but its returns stay below the bar. Probably one of the parts is not quite right yet: "
+        "mend failing parts first, then compare your own runs with the published band (`python -m hw4 plot`).",
+        "How grading works",
+    ),
+    "curve_blocked": Hint(
+        "Your agent could not be run to the end because a part that it needs is missing or failed, so probably this"
+        " curve comes by itself once those parts pass.",
+        "How grading works",
+    ),
 }
+
+
+def hint_for(cause: str) -> Hint:
+    """The hint of a cause; that of "wrong_value" for a cause that the catalogue does not know."""
+    return HINTS.get(cause, HINTS["wrong_value"])
+
+
+# Words in the message of an exception, in lower case, and the cause they speak for; the first that fits counts.
+MESSAGES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("reading from stdin", "eof when reading a line"), "asks_for_input"),
+    (("cuda", "nvidia driver", "expected all tensors to be on the same device", "mps backend"), "device"),
+    (("does not require grad",), "loss_detached"),
+    (("out of memory", "can't allocate memory", "unable to allocate"), "out_of_memory"),
+    (
+        (
+            "inplace",
+            "in-place",
+            "leaf variable",
+            "more than one element of the written-to tensor refers to a single memory location",
+            "read-only",
+        ),
+        "inplace",
+    ),
+    (
+        (
+            "unexpected keyword argument",
+            "positional argument",
+            "required keyword-only argument",
+            "multiple values for argument",
+        ),
+        "missing_argument",
+    ),
+    (
+        (
+            "must match the size",
+            "must match the existing size",
+            "must match except in dimension",
+            "same number of dimensions",
+            "not broadcastable",
+            "could not be broadcast",
+            "broadcast",
+            "size mismatch",
+            "shape mismatch",
+            "mat1 and mat2",
+            "expanded size",
+            "is invalid for input of size",
+            "dimension out of range",
+            "expected size for first two dimensions",
+            "too many indices",
+        ),
+        "wrong_shape",
+    ),
+)
+TYPES = {
+    "NotImplementedError": "not_started",
+    "TimeoutError": "too_slow",
+    "MemoryError": "out_of_memory",
+    "EOFError": "asks_for_input",
+    "BdbQuit": "asks_for_input",
+    "SystemExit": "exits",
+    "SyntaxError": "does_not_import",
+    "IndentationError": "does_not_import",
+    "TabError": "does_not_import",
+    "ImportError": "does_not_import",
+    "ModuleNotFoundError": "does_not_import",
+}
+
+
+def cause_of_exception(type_name: str, message: str) -> str:
+    """The cause that an exception speaks for, a key of HINTS.
+
+    Args:
+        type_name: name of its class, with or without the module ("BdbQuit", "bdb.BdbQuit").
+        message: its text; only a few known phrases are looked for.
+    """
+    name = type_name.rpartition(".")[2]
+    if name in TYPES:
+        return TYPES[name]
+    lowered = message.lower()
+    return next((cause for phrases, cause in MESSAGES if any(phrase in lowered for phrase in phrases)), "raised")

@@ -44,7 +44,7 @@ def sequence_returns(predict: Predict, reward: Reward, observation: Tensor, acti
 
     Public test: pytest hw4/tests/test_mpc.py -k sequence_returns
     """
-    # TODO(sequence_returns): about 8 lines; a loop over the horizon is fine, one over sequences is not.
+    # TODO(sequence_returns): about 9 lines; a loop over the horizon is fine, one over sequences is not.
     raise NotImplementedError("sequence_returns: write sequence_returns in hw4/mpc.py")
 
 
@@ -107,7 +107,7 @@ def refit_to_elites(
     Public test: pytest hw4/tests/test_mpc.py -k refit
     """
     _check_refit_inputs(returns, num_elites=num_elites, smoothing=smoothing)
-    # TODO(cem_refit): about 5 lines, no loop over candidates; `torch.topk` finds E.
+    # TODO(cem_refit): about 6 lines, no loop over candidates; `torch.topk` finds E.
     raise NotImplementedError("cem_refit: write refit_to_elites in hw4/mpc.py")
 
 
@@ -220,7 +220,7 @@ class MPC:
         Returns:
             The next action of the current plan, shape (act_dim,).
 
-        Public test: pytest hw4/tests/test_mpc.py -k mpc
+        Public test: pytest hw4/tests/test_mpc.py -k mpc_act
         """
         # TODO(mpc_act): about 9 lines; three cases: no plan yet, plan used up, plan still good.
         raise NotImplementedError("mpc_act: write MPC.act in hw4/mpc.py")
@@ -279,7 +279,7 @@ class ModelBasedAgent:
 
         Public test: pytest hw4/tests/test_mpc.py -k record
         """
-        # TODO(agent_record): about 5 lines; nothing is fitted before `initial_steps`.
+        # TODO(agent_record): about 8 lines; nothing is fitted before `initial_steps`.
         raise NotImplementedError("agent_record: write ModelBasedAgent.record in hw4/mpc.py")
 
     def predict_next(self, observation: NDArray[Any], action: NDArray[Any]) -> NDArray[Any]:

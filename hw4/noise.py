@@ -28,5 +28,5 @@ def colored_noise(
     if horizon % 2 == 0:
         weight[-1] = 1.0  # ... except the constant and the highest
     scale = scale / torch.sqrt((weight * scale**2).sum() / horizon)
-    colored = torch.fft.irfft(torch.fft.rfft(white) * scale, n=horizon)
+    colored: Tensor = torch.fft.irfft(torch.fft.rfft(white) * scale, n=horizon)
     return colored.transpose(1, 2)

@@ -3,9 +3,9 @@
 A check talks to a *subject*: `subject.call("mpc.refit_to_elites", ...)`. Here the subject is the `hw4` package in this
 process; the grader has one that forwards each call to a process of its own, so the same worked example runs in both.
 
-What may go in: numbers, strings, None, NumPy arrays (they arrive as tensors; floats as float32), `Transition`s, tuples
-and lists of these, a `Seed` (arrives as a torch.Generator), functions over arrays (arrive as functions over tensors),
-and handles of objects that an earlier call returned. What comes out: numbers, strings, None, arrays, tuples of these,
+What may go in: numbers, strings, None, NumPy arrays (they arrive as tensors; floats as float32), `AsNumPy` (arrives as
+the array it holds), `Transition`s, tuples and lists of these, a `Seed` (arrives as a torch.Generator), functions over
+arrays (arrive as functions over tensors), and handles of objects that an earlier call returned. What comes out: numbers, strings, None, arrays, tuples of these,
 and for anything else a handle.
 """
 
@@ -26,6 +26,13 @@ class Seed:
     """Arrives as a torch.Generator with this seed."""
 
     value: int
+
+
+@dataclass(frozen=True)
+class AsNumPy:
+    """Arrives as a NumPy array, not as a tensor."""
+
+    array: Any
 
 
 @dataclass(frozen=True)
@@ -74,13 +81,22 @@ class LocalSubject:
             return Transition(*(self.to_torch(field) for field in value))
         if isinstance(value, tuple | list):
             return type(value)(self.to_torch(item) for item in value)
+        if isinstance(value, AsNumPy):
+            return np.array(value.array)
         if isinstance(value, Seed):
             return torch.Generator().manual_seed(value.value)
         if isinstance(value, Handle):
             return self._objects[value.number]
         if callable(value):
-            return lambda *args: self.to_torch(value(*(self.to_numpy(arg) for arg in args)))
+            return self._over_tensors(value)
         return value
+
+    def _over_tensors(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def over_tensors(*args: Any, **kwargs: Any) -> Any:
+            arrays = {name: self.to_numpy(value) for name, value in kwargs.items()}
+            return self.to_torch(function(*(self.to_numpy(arg) for arg in args), **arrays))
+
+        return over_tensors
 
     def to_numpy(self, value: Any) -> Any:
         """Turn what the student's code answers into what a check reads."""

@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import tyro
 
-from publish.stubs import ROOT, build_stubs, write_solved
+from autograder.calibrate import derive_bars, published_curves
+from autograder.curves import BARS_FILE, dump_bars
+from autograder.solutions import ROOT
+from publish.bundle import write_student_bundle
+from publish.handout import PDF, build_handout
+from publish.notebooks import build_notebooks
+from publish.stubs import STUBS, build_stubs, write_solved
 
 
-def generated_files() -> dict[Path, str]:
+def generated_texts() -> dict[Path, str]:
     """Every generated text file and what it must hold."""
-    return {**build_stubs()}
+    return {
+        **build_stubs(),
+        BARS_FILE: dump_bars(derive_bars()),
+        STUBS / "reference_curves.csv": published_curves(),
+        **build_notebooks(),
+    }
+
+
+def drifted() -> list[Path]:
+    """Generated files that are not what their sources give."""
+    paths = [path for path, text in generated_texts().items() if not _holds(path, text.encode())]
+    with tempfile.TemporaryDirectory() as folder:
+        if not _holds(PDF, build_handout(Path(folder) / PDF.name).read_bytes()):
+            paths.append(PDF)
+    return paths
 
 
 def write() -> None:
-    """Write every generated file."""
-    for path, text in generated_files().items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+    """Write every generated file, and the student bundle."""
+    for path, text in generated_texts().items():
+        if not _holds(path, text.encode()):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
             print(f"wrote {path.relative_to(ROOT)}")
+    build_handout(PDF)
+    print(f"wrote {PDF.relative_to(ROOT)}")
+    print(f"wrote {write_student_bundle().relative_to(ROOT)}")
 
 
 def check() -> None:
-    """Fail if a generated file differs from what its source gives."""
-    drifted = [
-        path
-        for path, text in generated_files().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    for path in drifted:
+    """Fail if a generated file is not what its source gives."""
+    paths = drifted()
+    for path in paths:
         print(f"{path.relative_to(ROOT)} is not what its source gives: run `make publish`")
-    sys.exit(1 if drifted else 0)
+    sys.exit(1 if paths else 0)
 
 
 def solved() -> None:
@@ -41,7 +62,11 @@ def solved() -> None:
     print(f"wrote {write_solved().relative_to(ROOT)}")
 
 
+def _holds(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() == content
+
+
 COMMANDS: dict[str, Callable[[], None]] = {"write": write, "check": check, "solved": solved}
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m publish")
+    tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m publish", description=__doc__)

@@ -1,29 +1,19 @@
 """Stub files from the reference solution, and the solved tree.
 
-In a solution file the tail of a function stands between two whole-line markers:
-
-    ### BEGIN SOLUTION cem_refit: about 5 lines, no loop over candidates; `torch.topk` finds E.
-    ...
-    ### END SOLUTION cem_refit
-
-The stub has in its place the text after the colon as a TODO, and one `raise NotImplementedError`.
+In place of a marked region (see autograder/solutions.py) the stub has the text after the marker's colon as a TODO, and
+one `raise NotImplementedError`.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
+from autograder.solutions import BEGIN, END, ROOT, SOLUTIONS
 from hw4.assignment import Assignment, load_assignment
 
-ROOT = Path(__file__).resolve().parent.parent
-SOLUTIONS = ROOT / "solutions"
 STUBS = ROOT / "hw4"
 SOLVED = ROOT / "build" / "solved"
-
-BEGIN = re.compile(r"^(?P<indent> *)### BEGIN SOLUTION (?P<id>\w+): (?P<hint>.+)$")
-END = re.compile(r"^ *### END SOLUTION (?P<id>\w+)$")
 
 
 class MarkerError(ValueError):

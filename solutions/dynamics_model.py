@@ -55,7 +55,7 @@ def fit_normalizer(values: Tensor) -> Normalizer:
 
     Public test: pytest hw4/tests/test_dynamics_model.py -k normalizer
     """
-    ### BEGIN SOLUTION normalizer_fit: about 5 lines; torch's std divides by N - 1 unless told `correction=0`.
+    ### BEGIN SOLUTION normalizer_fit: about 4 lines; torch's std divides by N - 1 unless told `correction=0`.
     samples = values.reshape(-1, values.shape[-1])
     mean = samples.mean(dim=0)
     std = samples.std(dim=0, correction=0)

@@ -92,7 +92,7 @@ def member_returns(
     num_sequences, horizon, _ = action_sequences.shape[-3:]
     actions = action_sequences.expand(ensemble_size, *action_sequences.shape)
     state = observation.unsqueeze(-2).expand(ensemble_size, *observation.shape[:-1], num_sequences, -1)
-    returns = torch.zeros(state.shape[:-1])
+    returns = state.new_zeros(state.shape[:-1])
     for t in range(horizon):
         next_state = predict(state, actions[..., t, :])
         returns = returns + reward(state, actions[..., t, :], next_state)

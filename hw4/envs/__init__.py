@@ -6,7 +6,10 @@ from hw4.envs.cartpole import CartPoleEnv
 from hw4.envs.cliff_hill import CliffHillEnv
 from hw4.envs.world import NOMINAL_WORLD, World
 
-ENVIRONMENTS = {"cliff_hill": CliffHillEnv, "cartpole": CartPoleEnv}
+ENVIRONMENTS: dict[str, type[CliffHillEnv] | type[CartPoleEnv]] = {
+    "cliff_hill": CliffHillEnv,
+    "cartpole": CartPoleEnv,
+}
 
 
 def make_env(task_name: str, world: World = NOMINAL_WORLD) -> CliffHillEnv | CartPoleEnv:

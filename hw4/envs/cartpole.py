@@ -6,7 +6,7 @@ observation follow PETS's cart-pole (Chua et al. 2018).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import mujoco
@@ -43,7 +43,6 @@ MJCF = f"""
 class CartPoleEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
     """Observation (x, sin, cos, x velocity, angular velocity), angle 0 upright; action in [-1, 1]; 100 steps."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
     task = TASKS["cartpole"]
 
     def __init__(self, world: World = NOMINAL_WORLD) -> None:

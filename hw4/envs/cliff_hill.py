@@ -6,7 +6,7 @@ base policy stays left of the edge, so a model fitted to it predicts that the hi
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -17,22 +17,24 @@ from hw4.tasks import TASKS
 
 EDGE_X = 3.0  # m; the ground ends here
 BOTTOM_HEIGHT = -5.0  # m
+CLIFF_SLOPE = 16.0  # m of fall per m beyond the edge: the bottom is half a metre away
 RIDGE_CURVATURE = 0.15  # 1/m; the ridge falls off to both sides of y = 0
 STEP_LENGTH = 0.2  # m moved by a full action
-ARENA = 4.0
+ARENA = 4.0  # m; positions are clipped to a square of this half-width, so the pit is small enough to climb out of
 START_SPREAD = 0.1  # m; the start is uniform in a square of this half-width
 
 
 def height(position: NDArray[np.float64]) -> NDArray[np.float64]:
     """Height of the ground at positions of shape (..., 2); returns shape (...)."""
     x, y = position[..., 0], position[..., 1]
-    return np.where(x > EDGE_X, BOTTOM_HEIGHT, x - RIDGE_CURVATURE * y**2)
+    ridge = x - RIDGE_CURVATURE * y**2
+    fall = ridge - CLIFF_SLOPE * (x - EDGE_X)
+    return np.where(x > EDGE_X, np.maximum(fall, BOTTOM_HEIGHT), ridge)
 
 
 class CliffHillEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
     """Observation (x, y, height), action (dx, dy) in [-1, 1]^2, 40 steps, never terminates."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
     task = TASKS["cliff_hill"]
 
     def __init__(self, world: World = NOMINAL_WORLD) -> None:

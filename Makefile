@@ -1,0 +1,68 @@
+# Every target sets up .venv itself. Two matter most: `make grade` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+SUBMISSION ?= solutions
+OUTPUT ?= build/grade
+
+# One thread per learning run: two threads beside a busy neighbour are slower than one.
+export OMP_NUM_THREADS = 1
+export OPENBLAS_NUM_THREADS = 1
+export MKL_NUM_THREADS = 1
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help grade test zoo publish check handout notebooks solved calibrate lab lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+grade: $(READY)  ## grade SUBMISSION (a folder or an archive; the reference solution by default) into OUTPUT
+	$(RUN) -m autograder grade $(SUBMISSION) --output $(OUTPUT)
+
+test: $(READY)  ## ruff, mypy and the test suite
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(RUN) -m pytest -n 2 --dist loadgroup --durations 10
+
+zoo: $(READY)  ## grade the zoo of wrong and of different correct submissions
+	$(RUN) -m autograder zoo
+
+publish: $(READY)  ## write every generated file and the student bundle
+	$(RUN) -m publish write
+
+check: $(READY)  ## fail if a generated file is not what its source gives
+	$(RUN) -m publish check
+
+handout: $(READY)  ## build handout.pdf
+	$(RUN) -m publish.handout
+
+solved: $(READY)  ## write build/solved/hw4: given files and solutions
+	$(RUN) -m publish solved
+
+calibrate: $(READY)  ## record reference runs of the graded curves; resumable
+	$(RUN) -m autograder calibrate
+
+lab: $(READY) solved  ## open JupyterLab on the notebooks, with the solved package
+	cd notebooks && PYTHONPATH=$(CURDIR)/build/solved ../$(VENV)/bin/jupyter lab
+
+lock: ## write requirements.lock from a fresh environment
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet torch==$$(sed -n 's/^torch==//p' requirements.lock)
+	build/lock/bin/pip install --quiet -e '.[staff]'
+	build/lock/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' > build/requirements.lock
+	mv build/requirements.lock requirements.lock
+
+clean:  ## remove everything that was built
+	rm -rf build .venv
+
+# A half-made environment is never taken for a whole one: the marker is written last.
+$(READY): requirements.lock requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(READY)

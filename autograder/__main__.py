@@ -1,0 +1,125 @@
+"""python -m autograder: grade a submission, record reference runs, visit the zoo."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from autograder.isolation.fork_server import GraderFault
+from hw4.assignment import load_assignment
+from hw4.submission import SubmissionRefused, read_submission
+
+GRADED, REFUSED, FAULT = 0, 4, 5  # exit statuses
+
+
+def grade(
+    submission: Annotated[Path, tyro.conf.Positional], *, output: Path = Path("build/grade"), jobs: int = 2
+) -> int:
+    """Grade one submission: a folder, a .zip or a .tar.gz.
+
+    Writes results.json, report.html and receipt.json into the output folder. The exit status is 0 when a grade was
+    written, whatever the points, 4 when the submission was refused and 5 when the grader itself failed.
+
+    Args:
+        submission: what a student handed in.
+        output: folder for the results.
+        jobs: learning runs at once.
+    """
+    console = Console()
+    output.mkdir(parents=True, exist_ok=True)
+    for name in ("results.json", "report.html", "receipt.json"):
+        (output / name).unlink(missing_ok=True)  # an old grade is never taken for a new one
+    try:
+        return _grade(console, submission, output, jobs)
+    except SubmissionRefused as error:
+        from autograder.report.results import refused
+
+        _write_json(output / "results.json", refused(error))
+        console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
+        return REFUSED
+    except Exception as error:
+        from autograder.report.results import fault
+
+        _write_json(output / "results.json", fault(f"{type(error).__name__}: {error}"))
+        console.print(
+            f"Grader fault, no grade was written: {type(error).__name__}: {error}", markup=False, style="magenta"
+        )
+        if not isinstance(error, GraderFault):
+            console.print_exception()
+        return FAULT
+
+
+def _grade(console: Console, submission: Path, output: Path, jobs: int) -> int:
+    intake = read_submission(submission, load_assignment())
+
+    from autograder.console import LiveProgress, print_report
+    from autograder.report.page import page
+    from autograder.report.receipt import receipt
+    from autograder.report.results import results
+    from autograder.session import Grader
+
+    start = time.monotonic()
+    with LiveProgress(console) as progress, Grader(jobs=jobs) as grader:
+        graded = grader.grade(intake, progress)
+    _write_json(output / "receipt.json", receipt(graded))
+    _write(output / "report.html", page(graded, submission.name))
+    _write_json(output / "results.json", results(graded))
+    print_report(console, graded.report)
+    console.print(f"Graded in {time.monotonic() - start:.0f} s: {output / 'report.html'}", markup=False)
+    return FAULT if graded.report.faults else GRADED
+
+
+def calibrate(
+    *, curves: tuple[str, ...] = (), runs: int = 40, variant_runs: int = 10, bug_runs: int = 8, jobs: int = 2
+) -> int:
+    """Record reference runs of the graded curves and derive bars, floors and published bands.
+
+    Only what is missing is recorded: stop it at any time and call it again. Then run `make publish`.
+
+    Args:
+        curves: ids of curves; all if none is given.
+        runs: recorded runs of the reference.
+        variant_runs: recorded runs of each different, correct implementation.
+        bug_runs: recorded runs of each bug that the curve is meant to catch.
+        jobs: learning runs at once, one thread each.
+    """
+    from autograder.calibrate import calibrate as record
+
+    record(list(curves), runs=runs, variant_runs=variant_runs, bug_runs=bug_runs, jobs=jobs)
+    print("recorded; now run `make publish` to derive bars, floors and bands")
+    return 0
+
+
+def zoo(*, names: tuple[str, ...] = ()) -> int:
+    """Grade the zoo by live probes and compare with the expected reports.
+
+    Args:
+        names: animals to visit; all if none is given.
+    """
+    from autograder.zoo.visit import visit
+
+    return visit(Console(), list(names))
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    _write(path, json.dumps(document, indent=2, allow_nan=False, default=str) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_suffix(path.suffix + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+COMMANDS: dict[str, Callable[..., int]] = {"grade": grade, "calibrate": calibrate, "zoo": zoo}
+
+if __name__ == "__main__":
+    sys.exit(tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m autograder", description=__doc__))

@@ -1,0 +1,263 @@
+"""Records reference runs and derives bars, floors and the published bands from them.
+
+Every run goes through the referee and a worker, exactly as a graded run does, in worlds drawn from the same
+distribution. Runs are appended to CSV files as they finish; a second call records only what is missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from autograder.code_hash import code_hash
+from autograder.curves import Bar, bar_of, floor_of, score_of
+from autograder.isolation.fork_server import ForkServer, GraderFault
+from autograder.isolation.overlay import write_overlay
+from autograder.isolation.remote import RemoteSubject
+from autograder.private import HiddenRun, calibration_runs
+from autograder.referee import run_curve
+from autograder.solutions import reference_code
+from autograder.zoo import Animal, code_of, load_animals
+from hw4.assignment import Curve, load_assignment
+from hw4.envs import make_env
+from hw4.experiments import EXPERIMENTS
+
+REFERENCE_DIR = Path(__file__).resolve().parent / "reference"
+REFERENCE, RANDOM = "reference", "random_policy"
+COMMAND = "python -m autograder calibrate"
+GENEROUS_CPU_SECONDS = 600.0
+COLUMNS = ("implementation", "run", "code_hash", "sign", "gain", "mass", "cpu_seconds", "speed", "returns")
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """One line of a recorded file."""
+
+    implementation: str
+    run: int
+    code_hash: str
+    sign: int
+    gain: float
+    mass: float
+    cpu_seconds: float
+    speed: float
+    returns: tuple[float, ...]
+
+
+def recorded_file(curve: Curve) -> Path:
+    return REFERENCE_DIR / f"{curve.id}.csv"
+
+
+def read_recorded(curve: Curve) -> list[RecordedRun]:
+    path = recorded_file(curve)
+    if not path.exists():
+        return []
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    runs = []
+    for row in csv.DictReader(lines):
+        runs.append(
+            RecordedRun(
+                implementation=row["implementation"],
+                run=int(row["run"]),
+                code_hash=row["code_hash"],
+                sign=int(row["sign"]),
+                gain=float(row["gain"]),
+                mass=float(row["mass"]),
+                cpu_seconds=float(row["cpu_seconds"]),
+                speed=float(row["speed"]),
+                returns=tuple(float(value) for value in row["returns"].split()),
+            )
+        )
+    return runs
+
+
+def write_recorded(curve: Curve, runs: list[RecordedRun]) -> None:
+    """Rewrite the file, sorted, in one step: a killed calibration never leaves half a file."""
+    text = io.StringIO()
+    text.write(f"# Recorded by `{COMMAND} --curves {curve.id}`; returns are those of each episode, in order.\n")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for run in sorted(runs, key=lambda r: (r.implementation != REFERENCE, r.implementation, r.run)):
+        returns = " ".join(f"{value:.2f}" for value in run.returns)
+        facts = (run.implementation, run.run, run.code_hash, run.sign, run.gain, run.mass)
+        writer.writerow([*facts, f"{run.cpu_seconds:.2f}", f"{run.speed:.4f}", returns])
+    path = recorded_file(curve)
+    part = path.with_suffix(".part")
+    part.write_text(text.getvalue(), encoding="utf-8")
+    os.replace(part, path)
+
+
+def implementations(curve: Curve) -> dict[str, dict[str, bytes]]:
+    """Name -> code of everything that is recorded for a curve."""
+    code = {REFERENCE: reference_code()}
+    for animal in load_animals().values():
+        if animal.kind == "correct" or curve.id in animal.curves_fail:
+            code[animal.name] = code_of(animal)
+    return code
+
+
+def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int, jobs: int) -> None:
+    """Record what is missing and rewrite bars and bands."""
+    assignment = load_assignment()
+    chosen = [curve for curve in assignment.curves if not curves or curve.id in curves]
+    lock = Lock()
+    with _workplace() as (server, scratch), ThreadPoolExecutor(jobs) as pool, _progress() as progress:
+        jobs_by_future = {}
+        recorded: dict[str, list[RecordedRun]] = {}
+        for curve in chosen:
+            experiment = EXPERIMENTS[curve.experiment]
+            animals = load_animals()
+            recorded[curve.id] = []
+            existing = read_recorded(curve)
+            for name, code in implementations(curve).items():
+                hash_ = code_hash(code, experiment)
+                wanted = runs if name == REFERENCE else _wanted(animals[name], variant_runs, bug_runs)
+                fresh = [r for r in existing if r.implementation == name and r.code_hash == hash_ and r.run < wanted]
+                recorded[curve.id] += fresh
+                missing = sorted(set(range(wanted)) - {r.run for r in fresh})
+                if not missing:
+                    continue
+                overlay = write_overlay(scratch / f"{curve.id}-{name}", code, assignment.submission.code)
+                bar = progress.add_task(f"{curve.id} · {name}", total=wanted, completed=len(fresh))
+                for index in missing:
+                    future = pool.submit(_record, server, overlay, curve, name, hash_, index)
+                    jobs_by_future[future] = (curve, bar)
+            if not any(r.implementation == RANDOM for r in existing):
+                recorded[curve.id] += _random_runs(curve, 40)
+            else:
+                recorded[curve.id] += [r for r in existing if r.implementation == RANDOM]
+        for future in as_completed(jobs_by_future):
+            curve, bar = jobs_by_future[future]
+            with lock:
+                recorded[curve.id].append(future.result())
+                write_recorded(curve, recorded[curve.id])
+            progress.advance(bar)
+    for curve in chosen:
+        write_recorded(curve, recorded[curve.id])
+
+
+def _wanted(animal: Animal, variant_runs: int, bug_runs: int) -> int:
+    return variant_runs if animal.kind == "correct" else bug_runs
+
+
+def _record(server: ForkServer, overlay: Path, curve: Curve, name: str, hash_: str, index: int) -> RecordedRun:
+    hidden = calibration_runs(index + 1)[index]
+    memory_mb = load_assignment().limits.memory_mb
+
+    def open_subject() -> RemoteSubject:
+        seconds = GENEROUS_CPU_SECONDS
+        return RemoteSubject(server, overlay, slot=0, cpu_seconds=seconds, call_seconds=seconds, memory_mb=memory_mb)
+
+    run = run_curve(open_subject, EXPERIMENTS[curve.experiment], hidden)
+    if run.failure:
+        raise GraderFault(f"{curve.id}, {name}, run {index}: {run.message}")
+    return RecordedRun(
+        implementation=name,
+        run=index,
+        code_hash=hash_,
+        sign=hidden.world.actuator_sign,
+        gain=hidden.world.actuator_gain,
+        mass=hidden.world.mass_scale,
+        cpu_seconds=run.cpu_seconds,
+        speed=server.speed,
+        returns=tuple(round(value, 2) for value in run.returns),
+    )
+
+
+def _random_runs(curve: Curve, count: int) -> list[RecordedRun]:
+    return [_random_run(curve, index, hidden) for index, hidden in enumerate(calibration_runs(count))]
+
+
+def _random_run(curve: Curve, index: int, hidden: HiddenRun) -> RecordedRun:
+    experiment = EXPERIMENTS[curve.experiment]
+    env = make_env(experiment.task_name, hidden.world)
+    rng = np.random.default_rng(hidden.seed)
+    returns = []
+    for episode in range(experiment.num_episodes):
+        env.reset(seed=hidden.seed + episode)
+        total, truncated = 0.0, False
+        while not truncated:
+            action = rng.uniform(experiment.task.action_low, experiment.task.action_high, experiment.task.act_dim)
+            _, reward, _, truncated, _ = env.step(action.astype(np.float32))
+            total += reward
+        returns.append(round(total, 2))
+    world = hidden.world
+    return RecordedRun(
+        RANDOM, index, "", world.actuator_sign, world.actuator_gain, world.mass_scale, 0.0, 0.0, tuple(returns)
+    )
+
+
+def derive_bars() -> dict[str, Bar]:
+    """Bars and floors from the recorded runs, by the rule of autograder/curves.py.
+
+    Raises:
+        GraderFault: nothing is recorded, or no bug stays below the bar.
+    """
+    bars = {}
+    animals = load_animals()
+    for curve in load_assignment().curves:
+        scores: dict[str, list[float]] = {}
+        runs = read_recorded(curve)
+        for run in runs:
+            scores.setdefault(run.implementation, []).append(score_of(run.returns, curve.score_episodes))
+        reference = [run for run in runs if run.implementation == REFERENCE]
+        correct = {n: s for n, s in scores.items() if n == REFERENCE or (n in animals and animals[n].kind == "correct")}
+        wrong = {n: s for n, s in scores.items() if n in animals and curve.id in animals[n].curves_fail}
+        if not reference or not wrong:
+            raise GraderFault(f"nothing is recorded for {curve.id}: run `{COMMAND}`")
+        bar, floor = bar_of(correct), floor_of(wrong)
+        if floor >= bar:
+            raise GraderFault(f"{curve.id}: a bug scores {floor}, the bar is {bar}: this curve cannot tell them apart")
+        bars[curve.id] = Bar(
+            bar=bar,
+            floor=floor,
+            cpu_seconds=round(float(np.median([run.cpu_seconds for run in reference])), 2),
+            speed=round(float(np.median([run.speed for run in reference])), 4),
+            num_reference_runs=len(reference),
+            code_hash=reference[0].code_hash,
+        )
+    return bars
+
+
+def published_curves() -> str:
+    """hw4/reference_curves.csv: what students may compare with. The band holds 90 % of the reference runs."""
+    bars = derive_bars()
+    text = io.StringIO()
+    text.write(f"# Generated by `make publish` from runs recorded by `{COMMAND}`: do not edit.\n")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["curve", "experiment", "env_steps", "low", "median", "high", "random", "floor", "bar"])
+    for curve in load_assignment().curves:
+        runs = read_recorded(curve)
+        returns = np.array([run.returns for run in runs if run.implementation == REFERENCE])
+        random = np.median([run.returns for run in runs if run.implementation == RANDOM])
+        length = EXPERIMENTS[curve.experiment].task.episode_length
+        for episode, (low, median, high) in enumerate(np.quantile(returns, [0.05, 0.5, 0.95], axis=0).T, start=1):
+            band = [f"{value:.2f}" for value in (low, median, high, random)]
+            levels = (bars[curve.id].floor, bars[curve.id].bar)
+            writer.writerow([curve.id, curve.experiment, episode * length, *band, *levels])
+    return text.getvalue()
+
+
+@contextmanager
+def _workplace() -> Iterator[tuple[ForkServer, Path]]:
+    with tempfile.TemporaryDirectory(prefix="calibrate-") as folder:
+        scratch = Path(folder)
+        scratch.chmod(0o755)
+        with ForkServer(scratch) as server:
+            yield server, scratch
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description:<60}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns)

@@ -1,0 +1,289 @@
+"""Hidden checks of ensembles and uncertainty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograder.hidden_tests import oracles
+from autograder.hidden_tests.graded import graded
+from hw4.checks import check, check_close, check_pair, check_shape
+from hw4.subject import Seed, Subject
+
+RNG = np.random.Generator
+OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS = 4, 2, 5, 6, 3
+
+
+def _whole_numbers(actual: Any, shape: tuple[int, ...], low: int, high: int, what: str) -> Any:
+    check_shape(actual, shape, what)
+    check(actual.dtype.kind in "iu", f"{what} must be integers, got {actual.dtype}", "wrong_type")
+    inside = actual.min() >= low and actual.max() < high
+    check(bool(inside), f"{what} must lie in [{low}, {high})", "out_of_range")
+    return actual
+
+
+@graded("bootstrap_indices", weight=2)
+def test_bootstrap_draws_with_replacement_for_each_member(subject: Subject, rng: RNG) -> None:
+    """N of N transitions with replacement, uniformly, independently for each member."""
+    n, members = 500, 6
+    seed = int(rng.integers(1 << 30))
+    drawn = subject.call("ensemble.bootstrap_indices", n, members, generator=Seed(seed))
+    drawn = _whole_numbers(drawn, (members, n), 0, n, "indices")
+    alike = np.mean(drawn[0] == drawn[1])
+    sorted_alike = np.mean(np.sort(drawn[0]) == np.sort(drawn[1]))
+    for row in drawn:
+        distinct = len(np.unique(row)) / n
+        # 1 - 1/e = 0.632 of the transitions are expected; 0.56 and 0.70 are more than five standard deviations away.
+        check(distinct < 0.99, "every transition is drawn exactly once", "without_replacement")
+        check(0.56 < distinct < 0.70, f"{distinct:.0%} of the transitions were drawn", "wrong_value")
+        check(abs(row.mean() - (n - 1) / 2) < 0.25 * n, "the draw is not uniform", "wrong_value")
+    check(alike < 0.5 and sorted_alike < 0.9, "two members have the same data", "members_share_data")
+
+
+@graded("bootstrap_indices")
+def test_bootstrap_uses_the_generator_it_is_given(subject: Subject, rng: RNG) -> None:
+    """The same seed draws the same data sets, another seed others."""
+    seed = int(rng.integers(1 << 30))
+    draws = [subject.call("ensemble.bootstrap_indices", 40, 4, generator=Seed(s)) for s in (seed, seed, seed + 1)]
+    for drawn in draws:
+        _whole_numbers(drawn, (4, 40), 0, 40, "indices")
+    check(bool((draws[0] == draws[1]).all()), "the same seed drew different data", "generator_ignored")
+    check(not (draws[0] == draws[2]).all(), "two seeds drew the same data", "generator_ignored")
+
+
+@graded("member_minibatches", weight=3)
+def test_minibatches_come_from_each_members_own_data(subject: Subject, rng: RNG) -> None:
+    """Row e holds entries of row e of the data sets, not positions in it."""
+    own = np.stack([rng.choice(np.arange(1000 * (e + 1), 1000 * e + 1200), 30) for e in range(4)])
+    batch = subject.call("ensemble.member_minibatches", own, 11, generator=Seed(int(rng.integers(1 << 30))))
+    check_shape(batch, (4, 11), "indices")
+    check(batch.max() >= 30, "the result holds positions, not the indices at these positions", "not_own_data")
+    for e in range(4):
+        check(bool(np.isin(batch[e], own[e]).all()), f"member {e} got transitions of another's data", "not_own_data")
+
+
+@graded("member_minibatches", weight=2)
+def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG) -> None:
+    """The positions drawn for one member say nothing about another's, and all are drawn."""
+    n, size = 50, 400
+    own = np.tile(np.arange(n), (3, 1))
+    seeds = [int(s) for s in rng.integers(1 << 30, size=2)]
+    first, second = (subject.call("ensemble.member_minibatches", own, size, generator=Seed(s)) for s in seeds)
+    for batch in (first, second):
+        _whole_numbers(batch, (3, size), 0, n, "indices")
+        for a, b in ((0, 1), (1, 2), (0, 2)):
+            check(np.mean(batch[a] == batch[b]) < 0.2, "two members got the same minibatch", "members_share_minibatch")
+        for row in batch:
+            # 400 draws of 50 leave one out with probability 50 * (49/50)^400 = 0.015; up to 4 may be missing.
+            check(len(np.unique(row)) >= n - 4, "parts of the data are never drawn", "wrong_value")
+    check(not (first == second).all(), "two seeds drew the same minibatch", "generator_ignored")
+
+
+class _Ensemble:
+    """Hidden members that differ strongly, and a curved reward, so that no average of states can pass."""
+
+    def __init__(self, rng: RNG) -> None:
+        self.turn = rng.normal(size=(MEMBERS, OBS_DIM, OBS_DIM))
+        self.push = rng.normal(size=(MEMBERS, ACT_DIM, OBS_DIM)) * 1.5
+        self.goal, self.price = rng.normal(size=OBS_DIM), rng.uniform(0.5, 1.5, ACT_DIM)
+        self.old = rng.normal(size=OBS_DIM)
+        self.shapes: list[tuple[int, ...]] = []
+
+    def member(self, e: int) -> Any:
+        return lambda s, a: np.sin(s @ self.turn[e] + a @ self.push[e])
+
+    def predict(self, observation: Any, action: Any) -> Any:
+        self.shapes.append(observation.shape)
+        check(
+            observation.ndim >= 3 and observation.shape[0] == MEMBERS,
+            f"predict must get observations of shape (E, ..., num_sequences, obs_dim), got {observation.shape}",
+            "wrong_shape",
+        )
+        check(action.shape[:-1] == observation.shape[:-1], "observations and actions do not align", "wrong_shape")
+        return np.stack([self.member(e)(observation[e], action[e]) for e in range(MEMBERS)])
+
+    def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
+        return (next_observation @ self.goal) ** 2 - (action**2) @ self.price + observation @ self.old
+
+    def returns(self, start: Any, sequences: Any) -> Any:
+        """Shape (MEMBERS, number of sequences)."""
+        return np.array(
+            [
+                [oracles.rollout_return(self.member(e), self.reward, start, actions) for actions in sequences]
+                for e in range(MEMBERS)
+            ]
+        )
+
+    def slips(self, start: Any, sequences: Any, wanted: Any) -> dict[str, Any]:
+        averaged, resampled, stuck, old = (np.zeros_like(wanted) for _ in range(4))
+        for i, actions in enumerate(sequences):
+            state = start
+            for action in actions:
+                after = np.stack([self.member(e)(state, action) for e in range(MEMBERS)])
+                for e in range(MEMBERS):
+                    averaged[e, i] += self.reward(state, action, after.mean(0))
+                    stuck[e, i] += self.reward(start, action, self.member(e)(start, action))
+                state = after.mean(0)
+            for e in range(MEMBERS):
+                own = start
+                for action in actions:
+                    after_own = self.member(e)(own, action)
+                    old[e, i] += self.reward(own, action, own)
+                    own = after_own
+                other = start
+                for t, action in enumerate(actions):
+                    after_other = self.member((e + t) % MEMBERS)(other, action)
+                    resampled[e, i] += self.reward(other, action, after_other)
+                    other = after_other
+        return {
+            "states_averaged": averaged,
+            "state_not_propagated": stuck,
+            "reward_on_old_observation": old,
+            "members_resampled": resampled,
+            "one_member_only": np.tile(wanted[0], (MEMBERS, 1)),
+            "aggregation_axis": wanted.T if wanted.shape[0] != wanted.shape[1] else wanted * np.nan,
+        }
+
+
+@graded("member_returns", weight=3)
+def test_each_member_propagates_its_own_state(subject: Subject, rng: RNG) -> None:
+    """Every member's return of every sequence, each member following its own states to the end."""
+    ensemble = _Ensemble(rng)
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (NUM_SEQUENCES, HORIZON, ACT_DIM))
+    returns = subject.call(
+        "ensemble.member_returns", ensemble.predict, ensemble.reward, start, sequences, ensemble_size=MEMBERS
+    )
+    wanted = ensemble.returns(start, sequences)
+    slips = ensemble.slips(start, sequences, wanted)
+    short = ensemble.returns(start, sequences[:, :-1])
+    slips |= {"last_action_ignored": short, "last_reward_only": wanted - short}
+    if getattr(returns, "shape", None) == (NUM_SEQUENCES,):
+        check_close(returns, wanted, "returns", slips={"states_averaged": slips["states_averaged"][0]})
+    check_close(returns, wanted, "returns", slips=slips)
+
+
+@graded("member_returns")
+def test_members_advance_together(subject: Subject, rng: RNG) -> None:
+    """One call of the model per step, with the member axis first; inputs are not changed."""
+    ensemble = _Ensemble(rng)
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (20, 3, ACT_DIM))
+    returns = subject.call(
+        "ensemble.member_returns", ensemble.predict, ensemble.reward, start, sequences, ensemble_size=MEMBERS
+    )
+    check_shape(returns, (MEMBERS, 20), "returns")
+    calls = len(ensemble.shapes)
+    check(calls <= 6, f"{calls} calls of predict for a horizon of 3", "loop_over_sequences")
+    check_close(returns, ensemble.returns(start, sequences), "returns")
+
+
+@graded("member_returns")
+def test_member_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG) -> None:
+    """Several start observations at once: shape (E, ..., number of sequences)."""
+    ensemble = _Ensemble(rng)
+    starts, sequences = rng.normal(size=(2, OBS_DIM)), rng.uniform(-1, 1, (2, NUM_SEQUENCES, HORIZON, ACT_DIM))
+    returns = subject.call(
+        "ensemble.member_returns", ensemble.predict, ensemble.reward, starts, sequences, ensemble_size=MEMBERS
+    )
+    wanted = np.stack([ensemble.returns(s, own) for s, own in zip(starts, sequences, strict=True)], axis=1)
+    check_close(returns, wanted, "returns for 2 start observations")
+
+
+@graded("aggregate_returns", weight=2)
+def test_aggregates_over_the_members(subject: Subject, rng: RNG) -> None:
+    """Mean, smallest and largest member's return of each plan."""
+    returns = rng.normal(size=(MEMBERS, 7)) * 5
+    wanted = {"expected": returns.mean(0), "pessimistic": returns.min(0), "optimistic": returns.max(0)}
+    functions = {"expected": np.mean, "pessimistic": np.min, "optimistic": np.max}
+    for aggregation, answer in wanted.items():
+        other = {"pessimistic": "optimistic", "optimistic": "pessimistic"}.get(aggregation, aggregation)
+        slips = {
+            "aggregation_axis": functions[aggregation](returns, axis=1),
+            "pessimism_swapped": wanted[other],
+            "one_member_only": returns[0],
+            "mean_taken": returns.mean(0),
+            "members_not_summed": returns.sum(0),
+        }
+        aggregated = subject.call("ensemble.aggregate_returns", returns, aggregation)
+        check_close(aggregated, answer, f'aggregate_returns with "{aggregation}"', slips=slips)
+
+
+@graded("aggregate_returns")
+def test_aggregates_with_leading_dimensions(subject: Subject, rng: RNG) -> None:
+    """Whatever follows the member axis stays."""
+    returns = rng.normal(size=(MEMBERS, 2, 5))
+    for aggregation, function in (("expected", np.mean), ("pessimistic", np.min), ("optimistic", np.max)):
+        aggregated = subject.call("ensemble.aggregate_returns", returns, aggregation)
+        check_close(aggregated, function(returns, axis=0), f'aggregate_returns with "{aggregation}"')
+
+
+@graded("gaussian_nll", weight=2)
+def test_nll_of_a_gaussian(subject: Subject, rng: RNG) -> None:
+    """Half of (log-variance plus squared error over variance), elementwise."""
+    mean, log_variance, target = rng.normal(size=(5, 3)), rng.normal(size=(5, 3)) * 1.5, rng.normal(size=(5, 3)) * 2
+    squared, variance = (target - mean) ** 2, np.exp(log_variance)
+    wanted = oracles.gaussian_nll(mean, log_variance, target)
+    slips = {
+        "log_variance_missing": 0.5 * squared / variance,
+        "log_variance_sign": 0.5 * (squared / variance - log_variance),
+        "variance_for_log_variance": 0.5 * (np.log(np.abs(log_variance)) + squared / log_variance),
+        "std_for_variance": log_variance + 0.5 * squared / variance**2,
+        "half_missing": 2 * wanted,
+        "constant_included": wanted + 0.5 * np.log(2 * np.pi),
+        "mean_taken": np.mean(wanted),
+        "loss_summed": np.sum(wanted),
+    }
+    nll = subject.call("ensemble.gaussian_nll", mean, log_variance, target)
+    check_close(nll, wanted, "nll", slips=slips)
+    zero = np.zeros((2, 2))
+    check_close(subject.call("ensemble.gaussian_nll", zero, zero, zero), zero, "nll of a perfect guess with variance 1")
+
+
+@graded("gaussian_nll")
+def test_nll_survives_extreme_variances(subject: Subject, rng: RNG) -> None:
+    """Finite and right for variances from e^-12 to e^12 and any shape."""
+    log_variance = np.linspace(-12, 12, 9).reshape(3, 1, 3)
+    mean = rng.normal(size=(3, 1, 3))
+    target = mean + rng.normal(size=(3, 1, 3)) * np.exp(log_variance / 2)
+    nll = subject.call("ensemble.gaussian_nll", mean, log_variance, target)
+    check_close(nll, oracles.gaussian_nll(mean, log_variance, target), "nll", rtol=2e-2, atol=2e-2)
+
+
+@graded("uncertainty_split", weight=2)
+def test_uncertainty_follows_the_law_of_total_variance(subject: Subject, rng: RNG) -> None:
+    """Aleatoric: the mean of the variances. Epistemic: the variance of the means, divisor E."""
+    means, variances = rng.normal(size=(MEMBERS, 6)) * 2, rng.uniform(0.1, 4, (MEMBERS, 6))
+    answer = subject.call("ensemble.decompose_uncertainty", means, variances)
+    aleatoric, epistemic = check_pair(answer, "(aleatoric, epistemic)")
+    wanted_aleatoric, wanted_epistemic = variances.mean(0), ((means - means.mean(0)) ** 2).mean(0)
+    slips = {
+        "kinds_swapped": wanted_epistemic,
+        "std_for_variance": np.sqrt(variances).mean(0),
+        "statistics_axis": variances.mean(1),
+        "variance_for_log_variance": np.exp(variances).mean(0),
+    }
+    check_close(aleatoric, wanted_aleatoric, "aleatoric", slips=slips)
+    slips = {
+        "epistemic_divisor": means.var(0, ddof=1),
+        "std_for_variance": means.std(0),
+        "statistics_axis": means.var(1),
+        "kinds_swapped": wanted_aleatoric,
+    }
+    check_close(epistemic, wanted_epistemic, "epistemic", slips=slips)
+
+
+@graded("uncertainty_split")
+def test_uncertainty_adds_up_to_the_variance_of_the_mixture(subject: Subject, rng: RNG) -> None:
+    """The two parts add up to the variance of the mixture, for any shape; agreeing members leave no epistemic part."""
+    means, variances = rng.normal(size=(MEMBERS, 2, 5)), rng.uniform(0.1, 1, (MEMBERS, 2, 5))
+    answer = subject.call("ensemble.decompose_uncertainty", means, variances)
+    aleatoric, epistemic = check_pair(answer, "(aleatoric, epistemic)")
+    second_moment = (variances + means**2).mean(0)
+    check_shape(aleatoric, (2, 5), "aleatoric")
+    check_shape(epistemic, (2, 5), "epistemic")
+    total = aleatoric + epistemic
+    slips = {"epistemic_divisor": variances.mean(0) + means.var(0, ddof=1)}
+    check_close(total, second_moment - means.mean(0) ** 2, "aleatoric + epistemic", slips=slips)
+    answer = subject.call("ensemble.decompose_uncertainty", np.ones((MEMBERS, 4)), np.full((MEMBERS, 4), 0.3))
+    _, epistemic = check_pair(answer, "(aleatoric, epistemic)")
+    check_close(epistemic, np.zeros(4), "epistemic, if all members agree", slips={"kinds_swapped": np.full(4, 0.3)})

@@ -1,0 +1,575 @@
+"""Hidden checks of planning, the controller and the agent's loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograder.hidden_tests import oracles
+from autograder.hidden_tests.graded import graded
+from hw4.checks import CheckFailed, check, check_close, check_pair, check_shape
+from hw4.subject import AsNumPy, Subject
+from hw4.transitions import Transition
+
+RNG = np.random.Generator
+OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES = 4, 2, 5, 7
+
+
+class _World:
+    """A hidden model and a hidden reward, both plain functions that count their calls."""
+
+    def __init__(self, rng: RNG) -> None:
+        self.turn = rng.normal(size=(OBS_DIM, OBS_DIM)) * 0.4
+        self.push = rng.normal(size=(ACT_DIM, OBS_DIM))
+        self.goal, self.price, self.pull = (
+            rng.normal(size=OBS_DIM),
+            rng.uniform(0.5, 1.5, ACT_DIM),
+            rng.normal(size=OBS_DIM),
+        )
+        self.num_predictions = 0
+
+    def predict(self, observation: Any, action: Any) -> Any:
+        self.num_predictions += 1
+        return np.tanh(observation @ self.turn + action @ self.push)
+
+    def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
+        return next_observation @ self.goal - (action**2) @ self.price + (observation * next_observation) @ self.pull
+
+    def returns(self, start: Any, sequences: Any) -> Any:
+        return np.array([oracles.rollout_return(self.predict, self.reward, start, actions) for actions in sequences])
+
+    def terms(self, start: Any, actions: Any) -> Any:
+        """(s_t, a_t, s_t+1) for each step of one sequence."""
+        state, steps = start, []
+        for action in actions:
+            after = self.predict(state, action)
+            steps.append((state, action, after))
+            state = after
+        return steps
+
+    def slips(self, start: Any, sequences: Any) -> dict[str, Any]:
+        steps = [self.terms(start, actions) for actions in sequences]
+        stuck = [[(start, a, self.predict(start, a)) for a in actions] for actions in sequences]
+
+        def total(rolled: Any, pick: Any = slice(None), reward: Any = self.reward) -> Any:
+            return np.array([sum(float(reward(*step)) for step in one[pick]) for one in rolled])
+
+        return {
+            "reward_on_old_observation": total(steps, reward=lambda s, a, n: self.reward(s, a, s)),
+            "last_action_ignored": total(steps, slice(None, -1)),
+            "last_reward_only": total(steps, slice(-1, None)),
+            "first_reward_missing": total(steps, slice(1, None)),
+            "state_not_propagated": total(stuck),
+        }
+
+
+@graded("sequence_returns", weight=3)
+def test_returns_sum_the_reward_on_arrival(subject: Subject, rng: RNG) -> None:
+    """The return of each sequence: the sum of r(s_t, a_t, s_t+1) along its own roll-out."""
+    world = _World(rng)
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (NUM_SEQUENCES, HORIZON, ACT_DIM))
+    returns = subject.call("mpc.sequence_returns", world.predict, world.reward, start, sequences)
+    check_close(returns, world.returns(start, sequences), "returns", slips=world.slips(start, sequences))
+
+
+@graded("sequence_returns")
+def test_the_last_action_of_a_plan_counts(subject: Subject, rng: RNG) -> None:
+    """Changing only the last action changes the return."""
+    world = _World(rng)
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (2, 3, ACT_DIM))
+    sequences[1, :2] = sequences[0, :2]
+    returns = subject.call("mpc.sequence_returns", world.predict, world.reward, start, sequences)
+    check_shape(returns, (2,), "returns")
+    gap, wanted = returns[1] - returns[0], world.returns(start, sequences)
+    price = (sequences[0, -1] ** 2 - sequences[1, -1] ** 2) @ world.price
+    check(abs(gap) > 1e-6, "the return does not change with the last action", "last_action_ignored")
+    check_close(gap, wanted[1] - wanted[0], "the change of the return", slips={"reward_on_old_observation": price})
+
+
+@graded("sequence_returns")
+def test_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG) -> None:
+    """Several start observations at once, each with its own sequences."""
+    world = _World(rng)
+    starts, sequences = rng.normal(size=(3, OBS_DIM)), rng.uniform(-1, 1, (3, NUM_SEQUENCES, HORIZON, ACT_DIM))
+    returns = subject.call("mpc.sequence_returns", world.predict, world.reward, starts, sequences)
+    wanted = np.array([world.returns(start, own) for start, own in zip(starts, sequences, strict=True)])
+    check_close(returns, wanted, "returns for 3 start observations", slips={"actions_misaligned": wanted[::-1]})
+
+
+@graded("sequence_returns")
+def test_all_sequences_advance_together(subject: Subject, rng: RNG) -> None:
+    """One call of the model per step for the whole population; the start observation is not changed."""
+    world = _World(rng)
+    world_calls: list[tuple[int, ...]] = []
+
+    def predict(observation: Any, action: Any) -> Any:
+        world_calls.append(observation.shape)
+        return world.predict(observation, action)
+
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (30, 4, ACT_DIM))
+    returns = subject.call("mpc.sequence_returns", predict, world.reward, start, sequences)
+    check_shape(returns, (30,), "returns")
+    check(len(world_calls) <= 8, f"{len(world_calls)} calls of predict for a horizon of 4", "loop_over_sequences")
+    first = world.returns(start, sequences[:1])
+    check_close(returns[:1], first, "returns", slips={"start_mutated": first * 0})
+
+
+class _Objective:
+    """A hidden, peaked objective that remembers what it was asked."""
+
+    def __init__(self, rng: RNG, horizon: int = HORIZON) -> None:
+        self.target = rng.uniform(-0.4, 0.4, (horizon, ACT_DIM))
+        self.asked: list[Any] = []
+
+    def __call__(self, sequences: Any) -> Any:
+        self.asked.append(np.array(sequences, dtype=np.float64))
+        return -np.sum((sequences - self.target) ** 2, axis=(-2, -1))
+
+
+LOW, HIGH = np.array([-0.5, -2.0]), np.array([1.0, 0.3])
+
+
+@graded("random_shooting", weight=2)
+def test_random_shooting_returns_the_best_candidate(subject: Subject, rng: RNG) -> None:
+    """Uniform candidates inside the bounds; the one with the largest return wins."""
+    objective = _Objective(rng)
+    u = rng.uniform(size=(12, HORIZON, ACT_DIM))
+    low, high = LOW, HIGH
+    plan = subject.call("mpc.random_shooting", objective, low, high, num_sequences=12, uniform=lambda n: u[:n])
+    candidates = low + (high - low) * u
+    returns = -np.sum((candidates - objective.target) ** 2, axis=(1, 2))
+    raw = -np.sum((u - objective.target) ** 2, axis=(1, 2))
+    slips = {
+        "takes_smallest": candidates[returns.argmin()],
+        "bounds_ignored": u[raw.argmax()],
+        "returns_random_draw": candidates[0],
+        "executes_last_action": candidates[-1],
+    }
+    check_close(plan, candidates[returns.argmax()], "the plan", slips=slips)
+
+
+@graded("random_shooting")
+def test_random_shooting_scores_every_candidate_once(subject: Subject, rng: RNG) -> None:
+    """Exactly `num_sequences` candidates are scored, all inside the bounds."""
+    objective = _Objective(rng)
+    plan = subject.call(
+        "mpc.random_shooting",
+        objective,
+        LOW,
+        HIGH,
+        num_sequences=9,
+        uniform=lambda n: rng.uniform(size=(n, HORIZON, ACT_DIM)),
+    )
+    check_shape(plan, (HORIZON, ACT_DIM), "the plan")
+    scored = np.concatenate(objective.asked) if objective.asked else np.zeros((0, HORIZON, ACT_DIM))
+    check(len(scored) == 9, f"{len(scored)} candidates were scored for num_sequences=9", "wrong_candidate_count")
+    inside = (scored >= LOW - 1e-5).all() and (scored <= HIGH + 1e-5).all()
+    check(bool(inside), "candidates outside the bounds were scored", "bounds_ignored")
+    best = scored[np.argmax([objective(one) for one in scored])]
+    check_close(
+        plan, best, "the plan: the best of what was scored", slips={"takes_smallest": _worst(objective, scored)}
+    )
+
+
+def _worst(objective: _Objective, scored: Any) -> Any:
+    return scored[np.argmin([objective(one) for one in scored])]
+
+
+def _refit_inputs(rng: RNG, population: int) -> tuple[Any, Any, Any, Any]:
+    sequences = rng.normal(size=(population, HORIZON, ACT_DIM))
+    returns = rng.permutation(population) * 1.5 - 4.0
+    return sequences, returns, rng.normal(size=(HORIZON, ACT_DIM)), rng.uniform(0.5, 2.0, (HORIZON, ACT_DIM))
+
+
+def _refit_slips(sequences: Any, returns: Any, mean: Any, std: Any, k: int, w: float) -> Any:
+    order = np.argsort(-returns)
+    elites = sequences[order[:k]]
+
+    def mixed(chosen: Any, weight: float, ddof: int = 0) -> tuple[Any, Any]:
+        old_mean, old_std = weight * mean, weight * std
+        return old_mean + (1 - weight) * chosen.mean(0), old_std + (1 - weight) * chosen.std(0, ddof=ddof)
+
+    reversed_, ignored = mixed(elites, 1 - w), mixed(elites, 0.0)
+    smallest, others = mixed(sequences[order[-k:]], w), mixed(sequences[order[k:]], w)
+    flat = w * mean + (1 - w) * elites.mean(), w * std + (1 - w) * elites.std()
+    mean_slips = {
+        "smoothing_reversed": reversed_[0],
+        "smoothing_ignored": ignored[0],
+        "takes_smallest": smallest[0],
+        "non_elites": others[0],
+        "statistics_axis": flat[0],
+        "mean_not_refit": mean,
+    }
+    std_slips = {
+        "std_divisor": mixed(elites, w, ddof=1)[1],
+        "variance_for_std": w * std + (1 - w) * elites.var(0),
+        "smoothing_reversed": reversed_[1],
+        "smoothing_ignored": ignored[1],
+        "statistics_axis": flat[1],
+        "std_not_refit": std,
+        "std_for_variance": np.sqrt(w * std**2 + (1 - w) * elites.var(0)),
+    }
+    return mean_slips, std_slips
+
+
+@graded("cem_refit", weight=3)
+def test_refit_moves_mean_and_std_to_the_elites(subject: Subject, rng: RNG) -> None:
+    """New mean and std: the old ones weighted by `smoothing`, plus those of the elites."""
+    for k, w in ((4, 0.3), (6, 0.0), (3, 0.8)):
+        sequences, returns, mean, std = _refit_inputs(rng, 13)
+        answer = subject.call("mpc.refit_to_elites", sequences, returns, mean, std, num_elites=k, smoothing=w)
+        new_mean, new_std = check_pair(answer, "(new_mean, new_std)")
+        wanted_mean, wanted_std = oracles.refit(sequences, returns, mean, std, k, w)
+        mean_slips, std_slips = _refit_slips(sequences, returns, mean, std, k, w)
+        check_close(new_mean, wanted_mean, "new_mean", slips=mean_slips)
+        check_close(new_std, wanted_std, "new_std", slips=std_slips)
+
+
+@graded("cem_refit")
+def test_refit_works_at_the_edges(subject: Subject, rng: RNG) -> None:
+    """A single elite has spread 0, and all candidates may be elites."""
+    for k in (1, 6):
+        sequences, returns, mean, std = _refit_inputs(rng, 6)
+        answer = subject.call("mpc.refit_to_elites", sequences, returns, mean, std, num_elites=k, smoothing=0.5)
+        new_mean, new_std = check_pair(answer, "(new_mean, new_std)")
+        wanted_mean, wanted_std = oracles.refit(sequences, returns, mean, std, k, 0.5)
+        check_close(new_mean, wanted_mean, f"new_mean with {k} elites of 6")
+        slips = {"std_divisor": _refit_slips(sequences, returns, mean, std, 6, 0.5)[1]["std_divisor"]} if k == 6 else {}
+        check_close(new_std, wanted_std, f"new_std with {k} elites of 6", slips=slips)
+
+
+class _CemRun:
+    """One call of the student's `cem`, traced: what was drawn, what was scored, what came back."""
+
+    def __init__(
+        self, subject: Subject, rng: RNG, *, kept: int = 0, iterations: int = 3, mean_shift: float = 0.0
+    ) -> None:
+        self.population, self.elites, self.smoothing, self.kept, self.iterations = 15, 4, 0.2, kept, iterations
+        self.objective = _Objective(rng)
+        self.mean = rng.uniform(-0.2, 0.2, (HORIZON, ACT_DIM)) + mean_shift
+        self.std = rng.uniform(0.5, 0.9, (HORIZON, ACT_DIM))
+        self.drawn: list[Any] = []
+        self._rng = rng
+        self._subject = subject
+        self.plan = subject.call(
+            "mpc.cem",
+            self.objective,
+            self.mean,
+            self.std,
+            LOW,
+            HIGH,
+            population_size=self.population,
+            num_iterations=iterations,
+            num_elites=self.elites,
+            smoothing=self.smoothing,
+            noise=self._noise,
+            num_kept_elites=kept,
+        )
+
+    def _noise(self, n: int) -> Any:
+        n = int(n)
+        check(0 < n <= 1000, f"noise was asked for {n} sequences", "wrong_candidate_count")
+        drawn = self._rng.normal(size=(n, HORIZON, ACT_DIM))
+        self.drawn.extend(drawn)
+        return drawn
+
+    def distributions(self, refit: Any = oracles.refit) -> list[tuple[Any, Any]]:
+        """(mean, std) before each iteration and after the last, refitted to what was really scored."""
+        current = [(self.mean, self.std)]
+        for scored in self.objective.asked:
+            returns = -np.sum((scored - self.objective.target) ** 2, axis=(1, 2))
+            current.append(refit(scored, returns, *current[-1], self.elites, self.smoothing))
+        return current
+
+    def own_refit(self, scored: Any, returns: Any, mean: Any, std: Any, elites: int, smoothing: float) -> Any:
+        """The student's own refit, which has a check of its own: a slip there must not cost these points too."""
+        answer = self._subject.call(
+            "mpc.refit_to_elites", scored, returns, mean, std, num_elites=elites, smoothing=smoothing
+        )
+        return check_pair(answer, "(new_mean, new_std)")
+
+    def judge(self, check_with: Any) -> None:
+        """Run a check with the oracle's refits; if it fails, with the student's own."""
+        try:
+            check_with(self.distributions())
+        except CheckFailed:
+            check_with(self.distributions(self.own_refit))
+
+    def explained(self, scored: Any, mean: Any, std: Any, *, clip: bool = True) -> Any:
+        """For each scored candidate: is it mean + std * (something that `noise` drew)?"""
+        made = mean + std * np.array(self.drawn)
+        made = np.clip(made, LOW, HIGH) if clip else made
+        distance = np.abs(scored[:, None] - made[None]).max(axis=(2, 3)).min(axis=1)
+        return distance < 1e-3
+
+
+@graded("cem_plan", weight=3)
+def test_cem_draws_scores_and_refits(subject: Subject, rng: RNG) -> None:
+    """Each iteration scores clip(mean + std * noise) and refits to its elites; the final mean comes back, clipped."""
+    run = _CemRun(subject, rng)
+    _check_counts(run)
+
+    def check_with(before: Any) -> None:
+        for scored, (mean, std) in zip(run.objective.asked, before, strict=False):
+            _check_inside(scored)
+            if run.explained(scored, mean, std).all():
+                continue
+            ones = np.ones_like(std)
+            check(not run.explained(scored, mean, std**2).all(), "std**2 was used for std", "variance_for_std")
+            check(not run.explained(scored, mean, ones).all(), "std was not used", "std_not_used")
+            check(not run.explained(scored, mean, run.std).all(), "the first std was used again", "std_not_refit")
+            check(not run.explained(scored, run.mean, std).all(), "the first mean was used again", "mean_not_refit")
+            check(not run.explained(scored, run.mean, run.std).all(), "nothing was refitted", "mean_not_refit")
+            check(False, "candidates are not mean + std * noise", "noise_not_used")
+        _check_plan(run, before)
+
+    run.judge(check_with)
+
+
+@graded("cem_plan", weight=2)
+def test_cem_clips_the_final_mean(subject: Subject, rng: RNG) -> None:
+    """A mean outside the bounds comes back inside, and only executable candidates are scored."""
+    run = _CemRun(subject, rng, iterations=1, mean_shift=-1.5)
+    _check_counts(run)
+    _check_inside(run.objective.asked[0])
+    run.judge(lambda before: _check_plan(run, before))
+
+
+@graded("cem_plan", weight=2)
+def test_cem_keeps_the_best_candidates(subject: Subject, rng: RNG) -> None:
+    """The kept elites compete again, inside an unchanged population size."""
+    run = _CemRun(subject, rng, kept=3)
+    _check_counts(run)
+
+    def check_with(before: Any) -> None:
+        for previous, scored, (mean, std) in zip(
+            run.objective.asked, run.objective.asked[1:], before[1:], strict=False
+        ):
+            returns = -np.sum((previous - run.objective.target) ** 2, axis=(1, 2))
+            best = previous[np.argsort(-returns)[:3]]
+            present = np.abs(scored[:, None] - best[None]).max(axis=(2, 3)).min(axis=0) < 1e-5
+            check(
+                bool(present.all()), "the best candidates of an iteration are missing from the next", "elites_not_kept"
+            )
+            fresh = run.explained(scored, mean, std).sum()
+            check(fresh >= run.population - 3, "the other candidates are not mean + std * noise", "noise_not_used")
+        _check_plan(run, before)
+
+    run.judge(check_with)
+
+
+def _check_inside(scored: Any) -> None:
+    outside = (scored < LOW - 1e-5).any() or (scored > HIGH + 1e-5).any()
+    check(not outside, "candidates outside the bounds were scored", "not_clipped")
+
+
+def _check_counts(run: _CemRun) -> None:
+    scored = sum(map(len, run.objective.asked))
+    wanted = run.iterations * run.population
+    message = f"{scored} candidates were scored, wanted {run.iterations} * {run.population}"
+    check(scored == wanted and len(run.objective.asked) == run.iterations, message, "wrong_candidate_count")
+    check_shape(run.plan, (HORIZON, ACT_DIM), "the plan")
+
+
+def _check_plan(run: _CemRun, before: Any) -> None:
+    last = run.objective.asked[-1]
+    returns = -np.sum((last - run.objective.target) ** 2, axis=(1, 2))
+    final_mean = before[-1][0]
+    slips = {
+        "returns_best_candidate": last[returns.argmax()],
+        "mean_not_refit": np.clip(before[-2][0], LOW, HIGH),
+        "returns_random_draw": last[0],
+    }
+    wanted = np.clip(final_mean, LOW, HIGH)
+    if not np.allclose(final_mean, wanted):
+        slips["final_not_clipped"] = final_mean
+    check_close(run.plan, wanted, "the plan: the final mean", slips=slips)
+
+
+class _Planner:
+    """Plans whose entries name their plan and their step: 10 * plan + step, in every action dimension."""
+
+    def __init__(self, horizon: int) -> None:
+        self.horizon = horizon
+        self.means: list[Any] = []
+        self.observations: list[Any] = []
+
+    def __call__(self, observation: Any, mean: Any) -> Any:
+        self.observations.append(np.array(observation))
+        self.means.append(np.array(mean))
+        return self.plan(len(self.means) - 1)
+
+    def plan(self, number: int) -> Any:
+        steps = 10.0 * (number + 1) + np.arange(self.horizon)
+        return np.repeat(steps[:, None], ACT_DIM, axis=1) + np.array([0.0, 0.5])
+
+
+def _controller(subject: Subject, planner: _Planner, initial_mean: Any, replan_every: int) -> Any:
+    return subject.call("mpc.MPC", planner, initial_mean=initial_mean, replan_every=replan_every)
+
+
+@graded("mpc_act", weight=3)
+def test_mpc_executes_the_plan_and_replans_on_time(subject: Subject, rng: RNG) -> None:
+    """Executes `replan_every` actions of each plan, in order, then plans from the current observation."""
+    for horizon, every in ((4, 1), (5, 2), (6, 3), (3, 3)):
+        planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))
+        controller = _controller(subject, planner, initial_mean, every)
+        for t in range(2 * every + 1):
+            observation = rng.normal(size=OBS_DIM)
+            action = subject.call_method(controller, "act", observation)
+            number, step = divmod(t, every)
+            calls = len(planner.means)
+            check(calls <= number + 1, f"{calls} plans after {t + 1} steps, replan_every={every}", "replans_always")
+            check(calls >= number + 1, f"{calls} plans after {t + 1} steps, replan_every={every}", "never_replans")
+            plan = planner.plan(number)
+            slips = {"executes_last_action": plan[-1], "returns_whole_plan": plan, "replans_always": plan[0]}
+            if step == 0:
+                check_close(planner.observations[-1], observation, "the observation that was planned from")
+                del slips["replans_always"]
+            check_close(action, plan[step], f"action {t + 1}", slips=slips)
+
+
+@graded("mpc_act", weight=2)
+def test_mpc_starts_the_search_from_the_shifted_plan(subject: Subject, rng: RNG) -> None:
+    """The search starts from the rest of the old plan, followed by the last rows of `initial_mean`."""
+    for horizon, every in ((4, 1), (6, 4), (3, 3)):
+        planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))
+        controller = _controller(subject, planner, initial_mean, every)
+        for _ in range(every + 1):
+            subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+        check(len(planner.means) == 2, f"{len(planner.means)} plans, wanted 2", "never_replans")
+        check_close(planner.means[0], initial_mean, "where the first search starts")
+        plan = planner.plan(0)
+        rest = plan[every:]
+        slips = {
+            "no_warm_start": initial_mean,
+            "shift_by_one": np.concatenate([plan[1:], initial_mean[-1:]]),
+            "wrong_tail": np.concatenate([rest, np.zeros((every, ACT_DIM))]),
+        }
+        repeated = np.concatenate([rest, np.repeat(plan[-1:], every, axis=0)])
+        unshifted = plan
+        wanted = np.concatenate([rest, initial_mean[horizon - every :]])
+        first_rows = np.concatenate([rest, initial_mean[:every]])
+        for cause, slip in (("wrong_tail", repeated), ("no_warm_start", unshifted), ("wrong_tail", first_rows)):
+            if not np.allclose(planner.means[1], wanted) and np.allclose(planner.means[1], slip, atol=1e-4):
+                check(False, "the search starts in the wrong place", cause)
+        check_close(planner.means[1], wanted, "where the second search starts", slips=slips)
+
+
+@graded("mpc_act")
+def test_mpc_forgets_the_plan_at_a_new_episode(subject: Subject, rng: RNG) -> None:
+    """After `begin_episode` it plans anew, from `initial_mean`, and executes the first action."""
+    planner, initial_mean = _Planner(5), rng.normal(size=(5, ACT_DIM))
+    controller = _controller(subject, planner, initial_mean, 3)
+    for _ in range(2):
+        subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+    subject.call_method(controller, "begin_episode")
+    observation = rng.normal(size=OBS_DIM)
+    action = subject.call_method(controller, "act", observation)
+    check(len(planner.means) == 2, "no new plan after begin_episode", "plan_survives_episode")
+    check_close(
+        planner.means[1], initial_mean, "where the search starts", slips={"plan_survives_episode": _late(planner)}
+    )
+    check_close(action, planner.plan(1)[0], "the first action", slips={"plan_survives_episode": planner.plan(1)[2]})
+    for step in (1, 2):
+        action = subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+        slips = {"plan_survives_episode": planner.plan(2)[0]}
+        check_close(action, planner.plan(1)[step], f"action {step + 1} of the new episode", slips=slips)
+
+
+def _late(planner: _Planner) -> Any:
+    return planner.means[1] if not np.allclose(planner.means[1], planner.means[0]) else np.full((5, ACT_DIM), np.inf)
+
+
+class _Agent:
+    """The student's agent around doubles: when it fitted, and on how many transitions."""
+
+    def __init__(self, subject: Subject, *, initial_steps: int, refit_every: int | None) -> None:
+        self.subject = subject
+        self.fitted_at: list[int] = []
+        self.lengths: list[int] = []
+        self.steps = 0
+        controller = subject.call("mpc.MPC", lambda o, m: m + 7.0, initial_mean=np.zeros((2, ACT_DIM)))
+        self.handle = subject.call(
+            "mpc.ModelBasedAgent",
+            base_policy=lambda observation: np.full(ACT_DIM, -3.0),
+            controller=controller,
+            fit=self._fit,
+            predict=lambda o, a: o,
+            initial_steps=initial_steps,
+            refit_every=refit_every,
+        )
+
+    def _fit(self, replay: Any) -> None:
+        self.fitted_at.append(self.steps)
+        self.lengths.append(replay)
+
+    def record(self, rng: RNG) -> None:
+        self.steps += 1
+        transition = Transition(rng.normal(size=OBS_DIM), rng.normal(size=ACT_DIM), rng.normal(size=OBS_DIM))
+        self.subject.call_method(self.handle, "record", Transition(*map(AsNumPy, transition)))
+
+
+def _check_schedule(agent: _Agent, wanted: list[int], slips: dict[str, list[int]]) -> None:
+    if agent.fitted_at == wanted:
+        return
+    for cause, slip in slips.items():
+        check(agent.fitted_at != slip, f"fitted after env steps {agent.fitted_at[:6]}", cause)
+    check(False, f"fitted after env steps {agent.fitted_at[:6]}", "wrong_value")
+
+
+@graded("agent_record", weight=2)
+def test_record_fits_on_schedule(subject: Subject, rng: RNG) -> None:
+    """First fit after `initial_steps`, then every `refit_every` env steps, counted from the first fit."""
+    for start, every in ((7, 4), (5, 1), (6, 9)):
+        agent = _Agent(subject, initial_steps=start, refit_every=every)
+        for _ in range(26):
+            agent.record(rng)
+        wanted = list(range(start, 27, every))
+        slips = {
+            "fits_once": [start],
+            "fits_every_step": list(range(start, 27)),
+            "fits_too_early": list(range(every, 27, every)),
+            "fits_before_append": [step + 1 for step in wanted if step < 26],
+            "not_appended": [],
+        }
+        if wanted == slips["fits_every_step"]:
+            del slips["fits_every_step"]
+        _check_schedule(agent, wanted, slips)
+
+
+@graded("agent_record")
+def test_record_fits_once_when_told_so(subject: Subject, rng: RNG) -> None:
+    """With `refit_every` None the model is fitted exactly once."""
+    agent = _Agent(subject, initial_steps=4, refit_every=None)
+    for _ in range(12):
+        agent.record(rng)
+    _check_schedule(agent, [4], {"fits_every_step": list(range(4, 13)), "not_appended": []})
+
+
+@graded("agent_record", weight=2)
+def test_record_keeps_every_transition(subject: Subject, rng: RNG) -> None:
+    """Each fit sees all transitions so far, the newest included, and the controller acts after the first fit."""
+    lengths: list[int] = []
+    contents: list[Any] = []
+    agent = _Agent(subject, initial_steps=3, refit_every=2)
+    recorded = []
+    for _ in range(7):
+        action = subject.call_method(agent.handle, "act", AsNumPy(rng.normal(size=OBS_DIM)))
+        base = bool(np.allclose(action, -3.0))
+        check(base == (len(recorded) < 3), "the wrong policy acts", "fits_too_early" if not base else "not_appended")
+        transition = Transition(rng.normal(size=OBS_DIM), rng.normal(size=ACT_DIM), rng.normal(size=OBS_DIM))
+        recorded.append(transition)
+        fits = len(agent.lengths)
+        subject.call_method(agent.handle, "record", Transition(*map(AsNumPy, transition)))
+        if len(agent.lengths) > fits:
+            lengths.append(subject.call_method(agent.lengths[-1], "__len__"))
+            contents.append(subject.call_method(agent.lengths[-1], "stacked"))
+    check(len(lengths) == 3, f"{len(lengths)} fits in 7 steps, wanted 3", "fits_once")
+    for wanted, length, content in zip((3, 5, 7), lengths, contents, strict=True):
+        check(length != wanted - 1, "the newest transition is missing when the model is fitted", "fits_before_append")
+        check(length >= wanted, f"{length} transitions at a fit, wanted {wanted}", "data_replaced")
+        check(length == wanted, f"{length} transitions at a fit, wanted {wanted}", "wrong_value")
+        for field, values in zip(content, zip(*recorded[:wanted], strict=True), strict=True):
+            check_close(field, np.array(values), "the transitions at a fit")

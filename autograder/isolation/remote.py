@@ -1,0 +1,224 @@
+"""The trusted end of one worker: forwards calls, answers callbacks, and turns every kind of failure into one type."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from autograder.isolation.fork_server import ForkServer, WorkerExit
+from autograder.worker import wire
+from hw4.checks import CheckFailed
+from hw4.experiments import Experiment
+from hw4.subject import AsNumPy, Handle, Seed
+from hw4.transitions import Transition
+
+HELLO_SECONDS = 60.0
+WALL_FACTOR = 5.0  # the wall clock may show this many times the processor seconds of a budget
+
+
+class StudentError(Exception):
+    """The student's code raised an exception."""
+
+    def __init__(self, type_name: str, text: str, file: str | None, line: int | None) -> None:
+        super().__init__(f"{type_name}: {text}")
+        self.type_name = type_name
+        self.text = text
+        self.file = file
+        self.line = line
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}" if self.file else "no line of the submission"
+
+
+class WorkerDied(Exception):
+    """The worker is gone, silent or talking nonsense. Whose fault that is, the canary decides."""
+
+    def __init__(self, reason: str, exit_: WorkerExit) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.exit = exit_
+
+    @property
+    def cause(self) -> str:
+        """The likely cause, a key of the hint catalogue, should it be the student's fault."""
+        return {"time": "too_slow", "memory": "out_of_memory"}.get(self.reason, "exits")
+
+
+class RemoteSubject:
+    """A Subject (see hw4/subject.py) in a worker process of its own. Use as a context manager."""
+
+    def __init__(
+        self, server: ForkServer, overlay: Path, *, slot: int, cpu_seconds: float, call_seconds: float, memory_mb: int
+    ) -> None:
+        """
+        Args:
+            server: forks the worker.
+            overlay: the folder that holds `hw4`.
+            slot: which of the workers that run at once; decides the user id.
+            cpu_seconds: processor time of the whole worker.
+            call_seconds: processor time of one call; the wall clock may show WALL_FACTOR times as much.
+            memory_mb: address space.
+        """
+        self._server = server
+        self._overlay = overlay
+        self._slot = slot
+        self._cpu_seconds = cpu_seconds
+        self._call_seconds = call_seconds
+        self._memory_mb = memory_mb
+        self._callbacks: list[Callable[..., Any]] = []
+        self.layers: dict[str, str] = {}
+        self.exit: WorkerExit | None = None
+
+    def __enter__(self) -> RemoteSubject:
+        self.pid, self._connection = self._server.spawn(
+            overlay=self._overlay, slot=self._slot, cpu_seconds=self._cpu_seconds, memory_mb=self._memory_mb
+        )
+        message, _ = self._receive(time.monotonic() + HELLO_SECONDS)
+        self.layers = message["layers"]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._connection.close()
+        if self.exit is None:
+            self.exit = self._server.end(self.pid)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time the worker has used so far."""
+        if self.exit is not None:
+            return self.exit.cpu_seconds
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 0.0
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        return self._request({"kind": "call", "name": name}, args, kwargs)
+
+    def call_method(self, handle: Handle, name: str, *args: Any, **kwargs: Any) -> Any:
+        return self._request({"kind": "method", "handle": handle.number, "name": name}, args, kwargs)
+
+    def output(self) -> str:
+        """What the student's code has printed, bounded; text from a stranger."""
+        text = self._request({"kind": "output"}, (), {})
+        return text if isinstance(text, str) else ""
+
+    def _request(self, message: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        deadline = time.monotonic() + self._call_seconds * WALL_FACTOR
+        arrays: list[Any] = []
+        message["args"] = wire.pack(args, arrays, self._tag)
+        message["kwargs"] = {name: wire.pack(value, arrays, self._tag) for name, value in kwargs.items()}
+        self._send(message, arrays, deadline)
+        while True:
+            reply, arrays = self._receive(deadline)
+            kind = reply.get("kind")
+            if kind == "callback":
+                self._answer(reply, arrays, deadline)
+            elif kind == "error":
+                raise StudentError(
+                    _text(reply.get("type"), 100),
+                    _text(reply.get("text"), 2000),
+                    _text(reply["file"], 100) if reply.get("file") else None,
+                    reply["line"] if type(reply.get("line")) is int else None,
+                )
+            elif kind == "result":
+                return self._unpack(reply.get("value"), arrays)
+            else:
+                raise self._died("protocol")
+
+    def _answer(self, reply: dict[str, Any], arrays: list[Any], deadline: float) -> None:
+        number = reply.get("number")
+        if type(number) is not int or not 0 <= number < len(self._callbacks):
+            raise self._died("protocol")
+        unpacked = self._unpack(reply.get("value"), arrays)
+        if not (isinstance(unpacked, tuple) and len(unpacked) == 2 and all(isinstance(u, tuple) for u in unpacked)):
+            raise self._died("protocol")
+        args, names_and_values = unpacked
+        try:
+            kwargs = {str(name): value for name, value in names_and_values}
+        except (TypeError, ValueError) as error:
+            raise self._died("protocol") from error
+        answer_arrays: list[Any] = []
+        try:
+            answer = self._callbacks[number](*args, **kwargs)
+        except (CheckFailed, StudentError, WorkerDied):
+            raise
+        except TypeError as error:
+            raise CheckFailed("a collaborator was not called as documented", "missing_argument") from error
+        except (ValueError, IndexError, AttributeError) as error:
+            shapes = ", ".join(str(getattr(arg, "shape", type(arg).__name__)) for arg in args)
+            raise CheckFailed(f"a collaborator was called with arguments of shapes {shapes}", "wrong_shape") from error
+        value = wire.pack(answer, answer_arrays, self._tag)
+        self._send({"value": value}, answer_arrays, deadline)
+
+    def _unpack(self, value: Any, arrays: list[Any]) -> Any:
+        try:
+            return wire.unpack(value, arrays, _untag)
+        except wire.WireError as error:
+            raise self._died("protocol") from error
+
+    def _tag(self, value: Any) -> tuple[str, Any]:
+        if isinstance(value, Handle):
+            return "handle", value.number
+        if isinstance(value, Seed):
+            return "seed", value.value
+        if isinstance(value, AsNumPy):
+            return "as_numpy", np.asarray(value.array)
+        if isinstance(value, Transition):
+            return "transition", tuple(value)
+        if isinstance(value, Experiment):
+            return "experiment", tuple(dataclasses.asdict(value).items())
+        if callable(value):
+            self._callbacks.append(value)
+            return "callback", len(self._callbacks) - 1
+        raise TypeError(f"a {type(value).__name__} cannot be handed to a worker")
+
+    def _send(self, message: dict[str, Any], arrays: list[Any], deadline: float) -> None:
+        try:
+            wire.send_frame(self._connection, message, arrays, deadline)
+        except wire.DeadlinePassed as error:
+            raise self._died("time") from error
+        except wire.WireClosed as error:
+            raise self._died("closed") from error
+
+    def _receive(self, deadline: float) -> tuple[dict[str, Any], list[Any]]:
+        try:
+            return wire.receive_frame(self._connection, deadline)
+        except wire.DeadlinePassed as error:
+            raise self._died("time") from error
+        except wire.WireClosed as error:
+            raise self._died("closed") from error
+        except wire.WireError as error:
+            raise self._died("protocol") from error
+
+    def _died(self, reason: str) -> WorkerDied:
+        if reason != "closed":
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, 9)
+        self.exit = self._server.end(self.pid)
+        if reason == "closed" and self.exit.status == -24:  # SIGXCPU
+            reason = "time"
+        if reason == "closed" and self.exit.status == -9:
+            reason = "time" if self.exit.cpu_seconds >= 0.95 * self._cpu_seconds else "killed"
+        return WorkerDied(reason, self.exit)
+
+
+def _untag(name: str, content: Any) -> Any:
+    if name == "handle" and type(content) is int:
+        return Handle(content)
+    if name == "transition" and isinstance(content, tuple) and len(content) == 3:
+        return Transition(*content)
+    raise wire.WireError("a malformed value")
+
+
+def _text(value: Any, length: int) -> str:
+    return str(value)[:length]

@@ -1,0 +1,117 @@
+"""The referee: runs a student's agent on a real environment that the agent never sees.
+
+The environment, the seeds, the worlds, the step count and the returns live here, in the trusted process; the agent
+lives in a worker and is asked for actions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
+from autograder.private import HiddenRun
+from hw4.envs import make_env
+from hw4.experiments import Experiment
+from hw4.subject import AsNumPy
+from hw4.training import train
+from hw4.transitions import Transition
+
+
+@dataclass
+class CurveRun:
+    """One run of one curve, whole or cut short."""
+
+    seed: int
+    world: dict[str, float]
+    env_steps: list[int] = field(default_factory=list)  # at the end of each episode
+    returns: list[float] = field(default_factory=list)  # of each episode
+    model_errors: list[float] = field(default_factory=list)  # see RemoteAgent.model_error
+    cpu_seconds: float = 0.0
+    failure: str = ""  # a cause, if the run did not finish
+    message: str = ""
+    blocked_by: str = ""  # id of the stub that is not written yet
+    layers: dict[str, str] = field(default_factory=dict)
+
+
+class RemoteAgent:
+    """An AgentProtocol whose every answer comes from a worker.
+
+    After each action the worker is asked what its model expects to see, before the environment moves.
+    """
+
+    def __init__(self, subject: RemoteSubject, experiment: Experiment, seed: int) -> None:
+        self._subject = subject
+        self._task = experiment.task
+        self._handle = subject.call("agents.build_agent", experiment, seed)
+        self._expected: Any = None
+        self._squared_errors: list[Any] = []
+        self._squared_changes: list[Any] = []
+
+    def begin_episode(self) -> None:
+        self._squared_errors.clear()
+        self._squared_changes.clear()
+        self._subject.call_method(self._handle, "begin_episode")
+
+    def act(self, observation: NDArray[np.float64]) -> NDArray[np.float64]:
+        action = np.asarray(self._subject.call_method(self._handle, "act", AsNumPy(observation)), dtype=np.float64)
+        if action.shape == (self._task.act_dim,) and np.isfinite(action).all():
+            executed = np.clip(action, self._task.action_low, self._task.action_high)
+            try:
+                given = AsNumPy(observation), AsNumPy(executed)
+                self._expected = self._subject.call_method(self._handle, "predict_next", *given)
+            except StudentError:
+                self._expected = None
+        return action
+
+    def record(self, transition: Transition) -> None:
+        if isinstance(self._expected, np.ndarray) and self._expected.shape == transition.next_observation.shape:
+            self._squared_errors.append((self._expected - transition.next_observation) ** 2)
+            self._squared_changes.append((transition.next_observation - transition.observation) ** 2)
+        self._subject.call_method(self._handle, "record", Transition(*map(AsNumPy, transition)))
+
+    def model_error(self) -> float:
+        """One-step error on this episode's transitions: 0 is perfect, 1 as good as expecting no change; NaN unknown."""
+        if not self._squared_errors:
+            return math.nan
+        error, change = np.mean(self._squared_errors, axis=0), np.mean(self._squared_changes, axis=0)
+        return float(np.sqrt(np.mean(error / np.maximum(change, 1e-12))))
+
+
+def run_curve(
+    open_subject: Callable[[], RemoteSubject],
+    experiment: Experiment,
+    hidden: HiddenRun,
+    on_episode: Callable[[int, float], None] = lambda episode, episode_return: None,
+) -> CurveRun:
+    """Train one agent in one hidden world. A student's error, death or spent budget ends the run, not the grader."""
+    world = hidden.world
+    run = CurveRun(
+        seed=hidden.seed,
+        world={"sign": world.actuator_sign, "gain": world.actuator_gain, "mass": world.mass_scale},
+    )
+    with open_subject() as subject:
+        run.layers = subject.layers
+        try:
+            agent = RemoteAgent(subject, experiment, hidden.seed)
+            env = make_env(experiment.task_name, world)
+            for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.seed):
+                run.env_steps.append(record.env_steps)
+                run.returns.append(record.episode_return)
+                run.model_errors.append(agent.model_error())
+                on_episode(record.episode, record.episode_return)
+        except StudentError as error:
+            run.failure, run.message = "raised", f"{error} ({error.where})"
+            if error.type_name == "NotImplementedError":
+                run.blocked_by = error.text.partition(":")[0]
+        except WorkerDied as error:
+            run.failure, run.message = error.cause, f"the worker ended: {error.reason}"
+        except (ValueError, TypeError) as error:  # the loop's own checks of an action
+            run.failure, run.message = "raised", str(error)
+        run.cpu_seconds = subject.cpu_seconds
+    return run

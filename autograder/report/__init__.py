@@ -1,0 +1,1 @@
+"""What a grade looks like: Gradescope's results.json, a self-contained page, and a receipt."""

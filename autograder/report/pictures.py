@@ -1,0 +1,83 @@
+"""Learning curves as inline SVG: every run, their median, bar, floor, random baseline and reference band."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from functools import cache
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from autograder.curves import Bar
+from autograder.referee import CurveRun
+from hw4.assignment import Curve
+from autograder.solutions import ROOT
+
+matplotlib.rcParams.update({"svg.hashsalt": "hw4", "svg.fonttype": "none", "font.size": 11})
+
+BLUE, ORANGE, GREEN, GREY = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#777777",
+)  # Okabe and Ito: told apart by colour-blind readers
+
+
+@dataclass(frozen=True)
+class Band:
+    """The published reference band of one curve."""
+
+    env_steps: tuple[float, ...]
+    low: tuple[float, ...]
+    median: tuple[float, ...]
+    high: tuple[float, ...]
+    random: float
+
+
+@cache
+def load_bands() -> dict[str, Band]:
+    text = (ROOT / "hw4" / "reference_curves.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    bands = {}
+    for curve_id in {row["curve"] for row in rows}:
+        own = [row for row in rows if row["curve"] == curve_id]
+        columns = {name: tuple(float(row[name]) for row in own) for name in ("env_steps", "low", "median", "high")}
+        bands[curve_id] = Band(**columns, random=float(own[0]["random"]))
+    return bands
+
+
+def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
+    """One picture, without fixed colours for text: it follows the page's light or dark scheme."""
+    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    figure.patch.set_alpha(0)
+    axes = figure.subplots()
+    axes.patch.set_alpha(0)
+    band = load_bands()[curve.id]
+    axes.fill_between(
+        band.env_steps, band.low, band.high, color=BLUE, alpha=0.15, lw=0, label="reference, 90 % of runs"
+    )
+    axes.plot(band.env_steps, band.median, color=BLUE, lw=1, ls=(0, (4, 2)), label="reference, median")
+    finished = [run for run in runs if run.returns]
+    for i, run in enumerate(finished):
+        axes.plot(
+            run.env_steps, run.returns, color=ORANGE, lw=1, alpha=0.5, label="each of your runs" if i == 0 else None
+        )
+    if finished:
+        length = min(len(run.returns) for run in finished)
+        median = np.median([run.returns[:length] for run in finished], axis=0)
+        label = "median of your runs"
+        axes.plot(finished[0].env_steps[:length], median, color=ORANGE, lw=2.4, marker="o", ms=4, label=label)
+    axes.axhline(bar.bar, color=GREEN, lw=1.4, label=f"bar {bar.bar:g}")
+    axes.axhline(bar.floor, color=GREY, lw=1.2, ls="--", label=f"floor {bar.floor:g}")
+    axes.axhline(band.random, color=GREY, lw=1.2, ls=":", label=f"random policy {band.random:.0f}")
+    axes.set_xlabel("env steps")
+    axes.set_ylabel("return of the episode")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8.5, ncols=1, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    return svg[svg.index("<svg") :].replace("#000000", "currentColor")

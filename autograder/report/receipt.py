@@ -1,0 +1,59 @@
+"""The receipt of a grade: what was graded, by what, with which seeds, and every raw return. For staff."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from autograder.curves import BARS_FILE
+from autograder.private import load_private
+from autograder.scoring import CurveReport, item_id
+from autograder.session import Grade
+from autograder.solutions import ROOT
+
+LOCK_FILE = ROOT / "requirements.lock"
+
+
+def receipt(grade: Grade) -> dict[str, Any]:
+    """Everything that is needed to repeat or to question this grade."""
+    return {
+        "submission": {name: _sha256(content) for name, content in sorted(grade.intake.files.items())},
+        "grader": _hash_of_folder(ROOT / "autograder"),
+        "bars": _sha256(BARS_FILE.read_bytes()),
+        "lock_file": _sha256(LOCK_FILE.read_bytes()) if LOCK_FILE.exists() else None,
+        "versions": {name: version(name) for name in ("numpy", "torch", "gymnasium", "mujoco")},
+        "python": platform.python_version(),
+        "machine": {"architecture": platform.machine(), "speed": grade.speed},
+        "master_seed": load_private().master_seed,
+        "confinement": grade.layers,
+        "score": grade.report.score,
+        "max_score": grade.report.max_score,
+        "items": {item_id(item): {"score": item.score, "verdict": item.verdict} for item in grade.report.items},
+        "tests": {
+            test.outcome.test: dataclasses.asdict(test.outcome) for stub in grade.report.stubs for test in stub.tests
+        },
+        "curves": {
+            item.curve.id: {"decided_by": item.message, "flags": item.flags}
+            for item in grade.report.items
+            if isinstance(item, CurveReport)
+        },
+        "runs": {curve: [dataclasses.asdict(run) for run in runs] for curve, runs in grade.runs.items()},
+        "faults": grade.report.faults,
+        "seconds": round(grade.seconds, 1),
+    }
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _hash_of_folder(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".py", ".toml", ".json", ".csv", ".j2") and "__pycache__" not in path.parts:
+            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

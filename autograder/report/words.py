@@ -1,0 +1,47 @@
+"""The words of a verdict, once for results.json, the page and the terminal. All of it may be shown to students."""
+
+from __future__ import annotations
+
+from autograder.scoring import CurveReport, StubReport
+from autograder.suite import Outcome
+from hw4.hints import HINTS, Hint
+
+VERDICTS = {
+    "passed": "passed",
+    "failed": "failed",
+    "not_run": "not run",
+    "grader_fault": "grader fault",
+}
+FAULT_NOTE = "The grader itself failed here. This is not your fault and will not cost you points: staff are told."
+
+
+def verdict_of(item: StubReport | CurveReport) -> str:
+    """One or two words."""
+    if isinstance(item, StubReport) and item.verdict == "failed" and is_not_started(item):
+        return "not started"
+    return VERDICTS[item.verdict]
+
+
+def is_not_started(item: StubReport) -> bool:
+    return all(test.outcome.cause == "not_started" for test in item.tests)
+
+
+def hint_of(item: StubReport | CurveReport) -> Hint | None:
+    """The hint for the first failure."""
+    if item.verdict in ("passed", "grader_fault"):
+        return None
+    if isinstance(item, CurveReport):
+        return HINTS.get(item.cause)
+    failure = item.first_failure
+    return HINTS.get(failure.cause) if failure else None
+
+
+def exception_of(outcome: Outcome) -> str:
+    """Type and place of an exception, without its text, which may hold anything."""
+    if outcome.error and outcome.cause != "not_started":
+        return f"{outcome.error} at {outcome.where}"
+    return ""
+
+
+def points(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,143 @@
+"""Runs the hidden pytest suite in this trusted process, each check against a fresh worker."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from autograder.hidden_tests.graded import DECLARED
+from autograder.isolation.fork_server import GraderFault
+from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
+from autograder.private import test_rng
+from hw4.assignment import Assignment
+from hw4.checks import CheckFailed
+from hw4.hints import cause_of_exception
+
+HIDDEN_TESTS = Path(__file__).resolve().parent / "hidden_tests"
+
+Verdict = Literal["passed", "failed", "not_run", "grader_fault"]
+OpenSubject = Callable[[], RemoteSubject]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one hidden test."""
+
+    test: str
+    verdict: Verdict
+    cause: str = ""  # a key of the hint catalogue
+    where: str = ""  # the student's file:line
+    error: str = ""  # type of the exception that the student's code raised
+    message: str = ""  # for staff: may hold the student's text
+    seconds: float = 0.0
+
+
+class Suite:
+    """A pytest plugin that runs the graded tests and keeps their outcomes."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        open_student: OpenSubject,
+        open_canary: OpenSubject,
+        broken_files: dict[str, Outcome],
+        on_outcome: Callable[[Outcome], None],
+    ) -> None:
+        """
+        Args:
+            assignment: the public facts.
+            open_student: a fresh worker with the submission.
+            open_canary: a fresh worker with the reference solution.
+            broken_files: files that do not even import, and what to say of their tests.
+            on_outcome: called as each test ends.
+        """
+        self.outcomes: dict[str, Outcome] = {}
+        self._assignment = assignment
+        self._open_student = open_student
+        self._open_canary = open_canary
+        self._broken_files = broken_files
+        self._on_outcome = on_outcome
+        self._spent: set[str] = set()  # ids that used up their time once
+
+    def run(self) -> dict[str, Outcome]:
+        """Run the suite. A declared test without an outcome is a grader fault."""
+        arguments = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(HIDDEN_TESTS)]
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            pytest.main([*arguments, str(HIDDEN_TESTS)], plugins=[self])
+        for name in DECLARED.keys() - self.outcomes.keys():
+            self._keep(Outcome(name, "grader_fault", message=f"did not run; pytest said: {printed.getvalue()[-2000:]}"))
+        if not DECLARED:
+            raise GraderFault(f"no hidden test could be loaded: {printed.getvalue()[-2000:]}")
+        return self.outcomes
+
+    @pytest.fixture
+    def subject(self) -> None:
+        """Opened by `pytest_pyfunc_call`, which may have to open it twice."""
+
+    @pytest.fixture
+    def rng(self) -> None:
+        """Made by `pytest_pyfunc_call`."""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "graded: a hidden test that belongs to an id of the assignment")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        self._keep(self._outcome(pyfuncitem.name, pyfuncitem.obj))
+        return True
+
+    def _keep(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.test] = outcome
+        self._on_outcome(outcome)
+
+    def _outcome(self, name: str, check: Callable[..., Any]) -> Outcome:
+        stub_id = DECLARED[name].stub_id
+        file = self._assignment.stub(stub_id).file
+        if file in self._broken_files:
+            broken = self._broken_files[file]
+            return Outcome(name, "failed", broken.cause, broken.where, broken.error, broken.message)
+        if stub_id in self._spent:
+            return Outcome(name, "not_run", "too_slow", message="an earlier check of this function used up its time")
+        start = time.monotonic()
+        outcome = self._judge(name, check)
+        if outcome.cause == "too_slow":
+            self._spent.add(stub_id)
+        return Outcome(**{**outcome.__dict__, "seconds": time.monotonic() - start})
+
+    def _judge(self, name: str, check: Callable[..., Any]) -> Outcome:
+        try:
+            with self._open_student() as subject:
+                check(subject=subject, rng=test_rng(name))
+        except CheckFailed as failure:
+            return Outcome(name, "failed", failure.cause, message=str(failure))
+        except StudentError as error:
+            cause = cause_of_exception(error.type_name, error.text)
+            return Outcome(name, "failed", cause, error.where, error.type_name, str(error))
+        except WorkerDied as death:
+            return self._blame(
+                name, check, Outcome(name, "failed", death.cause, message=f"worker ended: {death.reason}")
+            )
+        except Exception as error:
+            # The check itself stumbled: over an answer that is no answer, or because it is wrong.
+            message = f"{type(error).__name__}: {error}"
+            return self._blame(name, check, Outcome(name, "failed", "wrong_type", message=message))
+        return Outcome(name, "passed")
+
+    def _blame(self, name: str, check: Callable[..., Any], if_student: Outcome) -> Outcome:
+        """The canary runs the same check: it passes, so the student's code failed; or the grader is at fault."""
+        try:
+            with self._open_canary() as subject:
+                check(subject=subject, rng=test_rng(name))
+        except Exception as error:
+            message = f"{if_student.message}; the reference fails the same check: {type(error).__name__}: {error}"
+            return Outcome(name, "grader_fault", message=message)
+        return if_student

@@ -1,0 +1,10 @@
+"""python -m hw4 train | plot | video | check | submit"""
+
+from __future__ import annotations
+
+import sys
+
+from hw4.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

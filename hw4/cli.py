@@ -1,0 +1,321 @@
+"""The commands of `python -m hw4` (given). What is slow to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from hw4.assignment import Assignment, Stub, load_assignment
+from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
+
+if TYPE_CHECKING:
+    from hw4.runs import RunConfig
+
+PACKAGE = Path(__file__).resolve().parent
+RUNS = Path("runs")
+
+
+class CommandFailed(Exception):
+    """Ends the command with this one message and exit status 1."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train agents with an experiment's settings, one per seed, and write a run folder."""
+
+    experiment: tyro.conf.Suppress[str]
+    settings: Annotated[Experiment, tyro.conf.OmitArgPrefixes]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """one agent each"""
+    version: Version | None = None
+    """0.5, 1.0 or 1.5 as in the lecture: sets horizon, replan-every and refit-every; None leaves them as they are"""
+    actuator_sign: Literal[1, -1] = 1
+    """-1: a world in which every action works the other way, as in some of the grader's worlds"""
+    name: str | None = None
+    """name of the run; the time of its start by default"""
+    runs: Path = RUNS
+    """folder that holds all runs"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    from rich.console import Console
+
+    commands: dict[str, Callable[..., int]] = {
+        "train": train,
+        "plot": plot,
+        "video": video,
+        "check": check,
+        "submit": submit,
+    }
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that this terminal cannot show must not end the command
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status: int = tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog="python -m hw4",
+            description="Homework 4: train, look, check, hand in. Start with: python -m hw4 check",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
+    except CommandFailed as failure:
+        Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(failure), style="red")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+# train ----------------------------------------------------------------------------------------------------------------
+
+
+def train(options: Any) -> int:
+    """Train agents and write a run folder: config and learning curve per seed."""
+    from hw4.runs import RunConfig, RunError, new_run_folder
+
+    assert isinstance(options, TrainOptions)
+    experiment, seeds = options.experiment, options.seeds
+    settings = _with_version(options.settings, EXPERIMENTS[experiment], options.version)
+    if len(set(seeds)) < len(seeds) or any(seed < 0 for seed in seeds):
+        raise CommandFailed(f"--seeds must be different numbers, 0 or more, got {' '.join(map(str, seeds))}")
+    try:
+        folder = new_run_folder(options.runs, experiment, options.name or f"{datetime.now():%Y-%m-%d_%H-%M-%S}")
+    except RunError as error:
+        raise CommandFailed(str(error)) from None
+
+    import torch
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    torch.set_num_threads(1)  # the networks are small, and the grader trains with one thread: same numbers, sooner
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[status]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    print(f"{experiment}: {settings.num_episodes} episodes of {settings.task.episode_length} env steps for each seed")
+    with Progress(*columns) as progress:
+        for seed in seeds:
+            _train_seed(folder, RunConfig(experiment, settings, seed, options.actuator_sign), progress)
+    print(f"Wrote {folder}")
+    print(f"Next: python -m hw4 plot {folder}")
+    print(f"      python -m hw4 video {folder}")
+    return 0
+
+
+# Annotating with a type made at run time gives each experiment its own subcommand, whose defaults are its settings.
+train.__annotations__["options"] = tyro.extras.subcommand_type_from_defaults(
+    {name: TrainOptions(experiment=name, settings=experiment) for name, experiment in EXPERIMENTS.items()},
+    descriptions={name: f"task {experiment.task_name}" for name, experiment in EXPERIMENTS.items()},
+    prefix_names=False,
+)
+
+
+def _with_version(settings: Experiment, published: Experiment, version: Version | None) -> Experiment:
+    """The settings as this version; refused if an option asks for something else at the same time."""
+    if version is None:
+        return settings
+    versioned = as_version(settings, version)
+    for field in dataclasses.fields(Experiment):
+        asked, used = getattr(settings, field.name), getattr(versioned, field.name)
+        if asked != used and asked != getattr(published, field.name):
+            option = "--" + field.name.replace("_", "-")
+            raise CommandFailed(f"--version {version} sets {option} to {used}, not {asked}: leave out one of the two")
+    return versioned
+
+
+def _train_seed(folder: Path, config: RunConfig, progress: Any) -> None:
+    import numpy as np
+
+    from hw4.agents import build_agent
+    from hw4.envs import World, make_env
+    from hw4.imagination import ImaginationRecorder
+    from hw4.runs import SeedFolder, Trajectory
+    from hw4.training import train as run_episodes
+
+    settings = config.settings
+    try:
+        agent = build_agent(settings, config.seed)
+    except ValueError as error:  # settings that do not fit together
+        raise CommandFailed(str(error)) from None
+    num_steps = settings.num_episodes * settings.task.episode_length
+    bar = progress.add_task(f"seed {config.seed}", total=num_steps, status="random actions")
+    recorder = ImaginationRecorder(
+        agent,
+        ensemble_size=settings.ensemble_size,
+        episode=settings.num_episodes - 1,
+        on_step=lambda: progress.advance(bar),
+    )
+    env = make_env(settings.task_name, World(actuator_sign=config.actuator_sign))
+    seed_folder = SeedFolder(folder, config)
+    try:
+        for record in run_episodes(env, recorder, num_episodes=settings.num_episodes, seed=config.seed):
+            seed_folder.add(record)
+            status = f"episode {record.episode + 1}/{settings.num_episodes}, return {record.episode_return:.1f}"
+            progress.update(bar, status=status)
+    except NotImplementedError as error:
+        shutil.rmtree(seed_folder.path)
+        for empty in (folder, folder.parent):
+            if not any(empty.iterdir()):
+                empty.rmdir()
+        raise CommandFailed(_not_written_yet(str(error))) from None
+    seed_folder.save_trajectory(
+        Trajectory(
+            observations=record.observations,
+            actions=record.actions,
+            plan_steps=np.array(recorder.plan_steps, dtype=np.int64),
+            imagined=np.array(recorder.imagined, dtype=np.float32),
+        )
+    )
+
+
+def _not_written_yet(message: str) -> str:
+    """One line for a stub that training has run into: which, where, and how to test it."""
+    stub_id = message.partition(":")[0]
+    stub = next((stub for stub in load_assignment().stubs if stub.id == stub_id), None)
+    if stub is None:
+        return f"Not written yet: {message}"
+    return f"Not written yet: {stub.symbol} in hw4/{stub.file} ({stub.id}). Test it with: {_public_test(stub)}"
+
+
+def _public_test(stub: Stub) -> str:
+    """The command that the stub's docstring names; it comes just before the stub's own exception."""
+    source = (PACKAGE / stub.file).read_text(encoding="utf-8")
+    before = source.partition(f'NotImplementedError("{stub.id}:')[0]
+    commands = re.findall(r"Public test: (.+)", before)
+    return commands[-1] if commands else "python -m hw4 check"
+
+
+# plot, video ----------------------------------------------------------------------------------------------------------
+
+
+def plot(runs: tyro.conf.Positional[tuple[Path, ...]], output: Path = Path("learning_curves.png")) -> int:
+    """Draw learning curves: every seed, the median, and the published band.
+
+    Args:
+        runs: run folders; runs of the same task share a panel.
+        output: picture to write: .png, .pdf or .svg.
+    """
+    from hw4.plots import draw_runs, read_bands
+    from hw4.runs import RunError, read_run
+
+    if not runs:
+        raise CommandFailed("plot needs a run folder: python -m hw4 plot runs/cartpole/NAME")
+    if output.suffix not in (".png", ".pdf", ".svg"):
+        raise CommandFailed(f"--output must end in .png, .pdf or .svg, got {output.name!r}")
+    try:
+        found = [read_run(run) for run in runs]
+    except RunError as error:
+        raise CommandFailed(str(error)) from None
+    draw_runs(found, read_bands()).savefig(output, dpi=150)
+    print(f"Wrote {output}")
+    return 0
+
+
+def video(run: tyro.conf.Positional[Path], seed: int | None = None, output: Path | None = None, every: int = 1) -> int:
+    """Draw the last episode: the real roll-out, the imagined plan and the ensemble's fan.
+
+    Args:
+        run: a run folder.
+        seed: which of its seeds; the first by default.
+        output: .gif or .mp4 to write; beside the run's files by default.
+        every: draw one frame in this many env steps.
+    """
+    from hw4.runs import RunError, read_config, read_trajectory, seed_folders
+    from hw4.video import write_video
+
+    if every < 1:
+        raise CommandFailed(f"--every must be at least 1, got {every}")
+    try:
+        folders = seed_folders(run)
+        folder = folders[0] if seed is None else next((f for f in folders if f.name == f"seed_{seed}"), None)
+        if folder is None:
+            raise CommandFailed(f"{run} has no seed {seed}, only {', '.join(f.name for f in folders)}")
+        target = output or folder / "last_episode.gif"
+        write_video(read_trajectory(folder), read_config(folder), target, every=every)
+    except RunError as error:
+        raise CommandFailed(str(error)) from None
+    print(f"Wrote {target}")
+    return 0
+
+
+# check, submit --------------------------------------------------------------------------------------------------------
+
+
+def check(names: tyro.conf.Positional[tuple[str, ...]] = ()) -> int:
+    """Run the public checks: done, failing (with a hint), or not started, for each stub.
+
+    Args:
+        names: problems such as p1, or ids of stubs; everything by default.
+    """
+    from hw4.check import main as run_checks
+
+    return run_checks(list(names))
+
+
+def submit(output: Path = Path("hw4_submission.zip"), notebooks: Path | None = None) -> int:
+    """Build the zip to hand in, and say what the grader's intake will say about it.
+
+    Args:
+        output: the zip to write.
+        notebooks: folder that holds the notebooks; "notebooks" beside hw4 by default.
+    """
+    from hw4.submission import SubmissionRefused, read_submission, stubs_not_started, write_submission
+
+    assignment = load_assignment()
+    if output.suffix != ".zip":
+        raise CommandFailed(f"--output must end in .zip, got {output.name!r}")
+    notebooks_folder = notebooks or PACKAGE.parent / "notebooks"
+    if notebooks is not None and not notebooks.is_dir():
+        raise CommandFailed(f"there is no folder {notebooks}: name the one that holds your notebooks")
+    try:
+        write_submission(PACKAGE, notebooks_folder if notebooks_folder.is_dir() else None, output, assignment)
+        intake = read_submission(output, assignment)
+    except SubmissionRefused as refusal:
+        output.unlink(missing_ok=True)
+        raise CommandFailed(f"Refused, as the grader would: {refusal}") from None
+    print(f"Wrote {output}: {', '.join(intake.files)}")
+    for note in intake.notes:
+        print(f"  note: {note}")
+    problems = [f"{p.file}:{p.line}: Python cannot read this file: {p.message}" for p in intake.syntax_errors]
+    problems += [
+        f"{i.file}:{i.line}: import of {i.module}, which is not there when you are graded"
+        for i in intake.forbidden_imports
+    ]
+    for problem in problems:
+        print(f"  MEND THIS: {problem}", file=sys.stderr)
+    if intake.forbidden_imports:
+        print(f"  allowed: {', '.join(assignment.submission.allowed_imports)}", file=sys.stderr)
+    _print_open_stubs(stubs_not_started(intake.files, assignment), assignment)
+    _print_unknowns(assignment)
+    return 1 if problems else 0
+
+
+def _print_open_stubs(open_stubs: Sequence[Stub], assignment: Assignment) -> None:
+    if not open_stubs:
+        print(f"All {len(assignment.stubs)} stubs are started. Whether they are right: python -m hw4 check")
+        return
+    print(f"Not started: {len(open_stubs)} of {len(assignment.stubs)} stubs")
+    for stub in open_stubs:
+        print(f"  {stub.number} {stub.symbol} in hw4/{stub.file} ({stub.points} points)")
+
+
+def _print_unknowns(assignment: Assignment) -> None:
+    curves = "; ".join(curve.title for curve in assignment.curves)
+    print("Not known yet, and only the grader can say:")
+    print("  the hidden tests, which use other numbers, shapes and seeds than the public ones")
+    print(f"  the learning curves on hidden seeds and worlds ({curves})")
+    print("  the written answers, which people read")

@@ -1,0 +1,683 @@
+"""What may be handed in: one set of rules for `python -m hw4 submit` and for the grader (given; standard library only).
+
+A submission is a folder, a .zip or a .tar.gz with the code files named in `assignment.toml`, and the notebooks if there
+are any. Nothing is ever unpacked to disk, unpickled or run here. What is ambiguous or dangerous is refused, never
+repaired; what an honest upload brings along (given files, a wrapping folder, what macOS adds) is ignored and listed.
+"""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import gzip
+import io
+import json
+import re
+import stat
+import struct
+import tarfile
+import tokenize
+import unicodedata
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+
+from hw4.assignment import Assignment, Stub, load_assignment
+
+# The modules of hw4 that lie beside the submission when it is graded. The environments do not.
+GRADED_HW4_MODULES = (
+    "agents",
+    "dynamics_model",
+    "ensemble",
+    "experiments",
+    "mpc",
+    "networks",
+    "noise",
+    "rewards",
+    "tasks",
+    "transitions",
+)
+
+MAX_NAME_LENGTH = 255
+MAX_CODE_BYTES = 200_000  # ten times what the homework needs; a syntax tree takes up 600 times as much memory
+JUNK_FOLDERS = ("__MACOSX", "__pycache__")
+JUNK_FILES = (".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".gz")
+ARCHIVE_MAGIC = {
+    b"PK\x03\x04": "a zip archive",
+    b"PK\x05\x06": "an empty zip archive",
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ\x00": "an xz file",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+}
+REPACK = "Run `python -m hw4 submit` and hand in the file that it writes"
+
+
+class SubmissionRefused(ValueError):
+    """The submission is not graded at all. Says why, at which member, and how to mend it."""
+
+    def __init__(self, reason: str, *, where: str, mend: str = REPACK) -> None:
+        self.reason = reason
+        self.where = _shown(where)
+        self.mend = mend
+        super().__init__(f"{self.where}: {reason}. {mend}.")
+
+
+@dataclass(frozen=True)
+class SyntaxProblem:
+    """A code file that Python cannot read. The other files are still graded."""
+
+    file: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class ForbiddenImport:
+    """An import of something that is not there when the file is graded."""
+
+    file: str
+    line: int
+    module: str
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What an accepted submission holds."""
+
+    files: dict[str, bytes]  # the code files and notebooks that are present, named as in assignment.toml
+    missing: tuple[str, ...]  # code files that are absent: graded as absent, not refused
+    ignored: tuple[str, ...]  # every other member, by its name in the submission
+    syntax_errors: tuple[SyntaxProblem, ...]
+    forbidden_imports: tuple[ForbiddenImport, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One file of a submission. `content` is empty where a folder holds a file that nobody wants."""
+
+    name: str  # "hw4/mpc.py": forward slashes, neither "." nor ".."
+    content: bytes
+
+    @property
+    def base_name(self) -> str:
+        return PurePosixPath(self.name).name
+
+    @property
+    def folder(self) -> str:
+        return self.name[: -len(self.base_name)]
+
+    @property
+    def is_junk(self) -> bool:
+        *folders, base_name = PurePosixPath(self.name).parts
+        return (
+            base_name in JUNK_FILES
+            or base_name.startswith("._")
+            or any(folder in JUNK_FOLDERS or folder.startswith(".") for folder in folders)
+        )
+
+
+def read_submission(path: Path, assignment: Assignment) -> Intake:
+    """Read a folder, a .zip or a .tar.gz.
+
+    Raises:
+        SubmissionRefused: the same, in verdict and reason, for the student and for the grader.
+    """
+    if path.is_dir():
+        members = list(_folder_members(path, assignment))
+    elif path.is_file():
+        members = _archive_members(path, assignment)
+    else:
+        raise SubmissionRefused("there is no file or folder of this name", where=path.name, mend="Look at the path")
+    _refuse_colliding_names(members)
+    found, ignored = _pick_wanted(members, assignment)
+    code = {name: found[name].content for name in assignment.submission.code if name in found}
+    notebooks = {name: found[name].content for name in assignment.submission.notebooks if name in found}
+    _refuse_wrong_content(found, assignment)
+    syntax_errors: list[SyntaxProblem] = []
+    forbidden_imports: list[ForbiddenImport] = []
+    for name, content in code.items():
+        tree = _parse(name, content)
+        if isinstance(tree, SyntaxProblem):
+            syntax_errors.append(tree)
+        else:
+            forbidden_imports += _forbidden_imports(name, tree, assignment)
+    missing = tuple(name for name in assignment.submission.code if name not in code)
+    return Intake(
+        files={**code, **notebooks},
+        missing=missing,
+        ignored=tuple(sorted(_shown(member.name) for member in ignored)),
+        syntax_errors=tuple(syntax_errors),
+        forbidden_imports=tuple(forbidden_imports),
+        notes=tuple(_notes(missing, notebooks, ignored, assignment)),
+    )
+
+
+def write_submission(
+    hw4_folder: Path, notebooks_folder: Path | None, target: Path, assignment: Assignment | None = None
+) -> Path:
+    """Write the canonical zip: sorted names, fixed times, stored, so the same files give the same bytes everywhere.
+
+    Args:
+        hw4_folder: holds the code files.
+        notebooks_folder: the notebooks lie in it or in folders below it; None hands in none.
+        target: the zip to write; overwritten.
+        assignment: names the files; `assignment.toml` by default.
+
+    Raises:
+        SubmissionRefused: none of the code files is there, or a notebook is there twice.
+    """
+    assignment = assignment or load_assignment()
+    files = {name: hw4_folder / name for name in assignment.submission.code if (hw4_folder / name).is_file()}
+    if not files:
+        raise _nothing_found(hw4_folder.name, assignment)
+    if notebooks_folder is not None:
+        files |= _notebooks_below(notebooks_folder, assignment)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, on Windows too
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, files[name].read_bytes())
+    target.write_bytes(buffer.getvalue())
+    return target
+
+
+def _notebooks_below(folder: Path, assignment: Assignment) -> dict[str, Path]:
+    found = {}
+    for name in assignment.submission.notebooks:
+        places = [
+            place
+            for place in sorted(folder.rglob(name))
+            if not any(part.startswith(".") for part in place.relative_to(folder).parts)  # Jupyter's checkpoints
+        ]
+        if len(places) > 1:
+            where = " and ".join(place.relative_to(folder).as_posix() for place in places[:2])
+            raise SubmissionRefused("one notebook is there twice", where=where, mend="Keep the one you worked in")
+        if places:
+            found[name] = places[0]
+    return found
+
+
+def stubs_not_started(files: dict[str, bytes], assignment: Assignment) -> tuple[Stub, ...]:
+    """The stubs that still raise their own NotImplementedError, found without running anything."""
+    open_ids: set[str] = set()
+    for name in assignment.submission.code:
+        tree = _parse(name, files.get(name, b""))
+        if isinstance(tree, SyntaxProblem):
+            continue
+        for node in ast.walk(tree):
+            match node:
+                case ast.Raise(exc=ast.Call(func=ast.Name(id="NotImplementedError"), args=[ast.Constant(str(text))])):
+                    open_ids.add(text.partition(":")[0])
+    return tuple(stub for stub in assignment.stubs if stub.id in open_ids)
+
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+
+def _checked_name(raw: str) -> str:
+    """A member's name as forward-slashed parts; "" for the root folder itself."""
+    if raw.startswith("/") or re.match(r"[A-Za-z]:", raw):
+        raise SubmissionRefused("the name is absolute", where=raw)
+    if "\\" in raw:
+        raise SubmissionRefused("the name holds a backslash, which is a folder on one system only", where=raw)
+    parts = [part for part in raw.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise SubmissionRefused("the name climbs out of the archive with '..'", where=raw)
+    name = "/".join(parts)
+    if len(name) > MAX_NAME_LENGTH:
+        raise SubmissionRefused(f"the name has {len(name)} characters, at most {MAX_NAME_LENGTH} may be", where=raw)
+    if parts and parts[-1] in JUNK_FILES:
+        return name
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in name):
+        raise SubmissionRefused("the name holds an invisible or undecodable character", where=raw)
+    return name
+
+
+def _collision_key(name: str) -> str:
+    """Names with the same key are one file on some system: case, Unicode form, trailing dots and spaces."""
+    parts = unicodedata.normalize("NFKC", name).casefold().split("/")
+    return unicodedata.normalize("NFKC", "/".join(part.rstrip(". ") for part in parts))
+
+
+def _refuse_colliding_names(members: list[_Member]) -> None:
+    files: dict[str, str] = {}
+    for member in members:
+        key = _collision_key(member.name)
+        if key in files and files[key] == member.name:
+            raise SubmissionRefused("this name is there twice", where=member.name)
+        if key in files:
+            raise SubmissionRefused(
+                "the two names differ only in case or in their Unicode form and are one file on some systems",
+                where=f"{files[key]} and {member.name}",
+            )
+        files[key] = member.name
+    for member in members:
+        for parent in PurePosixPath(_collision_key(member.name)).parents:
+            if str(parent) in files:
+                raise SubmissionRefused("the name is a file and a folder at once", where=files[str(parent)])
+
+
+def _shown(name: str) -> str:
+    """A name that is safe to print: no control characters, bounded."""
+    text = "".join(character if character.isprintable() else "?" for character in name)
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+# Folders --------------------------------------------------------------------------------------------------------------
+
+
+def _folder_members(root: Path, assignment: Assignment) -> Iterator[_Member]:
+    rules = assignment.submission
+    wanted = (*rules.code, *rules.notebooks)
+    mend = "Name the folder that holds your code files and nothing else"
+    num_files, folders = 0, [root]
+    while folders:
+        folder = folders.pop()
+        for entry in sorted(folder.iterdir()):
+            name = _checked_name(entry.relative_to(root).as_posix())
+            member = _Member(f"{name}/x", b"")
+            mode = entry.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                if not member.is_junk and not (entry / "pyvenv.cfg").exists():
+                    folders.append(entry)
+                continue
+            num_files += 1
+            if num_files > rules.max_files:
+                raise SubmissionRefused(
+                    f"the folder holds more than {rules.max_files} files", where=root.name, mend=mend
+                )
+            if not stat.S_ISREG(mode):
+                raise SubmissionRefused(f"this is {_kind(mode)}, not a plain file", where=name, mend=mend)
+            content = b""
+            if entry.name in wanted:
+                try:
+                    with entry.open("rb") as file:
+                        content = file.read(rules.max_file_bytes + 1)
+                except OSError as error:
+                    raise SubmissionRefused(
+                        f"the file cannot be read ({error.strerror})", where=name, mend="Make it readable"
+                    ) from None
+            yield _Member(name, content)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    return "a device" if stat.S_ISBLK(mode) or stat.S_ISCHR(mode) else "a pipe or a socket"
+
+
+# Archives -------------------------------------------------------------------------------------------------------------
+
+
+def _archive_members(path: Path, assignment: Assignment) -> list[_Member]:
+    limit = assignment.submission.max_total_bytes
+    if path.stat().st_size > limit:
+        raise SubmissionRefused(
+            f"the file has {path.stat().st_size:,} bytes, at most {limit:,} are accepted", where=path.name
+        )
+    data = path.read_bytes()
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return list(_zip_members(data, path.name, assignment))
+    if data.startswith(b"\x1f\x8b"):
+        return list(_tar_members(data, path.name, assignment))
+    what = next((what for magic, what in ARCHIVE_MAGIC.items() if data.startswith(magic)), None)
+    reason = f"this is {what}, not a .zip or .tar.gz" if what else "this is not a .zip or .tar.gz archive"
+    raise SubmissionRefused(reason if data else "the file is empty", where=path.name)
+
+
+END_RECORD = struct.Struct("<4s4H2LH")  # signature, disks, entries, size and offset of the directory, comment length
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # signature, version, flags, method, time, crc, sizes, name and extra lengths
+ZIP64_LOCATOR_SIZE = 20
+ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
+SIZES_FOLLOW_FLAG = 0x8  # the local header leaves them out; they come after the data
+UTF8_FLAG = 0x800
+
+
+def _zip_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[_Member]:
+    rules = assignment.submission
+    num_entries = _zip_directory_entries(data, archive_name, rules.max_files)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, struct.error, IndexError):
+        raise SubmissionRefused("the zip archive is damaged", where=archive_name) from None
+    if len(entries) != num_entries:
+        raise SubmissionRefused(
+            f"the zip archive says it has {num_entries} entries and has {len(entries)}", where=archive_name
+        )
+    for entry in entries:
+        _refuse_zip_entry(entry)
+    total = sum(entry.file_size for entry in entries)
+    if total > rules.max_total_bytes:
+        raise SubmissionRefused(_too_much(rules.max_total_bytes), where=archive_name)
+    spans = []
+    for entry in entries:
+        name = _checked_name(entry.orig_filename)
+        span, content = _zip_content(data, entry)
+        spans.append((*span, name))
+        if not name and not entry.orig_filename.endswith("/"):
+            raise SubmissionRefused("a member has no name", where=archive_name)
+        if not entry.orig_filename.endswith("/"):
+            yield _Member(name, content)
+    for (_, end, _), (start, _, name) in pairwise(sorted(spans)):
+        if start < end:
+            raise SubmissionRefused("two members share the same bytes of the archive", where=name)
+
+
+def _zip_directory_entries(data: bytes, archive_name: str, max_files: int) -> int:
+    """The number of entries that the archive claims, checked before anything parses them."""
+    end = len(data) - END_RECORD.size
+    if data[end : end + 4] != b"PK\x05\x06" or data[-2:] != b"\0\0":
+        end = data.rfind(b"PK\x05\x06", max(0, len(data) - END_RECORD.size - 0xFFFF))
+    if end < 0 or len(data) - end < END_RECORD.size:
+        raise SubmissionRefused("the zip archive is cut off: its directory is missing", where=archive_name)
+    _, _, _, _, num_entries, directory_size, directory_offset, _ = END_RECORD.unpack_from(data, end)
+    if data[max(0, end - ZIP64_LOCATOR_SIZE) : end].startswith(b"PK\x06\x07"):
+        raise SubmissionRefused("this is a zip64 archive, which is for gigabytes or 65,535 files", where=archive_name)
+    if num_entries > max_files or directory_size > max_files * (46 + 2 * MAX_NAME_LENGTH + 200):
+        raise SubmissionRefused(f"the archive holds more than {max_files} files", where=archive_name)
+    if directory_offset + directory_size != end:
+        raise SubmissionRefused("something stands before or inside the zip archive", where=archive_name)
+    return int(num_entries)
+
+
+def _refuse_zip_entry(entry: zipfile.ZipInfo) -> None:
+    name = entry.orig_filename
+    _checked_name(name)
+    mode = entry.external_attr >> 16
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise SubmissionRefused(f"this is {_kind(mode)}, not a plain file", where=name)
+    if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
+        raise SubmissionRefused("the file has setuid or setgid bits", where=name)
+    if entry.flag_bits & ENCRYPTED_FLAGS:
+        raise SubmissionRefused("the member is encrypted", where=name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise SubmissionRefused("the member is compressed in an unusual way", where=name)
+    if name.endswith("/") and entry.file_size:
+        raise SubmissionRefused("a folder has content", where=name)
+
+
+def _zip_content(data: bytes, entry: zipfile.ZipInfo) -> tuple[tuple[int, int], bytes]:
+    """The bytes of one member and the span it takes up, checked against every size that the archive states."""
+    name, start = entry.orig_filename, entry.header_offset
+    lies = SubmissionRefused("the member is damaged, or its stated size or checksum is not its own", where=name)
+    if start < 0 or start + LOCAL_HEADER.size > len(data):
+        raise lies
+    signature, _, flags, method, _, _, crc, compressed, size, name_length, extra = LOCAL_HEADER.unpack_from(data, start)
+    begin = start + LOCAL_HEADER.size + name_length + extra
+    end = begin + entry.compress_size
+    local_name = data[start + LOCAL_HEADER.size :][:name_length]
+    encoding = "utf-8" if entry.flag_bits & UTF8_FLAG else "cp437"
+    if signature != b"PK\x03\x04" or local_name != name.encode(encoding) or end > len(data):
+        raise lies
+    if method != entry.compress_type or flags & ENCRYPTED_FLAGS:
+        raise lies
+    if not flags & SIZES_FOLLOW_FLAG and (crc, compressed, size) != (entry.CRC, entry.compress_size, entry.file_size):
+        raise lies
+    raw = data[begin:end]
+    if method == zipfile.ZIP_DEFLATED:
+        decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            raw = decompressor.decompress(raw, entry.file_size + 1)
+        except zlib.error:
+            raise lies from None
+        if not decompressor.eof or decompressor.unused_data:
+            raise lies
+    if len(raw) != entry.file_size or zlib.crc32(raw) != entry.CRC:
+        raise lies
+    return (start, end), raw
+
+
+TAR_BLOCK = 512
+TAR_KINDS = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a pipe"}
+
+
+def _tar_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[_Member]:
+    rules = assignment.submission
+    limit = rules.max_total_bytes + rules.max_files * 4 * TAR_BLOCK  # headers and padding
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            unpacked = stream.read(limit + 1)
+    except (OSError, EOFError, zlib.error):
+        raise SubmissionRefused("the gzip file is damaged", where=archive_name) from None
+    if len(unpacked) > limit:
+        raise SubmissionRefused(_too_much(rules.max_total_bytes), where=archive_name)
+    _refuse_tar_headers(unpacked, archive_name, rules.max_files)
+    total = 0
+    try:
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
+            for entry in archive:
+                name = _checked_name(entry.name)
+                if entry.isdir():
+                    continue
+                if not name:
+                    raise SubmissionRefused("a member has no name", where=archive_name)
+                file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
+                if file is None:
+                    raise SubmissionRefused("this is not a plain file", where=entry.name)
+                if entry.mode & (stat.S_ISUID | stat.S_ISGID):
+                    raise SubmissionRefused("the file has setuid or setgid bits", where=entry.name)
+                total += entry.size
+                if total > rules.max_total_bytes:
+                    raise SubmissionRefused(_too_much(rules.max_total_bytes), where=archive_name)
+                content = file.read()
+                if len(content) != entry.size:
+                    raise SubmissionRefused("the archive ends inside this member", where=entry.name)
+                yield _Member(name, content)
+    except (tarfile.TarError, OSError, EOFError, RecursionError, OverflowError, UnicodeError):
+        raise SubmissionRefused("the tar archive is damaged", where=archive_name) from None
+
+
+def _refuse_tar_headers(unpacked: bytes, archive_name: str, max_files: int) -> None:
+    """Walk the raw headers before `tarfile` does: it never sees a link, a negative size or a million entries."""
+    offset, num_entries = 0, 0
+    while offset + TAR_BLOCK <= len(unpacked) and any(header := unpacked[offset : offset + TAR_BLOCK]):
+        name = header[:100].rstrip(b"\0").decode("utf-8", "replace")
+        kind, size_field = header[156:157], header[124:136].strip(b"\0 ")
+        if header[257:262] != b"ustar":
+            raise SubmissionRefused("the gzip file does not hold a tar archive", where=archive_name)
+        if not re.fullmatch(rb"[0-7]*", size_field):
+            raise SubmissionRefused("the stated size is not one that an honest archive has", where=name)
+        size = int(size_field or b"0", 8)
+        if kind in TAR_KINDS:
+            raise SubmissionRefused(f"this is {TAR_KINDS[kind]}, not a plain file", where=name)
+        if kind not in (b"0", b"\0", b"5", b"x", b"g", b"L"):
+            raise SubmissionRefused("this is not a plain file", where=name)
+        end = offset + TAR_BLOCK + size
+        if end > len(unpacked):
+            raise SubmissionRefused("the archive ends inside this member", where=name)
+        if kind in (b"x", b"g") and re.search(rb"\d (size|GNU\.sparse[^=]*|linkpath)=", unpacked[offset:end]):
+            raise SubmissionRefused("the stated size is not one that an honest archive has", where=name)
+        if kind == b"5" and size:
+            raise SubmissionRefused("a folder has content", where=name)
+        num_entries += kind in (b"0", b"\0", b"5")
+        if num_entries > max_files or offset > len(unpacked):
+            raise SubmissionRefused(f"the archive holds more than {max_files} files", where=archive_name)
+        offset = offset + TAR_BLOCK * (1 + -(-size // TAR_BLOCK))
+    if num_entries == 0:
+        raise SubmissionRefused("the gzip file does not hold a tar archive", where=archive_name)
+
+
+def _too_much(limit: int) -> str:
+    return f"the archive unpacks to more than {limit:,} bytes"
+
+
+# What is wanted -------------------------------------------------------------------------------------------------------
+
+
+def _pick_wanted(members: list[_Member], assignment: Assignment) -> tuple[dict[str, _Member], list[_Member]]:
+    """The wanted files by name, and all others."""
+    rules = assignment.submission
+    useful = [member for member in members if not member.is_junk]
+    code = [member for member in useful if member.base_name in rules.code]
+    first_of_folder = {member.folder: member for member in reversed(code)}
+    if len(first_of_folder) > 1:
+        one, other = sorted(member.name for member in first_of_folder.values())[:2]
+        raise SubmissionRefused(
+            "code files lie in two different folders, and nothing says which are meant",
+            where=f"{one} and {other}",
+            mend="Keep one folder",
+        )
+    if not code:
+        inner = next((member.name for member in useful if member.name.lower().endswith(ARCHIVE_SUFFIXES)), None)
+        if inner is not None:
+            raise SubmissionRefused(
+                "an archive inside the submission is not opened", where=inner, mend="Hand in the inner archive itself"
+            )
+        raise _nothing_found(_renamed(useful, assignment), assignment)
+    found = {member.base_name: member for member in code}
+    for notebook in rules.notebooks:
+        copies = [member for member in useful if member.base_name == notebook]
+        if len({member.content for member in copies}) > 1:
+            where = " and ".join(member.name for member in copies[:2])
+            raise SubmissionRefused("two different notebooks have this name", where=where, mend="Keep one of them")
+        if copies:
+            found[notebook] = copies[0]
+    return found, [member for member in members if member not in found.values()]
+
+
+def _nothing_found(where: str, assignment: Assignment) -> SubmissionRefused:
+    names = ", ".join(assignment.submission.code)
+    return SubmissionRefused(f"none of the code files is there ({names})", where=where)
+
+
+def _renamed(members: Iterable[_Member], assignment: Assignment) -> str:
+    """The first member that looks like a code file under another name, or "the submission"."""
+    for member in members:
+        if _likely_meant(member.base_name, assignment) is not None:
+            return member.name
+    return "the submission"
+
+
+def _likely_meant(base_name: str, assignment: Assignment) -> str | None:
+    """ "mpc (1).py", "MPC.py" and "mpc.py.txt" are not mpc.py, but were probably meant to be."""
+    plain = re.sub(r"[ _-]*(\(\d+\)|copy|final)|\.txt$", "", base_name.casefold())
+    return plain if plain in assignment.submission.code and base_name != plain else None
+
+
+def _refuse_wrong_content(found: dict[str, _Member], assignment: Assignment) -> None:
+    limit = assignment.submission.max_file_bytes
+    for member in found.values():
+        if len(member.content) > limit:
+            raise SubmissionRefused(
+                f"the file is larger than {limit:,} bytes",
+                where=member.name,
+                mend="Clear the notebook's large outputs" if member.name.endswith(".ipynb") else "Hand in code only",
+            )
+        what = next((what for magic, what in ARCHIVE_MAGIC.items() if member.content.startswith(magic)), None)
+        if what is not None:
+            raise SubmissionRefused(f"the file is {what} under another name", where=member.name)
+
+
+def _notes(
+    missing: tuple[str, ...], notebooks: dict[str, bytes], ignored: list[_Member], assignment: Assignment
+) -> Iterator[str]:
+    rules = assignment.submission
+    for name in missing:
+        yield f"{name} is missing: everything in it is graded as absent"
+    for name in rules.notebooks:
+        if name not in notebooks:
+            yield f"{name} is missing: only written answers depend on it"
+        elif not _is_notebook(notebooks[name]):
+            yield f"{name} is not a readable notebook: open it in Jupyter and save it again"
+    for member in ignored:
+        meant = _likely_meant(member.base_name, assignment)
+        if meant in missing and not member.is_junk:
+            yield f"{member.name} is ignored: rename it to {meant} if you meant that"
+    others = sum(not member.is_junk for member in ignored)
+    if others:
+        files = "1 other file is" if others == 1 else f"{others} other files are"
+        yield f"{files} ignored: the grader puts {', '.join(rules.code)} into a fresh copy of the given files"
+
+
+def _is_notebook(content: bytes) -> bool:
+    try:
+        notebook = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(notebook, dict) and isinstance(notebook.get("cells"), list)
+
+
+# Code -----------------------------------------------------------------------------------------------------------------
+
+
+def _parse(name: str, content: bytes) -> ast.Module | SyntaxProblem:
+    """The syntax tree of a code file, or what keeps Python from reading it. Nothing is run."""
+    if len(content) > MAX_CODE_BYTES:
+        return SyntaxProblem(
+            name, 1, f"the file has {len(content):,} bytes, at most {MAX_CODE_BYTES:,} are read as code"
+        )
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig"):
+            return SyntaxProblem(name, 1, f"the file declares the encoding {encoding}: save it as UTF-8")
+        text = content.decode("utf-8-sig")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text, filename=name)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return SyntaxProblem(name, line, "the file is not UTF-8: save it as UTF-8")
+    except SyntaxError as error:
+        if error.lineno is None and _first_bad_byte(content) is not None:
+            line = content.count(b"\n", 0, _first_bad_byte(content)) + 1
+            return SyntaxProblem(name, line, "the file is not UTF-8: save it as UTF-8")
+        return SyntaxProblem(name, error.lineno or 1, _shown(error.msg))
+    except (ValueError, RecursionError, MemoryError) as error:
+        return SyntaxProblem(name, 1, _shown(str(error)) or "the code is nested too deeply")
+
+
+def _first_bad_byte(content: bytes) -> int | None:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
+def _forbidden_imports(name: str, tree: ast.Module, assignment: Assignment) -> list[ForbiddenImport]:
+    found = []
+    for node in ast.walk(tree):
+        for module in _imported_modules(node):
+            if not _is_allowed(module, assignment):
+                found.append(ForbiddenImport(name, getattr(node, "lineno", 1), _shown(module)))
+    return sorted(found, key=lambda forbidden: (forbidden.line, forbidden.module))
+
+
+def _imported_modules(node: ast.AST) -> Iterator[str]:
+    """The modules that one node of a syntax tree imports, with full names."""
+    match node:
+        case ast.Import(names=names):
+            yield from (alias.name for alias in names)
+        case ast.ImportFrom(module=module, names=names, level=level):
+            package = {0: "", 1: "hw4"}.get(level, "..")  # code files lie in hw4, so ".x" is hw4.x
+            base = ".".join(part for part in (package, module) if part)
+            if base in ("hw4", ".."):
+                yield from (f"hw4.{alias.name}" if base == "hw4" else f"..{alias.name}" for alias in names)
+            else:
+                yield base
+        case ast.Call(
+            func=ast.Name(id="__import__" | "import_module") | ast.Attribute(attr="import_module"), args=args
+        ):
+            match args:
+                case [ast.Constant(str(module)), *_]:
+                    yield module
+                case _:
+                    yield "(a name computed at run time)"
+
+
+def _is_allowed(module: str, assignment: Assignment) -> bool:
+    package, _, rest = module.partition(".")
+    if package not in assignment.submission.allowed_imports:
+        return False
+    return package != "hw4" or not rest or rest.split(".")[0] in GRADED_HW4_MODULES

@@ -1,0 +1,1 @@
+"""Public tests: one module per file that you write, and one for whole experiments."""

@@ -1,0 +1,200 @@
+"""Public tests of hw4/ensemble.py. The first test of each stub is its worked example (hw4/worked_examples.py)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from hw4.checks import check, check_close
+from hw4.ensemble import (
+    aggregate_returns,
+    bootstrap_indices,
+    decompose_uncertainty,
+    gaussian_nll,
+    member_minibatches,
+    member_returns,
+)
+from hw4.subject import LocalSubject
+from hw4.worked_examples import WORKED_EXAMPLES, check_example
+
+ENSEMBLE, SEQUENCES, HORIZON, OBS_DIM, ACT_DIM = 4, 7, 5, 3, 2
+
+
+def numbers(*shape: int) -> Tensor:
+    """Different numbers of moderate size, the same at every run."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# bootstrap_indices ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.stub("bootstrap_indices")
+def test_bootstrap_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["bootstrap_indices"], LocalSubject())
+
+
+@pytest.mark.stub("bootstrap_indices")
+def test_bootstrap_draws_every_transition_equally_often() -> None:
+    counts = torch.bincount(bootstrap_indices(5, 2000, generator=seeded(1)).flatten(), minlength=5)
+    assert len(counts) == 5
+    assert counts.float().div(2000).sub(1).abs().max() < 0.1
+
+
+@pytest.mark.stub("bootstrap_indices")
+def test_bootstrap_leaves_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    bootstrap_indices(9, ENSEMBLE, generator=seeded(0))
+    check(torch.equal(before, torch.get_rng_state()), "torch's global generator was used", "generator_ignored")
+
+
+# member_minibatches ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.stub("member_minibatches")
+def test_minibatches_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["member_minibatches"], LocalSubject())
+
+
+@pytest.mark.stub("member_minibatches")
+def test_minibatches_of_a_member_that_owns_one_transition_hold_only_that() -> None:
+    owned = torch.tensor([[8], [3], [5], [9]]).expand(4, 6)
+    minibatches = member_minibatches(owned, 11, generator=seeded(0))
+    check_close(minibatches.numpy(), owned[:, :1].expand(4, 11).numpy(), "minibatches")
+
+
+@pytest.mark.stub("member_minibatches")
+def test_minibatches_may_be_smaller_than_the_data_set() -> None:
+    assert member_minibatches(torch.arange(ENSEMBLE * 50).reshape(ENSEMBLE, 50), 6, generator=seeded(0)).shape == (4, 6)
+
+
+@pytest.mark.stub("member_minibatches")
+def test_minibatches_change_from_draw_to_draw() -> None:
+    generator, owned = seeded(0), torch.arange(ENSEMBLE * 50).reshape(ENSEMBLE, 50)
+    first, second = (member_minibatches(owned, 6, generator=generator) for _ in range(2))
+    check(not torch.equal(first, second), "two draws from one generator are equal", "generator_ignored")
+
+
+# member_returns -------------------------------------------------------------------------------------------------------
+
+
+def add_member(observation: Tensor, action: Tensor) -> Tensor:
+    """Member e adds e and the first action to every entry of the state."""
+    assert observation.shape[0] == action.shape[0] == ENSEMBLE, "predict takes and gives the member axis first"
+    offset = torch.arange(float(ENSEMBLE)).reshape(-1, *[1] * (observation.dim() - 1))
+    return observation + offset + action[..., :1]
+
+
+def arrival(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
+    return next_observation.square().sum(dim=-1) + 100.0 * observation[..., 0] + 1000.0 * action[..., 1]
+
+
+@pytest.mark.stub("member_returns")
+def test_member_returns_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["member_returns"], LocalSubject())
+
+
+@pytest.mark.stub("member_returns")
+def test_member_returns_are_those_of_a_loop_over_members_and_sequences() -> None:
+    start, plans = numbers(OBS_DIM), numbers(SEQUENCES, HORIZON, ACT_DIM)
+    wanted = np.zeros((ENSEMBLE, SEQUENCES))
+    for e in range(ENSEMBLE):
+        for n in range(SEQUENCES):
+            state = start.double().numpy()
+            for action in plans[n].double().numpy():
+                arrived = state + e + action[0]
+                wanted[e, n] += (arrived**2).sum() + 100.0 * state[0] + 1000.0 * action[1]
+                state = arrived
+    returns = member_returns(add_member, arrival, start, plans, ensemble_size=ENSEMBLE)
+    check_close(returns.numpy(), wanted, "returns", atol=1e-2)
+
+
+@pytest.mark.stub("member_returns")
+def test_member_returns_take_leading_batch_dimensions() -> None:
+    starts, plans = numbers(6, OBS_DIM), numbers(6, SEQUENCES, HORIZON, ACT_DIM)
+    together = member_returns(add_member, arrival, starts, plans, ensemble_size=ENSEMBLE)
+    alone = [
+        member_returns(add_member, arrival, s, p, ensemble_size=ENSEMBLE) for s, p in zip(starts, plans, strict=True)
+    ]
+    check_close(together.numpy(), torch.stack(alone, dim=1).numpy(), "returns of a batch of starts", atol=1e-2)
+
+
+@pytest.mark.stub("member_returns")
+def test_member_returns_leave_the_start_as_it_was() -> None:
+    start = torch.zeros(OBS_DIM)
+    member_returns(add_member, arrival, start, torch.ones(SEQUENCES, HORIZON, ACT_DIM), ensemble_size=ENSEMBLE)
+    check(bool((start == 0).all()), "the start observation was changed", "start_mutated")
+
+
+# aggregate_returns ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.stub("aggregate_returns")
+def test_aggregate_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["aggregate_returns"], LocalSubject())
+
+
+@pytest.mark.stub("aggregate_returns")
+@pytest.mark.parametrize("aggregation", ["expected", "pessimistic", "optimistic"])
+def test_aggregate_keeps_all_axes_but_the_first(aggregation: Any) -> None:
+    assert aggregate_returns(numbers(ENSEMBLE, 6, SEQUENCES), aggregation).shape == (6, SEQUENCES)
+
+
+def test_an_unknown_aggregation_is_refused() -> None:
+    unknown: Any = "hopeful"
+    with pytest.raises(ValueError, match="aggregation"):
+        aggregate_returns(numbers(ENSEMBLE, SEQUENCES), unknown)
+
+
+# gaussian_nll ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.stub("gaussian_nll")
+def test_nll_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["gaussian_nll"], LocalSubject())
+
+
+@pytest.mark.stub("gaussian_nll")
+def test_nll_is_that_of_torch_but_for_the_constant() -> None:
+    mean, log_variance, target = numbers(6, 3), numbers(3, 6).T, numbers(9)[:3].expand(6, 3)
+    gaussian = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    wanted: Tensor = -gaussian.log_prob(target) - 0.5 * math.log(2 * math.pi)  # type: ignore[no-untyped-call]
+    check_close(gaussian_nll(mean, log_variance, target).numpy(), wanted.numpy(), "nll")
+
+
+@pytest.mark.stub("gaussian_nll")
+def test_nll_is_smallest_at_the_variance_of_the_error() -> None:
+    log_variances = torch.log(torch.tensor([1.0, 2.0, 9.0, 30.0, 100.0]))
+    nll = gaussian_nll(torch.zeros(5), log_variances, torch.full((5,), 3.0))
+    assert int(nll.argmin()) == 2, "an error of 3 is likeliest under a variance of 9"
+
+
+# decompose_uncertainty ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.stub("uncertainty_split")
+def test_uncertainty_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["uncertainty_split"], LocalSubject())
+
+
+@pytest.mark.stub("uncertainty_split")
+def test_uncertainty_parts_add_up_to_the_variance_of_the_mixture() -> None:
+    means, variances = numbers(ENSEMBLE, 6, OBS_DIM), numbers(ENSEMBLE, 6, OBS_DIM).square() + 0.1
+    aleatoric, epistemic = decompose_uncertainty(means, variances)
+    second_moment = (means**2 + variances).mean(dim=0)
+    check_close((aleatoric + epistemic).numpy(), (second_moment - means.mean(dim=0) ** 2).numpy(), "total variance")
+
+
+@pytest.mark.stub("uncertainty_split")
+def test_uncertainty_of_members_that_agree_is_all_aleatoric() -> None:
+    aleatoric, epistemic = decompose_uncertainty(torch.full((ENSEMBLE, 3), 5.0), torch.full((ENSEMBLE, 3), 2.0))
+    check_close(aleatoric.numpy(), np.full(3, 2.0), "aleatoric")
+    check_close(epistemic.numpy(), np.zeros(3), "epistemic")

@@ -1,0 +1,351 @@
+"""Public tests of hw4/mpc.py. The first test of each stub is its worked example (hw4/worked_examples.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from hw4.checks import check, check_close
+from hw4.mpc import MPC, ModelBasedAgent, cem, random_shooting, refit_to_elites, sequence_returns
+from hw4.subject import LocalSubject
+from hw4.transitions import ReplayBuffer, Transition
+from hw4.worked_examples import WORKED_EXAMPLES, check_example
+
+POPULATION, HORIZON, ACT_DIM, OBS_DIM = 11, 5, 2, 3
+LOW, HIGH = torch.tensor([-2.0, 0.0]), torch.tensor([1.0, 10.0])
+
+
+def numbers(*shape: int) -> Tensor:
+    """Different numbers of moderate size, the same at every run."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+# sequence_returns -----------------------------------------------------------------------------------------------------
+
+
+def drift(observation: Tensor, action: Tensor) -> Tensor:
+    """A model of 3 observations and 2 actions in which each action moves something else."""
+    return observation + torch.cat([action, observation[..., :1]], dim=-1)
+
+
+def arrival(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
+    return next_observation.sum(dim=-1) + 100.0 * observation[..., 0] + 10_000.0 * action[..., 1]
+
+
+@pytest.mark.stub("sequence_returns")
+def test_sequence_returns_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["sequence_returns"], LocalSubject())
+
+
+@pytest.mark.stub("sequence_returns")
+def test_sequence_returns_of_one_sequence_do_not_depend_on_the_others() -> None:
+    start, plans = numbers(OBS_DIM), numbers(POPULATION, HORIZON, ACT_DIM)
+    together = sequence_returns(drift, arrival, start, plans)
+    alone = torch.cat([sequence_returns(drift, arrival, start, plan.unsqueeze(0)) for plan in plans])
+    check_close(together.numpy(), alone.numpy(), "returns", atol=1e-2)
+
+
+@pytest.mark.stub("sequence_returns")
+def test_sequence_returns_take_leading_batch_dimensions() -> None:
+    starts, plans = numbers(4, OBS_DIM), numbers(4, POPULATION, HORIZON, ACT_DIM)
+    together = sequence_returns(drift, arrival, starts, plans)
+    alone = torch.stack([sequence_returns(drift, arrival, s, p) for s, p in zip(starts, plans, strict=True)])
+    check_close(together.numpy(), alone.numpy(), "returns of a batch of starts", atol=1e-2)
+
+
+@pytest.mark.stub("sequence_returns")
+def test_sequence_returns_leave_the_start_as_it_was() -> None:
+    start, plans = torch.zeros(OBS_DIM), torch.ones(POPULATION, HORIZON, ACT_DIM)
+    sequence_returns(drift, arrival, start, plans)
+    check(bool((start == 0).all()), "the start observation was changed", "start_mutated")
+    check(bool((plans == 1).all()), "the action sequences were changed", "inplace")
+
+
+@pytest.mark.stub("sequence_returns")
+def test_sequence_returns_pay_for_the_last_action() -> None:
+    plans = torch.zeros(2, HORIZON, ACT_DIM)
+    plans[1, -1, 0] = 1.0
+    returns = sequence_returns(drift, lambda s, a, after: after[..., 0], torch.zeros(OBS_DIM), plans)
+    check_close(returns.numpy(), np.array([0.0, 1.0]), "returns", slips={"reward_on_old_observation": np.zeros(2)})
+
+
+# random_shooting ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.stub("random_shooting")
+def test_random_shooting_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["random_shooting"], LocalSubject())
+
+
+@pytest.mark.stub("random_shooting")
+def test_random_shooting_fills_bounds_that_differ_by_action() -> None:
+    scored: list[Tensor] = []
+
+    def objective(plans: Tensor) -> Tensor:
+        scored.append(plans)
+        return -plans.sum(dim=(1, 2))
+
+    draws = torch.stack([torch.zeros(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)])
+    plan = random_shooting(objective, LOW, HIGH, num_sequences=2, uniform=lambda n: draws[:n])
+    check_close(scored[0][0].numpy(), LOW.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 0")
+    check_close(scored[0][1].numpy(), HIGH.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 1")
+    check_close(plan.numpy(), LOW.expand(HORIZON, ACT_DIM).numpy(), "plan")
+
+
+# refit_to_elites ------------------------------------------------------------------------------------------------------
+
+
+def refit(**changes: Any) -> tuple[Tensor, Tensor]:
+    arguments: dict[str, Any] = {
+        "action_sequences": numbers(POPULATION, HORIZON, ACT_DIM),
+        "returns": torch.arange(POPULATION).float(),
+        "mean": torch.full((HORIZON, ACT_DIM), 2.0),
+        "std": torch.full((HORIZON, ACT_DIM), 3.0),
+        "num_elites": 4,
+        "smoothing": 0.0,
+    }
+    return refit_to_elites(**{**arguments, **changes})
+
+
+@pytest.mark.stub("cem_refit")
+def test_refit_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["cem_refit"], LocalSubject())
+
+
+@pytest.mark.stub("cem_refit")
+def test_refit_smoothing_weights_the_old_distribution() -> None:
+    new_mean, new_std = refit(action_sequences=torch.zeros(POPULATION, HORIZON, ACT_DIM), smoothing=0.75)
+    check_close(
+        new_mean.numpy(),
+        np.full((HORIZON, ACT_DIM), 1.5),
+        "new_mean",
+        slips={"smoothing_reversed": np.full((HORIZON, ACT_DIM), 0.5)},
+    )
+    check_close(
+        new_std.numpy(),
+        np.full((HORIZON, ACT_DIM), 2.25),
+        "new_std",
+        slips={
+            "smoothing_reversed": np.full((HORIZON, ACT_DIM), 0.75),
+            "variance_for_std": np.full((HORIZON, ACT_DIM), 6.75**0.5),
+        },
+    )
+
+
+@pytest.mark.stub("cem_refit")
+def test_refit_does_not_depend_on_the_order_of_the_candidates() -> None:
+    plans, returns = numbers(POPULATION, HORIZON, ACT_DIM), numbers(POPULATION)
+    order = torch.arange(POPULATION - 1, -1, -1)
+    torch.testing.assert_close(
+        refit(action_sequences=plans, returns=returns),
+        refit(action_sequences=plans[order], returns=returns[order]),
+    )
+
+
+@pytest.mark.stub("cem_refit")
+def test_refit_to_a_single_elite_is_that_elite_with_std_0() -> None:
+    plans = numbers(POPULATION, HORIZON, ACT_DIM)
+    new_mean, new_std = refit(action_sequences=plans, num_elites=1)
+    check_close(new_mean.numpy(), plans[-1].numpy(), "new_mean")
+    check_close(new_std.numpy(), np.zeros((HORIZON, ACT_DIM)), "new_std")
+
+
+@pytest.mark.stub("cem_refit")
+def test_refit_leaves_its_inputs_as_they_were() -> None:
+    mean, std = torch.ones(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)
+    refit(mean=mean, std=std, smoothing=0.5)
+    check(bool((mean == 1).all()) and bool((std == 1).all()), "the mean or the std passed in was changed", "inplace")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_elites": 0}, "num_elites"),
+        ({"smoothing": 1.0}, "smoothing"),
+        ({"returns": torch.full((POPULATION,), torch.nan)}, "NaN"),
+    ],
+)
+def test_inputs_out_of_range_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        refit(**changes)
+
+
+# cem ------------------------------------------------------------------------------------------------------------------
+
+
+class CountedNoise:
+    """Noise from a generator of its own that counts what was drawn."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+        self.generator = torch.Generator().manual_seed(0)
+
+    def __call__(self, count: int) -> Tensor:
+        self.drawn += count
+        return torch.randn(count, HORIZON, ACT_DIM, generator=self.generator)
+
+
+def plan_with_cem(target: Tensor, **changes: Any) -> tuple[Tensor, Tensor, int]:
+    """Search for `target`. Returns the plan, every candidate in the order of scoring, and how many were drawn."""
+    scored: list[Tensor] = []
+    noise = CountedNoise()
+
+    def objective(plans: Tensor) -> Tensor:
+        scored.append(plans.clone())
+        return -((plans - target) ** 2).sum(dim=(1, 2))
+
+    arguments: dict[str, Any] = {
+        "population_size": 60,
+        "num_iterations": 12,
+        "num_elites": 7,
+        "smoothing": 0.1,
+        "num_kept_elites": 3,
+    }
+    middle = ((LOW + HIGH) / 2).expand(HORIZON, ACT_DIM).clone()
+    spread = ((HIGH - LOW) / 2).expand(HORIZON, ACT_DIM).clone()
+    plan = cem(objective, middle, spread, LOW, HIGH, noise=noise, **{**arguments, **changes})
+    return plan, torch.cat(scored), noise.drawn
+
+
+@pytest.mark.stub("cem_plan")
+def test_cem_plan_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["cem_plan"], LocalSubject())
+
+
+@pytest.mark.stub("cem_plan")
+def test_cem_plan_finds_the_best_plan_inside_the_bounds() -> None:
+    target = torch.tensor([[-1.0, 2.0], [0.5, 9.0], [0.0, 5.0], [-1.5, 1.0], [0.8, 8.0]])
+    plan, _, _ = plan_with_cem(target)
+    check_close(plan.numpy(), target.numpy(), "plan", atol=0.3)
+
+
+@pytest.mark.stub("cem_plan")
+def test_cem_plan_stays_inside_bounds_that_are_not_symmetric() -> None:
+    plan, scored, _ = plan_with_cem(torch.tensor([5.0, -3.0]).expand(HORIZON, ACT_DIM))
+    check(bool((scored >= LOW).all() & (scored <= HIGH).all()), "a candidate was scored out of bounds", "not_clipped")
+    check(bool((plan >= LOW).all() & (plan <= HIGH).all()), "the plan leaves the bounds", "final_not_clipped")
+    check_close(plan.numpy(), torch.tensor([1.0, 0.0]).expand(HORIZON, ACT_DIM).numpy(), "plan", atol=0.3)
+
+
+@pytest.mark.stub("cem_plan")
+@pytest.mark.parametrize(("num_kept_elites", "drawn"), [(0, 12 * 60), (3, 60 + 11 * 57)])
+def test_cem_plan_scores_exactly_the_documented_number_of_candidates(num_kept_elites: int, drawn: int) -> None:
+    target = torch.ones(HORIZON, ACT_DIM)
+    _, scored, noise_drawn = plan_with_cem(target, num_kept_elites=num_kept_elites)
+    check(len(scored) == 12 * 60, f"{len(scored)} candidates were scored, not 720", "wrong_candidate_count")
+    check(noise_drawn == drawn, f"{noise_drawn} sequences of noise were drawn, not {drawn}", "elites_not_kept")
+
+
+@pytest.mark.stub("cem_plan")
+def test_cem_plan_keeps_the_best_candidates_for_the_next_iteration() -> None:
+    target = torch.ones(HORIZON, ACT_DIM)
+    _, scored, _ = plan_with_cem(target, num_iterations=2)
+    first, second = scored[:60], scored[60:]
+    best = first[((first - target) ** 2).sum(dim=(1, 2)).argsort()[:3]]
+    found = [bool((second == plan).all(dim=2).all(dim=1).any()) for plan in best]
+    check(all(found), f"{sum(found)} of the 3 best candidates competed again", "elites_not_kept")
+
+
+# MPC.act --------------------------------------------------------------------------------------------------------------
+
+
+class CountingPlanner:
+    """Its n-th plan holds 10 n + 1, 10 n + 2, ...; remembers the means that it was given."""
+
+    def __init__(self) -> None:
+        self.means: list[Tensor] = []
+
+    def __call__(self, observation: Tensor, mean: Tensor) -> Tensor:
+        self.means.append(mean.clone())
+        return (10.0 * len(self.means) + torch.arange(1.0, HORIZON + 1)).unsqueeze(1).repeat(1, ACT_DIM)
+
+
+def actions_of(controller: MPC, env_steps: int) -> list[float]:
+    return [float(controller.act(torch.full((OBS_DIM,), float(time)))[0]) for time in range(env_steps)]
+
+
+@pytest.mark.stub("mpc_act")
+def test_mpc_act_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["mpc_act"], LocalSubject())
+
+
+@pytest.mark.stub("mpc_act")
+def test_mpc_act_returns_one_action() -> None:
+    controller = MPC(CountingPlanner(), initial_mean=torch.zeros(HORIZON, ACT_DIM))
+    assert controller.act(torch.zeros(OBS_DIM)).shape == (ACT_DIM,)
+
+
+@pytest.mark.stub("mpc_act")
+@pytest.mark.parametrize(
+    ("replan_every", "wanted"),
+    [(1, [11, 21, 31, 41, 51, 61]), (3, [11, 12, 13, 21, 22, 23]), (5, [11, 12, 13, 14, 15, 21])],
+)
+def test_mpc_act_executes_that_many_actions_of_each_plan(replan_every: int, wanted: list[float]) -> None:
+    controller = MPC(CountingPlanner(), initial_mean=torch.zeros(HORIZON, ACT_DIM), replan_every=replan_every)
+    assert actions_of(controller, 6) == wanted
+
+
+@pytest.mark.stub("mpc_act")
+def test_mpc_act_starts_afresh_when_the_whole_plan_was_executed() -> None:
+    planner, initial_mean = CountingPlanner(), numbers(HORIZON, ACT_DIM)
+    actions_of(MPC(planner, initial_mean=initial_mean, replan_every=HORIZON), HORIZON + 1)
+    check_close(planner.means[1].numpy(), initial_mean.numpy(), "mean of the second search")
+
+
+@pytest.mark.stub("mpc_act")
+def test_mpc_act_leaves_the_initial_mean_as_it_was() -> None:
+    initial_mean = numbers(HORIZON, ACT_DIM)
+    actions_of(MPC(CountingPlanner(), initial_mean=initial_mean), 7)
+    check(torch.equal(initial_mean, numbers(HORIZON, ACT_DIM)), "initial_mean was changed", "inplace")
+
+
+# ModelBasedAgent.record -----------------------------------------------------------------------------------------------
+
+
+def fits_of_an_agent(env_steps: int, *, initial_steps: int, refit_every: int | None) -> tuple[list[int], Transition]:
+    """The replay buffer's length at each fit, and all it holds in the end."""
+    lengths: list[int] = []
+
+    def fit(replay: ReplayBuffer) -> None:
+        lengths.append(len(replay))
+
+    agent = ModelBasedAgent(
+        base_policy=lambda observation: np.zeros(ACT_DIM),
+        controller=MPC(CountingPlanner(), initial_mean=torch.zeros(HORIZON, ACT_DIM)),
+        fit=fit,
+        predict=lambda observation, action: observation,
+        initial_steps=initial_steps,
+        refit_every=refit_every,
+    )
+    for time in range(env_steps):
+        agent.record(Transition(np.full(OBS_DIM, time), np.zeros(ACT_DIM), np.full(OBS_DIM, time + 1)))
+    return lengths, agent.replay.stacked()
+
+
+@pytest.mark.stub("agent_record")
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_record_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["agent_record"], LocalSubject())
+
+
+@pytest.mark.stub("agent_record")
+@pytest.mark.parametrize(
+    ("initial_steps", "refit_every", "wanted"),
+    [(4, 3, [4, 7, 10]), (4, 6, [4, 10]), (1, 5, [1, 6, 11]), (4, None, [4]), (20, 3, [])],
+)
+def test_record_fits_on_schedule(initial_steps: int, refit_every: int | None, wanted: list[int]) -> None:
+    lengths, _ = fits_of_an_agent(11, initial_steps=initial_steps, refit_every=refit_every)
+    assert lengths == wanted
+
+
+@pytest.mark.stub("agent_record")
+def test_record_keeps_every_transition_in_order() -> None:
+    _, data = fits_of_an_agent(11, initial_steps=2, refit_every=2)
+    wanted = np.arange(11.0)
+    check(len(data.observation) == 11, f"11 transitions were recorded, {len(data.observation)} kept", "data_replaced")
+    check_close(data.observation[:, 0], wanted, "recorded observations")
+    check_close(data.next_observation[:, 0], wanted + 1, "recorded next observations")

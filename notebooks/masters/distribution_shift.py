@@ -1,0 +1,572 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] name="title"
+# # Cliff hill: why a good model of your data is not enough
+#
+# *{{ title }} · {{ term }}*
+#
+# **What this notebook shows.** A model that predicts its own data almost perfectly sends its planner off a cliff,
+# because the planner visits states that the data never saw: *distribution shift*. Collecting the planner's own data
+# and fitting again (*aggregation*), and planning again as the world answers (*replanning*), mend it. You see it with
+# {{ num_seeds }} seeds, in metres and returns, and then with your own agent.
+#
+# **How long it takes.** About 10 seconds as it stands: it draws recorded runs, so it works before you have written a
+# line of code. With `USE_MY_CODE = True` it also trains your agent, at most 60 seconds.
+#
+# **What you do.** Run it. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set
+# `USE_MY_CODE = True` and run it again. Then write two short answers ({{ points_in_all }} points).
+
+# %% name="setup" tags=["recorder"]
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: one thread is fastest
+import csv
+import textwrap
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from numpy.typing import NDArray
+
+from hw4.envs import make_env
+from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, EDGE_X, STEP_LENGTH, height
+from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
+from hw4.training import EpisodeRecord, train
+from hw4.transitions import Transition
+
+# %% name="parameters" tags=["parameters"]
+USE_MY_CODE = False  # True: one cell below also trains your own agent
+LIVE_SEEDS = (0, 1, 2)  # the seeds it trains with
+LIVE_SECONDS = 50.0  # it starts no new episode after this long
+
+# %% name="constants" tags=["recorder"]
+Array = NDArray[Any]
+EXPERIMENT = EXPERIMENTS["cliff_hill"]
+FIRST_PLANNED = EXPERIMENT.num_initial_episodes  # the first episode that is planned, counted from 0
+VERSIONS: tuple[Version, ...] = ("0.5", "1.0", "1.5")
+
+# Okabe and Ito's colours: they stay apart for colour-blind readers.
+BLUE, ORANGE, GREEN, VERMILION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
+COLORS = {"base": BLUE, "0.5": VERMILION, "1.0": ORANGE, "1.5": GREEN}
+plt.rcParams.update(
+    {
+        "figure.dpi": 110,
+        "figure.constrained_layout.use": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "axes.titlelocation": "left",
+        "font.size": 9,
+    }
+)
+
+# %% [markdown] name="hill-intro"
+# ## The hill
+#
+# The observation is a position (*x*, *y*) and the height of the ground there, in metres. An action moves at most 0.2
+# m in each direction. The reward is the height reached, less a small cost of moving: *go right to get higher!* Past
+# *x* = 3 m the ground falls away, to 5 m below zero. The reward says nothing about that edge: only the dynamics do,
+# and they are what the model has to learn. One episode is 40 steps.
+#
+# The **base policy** draws each action at random. A few such episodes are all the data of the first model.
+
+# %% [markdown] name="watch-intro"
+# The next cell holds everything that is measured below, and the recorded runs were made with these very lines. Around
+# any agent, a `Watcher` notes what the agent's model *expected* before the world answered. Read it once; there is
+# nothing to write.
+
+
+# %% name="watch" tags=["recorder"]
+@dataclass(frozen=True)
+class WatchedEpisode:
+    """One episode, and what the model expected of it."""
+
+    record: EpisodeRecord
+    planned: bool  # False under the base policy
+    imagined: Array  # what the episode's first plan expects to observe, shape (horizon + 1, 3); nan without a plan
+    error_on_visited: float  # m; mean |error| of the next height, each asked before it was seen; nan without a plan
+    error_on_base: float  # m; `height_error` of the model as it was before this episode; nan before the first fit
+    error_on_plan: float  # m
+
+
+class Watcher:
+    """Wraps an agent: notes the first plan of an episode, rolled out in the agent's own model."""
+
+    def __init__(self, agent: Any, horizon: int) -> None:
+        self.agent = agent
+        self.horizon = horizon
+
+    def begin_episode(self) -> None:
+        self.agent.begin_episode()
+        self.planned = False
+        self.imagined = np.full((self.horizon + 1, 3), np.nan)
+        self.errors: list[float] = []
+
+    def act(self, observation: Array) -> Array:
+        action: Array = self.agent.act(observation)
+        if not self.planned and self.agent.controller.plan is not None:
+            self.planned = True
+            self.imagined = imagine(self.agent, observation, np.asarray(self.agent.controller.plan))
+        return action
+
+    def record(self, transition: Transition) -> None:
+        if self.planned:
+            predicted = self.agent.predict_next(transition.observation, transition.action)
+            self.errors.append(abs(predicted[2] - transition.next_observation[2]))
+        self.agent.record(transition)
+
+
+def imagine(agent: Any, observation: Array, plan: Array) -> Array:
+    """The observations that the agent's model expects along a plan, shape (horizon + 1, 3)."""
+    observations = [observation]
+    for action in plan:
+        observations.append(agent.predict_next(observations[-1], action))
+    return np.array(observations)
+
+
+def height_error(agent: Any, transitions: Transition) -> float:
+    """Mean absolute error of the predicted next height (m), one step ahead."""
+    predicted = [agent.predict_next(s, a)[2] for s, a in zip(transitions.observation, transitions.action, strict=True)]
+    return float(np.abs(np.array(predicted) - transitions.next_observation[:, 2]).mean())
+
+
+def watch(agent: Any, experiment: Experiment, seed: int, held_out: dict[str, Transition]) -> Iterable[WatchedEpisode]:
+    """Train an agent, and yield each episode as it ends."""
+    watcher = Watcher(agent, experiment.horizon)
+    on_base = on_plan = np.nan
+    for record in train(make_env("cliff_hill"), watcher, num_episodes=experiment.num_episodes, seed=seed):
+        on_visited = float(np.mean(watcher.errors)) if watcher.planned else np.nan
+        yield WatchedEpisode(record, watcher.planned, watcher.imagined, on_visited, on_base, on_plan)
+        if held_out and len(agent.replay) >= experiment.initial_steps:  # fitted: how good is the model now?
+            on_base, on_plan = height_error(agent, held_out["base"]), height_error(agent, held_out["plan"])
+
+
+def believed_heights(agent: Any, x: Array) -> Array:
+    """The height (m) that the agent's model expects after a full step right from each x on the ridge, y = 0."""
+    positions = np.stack([x, np.zeros_like(x)], axis=-1)
+    observations = np.column_stack([positions, height(positions)])
+    return np.array([agent.predict_next(observation, np.array([1.0, 0.0]))[2] for observation in observations])
+
+
+def imagined_return(experiment: Experiment, plan: Array, imagined: Array) -> float:
+    """The return that the model expects of a plan: the task's own reward, on imagined states."""
+    return float(experiment.task.reward(imagined[:-1], plan, imagined[1:]).sum())
+
+
+# %% [markdown] name="data-intro"
+# The recorded runs: {{ num_seeds }} seeds of each of the lecture's three versions, at the settings of
+# `hw4/experiments.py`. Beside them are transitions that no run ever trained on (seeds {{ held_out_seeds }}): some
+# under the base policy, some under the first plan. On these, every model is asked for the next height.
+
+
+# %% name="data"
+def find_data(name: str = "cliff_hill") -> Path:
+    """The folder of recorded runs: data/NAME beside this notebook, or beside a folder that holds it."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        for candidate in (folder / "data" / name, folder / "notebooks" / "data" / name):
+            if candidate.is_dir():
+                return candidate
+    raise FileNotFoundError(
+        f"no folder data/{name} beside {Path.cwd()} or above it: take it from the homework's bundle"
+    )
+
+
+def read_csv(name: str) -> dict[str, Array]:
+    """One recorded table as a dictionary of columns; an empty cell is nan."""
+    with (find_data() / name).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    texts = {"version", "policy", "model"}
+    return {key: np.array([row[key] if key in texts else float(row[key] or "nan") for row in rows]) for key in rows[0]}
+
+
+def per_seed(table: dict[str, Array], column: str, version: str) -> Array:
+    """One column of `episodes.csv` as an array of shape (seeds, episodes)."""
+    chosen = table["version"] == version
+    num_seeds = len(np.unique(table["seed"][chosen]))
+    return table[column][chosen].reshape(num_seeds, -1)
+
+
+def paths(policy: str) -> Array:
+    """Positions and imagined positions under one policy, shape (episodes, steps, 6)."""
+    chosen = PATHS["policy"] == policy
+    columns = ("x", "y", "height", "imagined_x", "imagined_y", "imagined_height")
+    return np.stack([PATHS[column][chosen] for column in columns], axis=-1).reshape(
+        -1, EXPERIMENT.task.episode_length + 1, 6
+    )
+
+
+def median_text(values: Array, unit: str = "", digits: int = 0) -> str:
+    """Median over seeds, with a 95 % bootstrap interval."""
+    values = np.asarray(values)
+    resampled = np.random.default_rng(0).choice(values, (2000, len(values)))
+    low, high = np.percentile(np.median(resampled, axis=1), [2.5, 97.5])
+    return f"{np.median(values):.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def show(words: str) -> None:
+    """Draw the figure, and say in words what it shows."""
+    plt.show()
+    print(textwrap.fill("In words: " + words, 110))
+
+
+EPISODES, PATHS, BELIEFS = read_csv("episodes.csv"), read_csv("paths.csv"), read_csv("beliefs.csv")
+NUM_SEEDS = len(np.unique(EPISODES["seed"]))
+EPISODE_NUMBERS = np.arange(1, EXPERIMENT.num_episodes + 1)
+print(f"{NUM_SEEDS} seeds of versions {', '.join(VERSIONS)}; {EXPERIMENT.num_episodes} episodes each")
+
+# %% [markdown] name="sanity-intro"
+# **A check to see where you stand** (no points): the recorded runs fit the settings you have, and, if your code runs,
+# it runs what they ran.
+
+# %% name="sanity" nbgrader={"grade": false, "locked": true, "solution": false}
+assert EPISODES["episode"].max() == EXPERIMENT.num_episodes - 1, (
+    "recorded with other settings than hw4/experiments.py has"
+)
+for version in VERSIONS:
+    assert np.isfinite(per_seed(EPISODES, "episode_return", version)).all()
+# A hand-made check of the reward on arrival: from height 0 to height 1 with a full action in x pays 1 - 0.02.
+assert np.isclose(EXPERIMENT.task.reward(np.zeros(3), np.array([1.0, 0.0]), np.array([0.2, 0.0, 1.0])), 0.98)
+if USE_MY_CODE:
+    from hw4.agents import build_agent
+
+    agent = build_agent(as_version(EXPERIMENT, "0.5"), seed=0)
+    agent.begin_episode()
+    start = np.zeros(3)
+    for _ in range(EXPERIMENT.initial_steps):
+        agent.record(Transition(start, agent.act(start), start))
+    first_action = agent.act(start)
+    assert first_action.shape == (2,), f"an action has two numbers, yours has shape {first_action.shape}"
+    assert tuple(agent.controller.plan.shape) == (EXPERIMENT.task.episode_length, 2), "0.5 plans the whole episode"
+    print("Your agent collects, fits and plans.")
+else:
+    print("The recorded runs are complete. USE_MY_CODE is False: none of your code was run.")
+
+# %% [markdown] name="densities-intro"
+# ## Where the data is, and where the plan goes
+#
+# Version 0.5 fits a model to the base policy's data, plans all 40 steps once, and executes them with its eyes closed.
+# On the left, the states that the model was fitted to, $p_{\pi_0}(s)$. In the middle, the states that the plan really
+# visits, $p_{\pi_H}(s)$. All seeds are pooled; on the grey ground the hill has ended.
+
+
+# %% name="densities"
+def draw_hill(axes: Any) -> None:
+    """Lines of equal height, and the edge."""
+    x, y = np.meshgrid(np.linspace(-2, EDGE_X, 120), np.linspace(-3, 3, 120))
+    lines = axes.contour(x, y, height(np.stack([x, y], axis=-1)), levels=range(-3, 4), colors="0.55", linewidths=0.6)
+    axes.clabel(lines, fmt="%d m", fontsize=7)
+    axes.axvspan(EDGE_X, ARENA + 0.1, color="0.88", linewidth=0, zorder=0)
+    axes.text((EDGE_X + ARENA) / 2, -2.9, f"{BOTTOM_HEIGHT:.0f} m", ha="center", fontsize=7)
+    axes.axvline(EDGE_X, color="black", linewidth=1.2)
+    axes.set(xlim=(-2, ARENA + 0.1), ylim=(-3, 3), xlabel="x (m)", ylabel="y (m)", aspect="equal")
+
+
+base, planned = paths("base"), paths("0.5")
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), width_ratios=(1, 1, 1.15))
+x_bins = np.arange(-2, ARENA + 0.21, 0.2)
+for axes, states, name, color_map in (
+    (panels[0], base, r"data of the base policy, $p_{\pi_0}(s)$", "Blues"),
+    (panels[1], planned, r"under the plan of 0.5, $p_{\pi_H}(s)$", "Oranges"),
+):
+    draw_hill(axes)
+    positions = states[..., :2].reshape(-1, 2)
+    share, _, _ = np.histogram2d(*positions.T, bins=(x_bins, np.arange(-3, 3.01, 0.2)))
+    share = 100 * share.T / len(positions)
+    image = axes.pcolormesh(x_bins, np.arange(-3, 3.01, 0.2), np.ma.masked_equal(share, 0), cmap=color_map, alpha=0.85)
+    figure.colorbar(image, ax=axes, label="% of states per (0.2 m)²", shrink=0.75)
+    axes.set_title(name)
+for states, label, color, style in (
+    (base, "base policy's data", COLORS["base"], "-"),
+    (planned, "under the plan (real)", COLORS["0.5"], "-"),
+    (planned[..., 3:], "under the plan (imagined)", COLORS["0.5"], ":"),
+):
+    x = states[..., 0].ravel()
+    wide_bins = np.arange(-2, 8.01, 0.2)
+    percent = 100 * np.histogram(x, wide_bins)[0] / len(x)
+    panels[2].stairs(percent, wide_bins, label=label, color=color, linestyle=style, linewidth=1.5)
+panels[2].axvline(EDGE_X, ymax=0.72, color="black", linewidth=1.2, label="edge of the hill")
+panels[2].set(xlabel="x (m)", ylabel="% of states per 0.2 m", title="the same along x", yscale="log", ylim=(0.03, 3000))
+panels[2].legend(frameon=False, fontsize=8, loc="upper right")
+reach = base[..., 0].reshape(NUM_SEEDS, -1).max(axis=1)
+beyond = 100 * (planned[..., 0] > reach[:, None]).mean(axis=1)
+show(
+    f"{NUM_SEEDS} seeds. The base policy's data ends at x = {median_text(reach, ' m', 1)} (median over seeds of the "
+    f"largest x, with a 95 % bootstrap interval). Of the states visited under the plan, "
+    f"{median_text(beyond, ' %')} lie farther right than anything in that seed's own data."
+)
+
+# %% [markdown] name="falls-intro"
+# ## Version 0.5 walks off the cliff
+#
+# What the plan promises, and what it gets. The model has learned that moving right raises the height, and nothing in
+# its data says where that ends, so it imagines a hill that goes on.
+
+# %% name="falls"
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), width_ratios=(1.5, 1))
+steps = np.arange(EXPERIMENT.task.episode_length + 1)
+for column, label, color, style in ((5, "imagined", BLUE, "--"), (2, "real", COLORS["0.5"], "-")):
+    left.plot(steps, planned[..., column].T, color=color, linewidth=0.5, alpha=0.4)
+    left.plot(steps, np.median(planned[..., column], axis=0), style, color=color, linewidth=2.2, label=label)
+left.set(
+    xlabel="env step of the episode",
+    ylabel="height (m)",
+    title=f"first plan of 0.5: {NUM_SEEDS} seeds (thin), median (bold)",
+)
+left.legend(frameon=False)
+promised = per_seed(EPISODES, "imagined_return", "0.5")[:, FIRST_PLANNED]
+earned = per_seed(EPISODES, "episode_return", "0.5")[:, FIRST_PLANNED]
+for one, other in zip(promised, earned, strict=True):
+    right.plot([0, 1], [one, other], color="0.7", linewidth=0.8)
+right.plot(np.zeros(NUM_SEEDS), promised, "o", color=BLUE)
+right.plot(np.ones(NUM_SEEDS), earned, "s", color=COLORS["0.5"])
+right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+right.set(xticks=(0, 1), xticklabels=("imagined", "real"), xlim=(-0.4, 1.4), ylabel="return of the episode (m, summed)")
+right.set_title("the same plans: promised and earned")
+show(
+    f"the first plan of 0.5, {NUM_SEEDS} seeds. Imagined return {median_text(promised)}, real return "
+    f"{median_text(earned)} (medians, 95 % bootstrap intervals). On {np.sum(planned[..., 2].min(axis=1) < -4)} of "
+    f"{NUM_SEEDS} seeds the agent falls over the edge, which the plan did not see coming."
+)
+
+# %% [markdown] name="mend-intro"
+# ## Aggregation and replanning mend it
+#
+# Version 1.0 executes the whole plan as well, but adds what it saw to the data, fits again and plans again. Version
+# 1.5 replans at every step, executes only the first action, and refits every few steps. The base policy's episodes
+# come first in all three. In the first planned episode no model has met the edge yet, and 0.5 and 1.0 follow the very
+# same plan over it.
+
+
+# %% name="mend"
+def draw_returns(axes: Any, version: str) -> None:
+    """Return per episode: every recorded seed, the median, and the band that holds the middle 80 % of the seeds."""
+    returns = per_seed(EPISODES, "episode_return", version)
+    low, high = np.percentile(returns, [10, 90], axis=0)
+    axes.fill_between(
+        EPISODE_NUMBERS, low, high, color=COLORS[version], alpha=0.2, linewidth=0, label="middle 80 % of seeds"
+    )
+    axes.plot(EPISODE_NUMBERS, returns.T, color=COLORS[version], linewidth=0.5, alpha=0.4)
+    axes.plot(
+        EPISODE_NUMBERS,
+        np.median(returns, axis=0),
+        "o-",
+        color=COLORS[version],
+        linewidth=2,
+        markersize=4,
+        label="median",
+    )
+    axes.axvspan(0.5, FIRST_PLANNED + 0.5, color="0.95", zorder=0)
+    axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    axes.text(FIRST_PLANNED / 2 + 0.5, -125, "base policy", color="0.35", ha="center", fontsize=8)
+    axes.set(xlabel=f"episode ({EXPERIMENT.task.episode_length} env steps each)", xlim=(0.5, EPISODE_NUMBERS[-1] + 0.5))
+    axes.set_xticks(EPISODE_NUMBERS)
+
+
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.5), sharey=True)
+titles = {"0.5": "0.5: plan once, eyes closed", "1.0": "1.0: aggregate, plan again", "1.5": "1.5: replan at every step"}
+for axes, version in zip(panels, VERSIONS, strict=True):
+    draw_returns(axes, version)
+    axes.set_title(titles[version])
+panels[0].set(ylabel="return of the episode (m, summed)", ylim=(-135, 95))
+panels[0].legend(frameon=False, loc="upper left", fontsize=8)
+last = {version: per_seed(EPISODES, "episode_return", version)[:, -1] for version in VERSIONS}
+first = {version: per_seed(EPISODES, "episode_return", version)[:, FIRST_PLANNED] for version in VERSIONS}
+show(
+    f"return per episode, {NUM_SEEDS} seeds. From the first planned episode to the last, the median goes "
+    + "; ".join(f"under {v} from {median_text(first[v])} to {median_text(last[v])}" for v in VERSIONS)
+    + " (95 % bootstrap intervals)."
+)
+
+# %% [markdown] name="errors-intro"
+# ## What exactly has mended?
+#
+# On the left, what a model believes about one full step to the right, from each place along the ridge. The first
+# model, the only one that 0.5 ever has, believes that the hill goes on. Beside it are the last models of 1.0 and 1.5,
+# which have met the edge.
+#
+# In the middle and on the right, the error of the next height, over the episodes: on held-out states of the base
+# policy, on held-out states of the *first* plan (over the edge and below it), and on the states that the agent visits
+# in that episode, each asked before it was seen. Look closely: does the model become better everywhere?
+
+# %% name="errors"
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), width_ratios=(1.25, 1, 1))
+ridge = np.unique(BELIEFS["x"])
+truth = BELIEFS["true_next_height"][: len(ridge)]
+panels[0].plot(ridge, truth, color="black", linewidth=1, label="truth")
+beliefs = {}
+for model, label, color, style in (
+    ("first", "first model (0.5)", COLORS["0.5"], "--"),
+    ("1.0", "last model of 1.0", COLORS["1.0"], "-."),
+    ("1.5", "last model of 1.5", COLORS["1.5"], "-"),
+):
+    beliefs[model] = BELIEFS["next_height"][BELIEFS["model"] == model].reshape(NUM_SEEDS, -1)
+    low, high = np.percentile(beliefs[model], [10, 90], axis=0)
+    panels[0].fill_between(ridge, low, high, color=color, alpha=0.2, linewidth=0)
+    panels[0].plot(ridge, np.median(beliefs[model], axis=0), style, color=color, label=label)
+panels[0].set(xlabel="x before the step (m), y = 0", ylabel="height after the step (m)", ylim=(-8, 6))
+panels[0].set_title("belief about one full step right")
+panels[0].legend(frameon=False, fontsize=8, loc="lower left")
+planned_numbers = EPISODE_NUMBERS[FIRST_PLANNED:]
+for axes, version in zip(panels[1:], ("1.0", "1.5"), strict=True):
+    for column, label, color, marker in (
+        ("error_on_base", "base policy's states", COLORS["base"], "o"),
+        ("error_on_plan", "first plan's states", VERMILION, "s"),
+        ("error_on_visited", "states visited now", "black", "^"),
+    ):
+        errors = per_seed(EPISODES, column, version)[:, FIRST_PLANNED:]
+        low, high = np.percentile(errors, [10, 90], axis=0)
+        axes.fill_between(planned_numbers, low, high, color=color, alpha=0.15, linewidth=0)
+        axes.plot(planned_numbers, np.median(errors, axis=0), marker + "-", color=color, markersize=4, label=label)
+    axes.set(xlabel="episode", title=f"version {version}", yscale="log", ylim=(0.003, 5), xticks=planned_numbers)
+panels[1].set_ylabel("mean |error| of the next height (m)")
+panels[1].legend(frameon=False, fontsize=8, loc="lower right")
+over = (ridge < EDGE_X) & (ridge + STEP_LENGTH > EDGE_X)  # from here, a full step right goes over the edge
+fall = {model: values[:, over].mean(axis=1) for model, values in beliefs.items()}
+on_plan = {v: per_seed(EPISODES, "error_on_plan", v)[:, [FIRST_PLANNED, -1]] for v in VERSIONS}
+on_base = {v: per_seed(EPISODES, "error_on_base", v)[:, [FIRST_PLANNED, -1]] for v in VERSIONS}
+visited = {v: per_seed(EPISODES, "error_on_visited", v)[:, [FIRST_PLANNED, -1]] for v in VERSIONS}
+show(
+    f"medians of {NUM_SEEDS} seeds with 95 % bootstrap intervals; bands hold the middle 80 % of seeds. A step that goes "
+    f"over the edge from the ridge ends at {truth[over].mean():.1f} m on average. The first model expects "
+    f"{median_text(fall['first'], ' m', 1)}, the last model of 1.0 {median_text(fall['1.0'], ' m', 1)} and that of 1.5 "
+    f"{median_text(fall['1.5'], ' m', 1)}. The first model's error is "
+    f"{median_text(on_base['0.5'][:, 0], ' m', 3)} on the base policy's states and "
+    f"{median_text(on_plan['0.5'][:, 0], ' m', 2)} on the first plan's. From the first planned episode to the last, "
+    f"the error on the first plan's states goes to {median_text(on_plan['1.0'][:, 1], ' m', 2)} under 1.0 and "
+    f"{median_text(on_plan['1.5'][:, 1], ' m', 2)} under 1.5; on the states visited now it goes from "
+    f"{median_text(visited['1.0'][:, 0], ' m', 2)} to {median_text(visited['1.0'][:, 1], ' m', 2)} under 1.0 and from "
+    f"{median_text(visited['1.5'][:, 0], ' m', 2)} to {median_text(visited['1.5'][:, 1], ' m', 2)} under 1.5."
+)
+
+# %% [markdown] name="mended"
+# **What to take from it.** The first model is not a bad model: on states like its data it errs by millimetres. Nor
+# does aggregation make it better everywhere: at the end it is *worse* on the base policy's states than it was at
+# first, and on the first plan's states no improvement can be claimed under either version. What falls is the error on
+# the states that the agent now visits, because the new data comes from there, and the belief about a step over the
+# edge moves towards the truth. A model need not be right everywhere to be useful; it has to be right where its
+# planner goes.
+
+# %% [markdown] name="live-intro"
+# ## Your own agent
+#
+# With `USE_MY_CODE = True` this cell trains your agent as version 0.5 and as version 1.5, and lays its curves over
+# the recorded ones. It stops by itself after a minute. Your curve need not be the median; outside the band on every
+# seed is a reason to look.
+
+
+# %% name="live"
+def train_mine(version: Version, seed: int, deadline: float) -> list[float]:
+    """Returns of my agent's episodes; fewer than planned if the time is up."""
+    from hw4.agents import build_agent
+
+    experiment = as_version(EXPERIMENT, version)
+    returns = []
+    for record in train(
+        make_env("cliff_hill"), build_agent(experiment, seed), num_episodes=experiment.num_episodes, seed=seed
+    ):
+        returns.append(record.episode_return)
+        if time.monotonic() > deadline:
+            break
+    return returns
+
+
+mine: dict[str, list[list[float]]] = {"0.5": [], "1.5": []}
+if USE_MY_CODE:
+    began = time.monotonic()
+    for version in mine:
+        for seed in LIVE_SEEDS:
+            if time.monotonic() < began + LIVE_SECONDS:
+                mine[version].append(train_mine(version, seed, began + LIVE_SECONDS))
+                print(f"version {version}, seed {seed}: last return {mine[version][-1][-1]:.0f}", flush=True)
+    print(f"trained in {time.monotonic() - began:.0f} s")
+
+figure, panels = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True)
+for axes, version in zip(panels, mine, strict=True):
+    draw_returns(axes, version)
+    for i, returns in enumerate(mine[version]):
+        axes.plot(
+            EPISODE_NUMBERS[: len(returns)],
+            returns,
+            "x-",
+            color="black",
+            linewidth=1.2,
+            markersize=5,
+            label=None if i else "mine, one line a seed",
+        )
+    axes.set_title(f"version {version}")
+panels[0].set(ylabel="return of the episode (m, summed)", ylim=(-135, 95))
+panels[0].legend(frameon=False, loc="upper left", fontsize=8)
+finished = {
+    version: [returns[-1] for returns in runs if len(returns) == EXPERIMENT.num_episodes]
+    for version, runs in mine.items()
+}
+show(
+    "the recorded bands of 0.5 and 1.5"
+    + (
+        "; my agent's last returns are "
+        + " and ".join(
+            f"{', '.join(f'{value:.0f}' for value in finished[v]) or 'not reached in time'} under {v}" for v in mine
+        )
+        + "."
+        if USE_MY_CODE
+        else " alone: USE_MY_CODE is False, so none of my own runs are drawn."
+    )
+)
+
+# %% [markdown] name="question-densities" nbgrader={"grade": false, "locked": true, "solution": false}
+# ## Question 1: reading the densities ({{ points:answer-densities }} points)
+#
+# The first model is accurate on the states it was fitted to, and yet its plan fails. In at most 120 words: name the
+# two distributions that differ and which of them the fit minimises its error over; say why the planner does not
+# merely happen to go where the model is wrong but *looks for* such places; and support both with a number from the
+# figures above.
+
+# %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
+# ### BEGIN SOLUTION
+# **Model answer.** The fit minimises the error over $p_{\pi_0}(s)$, the base policy's states; the plan is executed
+# under $p_{\pi_H}(s)$. They barely overlap: most of the plan's states lie farther right than all of the data, and
+# there the height error is tens of times larger than on held-out base states. The planner maximises the *predicted*
+# return. Among many candidates it picks those whose prediction is too high, so errors upwards are selected, not
+# averaged out: imagined returns are far above zero, real ones far below.
+#
+# **Rubric.** Full: both distributions with their roles, the selection of optimistic errors by maximisation, and a
+# correct number for each. Half: both distributions named correctly, but no selection ("the model is bad there"
+# alone), or no number. 0: blames too little training or too small a network without naming the shift.
+# ### END SOLUTION
+
+# %% [markdown] name="question-honest" nbgrader={"grade": false, "locked": true, "solution": false}
+# ## Question 2: reading a curve honestly ({{ points:answer-honest }} points)
+#
+# A fellow student writes: "1.5 beats 1.0, so replanning is what mends distribution shift." In at most 120 words: give
+# the difference between the two at the last episode with its uncertainty; name everything that `as_version` changes
+# between 1.0 and 1.5; and describe the one experiment, with its seeds, that would separate replanning from the rest.
+# If you have run your own agent, say whether its curve agrees with the recorded band, and how many seeds that rests
+# on.
+
+# %% [markdown] name="answer-honest" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
+# ### BEGIN SOLUTION
+# **Model answer.** At the last episode the median of 1.5 is above that of 1.0 and the two intervals do not overlap,
+# so the difference is real on these seeds. But three things change at once: `replan_every` (40 to 1), `refit_every`
+# (40 to a few steps, so many more fits on fresher data) and `horizon` (40 to 10). The figure cannot say which one
+# helps. Keep the refit schedule and horizon of 1.5 and vary `replan_every` alone (1 against 10), paired over at least
+# ten seeds, and report the median difference with its interval. My three seeds lie inside the band: agreement, but
+# weak evidence.
+#
+# **Rubric.** Full: difference with an interval or spread, all three changes, and an experiment that varies replanning
+# alone over several seeds. Half: the confounding is recognised but a change is missed or the experiment varies two
+# things. 0: accepts the claim, or rejects it without naming what else changed.
+# ### END SOLUTION

@@ -1,0 +1,517 @@
+"""The handout: facts from their sources, figures from recorded runs, pages by Typst.
+
+    python -m publish.handout           write handout.pdf
+    python -m publish.handout figures   record the runs again (minutes), draw the figures, write handout.pdf
+    python -m publish.handout draw      draw the figures from the recorded runs, write handout.pdf
+
+Typst gets every fact as one JSON string (`sys.inputs.facts`), so no number in a table is typed by hand. The docstring
+of each stub is read from the reference solution without its body.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import csv
+import dataclasses
+import inspect
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typst
+
+from hw4 import checks
+from hw4.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
+from hw4.experiments import EXPERIMENTS, Experiment
+from publish.stubs import ROOT, SOLUTIONS, write_solved
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HANDOUT = ROOT / "handout"
+DATA = HANDOUT / "data"
+FIGURES = HANDOUT / "figures"
+PDF = ROOT / "handout.pdf"
+BARS = ROOT / "autograder" / "reference" / "bars.json"
+
+SECTION = re.compile(r"^(Args|Returns|Raises):$")
+SIGNATURE_WIDTH = 112  # characters that fit into a box
+NUMBERED = re.compile(r"^(\d+\.) (.*)$", re.DOTALL)
+
+# Okabe and Ito's colours: told apart by colour-blind readers too.
+BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
+VERSION_COLORS = {"0.5": VERMILION, "1.0": ORANGE, "1.5": BLUE}
+MEMBER_COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE)
+
+Row = dict[str, str]
+
+
+class HandoutError(ValueError):
+    """A source of the handout lacks something that the handout shows."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Facts
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def gather_facts(assignment: Assignment, bars_file: Path = BARS) -> dict[str, Any]:
+    """Everything the Typst sources show that has a source elsewhere, as plain JSON values."""
+    course = assignment.course
+    specs = {stub.id: stub_spec(stub.file, stub.symbol) for stub in assignment.stubs}
+    problems = [
+        {
+            **dataclasses.asdict(problem),
+            "label": problem.label,
+            "minutes": sum(stub.minutes for stub in assignment.stubs_of(problem.id)),
+            "stubs": len(assignment.stubs_of(problem.id)),
+        }
+        for problem in assignment.problems
+    ]
+    return {
+        "course": {
+            "title": course.title,
+            "course": course.course,
+            "lecture": course.lecture,
+            "term": course.term,
+            "release": in_words(course.release),
+            "due": f"{in_words(course.due.date())}, {course.due:%H:%M} ({course.due.tzname()})",
+            "release_ymd": [course.release.year, course.release.month, course.release.day],
+        },
+        "problems": problems,
+        "points": sum(problem.points for problem in assignment.problems),
+        "code_points": assignment.code_points,
+        "stubs": [
+            {**dataclasses.asdict(stub), "spec": dataclasses.asdict(specs[stub.id])} for stub in assignment.stubs
+        ],
+        "minutes": sum(stub.minutes for stub in assignment.stubs),
+        "stub_lines": sum(stub.lines for stub in assignment.stubs),
+        "curves": [
+            {
+                **dataclasses.asdict(curve),
+                "labels": [assignment.problem(needed).label for needed in curve.needs],
+                "bar": bar_of(curve.id, bars_file),
+            }
+            for curve in assignment.curves
+        ],
+        "submission": dataclasses.asdict(assignment.submission),
+        "limits": dataclasses.asdict(assignment.limits),
+        "visibility": assignment.visibility_before_due,
+        "settings": settings_table([curve.experiment for curve in assignment.curves]),
+        "tolerance": tolerance(),
+        "min_std": constant_text(SOLUTIONS / "dynamics_model.py", "MIN_STD"),
+        "runs": run_facts(),
+    }
+
+
+def in_words(day: date) -> str:
+    """ "Monday 1 March 2027" """
+    return f"{day:%A} {day.day} {day:%B %Y}"
+
+
+@dataclass(frozen=True)
+class StubSpec:
+    """What the handout shows of a stub: its signature and what its docstring says of the result."""
+
+    signature: str
+    blocks: list[dict[str, Any]]  # paragraphs, equations and numbered items, up to "Args:"
+    returns: list[dict[str, Any]]
+    test: str  # the command that runs the public test, or ""
+
+
+def stub_spec(file_name: str, symbol: str) -> StubSpec:
+    """Signature and docstring of a symbol of a solution file. The body is never looked at."""
+    source = (SOLUTIONS / file_name).read_text(encoding="utf-8")
+    scope: list[ast.stmt] = ast.parse(source).body
+    *classes, function_name = symbol.split(".")
+    for class_name in classes:
+        scope = next((n.body for n in scope if isinstance(n, ast.ClassDef) and n.name == class_name), [])
+    node = next((n for n in scope if isinstance(n, ast.FunctionDef) and n.name == function_name), None)
+    docstring = ast.get_docstring(node) if node else None
+    if node is None or docstring is None:
+        raise HandoutError(f"solutions/{file_name} has no {symbol} with a docstring, but assignment.toml names it")
+    parts = split_docstring(docstring)
+    return StubSpec(
+        signature=signature(node),
+        blocks=text_blocks(parts["description"]),
+        returns=text_blocks(inspect.cleandoc(parts.get("Returns", ""))),
+        test=parts.get("test", ""),
+    )
+
+
+def signature(node: ast.FunctionDef) -> str:
+    """The signature, filled to SIGNATURE_WIDTH and broken between parameters only."""
+    header = ast.FunctionDef(
+        name=node.name, args=node.args, returns=node.returns, body=[ast.Pass()], decorator_list=[], lineno=0
+    )
+    text = ast.unparse(header).removesuffix(":\n    pass")
+    glued, depth = "", 0
+    for character in re.sub(r"(?<=:) | (?=->)|(?<=->) |(?<=^def) ", "\0", text):
+        depth += {"[": 1, "]": -1}.get(character, 0)
+        glued += "\0" if character == " " and depth > 0 else character
+    filled = textwrap.fill(
+        glued, SIGNATURE_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return filled.replace("\0", " ")
+
+
+def split_docstring(docstring: str) -> dict[str, str]:
+    """The parts of a docstring: "description", "Args", "Returns", "Raises" and "test" (the public test's command)."""
+    parts: dict[str, list[str]] = {"description": []}
+    current = "description"
+    for line in docstring.splitlines():
+        if section := SECTION.match(line):
+            current = section[1]
+            parts[current] = []
+        elif line.startswith("Public test: "):
+            parts["test"] = [line.removeprefix("Public test: ")]
+        else:
+            parts[current].append(line)
+    return {name: "\n".join(lines).strip("\n") for name, lines in parts.items()}
+
+
+def text_blocks(text: str) -> list[dict[str, Any]]:
+    """Split docstring text into paragraphs and numbered items, which may be refilled, and equations, which may not."""
+    blocks: list[dict[str, Any]] = []
+    for chunk in re.split(r"\n\s*\n", text):
+        if not chunk.strip():
+            continue
+        if all(line.startswith("    ") for line in chunk.splitlines()):
+            blocks.append({"kind": "equation", "text": inspect.cleandoc("\n" + chunk)})
+            continue
+        for paragraph in re.split(r"\n(?=\d+\. )", chunk):
+            filled = " ".join(paragraph.split())
+            numbered = NUMBERED.match(filled)
+            if numbered:
+                blocks.append({"kind": "item", "number": numbered[1], "spans": spans(numbered[2])})
+            else:
+                blocks.append({"kind": "paragraph", "spans": spans(filled)})
+    return blocks
+
+
+def spans(text: str) -> list[dict[str, Any]]:
+    """Plain text and `code` in turns."""
+    return [{"code": i % 2 == 1, "text": part} for i, part in enumerate(text.split("`")) if part]
+
+
+def settings_table(names: list[str]) -> dict[str, Any]:
+    """Every hyper-parameter of these experiments with its meaning, from `hw4.experiments`."""
+    meanings = field_docs(Experiment)
+    rows = [
+        {
+            "name": field.name,
+            "meaning": spans(meanings[field.name]),
+            "values": [shown(getattr(EXPERIMENTS[name], field.name)) for name in names],
+        }
+        for field in dataclasses.fields(Experiment)
+    ]
+    return {"names": names, "rows": rows}
+
+
+def shown(value: object) -> str:
+    """A setting as the table shows it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def field_docs(dataclass_type: type[Any]) -> dict[str, str]:
+    """The string below each field of a dataclass."""
+    tree = ast.parse(inspect.getsource(dataclass_type)).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    docs: dict[str, str] = {}
+    for field, doc in zip(tree.body, tree.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(doc, ast.Expr)
+            and isinstance(doc.value, ast.Constant)
+        ):
+            docs[field.target.id] = str(doc.value.value)
+    return docs
+
+
+def tolerance() -> dict[str, str]:
+    """The usual tolerance of a check."""
+    parameters = inspect.signature(checks.check_close).parameters
+    return {name: shown(parameters[name].default) for name in ("rtol", "atol")}
+
+
+def constant_text(file: Path, name: str) -> str:
+    """The text of a module's constant."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+            return ast.unparse(node.value).replace("1e-06", "1e-6")
+    raise HandoutError(f"{file.name} has no constant {name}")
+
+
+def bar_of(curve_id: str, bars_file: Path = BARS) -> dict[str, str] | None:
+    """Bar and floor of a curve, or None while none is recorded."""
+    if not bars_file.exists():
+        return None
+    bars = json.loads(bars_file.read_text(encoding="utf-8"))
+    entry = bars.get("curves", bars).get(curve_id)
+    return (
+        None
+        if entry is None
+        else {name: f"{entry[name]:.1f}".replace("-", "\N{MINUS SIGN}") for name in ("bar", "floor")}
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Recorded runs and figures
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def read_rows(name: str) -> list[Row]:
+    """A recorded CSV file without its comment lines."""
+    with (DATA / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def recorded_settings(name: str) -> dict[str, dict[str, Any]]:
+    """The settings that a CSV file was recorded with, by experiment."""
+    with (DATA / name).open(encoding="utf-8") as file:
+        line = next(line for line in file if line.startswith("# settings: "))
+    settings: dict[str, dict[str, Any]] = json.loads(line.removeprefix("# settings: "))
+    return settings
+
+
+def column(rows: list[Row], name: str) -> list[float]:
+    return [float(row[name]) for row in rows]
+
+
+def seeds_of(rows: list[Row]) -> list[str]:
+    return sorted({row["seed"] for row in rows}, key=int)
+
+
+def run_facts() -> dict[str, str]:
+    """Numbers that the text and the captions quote from the recorded runs."""
+    versions, paths = read_rows("cliff_hill_versions.csv"), read_rows("cliff_hill_paths.csv")
+    num_initial, last = EXPERIMENTS["cliff_hill"].num_initial_episodes, EXPERIMENTS["cliff_hill"].num_episodes - 1
+
+    def returns(version: str, wanted: Callable[[int], bool]) -> list[float]:
+        return column([r for r in versions if r["version"] == version and wanted(int(r["episode"]))], "episode_return")
+
+    imagined = [row for row in paths if row["path"] == "imagined"]
+    random = returns("0.5", lambda episode: episode < num_initial)
+    falls = returns("0.5", lambda episode: episode >= num_initial)
+    facts = {
+        "seeds": str(len(seeds_of(versions))),
+        "random": whole(statistics.median(random)),
+        "v05_best": whole(max(falls)),
+        "v05_worst": whole(min(falls)),
+        "data_max_x": f"{max(column([r for r in paths if r['path'] == 'data'], 'x')):.1f}",
+        "imagined_x": f"{float(imagined[-1]['x']):.1f}",
+        "imagined_height": f"{float(imagined[-1]['height']):.1f}",
+    }
+    for name, version in (("v10", "1.0"), ("v15", "1.5")):
+        ends = returns(version, lambda episode: episode == last)
+        facts |= {f"{name}_median": whole(statistics.median(ends)), f"{name}_min": whole(min(ends))}
+    for experiment in ("cartpole", "cartpole_ensemble"):
+        rows = [row for row in read_rows("cartpole.csv") if row["experiment"] == experiment]
+        last = EXPERIMENTS[experiment].num_episodes - 1
+        ends = column([row for row in rows if int(row["episode"]) == last], "episode_return")
+        facts[experiment] = listed([whole(end) for end in ends])
+    return facts
+
+
+def whole(number: float) -> str:
+    """A whole number with a true minus sign."""
+    return f"{number:.0f}".replace("-", "\N{MINUS SIGN}")
+
+
+def listed(words: list[str]) -> str:
+    """ "1, 2 and 3" """
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def record_runs() -> None:
+    """Record every run that the figures show, in the solved tree, on one thread."""
+    with tempfile.TemporaryDirectory() as folder:
+        solved = write_solved(Path(folder) / "solved")
+        environment = {**os.environ, "PYTHONPATH": str(solved), "OMP_NUM_THREADS": "1"}
+        subprocess.run([sys.executable, str(HANDOUT / "record.py"), str(DATA)], cwd=solved, env=environment, check=True)
+
+
+def draw_figures(folder: Path = FIGURES) -> list[Path]:
+    """Draw every figure from the recorded runs; the same bytes each time."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    drawings: Mapping[str, tuple[tuple[float, float], int, Callable[..., None]]] = {
+        "cliff_hill_paths.svg": ((6.7, 3.0), 2, draw_paths),
+        "cliff_hill_versions.svg": ((6.7, 2.3), 3, draw_versions),
+        "cliff_hill_members.svg": ((6.7, 2.25), 2, draw_members),
+        "cartpole.svg": ((6.7, 1.65), 2, draw_cartpole),
+    }
+    style: dict[Any, Any] = {
+        "svg.hashsalt": "handout",
+        "svg.fonttype": "path",
+        "font.family": "DejaVu Sans",
+        "font.size": 7.5,
+        "axes.titlesize": 8,
+        "legend.fontsize": 7,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "lines.linewidth": 1.3,
+        "legend.frameon": False,
+        "figure.constrained_layout.use": True,
+    }
+    written = []
+    with matplotlib.rc_context(style):
+        for name, (size, num_panels, draw) in drawings.items():
+            figure, axes = pyplot.subplots(1, num_panels, figsize=size)
+            draw(*axes)
+            figure.savefig(folder / name, metadata={"Date": None, "Creator": None})
+            pyplot.close(figure)
+            written.append(folder / name)
+    return written
+
+
+def draw_paths(top: Axes, side: Axes) -> None:
+    """The hill from above and from the side, with the data, a plan, and what happened."""
+    import numpy as np
+
+    from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, EDGE_X, height
+
+    rows = read_rows("cliff_hill_paths.csv")
+    paths = {name: [row for row in rows if row["path"] == name] for name in dict.fromkeys(row["path"] for row in rows)}
+
+    x, y = np.meshgrid(np.linspace(-2, EDGE_X, 101), np.linspace(-2.5, 2.5, 101))
+    ground = height(np.stack([x, y], axis=-1))
+    top.contourf(x, y, ground, levels=12, cmap="Greys_r", alpha=0.55)
+    top.axvspan(EDGE_X, 5.6, color="#333333", lw=0)
+    top.text(EDGE_X + 0.12, -2.35, f"past the edge:\n{BOTTOM_HEIGHT:g} m".replace("-", "\N{MINUS SIGN}"), color="white")
+    profile = np.linspace(-2, ARENA, 601)
+    level = height(np.stack([profile, np.zeros_like(profile)], axis=-1))
+    side.fill_between(profile, level, BOTTOM_HEIGHT - 1, color="#d0d0d0", lw=0)
+    side.axvline(EDGE_X, color="#333333", lw=0.7, ls=":")
+    looks: dict[str, tuple[str, dict[str, Any]]] = {
+        "data": ("base policy's data", {"color": PURPLE, "ls": "", "marker": ".", "ms": 2.5}),
+        "imagined": ("version 0.5: the plan, as imagined", {"color": VERMILION, "ls": "--"}),
+        "happened_0.5": ("version 0.5: what happened", {"color": VERMILION}),
+        "happened_1.5": ("version 1.5: what happened", {"color": BLUE}),
+    }
+    for name, (label, look) in looks.items():
+        top.plot(column(paths[name], "x"), column(paths[name], "y"), label=label, **look)
+        side.plot(column(paths[name], "x"), column(paths[name], "height"), **look)
+    top.set(xlabel="x (m)", ylabel="y (m)", title="from above", xlim=(-2, 5.6), ylim=(-2.5, 2.5))
+    side.set(xlabel="x (m)", ylabel="height (m)", title="from the side", xlim=(-2, 5.6), ylim=(-6, 6))
+    top.figure.legend(loc="outside lower center", ncols=4, handlelength=1.8, columnspacing=1.2, markerscale=2.5)
+
+
+def draw_versions(*panels: Axes) -> None:
+    """One panel a version: every seed, and their median."""
+    rows = read_rows("cliff_hill_versions.csv")
+    initial_steps = EXPERIMENTS["cliff_hill"].initial_steps
+    for panel, (version, color) in zip(panels, VERSION_COLORS.items(), strict=True):
+        draw_seeds(panel, [row for row in rows if row["version"] == version], color, initial_steps)
+        panel.set(title=f"version {version}", xlabel="env steps", ylim=(-120, 90))
+    panels[0].set_ylabel("episode return")
+    panels[0].text(initial_steps / 2, 86, "base\npolicy", ha="center", va="top", color="#555555")
+
+
+def draw_seeds(panel: Axes, rows: list[Row], color: str, initial_steps: int) -> None:
+    """Returns against env steps: each seed thin, the median thick, the base policy's part shaded."""
+    by_seed = [[row for row in rows if row["seed"] == seed] for seed in seeds_of(rows)]
+    steps = column(by_seed[0], "env_steps")
+    returns = [column(run, "episode_return") for run in by_seed]
+    for values in returns:
+        panel.plot(steps, values, color=color, lw=0.7, alpha=0.55)
+    medians = [statistics.median(values) for values in zip(*returns, strict=True)]
+    panel.plot(steps, medians, color=color, lw=2)
+    panel.axvspan(0, initial_steps, color="#eeeeee", lw=0, zorder=0)
+    panel.set_xlim(0, max(steps) * 1.02)
+
+
+def draw_members(side: Axes, spread: Axes) -> None:
+    """What each member imagines, and how far they disagree."""
+    from hw4.envs.cliff_hill import EDGE_X
+
+    rows = read_rows("cliff_hill_members.csv")
+    data_max_x = max(column([row for row in read_rows("cliff_hill_paths.csv") if row["path"] == "data"], "x"))
+    members = sorted({row["member"] for row in rows})
+    for member, color in zip(members, MEMBER_COLORS, strict=True):
+        own = [row for row in rows if row["member"] == member]
+        side.plot(column(own, "x"), column(own, "y"), color=color)
+    side.axvline(EDGE_X, color="#333333", lw=0.7, ls=":")
+    side.text(EDGE_X + 0.1, -2.9, "the edge", color="#333333")
+    side.axvspan(-0.2, data_max_x, color="#eeeeee", lw=0, zorder=0)
+    side.text(-0.1, 3.5, "x seen\nin the data", va="top", color="#555555")
+    side.set(xlabel="imagined x (m)", ylabel="imagined y (m)", title="each member's roll-out", xlim=(-0.2, 6))
+    side.set_ylim(-3.2, 3.7)
+    steps = sorted({int(row["step"]) for row in rows})
+    deviations = [statistics.pstdev(column([r for r in rows if int(r["step"]) == s], "height")) for s in steps]
+    spread.plot(steps, deviations, color="black")
+    inside = [s for s in steps if all(float(r["x"]) <= data_max_x for r in rows if int(r["step"]) == s)]
+    spread.axvspan(0, max(inside), color="#eeeeee", lw=0, zorder=0)
+    spread.set(xlabel="steps imagined", ylabel="std over members (m)", title="their disagreement on the height")
+    spread.set_xlim(0, max(steps))
+    spread.set_ylim(bottom=0)
+
+
+def draw_cartpole(*panels: Axes) -> None:
+    """The two graded cart-pole curves."""
+    rows = read_rows("cartpole.csv")
+    curves = [curve for curve in load_assignment().curves if EXPERIMENTS[curve.experiment].task_name == "cartpole"]
+    for panel, curve, color in zip(panels, curves, (GREEN, BLUE), strict=True):
+        experiment = EXPERIMENTS[curve.experiment]
+        own = [row for row in rows if row["experiment"] == curve.experiment]
+        draw_seeds(panel, own, color, experiment.initial_steps)
+        panel.set(title=curve.title, xlabel="env steps", ylim=(0, 100))
+    panels[0].set_ylabel("episode return")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pages
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def compile_handout(facts: dict[str, Any], **options: Any) -> bytes:
+    """The PDF of these facts. Only Typst's own fonts, the release date as its time: the same bytes each time."""
+    year, month, day = facts["course"]["release_ymd"]
+    pdf = typst.compile(
+        HANDOUT / "handout.typ",
+        root=HANDOUT,
+        sys_inputs={"facts": json.dumps(facts, ensure_ascii=False)},
+        ignore_system_fonts=True,
+        timestamp=int(datetime(year, month, day, tzinfo=UTC).timestamp()),
+        **options,
+    )
+    assert isinstance(pdf, bytes)
+    return pdf
+
+
+def build_handout(target: Path = PDF, assignment_file: Path = ASSIGNMENT_FILE) -> Path:
+    """Write the handout to `target` and return it."""
+    target.write_bytes(compile_handout(gather_facts(load_assignment(assignment_file))))
+    return target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m publish.handout", description="Build handout.pdf.")
+    parser.add_argument("step", nargs="?", choices=("build", "draw", "figures"), default="build")
+    step = parser.parse_args().step
+    if step == "figures":
+        record_runs()
+    if step in ("draw", "figures"):
+        for path in draw_figures():
+            print(f"wrote {path.relative_to(ROOT)}")
+    print(f"wrote {build_handout().relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

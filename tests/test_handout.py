@@ -1,0 +1,179 @@
+"""The handout: rebuilt identically, fed from its sources alone, and without a line of the solutions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typst
+
+from hw4.assignment import ASSIGNMENT_FILE, load_assignment
+from hw4.experiments import EXPERIMENTS
+from hw4.hints import HINTS
+from publish import handout
+from publish.stubs import SOLUTIONS, build_stubs, solution_lines
+
+
+@pytest.fixture(scope="module")
+def facts() -> dict[str, Any]:
+    return handout.gather_facts(load_assignment())
+
+
+def queried(facts: dict[str, Any], selector: str) -> list[dict[str, Any]]:
+    """The elements of the compiled document that a Typst selector finds."""
+    found = typst.query(
+        handout.HANDOUT / "handout.typ",
+        selector,
+        root=handout.HANDOUT,
+        sys_inputs={"facts": json.dumps(facts)},
+        ignore_system_fonts=True,
+    )
+    return list(json.loads(found))
+
+
+def flat_text(content: Any) -> str:
+    """The text inside an element that `queried` returned."""
+    if isinstance(content, list):
+        return "".join(flat_text(part) for part in content)
+    if not isinstance(content, dict):
+        return ""
+    if content.get("func") == "space":
+        return " "
+    if isinstance(content.get("text"), str):
+        return str(content["text"])
+    return "".join(flat_text(part) for part in content.values())
+
+
+def table_rows(facts: dict[str, Any], *first_cells: str) -> list[list[str]]:
+    """The cells, row by row, of the table whose head starts with these cells."""
+    for table in queried(facts, "table"):
+        width = len(table["columns"])
+        cells: list[str] = []
+        for child in table["children"]:
+            if child["func"] == "header":
+                cells.extend(flat_text(cell) for cell in child["children"])
+            elif child["func"] == "cell":
+                cells.append(flat_text(child))
+        if cells[: len(first_cells)] == list(first_cells):
+            return [cells[i : i + width] for i in range(0, len(cells), width)]
+    raise LookupError(f"no table begins with {first_cells}")
+
+
+def test_rebuild_is_identical_to_the_pdf_in_the_tree(tmp_path: Path) -> None:
+    rebuilt = handout.build_handout(tmp_path / "handout.pdf").read_bytes()
+    assert rebuilt == handout.build_handout(tmp_path / "again.pdf").read_bytes()
+    assert rebuilt == handout.PDF.read_bytes(), "handout.pdf has drifted: run `python -m publish.handout`"
+
+
+def test_figures_are_drawn_from_the_recorded_runs(tmp_path: Path) -> None:
+    drawn = handout.draw_figures(tmp_path)
+    assert {path.name for path in drawn} == {path.name for path in handout.FIGURES.iterdir()}
+    for path in drawn:
+        drifted = f"{path.name} has drifted: run `python -m publish.handout draw`"
+        assert path.read_bytes() == (handout.FIGURES / path.name).read_bytes(), drifted
+
+
+@pytest.mark.parametrize("path", sorted(handout.DATA.glob("*.csv")), ids=lambda path: path.name)
+def test_recorded_runs_have_the_settings_of_today(path: Path) -> None:
+    for name, settings in handout.recorded_settings(path.name).items():
+        stale = f"{path.name} was recorded with other settings of {name}: run `python -m publish.handout figures`"
+        assert settings == dataclasses.asdict(EXPERIMENTS[name]), stale
+
+
+def test_tables_hold_what_the_assignment_says(facts: dict[str, Any]) -> None:
+    assignment = load_assignment()
+    problems = table_rows(facts, "", "Problem")
+    for problem, row in zip(assignment.problems, problems[1:], strict=False):
+        assert row[:2] == [problem.label, problem.title]
+        assert row[-1] == str(problem.points)
+    assert problems[-1][-1] == str(sum(problem.points for problem in assignment.problems))
+    stubs = table_rows(facts, "No.", "Id")
+    for stub, row in zip(assignment.stubs, stubs[1:], strict=False):
+        assert row == [
+            stub.number,
+            stub.id,
+            stub.symbol,
+            stub.file,
+            str(stub.lines),
+            str(stub.minutes),
+            str(stub.points),
+        ]
+    assert stubs[-1][-2] == problems[-1][-2] == str(sum(stub.minutes for stub in assignment.stubs))
+    curves = table_rows(facts, "No.", "Curve")
+    assert [row[0] for row in curves[1:]] == [curve.number for curve in assignment.curves]
+    assert [row[-1] for row in curves[1:]] == [str(curve.points) for curve in assignment.curves]
+
+
+def test_a_changed_point_changes_the_pages(tmp_path: Path, facts: dict[str, Any]) -> None:
+    moved = ASSIGNMENT_FILE.read_text(encoding="utf-8")
+    for symbol, points, new_points in (("fit_normalizer", 3, 2), ("DynamicsModel.predict", 5, 6)):
+        before, stub, after = moved.partition(f'symbol = "{symbol}"')
+        moved = before + stub + after.replace(f"points = {points}", f"points = {new_points}", 1)
+    copy = tmp_path / "assignment.toml"
+    copy.write_text(moved, encoding="utf-8")
+
+    rows = table_rows(handout.gather_facts(load_assignment(copy)), "No.", "Id")
+
+    assert [row[-1] for row in rows[1:3]] == ["2", "6"]
+    assert [row[-1] for row in table_rows(facts, "No.", "Id")[1:3]] == ["3", "5"]
+    assert handout.build_handout(tmp_path / "moved.pdf", copy).read_bytes() != handout.PDF.read_bytes()
+
+
+def test_settings_table_holds_every_hyper_parameter(facts: dict[str, Any]) -> None:
+    head, *rows = table_rows(facts, "Setting")
+    names = head[2:]
+    assert names == [curve.experiment for curve in load_assignment().curves]
+    for field, row in zip(dataclasses.fields(EXPERIMENTS[names[0]]), rows, strict=True):
+        assert row[0] == field.name
+        assert row[1], f"{field.name} has no meaning below it in hw4/experiments.py"
+        assert row[2:] == [handout.shown(getattr(EXPERIMENTS[name], field.name)) for name in names]
+
+
+def test_bars_are_shown_once_they_are_recorded(tmp_path: Path) -> None:
+    assignment = load_assignment()
+    bars = tmp_path / "bars.json"
+    bars.write_text(json.dumps({curve.id: {"bar": 51.0, "floor": -7.0, "more": 1} for curve in assignment.curves}))
+
+    head, *rows = table_rows(handout.gather_facts(assignment, bars), "No.", "Curve")
+    assert head[-3:] == ["Floor", "Bar", "Points"]
+    assert [row[-3:-1] for row in rows] == [["\N{MINUS SIGN}7.0", "51.0"]] * len(assignment.curves)
+
+    without = handout.gather_facts(assignment, tmp_path / "absent.json")
+    assert "Bar" not in table_rows(without, "No.", "Curve")[0]
+
+
+def test_every_section_that_a_hint_names_is_in_the_handout(facts: dict[str, Any]) -> None:
+    titles = {flat_text(heading["body"]) for heading in queried(facts, "heading")}
+    named = {hint.read for hint in HINTS.values() if hint.read.startswith(("Conventions", "How grading works"))}
+    assert named
+    assert named <= titles
+
+
+def test_each_stub_has_its_box(facts: dict[str, Any]) -> None:
+    blocks = "".join(flat_text(block) for block in queried(facts, "raw"))
+    for stub in facts["stubs"]:
+        assert stub["spec"]["signature"] in blocks
+        assert stub["spec"]["test"].startswith("pytest hw4/tests/"), f"{stub['id']} names no public test"
+        assert f"({stub['id']})" in "".join(span["text"] for span in stub["spec"]["blocks"][0]["spans"])
+
+
+def test_no_solution_line_is_in_the_handout(facts: dict[str, Any]) -> None:
+    sources = [path.read_text(encoding="utf-8") for path in sorted(handout.HANDOUT.rglob("*.typ"))]
+    shown = "\n".join([json.dumps(facts, ensure_ascii=False).replace('\\"', '"'), *sources])
+    lines = [
+        line.strip()
+        for path in sorted(SOLUTIONS.glob("*.py"))
+        for region in solution_lines(path.read_text(encoding="utf-8")).values()
+        for line in region
+    ]
+    assert len(lines) > len(facts["stubs"])
+    public = "".join(build_stubs().values())  # a docstring may quote a call: agent_record's names self.fit(self.replay)
+    assert [line for line in lines if line in shown and line not in public] == []
+
+
+def test_a_stub_without_docstring_is_refused() -> None:
+    with pytest.raises(handout.HandoutError, match=r"mpc\.py has no nobody"):
+        handout.stub_spec("mpc.py", "nobody")

@@ -1,0 +1,542 @@
+"""The intake: what is accepted, what is forgiven, what is refused, and with which words."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import os
+import random
+import stat
+import struct
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hw4.assignment import Assignment, load_assignment
+from hw4.submission import Intake, SubmissionRefused, read_submission, stubs_not_started, write_submission
+
+CODE = {"dynamics_model.py": b"import torch\n", "mpc.py": b"import math\n", "ensemble.py": b"import numpy\n"}
+NOTEBOOK = {"distribution_shift.ipynb": b'{"cells": []}'}
+UNIX_FILE = (stat.S_IFREG | 0o644) << 16
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    """The real rules with limits small enough to reach: 20 kB a file, 60 kB in all, 12 files."""
+    real = load_assignment()
+    limits = dataclasses.replace(real.submission, max_file_bytes=20_000, max_total_bytes=60_000, max_files=12)
+    return dataclasses.replace(real, submission=limits)
+
+
+# Builders -------------------------------------------------------------------------------------------------------------
+
+
+def zip_bytes(*members: tuple[str, bytes], mode: int = UNIX_FILE, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members:
+            entry = zipfile.ZipInfo(name)
+            entry.filename = name  # as given: the constructor changes backslashes on Windows
+            entry.external_attr = mode
+            entry.compress_type = method
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def tar_bytes(
+    *members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE, tar_format: int = tarfile.PAX_FORMAT
+) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tar_format) as archive:
+        for name, content in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+        if kind != tarfile.REGTYPE:
+            special = tarfile.TarInfo("special")
+            special.type = kind
+            special.linkname = "/etc/passwd"
+            archive.addfile(special)
+    return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+def folder_of(tmp_path: Path, *members: tuple[str, bytes]) -> Path:
+    root = tmp_path / "submission"
+    for name, content in members:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def read_bytes(tmp_path: Path, data: bytes, assignment: Assignment) -> Intake:
+    path = tmp_path / "submission.bin"
+    path.write_bytes(data)
+    return read_submission(path, assignment)
+
+
+def refusal(tmp_path: Path, data: bytes, assignment: Assignment) -> SubmissionRefused:
+    with pytest.raises(SubmissionRefused) as caught:
+        read_bytes(tmp_path, data, assignment)
+    assert caught.value.where
+    assert caught.value.mend
+    for part in (caught.value.reason, caught.value.where, caught.value.mend):
+        assert part in str(caught.value)
+    return caught.value
+
+
+def in_every_container(tmp_path: Path, assignment: Assignment, *members: tuple[str, bytes]) -> Intake:
+    """Read the same members from a zip, a tar.gz and a folder; all three must agree."""
+    by_zip = read_bytes(tmp_path, zip_bytes(*members), assignment)
+    by_tar = read_bytes(tmp_path, tar_bytes(*members), assignment)
+    by_folder = read_submission(folder_of(tmp_path, *members), assignment)
+    assert by_zip == by_tar
+    assert by_zip.files == by_folder.files
+    assert by_zip.missing == by_folder.missing
+    return by_zip
+
+
+# Accepted and forgiven ------------------------------------------------------------------------------------------------
+
+
+def test_three_files_and_the_notebook_are_taken_as_they_are(tmp_path: Path, assignment: Assignment) -> None:
+    intake = in_every_container(tmp_path, assignment, *CODE.items(), *NOTEBOOK.items())
+    assert intake.files == {**CODE, **NOTEBOOK}
+    assert (intake.missing, intake.ignored, intake.notes) == ((), (), ())
+
+
+@pytest.mark.parametrize("prefix", ["hw4/", "alice_hw4/hw4/", "Müller, A. (late)/"])
+def test_a_wrapping_folder_is_forgiven(tmp_path: Path, assignment: Assignment, prefix: str) -> None:
+    intake = in_every_container(tmp_path, assignment, *((prefix + name, content) for name, content in CODE.items()))
+    assert intake.files == CODE
+
+
+def test_a_whole_hw4_folder_is_accepted_and_given_files_are_listed(tmp_path: Path, assignment: Assignment) -> None:
+    extra = [("hw4/networks.py", b"edited"), ("hw4/envs/cartpole.py", b""), ("hw4/tests/test_mpc.py", b"")]
+    intake = in_every_container(tmp_path, assignment, *((f"hw4/{n}", c) for n, c in CODE.items()), *extra)
+    assert intake.files == CODE
+    assert intake.ignored == ("hw4/envs/cartpole.py", "hw4/networks.py", "hw4/tests/test_mpc.py")
+    assert any("3 other files are ignored" in note for note in intake.notes)
+
+
+@pytest.mark.parametrize(
+    "junk", ["__MACOSX/._mpc.py", ".DS_Store", "__pycache__/mpc.cpython-311.pyc", "__MACOSX/hw4/mpc.py", ".git/mpc.py"]
+)
+def test_what_systems_add_is_ignored_and_listed(tmp_path: Path, assignment: Assignment, junk: str) -> None:
+    for data in (zip_bytes(*CODE.items(), (junk, b"junk")), tar_bytes(*CODE.items(), (junk, b"junk"))):
+        intake = read_bytes(tmp_path, data, assignment)
+        assert intake.files == CODE
+        assert intake.ignored == (junk,)
+
+
+def test_files_below_a_dot_as_tar_writes_them_are_accepted(tmp_path: Path, assignment: Assignment) -> None:
+    assert read_bytes(tmp_path, tar_bytes(*((f"./{n}", c) for n, c in CODE.items())), assignment).files == CODE
+
+
+@pytest.mark.parametrize("tar_format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_long_names_are_read_in_every_tar_dialect(tmp_path: Path, assignment: Assignment, tar_format: int) -> None:
+    prefix = f"{'a' * 70}/{'b' * 60}/"
+    data = tar_bytes(*((prefix + name, content) for name, content in CODE.items()), tar_format=tar_format)
+    assert read_bytes(tmp_path, data, assignment).files == CODE
+
+
+def test_a_streamed_zip_whose_sizes_follow_the_data_is_accepted(tmp_path: Path, assignment: Assignment) -> None:
+    class Pipe(io.RawIOBase):
+        def __init__(self) -> None:
+            self.data = b""
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: bytes) -> int:  # type: ignore[override]
+            self.data += bytes(data)
+            return len(data)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in CODE.items():
+            archive.writestr(name, content)
+    assert read_bytes(tmp_path, pipe.data, assignment).files == CODE
+
+
+def test_an_absent_file_is_missing_not_refused(tmp_path: Path, assignment: Assignment) -> None:
+    intake = in_every_container(tmp_path, assignment, ("mpc.py", b"import math\n"))
+    assert intake.missing == ("dynamics_model.py", "ensemble.py")
+    assert any("ensemble.py is missing" in note for note in intake.notes)
+
+
+def test_a_renamed_file_is_named_with_the_name_it_should_have(tmp_path: Path, assignment: Assignment) -> None:
+    intake = in_every_container(tmp_path, assignment, ("mpc.py", b""), ("ensemble (1).py", b""))
+    assert any("rename it to ensemble.py" in note for note in intake.notes)
+
+
+def test_a_broken_notebook_costs_a_note_only(tmp_path: Path, assignment: Assignment) -> None:
+    intake = in_every_container(tmp_path, assignment, *CODE.items(), ("distribution_shift.ipynb", b"{"))
+    assert any("not a readable notebook" in note for note in intake.notes)
+
+
+# Refused --------------------------------------------------------------------------------------------------------------
+
+BAD_NAMES = {
+    "../mpc.py": "climbs out",
+    "hw4/../../mpc.py": "climbs out",
+    "/etc/mpc.py": "absolute",
+    "C:/hw4/mpc.py": "absolute",
+    "hw4\\mpc.py": "backslash",
+    "mpc\u202e.py": "invisible",
+    "mpc\n.py": "invisible",
+    "a" * 300: "300 characters",
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), BAD_NAMES.items())
+@pytest.mark.parametrize("pack", [zip_bytes, tar_bytes])
+def test_a_name_that_leads_elsewhere_is_refused(
+    tmp_path: Path, assignment: Assignment, pack: Callable[..., bytes], name: str, reason: str
+) -> None:
+    assert reason in refusal(tmp_path, pack(*CODE.items(), (name, b"")), assignment).reason
+
+
+@pytest.mark.parametrize("name", ["", ".", "./."])
+def test_a_file_without_a_name_is_refused(tmp_path: Path, assignment: Assignment, name: str) -> None:
+    for pack in (zip_bytes, tar_bytes):
+        assert "no name" in refusal(tmp_path, pack(*CODE.items(), (name, b"x")), assignment).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("mpc.py", "there twice"),
+        ("MPC.py", "differ only in case"),
+        ("mpc.py.", "differ only in case"),
+        ("\uff4dpc.py", "differ only in case or in their Unicode form"),
+        ("mpc.py/inner.txt", "a file and a folder at once"),
+    ],
+)
+@pytest.mark.parametrize("pack", [zip_bytes, tar_bytes])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_names_that_are_one_file_somewhere_are_refused(
+    tmp_path: Path, assignment: Assignment, pack: Callable[..., bytes], name: str, reason: str
+) -> None:
+    assert reason in refusal(tmp_path, pack(*CODE.items(), (name, b"x")), assignment).reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (tarfile.SYMTYPE, "a symbolic link"),
+        (tarfile.LNKTYPE, "a hard link"),
+        (tarfile.CHRTYPE, "a device"),
+        (tarfile.BLKTYPE, "a device"),
+        (tarfile.FIFOTYPE, "a pipe"),
+        (tarfile.GNUTYPE_SPARSE, "not a plain file"),
+    ],
+)
+def test_what_is_not_a_plain_file_in_a_tar_is_refused(
+    tmp_path: Path, assignment: Assignment, kind: bytes, reason: str
+) -> None:
+    refused = refusal(tmp_path, tar_bytes(*CODE.items(), kind=kind), assignment)
+    assert reason in refused.reason
+    assert refused.where == "special"
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        (stat.S_IFLNK | 0o777, "a symbolic link"),
+        (stat.S_IFCHR | 0o666, "a device"),
+        (stat.S_IFREG | stat.S_ISUID | 0o755, "setuid"),
+    ],
+)
+def test_what_is_not_a_plain_file_in_a_zip_is_refused(
+    tmp_path: Path, assignment: Assignment, mode: int, reason: str
+) -> None:
+    assert reason in refusal(tmp_path, zip_bytes(("mpc.py", b"/etc/passwd"), mode=mode << 16), assignment).reason
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
+def test_a_symbolic_link_in_a_folder_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    root = folder_of(tmp_path, *CODE.items())
+    (root / "mpc.py").unlink()
+    (root / "mpc.py").symlink_to("/etc/passwd")
+    with pytest.raises(SubmissionRefused, match=r"mpc\.py: this is a symbolic link"):
+        read_submission(root, assignment)
+
+
+def test_an_encrypted_member_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    data = bytearray(zip_bytes(*CODE.items()))
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    assert "encrypted" in refusal(tmp_path, bytes(data), assignment).reason
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_unusual_compression_is_refused(tmp_path: Path, assignment: Assignment, method: int) -> None:
+    assert "unusual" in refusal(tmp_path, zip_bytes(*CODE.items(), method=method), assignment).reason
+
+
+@pytest.mark.parametrize("stated", [1, 5_000])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_lying_size_in_a_zip_is_refused(tmp_path: Path, assignment: Assignment, stated: int, method: int) -> None:
+    data = bytearray(zip_bytes(("mpc.py", b"x = 1\n" * 100), method=method))
+    struct.pack_into("<L", data, data.index(b"PK\x01\x02") + 24, stated)  # in the directory
+    struct.pack_into("<L", data, 22, stated)  # in the member's own header
+    assert "its stated size or checksum" in refusal(tmp_path, bytes(data), assignment).reason
+
+
+def test_a_bomb_that_lies_about_its_size_is_refused_early(tmp_path: Path, assignment: Assignment) -> None:
+    data = bytearray(zip_bytes(("mpc.py", b"#" * 50_000_000)))
+    assert len(data) < 60_000
+    struct.pack_into("<L", data, data.index(b"PK\x01\x02") + 24, 10)
+    struct.pack_into("<L", data, 22, 10)
+    assert "its stated size or checksum" in refusal(tmp_path, bytes(data), assignment).reason
+
+
+def test_two_names_for_a_zip_member_are_refused(tmp_path: Path, assignment: Assignment) -> None:
+    data = zip_bytes(*CODE.items()).replace(b"mpc.py", b"mpd.py", 1)
+    assert "not its own" in refusal(tmp_path, data, assignment).reason
+
+
+def test_members_that_share_bytes_are_refused(tmp_path: Path, assignment: Assignment) -> None:
+    data = zip_bytes(("mpc.py", b"x = 1\n"))
+    directory, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    entry = data[directory:end]
+    shared = bytearray(data[:end] + entry + data[end:])
+    struct.pack_into("<HHL", shared, end + len(entry) + 8, 2, 2, 2 * len(entry))
+    assert "share the same bytes" in refusal(tmp_path, bytes(shared), assignment).reason
+
+
+@pytest.mark.parametrize("pack", [zip_bytes, tar_bytes])
+def test_an_archive_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, assignment: Assignment, pack: Callable[..., bytes]
+) -> None:
+    data = pack(*CODE.items(), ("zeros.bin", bytes(5_000_000)))
+    assert len(data) < 60_000
+    assert "unpacks to more than 60,000 bytes" in refusal(tmp_path, data, assignment).reason
+
+
+def test_a_file_that_is_too_large_is_refused_whatever_holds_it(tmp_path: Path, assignment: Assignment) -> None:
+    members = [("mpc.py", b"#" * 20_001)]
+    for data in (zip_bytes(*members), tar_bytes(*members)):
+        assert "larger than 20,000 bytes" in refusal(tmp_path, data, assignment).reason
+    with pytest.raises(SubmissionRefused, match="larger than 20,000 bytes"):
+        read_submission(folder_of(tmp_path, *members), assignment)
+
+
+def test_too_many_files_are_refused_whatever_holds_them(tmp_path: Path, assignment: Assignment) -> None:
+    members = [*CODE.items(), *((f"notes/{i}.txt", b"") for i in range(10))]
+    for data in (zip_bytes(*members), tar_bytes(*members)):
+        assert "more than 12 files" in refusal(tmp_path, data, assignment).reason
+    with pytest.raises(SubmissionRefused, match="more than 12 files"):
+        read_submission(folder_of(tmp_path, *members), assignment)
+
+
+def test_a_zip_that_hides_entries_from_its_count_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    data = bytearray(zip_bytes(*CODE.items()))
+    struct.pack_into("<HH", data, data.index(b"PK\x05\x06") + 8, 2, 2)
+    assert "says it has 2 entries and has 3" in refusal(tmp_path, bytes(data), assignment).reason
+
+
+def test_a_negative_size_in_a_tar_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    raw = bytearray(gzip.decompress(tar_bytes(*CODE.items())))
+    raw[124:136] = b"\xff" * 12  # -1 in base 256
+    assert "stated size" in refusal(tmp_path, gzip.compress(bytes(raw)), assignment).reason
+
+
+def test_a_size_in_an_extended_tar_header_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("mpc.py")
+        entry.pax_headers = {"size": "-512"}
+        archive.addfile(entry)
+    assert "stated size" in refusal(tmp_path, gzip.compress(buffer.getvalue()), assignment).reason
+
+
+def test_an_archive_that_is_cut_off_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    assert "cut off" in refusal(tmp_path, zip_bytes(*CODE.items())[:-30], assignment).reason
+    assert "damaged" in refusal(tmp_path, tar_bytes(*CODE.items())[:-30], assignment).reason
+    raw = gzip.decompress(tar_bytes(("mpc.py", b"#" * 2_000)))[:1_024]
+    assert "ends inside this member" in refusal(tmp_path, gzip.compress(raw), assignment).reason
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"import torch\n", "not a .zip or .tar.gz archive"),
+        (b"Rar!\x1a\x07\x00", "this is a RAR archive"),
+        (b"7z\xbc\xaf\x27\x1c", "this is a 7z archive"),
+        (gzip.compress(b"import torch\n" * 100), "does not hold a tar archive"),
+        (b"PK\x03\x04" + bytes(100), "cut off"),
+    ],
+)
+def test_what_is_no_archive_is_refused_by_name(
+    tmp_path: Path, assignment: Assignment, data: bytes, reason: str
+) -> None:
+    assert reason in refusal(tmp_path, data, assignment).reason
+
+
+def test_a_path_that_is_not_there_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    with pytest.raises(SubmissionRefused, match="no file or folder of this name"):
+        read_submission(tmp_path / "nowhere.zip", assignment)
+
+
+def test_something_before_the_zip_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    first = zip_bytes(("mpc.py", b"print(1)\n"))
+    assert "before" in refusal(tmp_path, first + zip_bytes(*CODE.items()), assignment).reason
+
+
+def test_an_archive_inside_the_archive_is_not_opened(tmp_path: Path, assignment: Assignment) -> None:
+    refused = refusal(tmp_path, zip_bytes(("hw4.zip", zip_bytes(*CODE.items()))), assignment)
+    assert "an archive inside" in refused.reason
+    assert refused.where == "hw4.zip"
+    disguised = refusal(tmp_path, zip_bytes(("mpc.py", zip_bytes(*CODE.items()))), assignment)
+    assert "a zip archive under another name" in disguised.reason
+
+
+def test_no_code_file_at_all_is_refused_and_the_likely_one_named(tmp_path: Path, assignment: Assignment) -> None:
+    refused = refusal(tmp_path, zip_bytes(("readme.txt", b""), ("hw4/mpc.py.txt", b"")), assignment)
+    assert "none of the code files is there (dynamics_model.py, mpc.py, ensemble.py)" in refused.reason
+    assert refused.where == "hw4/mpc.py.txt"
+
+
+def test_code_in_two_folders_is_refused_naming_both(tmp_path: Path, assignment: Assignment) -> None:
+    members = [*((f"hw4/{n}", c) for n, c in CODE.items()), ("hw4 copy/mpc.py", b"")]
+    assert refusal(tmp_path, zip_bytes(*members), assignment).where == "hw4 copy/mpc.py and hw4/dynamics_model.py"
+
+
+# Code -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        (b"x = 1\ndef f(:\n", 2, "invalid syntax"),
+        (b"x = 1\ny = '\xe9'\n", 2, "save it as UTF-8"),
+        (b"# -*- coding: utf-7 -*-\n", 1, "declares the encoding utf-7"),
+        ("x = 1\n".encode("utf-16"), 1, "save it as UTF-8"),
+        (b"x = 1\0\n", 1, "null"),
+        (b"(" * 5_000, 1, "parenthes"),
+    ],
+)
+def test_a_file_that_python_cannot_read_is_named_and_the_rest_is_kept(
+    tmp_path: Path, assignment: Assignment, content: bytes, line: int, message: str
+) -> None:
+    intake = in_every_container(tmp_path, assignment, *{**CODE, "mpc.py": content}.items())
+    (problem,) = intake.syntax_errors
+    assert (problem.file, problem.line) == ("mpc.py", line)
+    assert message in problem.message
+    assert set(intake.files) == set(CODE)
+
+
+def test_a_code_file_too_large_to_be_written_by_hand_is_not_parsed(tmp_path: Path) -> None:
+    data = zip_bytes(*{**CODE, "mpc.py": b"x = 1\n" * 40_000}.items())
+    (problem,) = read_bytes(tmp_path, data, load_assignment()).syntax_errors
+    assert problem.message == "the file has 240,000 bytes, at most 200,000 are read as code"
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfx = 1\r\n", b"# coding: utf8\nx = '\xc3\xa9'\n", b"x = '\\d'\n"])
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(
+    tmp_path: Path, assignment: Assignment, content: bytes
+) -> None:
+    intake = in_every_container(tmp_path, assignment, ("mpc.py", content))
+    assert intake.syntax_errors == ()
+    assert intake.files["mpc.py"] == content
+
+
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("import os", "os"),
+        ("import numpy, gymnasium as gym", "gymnasium"),
+        ("from mujoco import MjModel", "mujoco"),
+        ("import hw4.envs.cartpole", "hw4.envs.cartpole"),
+        ("from hw4 import envs", "hw4.envs"),
+        ("from hw4.envs import make_env", "hw4.envs"),
+        ("from . import training", "hw4.training"),
+        ("from .envs import make_env", "hw4.envs"),
+        ("from hw4 import *", "hw4.*"),
+        ("from .. import solutions", "..solutions"),
+        ("__import__('subprocess')", "subprocess"),
+        ("__import__('o' + 's')", "(a name computed at run time)"),
+        ("x = [i.import_module('socket') for i in y]", "socket"),
+        ("def f():\n        import ctypes", "ctypes"),
+    ],
+)
+def test_an_import_that_is_not_allowed_is_named_with_its_line(
+    tmp_path: Path, assignment: Assignment, line: str, module: str
+) -> None:
+    content = f"import math\nif True:\n    {line}\n".encode()
+    intake = in_every_container(tmp_path, assignment, *{**CODE, "ensemble.py": content}.items())
+    (forbidden,) = intake.forbidden_imports
+    assert (forbidden.file, forbidden.module) == ("ensemble.py", module)
+    assert forbidden.line == (4 if "\n" in line else 3)
+
+
+def test_what_the_reference_solution_imports_is_allowed() -> None:
+    solutions = Path(__file__).resolve().parent.parent / "solutions"
+    intake = read_submission(solutions, load_assignment())
+    assert (intake.missing, intake.syntax_errors, intake.forbidden_imports) == ((), (), ())
+    assert stubs_not_started(intake.files, load_assignment()) == ()
+
+
+def test_the_released_stubs_are_accepted_and_none_is_started() -> None:
+    assignment = load_assignment()
+    intake = read_submission(Path(__file__).resolve().parent.parent / "hw4", assignment)
+    assert (intake.missing, intake.syntax_errors, intake.forbidden_imports) == ((), (), ())
+    assert stubs_not_started(intake.files, assignment) == assignment.stubs
+
+
+# Both sides -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_canonical_zip_depends_on_the_files_alone(tmp_path: Path, assignment: Assignment) -> None:
+    root = folder_of(tmp_path, *CODE.items(), ("notebooks/release/distribution_shift.ipynb", b'{"cells": []}'))
+    first = write_submission(root, root / "notebooks", tmp_path / "a.zip", assignment).read_bytes()
+    os.utime(root / "mpc.py", (0, 0))
+    second = write_submission(root, root / "notebooks", tmp_path / "b.zip", assignment).read_bytes()
+    assert first == second
+    intake = read_submission(tmp_path / "a.zip", assignment)
+    assert intake.files == {**CODE, **NOTEBOOK}
+    assert list(zipfile.ZipFile(tmp_path / "a.zip").namelist()) == sorted([*CODE, *NOTEBOOK])
+
+
+def test_writing_refuses_what_reading_would(tmp_path: Path, assignment: Assignment) -> None:
+    with pytest.raises(SubmissionRefused, match="none of the code files"):
+        write_submission(tmp_path, None, tmp_path / "a.zip", assignment)
+    root = folder_of(tmp_path, *CODE.items(), *((f"n/{d}/distribution_shift.ipynb", b"{}") for d in "ab"))
+    with pytest.raises(SubmissionRefused, match="there twice"):
+        write_submission(root, root / "n", tmp_path / "a.zip", assignment)
+
+
+@pytest.mark.parametrize("pack", [zip_bytes, tar_bytes])
+def test_damaged_archives_are_read_or_refused_and_never_crash(
+    tmp_path: Path, assignment: Assignment, pack: Callable[..., bytes]
+) -> None:
+    rng = random.Random(0)
+    whole = pack(*CODE.items(), *NOTEBOOK.items())
+    plain = gzip.decompress(whole) if pack is tar_bytes else whole
+    refused = 0
+    for _ in range(400):
+        damaged = bytearray(plain)
+        for _ in range(rng.randint(1, 4)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        if rng.random() < 0.2:
+            del damaged[rng.randrange(len(damaged)) :]
+        data = gzip.compress(bytes(damaged), 1) if pack is tar_bytes else bytes(damaged)
+        try:
+            read_bytes(tmp_path, data, assignment)
+        except SubmissionRefused:
+            refused += 1
+    assert refused > 80
+
+
+def test_the_module_needs_the_standard_library_only() -> None:
+    program = "import sys, hw4.submission; print([m for m in ('numpy', 'torch', 'tyro') if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
