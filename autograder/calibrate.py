@@ -214,9 +214,9 @@ def derive_bars() -> dict[str, Bar]:
         reference = [run for run in runs if run.implementation == REFERENCE]
         correct = {n: s for n, s in scores.items() if n == REFERENCE or (n in animals and animals[n].kind == "correct")}
         wrong = {n: s for n, s in scores.items() if n in animals and curve.id in animals[n].curves_fail}
-        if not reference or not wrong:
+        if not reference or not wrong or RANDOM not in scores:
             raise GraderFault(f"nothing is recorded for {curve.id}: run `{COMMAND}`")
-        bar, floor = bar_of(correct), floor_of(wrong)
+        bar, floor = bar_of(correct), floor_of({RANDOM: scores[RANDOM], **wrong})
         if floor >= bar:
             raise GraderFault(f"{curve.id}: a bug scores {floor}, the bar is {bar}: this curve cannot tell them apart")
         bars[curve.id] = Bar(

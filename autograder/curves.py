@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -88,16 +88,5 @@ def bar_of(scores_by_implementation: dict[str, list[float]]) -> float:
 
 
 def floor_of(scores_by_bug: dict[str, list[float]]) -> float:
-    """The best among the bugs that the curve is meant to catch: the largest of their 90 % quantiles, rounded up."""
+    """The best among the bugs that the curve is meant to catch, and acting at random: the largest 90 % quantile."""
     return float(math.ceil(max(np.quantile(scores, FLOOR_QUANTILE) for scores in scores_by_bug.values())))
-
-
-def enumerate_failures(
-    scores: Sequence[float], *, bar: float, num_draws: int, choose: Callable[[int], Sequence[int]]
-) -> float:
-    """How often the rule denies full credit, over `num_draws` choices of seven recorded runs."""
-    failures = 0
-    for draw in range(num_draws):
-        picked = [scores[i] for i in choose(draw)]
-        failures += grade_curve(picked, bar=bar, floor=bar - 1.0).credit < 1.0
-    return failures / num_draws

@@ -22,8 +22,8 @@ from autograder.isolation.overlay import write_overlay
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.private import graded_runs
 from autograder.referee import CurveRun, run_curve
-from autograder.solutions import reference_code
 from autograder.scoring import CurveReport, ExampleRun, Report, StubReport, full_report, stub_report
+from autograder.solutions import reference_code
 from autograder.suite import Outcome, Suite
 from hw4.assignment import Curve, load_assignment
 from hw4.checks import CheckFailed

@@ -5,8 +5,8 @@ process; the grader has one that forwards each call to a process of its own, so 
 
 What may go in: numbers, strings, None, NumPy arrays (they arrive as tensors; floats as float32), `AsNumPy` (arrives as
 the array it holds), `Transition`s, tuples and lists of these, a `Seed` (arrives as a torch.Generator), functions over
-arrays (arrive as functions over tensors), and handles of objects that an earlier call returned. What comes out: numbers, strings, None, arrays, tuples of these,
-and for anything else a handle.
+arrays (arrive as functions over tensors), and handles of objects that an earlier call returned. What comes out:
+numbers, strings, None, arrays, tuples of these, and for anything else a handle.
 """
 
 from __future__ import annotations

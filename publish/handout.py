@@ -31,10 +31,11 @@ from typing import TYPE_CHECKING, Any
 
 import typst
 
+from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
 from hw4.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
 from hw4.experiments import EXPERIMENTS, Experiment
-from publish.stubs import ROOT, SOLUTIONS, write_solved
+from publish.stubs import write_solved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

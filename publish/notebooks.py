@@ -34,8 +34,9 @@ import nbformat as nbformat_module
 import tyro
 from nbformat import NotebookNode
 
+from autograder.solutions import ROOT
 from hw4.assignment import Assignment, load_assignment
-from publish.stubs import ROOT, write_solved
+from publish.stubs import write_solved
 
 nbformat: Any = nbformat_module  # its functions carry no types
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autograder.solutions import ROOT
 from hw4.assignment import load_assignment
 from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS
@@ -28,7 +29,7 @@ from publish.notebooks import (
     cells_tagged,
     execute_notebook,
 )
-from publish.stubs import ROOT, write_solved
+from publish.stubs import write_solved
 
 NAME = "distribution_shift"
 SOURCE_FILE = COURSE / "source" / ASSIGNMENT_ID / f"{NAME}.ipynb"

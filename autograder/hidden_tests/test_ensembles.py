@@ -194,7 +194,7 @@ def test_aggregates_over_the_members(subject: Subject, rng: RNG) -> None:
     """Mean, smallest and largest member's return of each plan."""
     returns = rng.normal(size=(MEMBERS, 7)) * 5
     wanted = {"expected": returns.mean(0), "pessimistic": returns.min(0), "optimistic": returns.max(0)}
-    functions = {"expected": np.mean, "pessimistic": np.min, "optimistic": np.max}
+    functions: dict[str, Any] = {"expected": np.mean, "pessimistic": np.min, "optimistic": np.max}
     for aggregation, answer in wanted.items():
         other = {"pessimistic": "optimistic", "optimistic": "pessimistic"}.get(aggregation, aggregation)
         slips = {

@@ -9,7 +9,7 @@ import numpy as np
 from autograder.hidden_tests import oracles
 from autograder.hidden_tests.graded import graded
 from hw4.checks import CheckFailed, check, check_close, check_pair, check_shape
-from hw4.subject import AsNumPy, Subject
+from hw4.subject import AsNumPy, Handle, Subject
 from hw4.transitions import Transition
 
 RNG = np.random.Generator
@@ -488,7 +488,7 @@ class _Agent:
     def __init__(self, subject: Subject, *, initial_steps: int, refit_every: int | None) -> None:
         self.subject = subject
         self.fitted_at: list[int] = []
-        self.lengths: list[int] = []
+        self.replays: list[Handle] = []
         self.steps = 0
         controller = subject.call("mpc.MPC", lambda o, m: m + 7.0, initial_mean=np.zeros((2, ACT_DIM)))
         self.handle = subject.call(
@@ -503,7 +503,7 @@ class _Agent:
 
     def _fit(self, replay: Any) -> None:
         self.fitted_at.append(self.steps)
-        self.lengths.append(replay)
+        self.replays.append(replay)
 
     def record(self, rng: RNG) -> None:
         self.steps += 1
@@ -554,18 +554,18 @@ def test_record_keeps_every_transition(subject: Subject, rng: RNG) -> None:
     lengths: list[int] = []
     contents: list[Any] = []
     agent = _Agent(subject, initial_steps=3, refit_every=2)
-    recorded = []
+    recorded: list[Transition] = []
     for _ in range(7):
         action = subject.call_method(agent.handle, "act", AsNumPy(rng.normal(size=OBS_DIM)))
         base = bool(np.allclose(action, -3.0))
         check(base == (len(recorded) < 3), "the wrong policy acts", "fits_too_early" if not base else "not_appended")
         transition = Transition(rng.normal(size=OBS_DIM), rng.normal(size=ACT_DIM), rng.normal(size=OBS_DIM))
         recorded.append(transition)
-        fits = len(agent.lengths)
+        fits = len(agent.replays)
         subject.call_method(agent.handle, "record", Transition(*map(AsNumPy, transition)))
-        if len(agent.lengths) > fits:
-            lengths.append(subject.call_method(agent.lengths[-1], "__len__"))
-            contents.append(subject.call_method(agent.lengths[-1], "stacked"))
+        if len(agent.replays) > fits:
+            lengths.append(subject.call_method(agent.replays[-1], "__len__"))
+            contents.append(subject.call_method(agent.replays[-1], "stacked"))
     check(len(lengths) == 3, f"{len(lengths)} fits in 7 steps, wanted 3", "fits_once")
     for wanted, length, content in zip((3, 5, 7), lengths, contents, strict=True):
         check(length != wanted - 1, "the newest transition is missing when the model is fitted", "fits_before_append")

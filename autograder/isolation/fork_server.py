@@ -77,7 +77,7 @@ class ForkServer:
         if self._process.stderr:
             self._process.stderr.close()
 
-    def spawn(self, *, overlay: Path, slot: int, cpu_seconds: float, memory_mb: int) -> tuple[int, socket.socket]:
+    def spawn(self, *, overlay: Path, slot: int, cpu_seconds: int, memory_mb: int) -> tuple[int, socket.socket]:
         """Fork a worker. Returns its pid and the connection to it."""
         ours, theirs = socket.socketpair()
         request = {
@@ -85,7 +85,7 @@ class ForkServer:
             "overlay": str(overlay),
             "scratch": str(self._scratch),
             "uid": FIRST_UID + slot if self.can_change_uid else None,
-            "cpu_seconds": max(1, round(cpu_seconds)),
+            "cpu_seconds": cpu_seconds,
             "memory_mb": memory_mb,
         }
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Callable
@@ -71,7 +72,7 @@ class RemoteSubject:
         self._server = server
         self._overlay = overlay
         self._slot = slot
-        self._cpu_seconds = cpu_seconds
+        self._cpu_seconds = math.ceil(cpu_seconds)  # the kernel's limit counts whole seconds
         self._call_seconds = call_seconds
         self._memory_mb = memory_mb
         self._callbacks: list[Callable[..., Any]] = []
@@ -208,7 +209,7 @@ class RemoteSubject:
         if reason == "closed" and self.exit.status == -24:  # SIGXCPU
             reason = "time"
         if reason == "closed" and self.exit.status == -9:
-            reason = "time" if self.exit.cpu_seconds >= 0.95 * self._cpu_seconds else "killed"
+            reason = "time" if self.exit.cpu_seconds >= self._cpu_seconds - 0.5 else "killed"
         return WorkerDied(reason, self.exit)
 
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from autograder.curves import Bar
 from autograder.referee import CurveRun
-from hw4.assignment import Curve
 from autograder.solutions import ROOT
+from hw4.assignment import Curve
 
 matplotlib.rcParams.update({"svg.hashsalt": "hw4", "svg.fonttype": "none", "font.size": 11})
 

@@ -30,6 +30,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
+    warm_up(torch)
     send(control, {"ready": True, "speed": measure_speed(torch)})
     exited: dict[int, int] = {}
     while True:
@@ -100,6 +101,14 @@ def reap(pid: int, exited: dict[int, int]) -> dict[str, Any]:
             return {"status": exited[pid], "cpu_seconds": usage.ru_utime + usage.ru_stime, "max_rss": usage.ru_maxrss}
         time.sleep(0.002)
     return {"status": exited.get(pid), "cpu_seconds": 0.0, "max_rss": 0}
+
+
+def warm_up(torch: Any) -> None:
+    """Make torch's lazy imports happen now: the first optimiser of a process takes about a second."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    for optimizer in (torch.optim.SGD([weight], lr=1.0), torch.optim.Adam([weight], lr=1.0, fused=True)):
+        optimizer.step()
 
 
 def measure_speed(torch: Any) -> float:

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from autograder.solutions import BEGIN, END, SOLUTIONS
 
@@ -32,14 +32,14 @@ class Animal:
 def load_animals() -> dict[str, Animal]:
     with ANIMALS_FILE.open("rb") as file:
         entries = tomllib.load(file)["animals"]
-    animals = {}
-    for entry in entries:
-        fields = {
-            key: tuple(map(tuple, v)) if key == "replacements" else tuple(v) if isinstance(v, list) else v
-            for key, v in entry.items()
-        }
-        animals[entry["name"]] = Animal(**{"regions": {}, **fields})
-    return animals
+    return {entry["name"]: Animal(**_as_fields(entry)) for entry in entries}
+
+
+def _as_fields(entry: dict[str, Any]) -> dict[str, Any]:
+    """Lists become tuples, also inside `replacements`."""
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    replacements = tuple((file, old, new) for file, old, new in fields.pop("replacements", ()))
+    return {"regions": {}, **fields, "replacements": replacements}
 
 
 def code_of(animal: Animal) -> dict[str, bytes]:

@@ -60,7 +60,7 @@ FIRST_PLANNED = EXPERIMENT.num_initial_episodes  # the first episode that is pla
 VERSIONS: tuple[Version, ...] = ("0.5", "1.0", "1.5")
 
 # Okabe and Ito's colours: they stay apart for colour-blind readers.
-BLUE, ORANGE, GREEN, VERMILION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 COLORS = {"base": BLUE, "0.5": VERMILION, "1.0": ORANGE, "1.5": GREEN}
 plt.rcParams.update(
     {
@@ -440,8 +440,8 @@ on_plan = {v: per_seed(EPISODES, "error_on_plan", v)[:, [FIRST_PLANNED, -1]] for
 on_base = {v: per_seed(EPISODES, "error_on_base", v)[:, [FIRST_PLANNED, -1]] for v in VERSIONS}
 visited = {v: per_seed(EPISODES, "error_on_visited", v)[:, [FIRST_PLANNED, -1]] for v in VERSIONS}
 show(
-    f"medians of {NUM_SEEDS} seeds with 95 % bootstrap intervals; bands hold the middle 80 % of seeds. A step that goes "
-    f"over the edge from the ridge ends at {truth[over].mean():.1f} m on average. The first model expects "
+    f"medians of {NUM_SEEDS} seeds with 95 % bootstrap intervals; bands hold the middle 80 % of seeds. A step over "
+    f"the edge from the ridge ends at {truth[over].mean():.1f} m on average. The first model expects "
     f"{median_text(fall['first'], ' m', 1)}, the last model of 1.0 {median_text(fall['1.0'], ' m', 1)} and that of 1.5 "
     f"{median_text(fall['1.5'], ' m', 1)}. The first model's error is "
     f"{median_text(on_base['0.5'][:, 0], ' m', 3)} on the base policy's states and "
@@ -561,10 +561,9 @@ show(
 # ### BEGIN SOLUTION
 # **Model answer.** At the last episode the median of 1.5 is above that of 1.0 and the two intervals do not overlap,
 # so the difference is real on these seeds. But three things change at once: `replan_every` (40 to 1), `refit_every`
-# (40 to a few steps, so many more fits on fresher data) and `horizon` (40 to 10). The figure cannot say which one
-# helps. Keep the refit schedule and horizon of 1.5 and vary `replan_every` alone (1 against 10), paired over at least
-# ten seeds, and report the median difference with its interval. My three seeds lie inside the band: agreement, but
-# weak evidence.
+# (40 to 10: more fits, on fresher data) and `horizon` (40 to 10). The figure cannot say which one helps. Keep the
+# refit schedule and horizon of 1.5 and vary `replan_every` alone (1 against 10), paired over at least ten seeds, and
+# report the median difference with its interval. My three seeds lie inside the band: agreement, but weak evidence.
 #
 # **Rubric.** Full: difference with an interval or spread, all three changes, and an experiment that varies replanning
 # alone over several seeds. Half: the confounding is recognised but a change is missed or the experiment varies two

@@ -1,0 +1,230 @@
+"""End to end: real submissions of every kind through the real grader."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.report.page import page
+from autograder.report.results import results
+from autograder.scoring import StubReport
+from autograder.session import Grade, Grader
+from autograder.solutions import ROOT, reference_code
+from autograder.zoo import Animal, code_of, load_animals
+from autograder.zoo.visit import Silent, visit_animal
+from hw4.assignment import load_assignment
+from hw4.submission import read_submission
+
+ASSIGNMENT = load_assignment()
+PROBE_POINTS = sum(stub.points for stub in ASSIGNMENT.stubs)
+
+Submit = Callable[[dict[str, str | bytes]], Grade]
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader() as opened:
+        yield opened
+
+
+@pytest.fixture
+def submit(grader: Grader, tmp_path: Path) -> Submit:
+    """Grade the reference with some files replaced, by probes alone."""
+
+    def grade(changed: dict[str, str | bytes]) -> Grade:
+        for name, content in {**reference_code(), **changed}.items():
+            (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False)
+
+    return grade
+
+
+def body(stub_id: str, *lines: str) -> bytes:
+    """The solution file of a stub with another body in its region."""
+    animal = Animal(name="test", kind="wrong", story="", regions={stub_id: "\n".join(lines)})
+    return code_of(animal)[ASSIGNMENT.stub(stub_id).file]
+
+
+def stub_report(grade: Grade, stub_id: str) -> StubReport:
+    return next(report for report in grade.report.stubs if report.stub.id == stub_id)
+
+
+def others_points(grade: Grade, *stub_ids: str) -> float:
+    return sum(report.score for report in grade.report.stubs if report.stub.id not in stub_ids)
+
+
+def points_without(*stub_ids: str) -> int:
+    return sum(stub.points for stub in ASSIGNMENT.stubs if stub.id not in stub_ids)
+
+
+def cause(grade: Grade, stub_id: str) -> str:
+    failure = stub_report(grade, stub_id).first_failure
+    assert failure is not None, f"{stub_id} passed"
+    return failure.cause
+
+
+def test_the_reference_gets_every_point_of_the_probes(submit: Submit) -> None:
+    grade = submit({})
+    assert grade.report.score == PROBE_POINTS
+    assert not grade.report.faults
+
+
+def test_the_untouched_stubs_get_exactly_nothing(submit: Submit) -> None:
+    grade = submit({name: (ROOT / "hw4" / name).read_bytes() for name in ASSIGNMENT.submission.code})
+    assert grade.report.score == 0
+    assert {cause(grade, stub.id) for stub in ASSIGNMENT.stubs} == {"not_started"}
+    assert not grade.report.faults
+
+
+def test_a_syntax_error_costs_its_own_file_alone(submit: Submit) -> None:
+    grade = submit({"mpc.py": reference_code()["mpc.py"] + b"\ndef broken(:\n"})
+    planning = {stub.id for stub in ASSIGNMENT.stubs if stub.file == "mpc.py"}
+    assert others_points(grade, *planning) == points_without(*planning)
+    failure = stub_report(grade, "cem_refit").first_failure
+    assert failure is not None
+    assert (failure.error, failure.where.rpartition(":")[0]) == ("SyntaxError", "hw4/mpc.py")
+    assert "mpc.py" in json.dumps(results(grade))
+
+
+def test_an_import_error_in_one_file_leaves_the_others_graded(submit: Submit) -> None:
+    grade = submit({"dynamics_model.py": "import does_not_exist\n" + reference_code()["dynamics_model.py"].decode()})
+    dynamics = {stub.id for stub in ASSIGNMENT.stubs if stub.file == "dynamics_model.py"}
+    assert others_points(grade, *dynamics) == points_without(*dynamics)
+    assert all(stub_report(grade, stub_id).score == 0 for stub_id in dynamics)
+
+
+def test_a_missing_file_counts_as_not_started(grader: Grader, tmp_path: Path) -> None:
+    for name, content in reference_code().items():
+        if name != "ensemble.py":
+            (tmp_path / name).write_bytes(content)
+    grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False)
+    ensembles = {stub.id for stub in ASSIGNMENT.stubs if stub.file == "ensemble.py"}
+    assert others_points(grade, *ensembles) == points_without(*ensembles)
+    assert {cause(grade, stub_id) for stub_id in ensembles} == {"not_started"}
+
+
+@pytest.mark.parametrize(
+    ("stub_id", "lines", "wanted"),
+    [
+        ("gaussian_nll", ["return mean.new_zeros(mean.shape[0] + 1)"], {"wrong_shape"}),
+        ("gaussian_nll", ["return mean * float('nan')"], {"not_finite"}),
+        ("gaussian_nll", ["input('your answer: ')"], {"asks_for_input"}),
+        ("gaussian_nll", ["breakpoint()", "return mean"], {"asks_for_input"}),
+        ("gaussian_nll", ["return mean.to('cuda:0')"], {"device"}),
+        ("gaussian_nll", ["import os", "os._exit(0)"], {"exits"}),
+        ("gaussian_nll", ["import sys", "sys.exit(0)"], {"exits"}),
+        ("gaussian_nll", ["import pytest", "pytest.exit('all passed', returncode=0)"], {"exits", "raised"}),
+        ("gaussian_nll", ["x = [0.0] * 10**12", "return mean"], {"out_of_memory"}),
+        ("gaussian_nll", ["while True: pass"], {"too_slow"}),
+        ("gaussian_nll", ["import time", "time.sleep(10000)"], {"too_slow"}),
+        ("gaussian_nll", ["pass"], {"returns_none"}),
+        ("gaussian_nll", ["return 'all tests passed'"], {"wrong_type"}),
+        ("uncertainty_split", ["return means.mean(dim=0)"], {"wrong_shape"}),
+        ("aggregate_returns", ["raise ValueError(str(returns))"], {"raised"}),
+        ("random_shooting", ["raise NotImplementedError('random_shooting: later')"], {"not_started"}),
+    ],
+)
+def test_a_broken_function_costs_itself_and_says_why(
+    submit: Submit, stub_id: str, lines: list[str], wanted: set[str]
+) -> None:
+    grade = submit({ASSIGNMENT.stub(stub_id).file: body(stub_id, *lines)})
+    assert stub_report(grade, stub_id).score == 0
+    assert cause(grade, stub_id) in wanted
+    assert others_points(grade, stub_id) == points_without(stub_id)
+    assert not grade.report.faults
+
+
+def test_a_print_in_the_hot_loop_costs_nothing(submit: Submit) -> None:
+    lines = [
+        "for _ in range(20000): print('x' * 50)",
+        "return 0.5 * (log_variance + (target - mean)**2 / log_variance.exp())",
+    ]
+    assert submit({"ensemble.py": body("gaussian_nll", *lines)}).report.score == PROBE_POINTS
+
+
+def test_students_never_see_the_text_of_an_exception(submit: Submit) -> None:
+    grade = submit({"mpc.py": body("cem_refit", "raise ValueError('LEAK' + str(returns.tolist()))")})
+    assert "LEAK" not in json.dumps(results(grade))
+    assert "LEAK" not in page(grade, "someone")
+    assert "ValueError at hw4/mpc.py" in json.dumps(results(grade))
+
+
+def test_a_failure_shows_seen_and_wanted_of_the_published_example(submit: Submit) -> None:
+    grade = submit({"ensemble.py": body("gaussian_nll", "return 0.5 * (target - mean) ** 2 / log_variance.exp()")})
+    report = stub_report(grade, "gaussian_nll")
+    assert report.example is not None
+    assert any(seen != wanted for _, seen, wanted in report.example.rows)
+
+
+def test_a_whole_package_is_accepted_and_given_files_are_ignored(grader: Grader, tmp_path: Path) -> None:
+    package = tmp_path / "hw4"
+    package.mkdir()
+    for path in (ROOT / "hw4").glob("*.py"):
+        (package / path.name).write_bytes(path.read_bytes())
+    (package / "networks.py").write_text("raise SystemExit\n", encoding="utf-8")
+    for name, content in reference_code().items():
+        (package / name).write_bytes(content)
+    grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False)
+    assert grade.report.score == PROBE_POINTS
+    assert any("networks.py" in name for name in grade.intake.ignored)
+
+
+@pytest.mark.parametrize("animal", load_animals().values(), ids=lambda animal: animal.name)
+def test_every_animal_of_the_zoo_gets_the_report_it_deserves(grader: Grader, animal) -> None:  # type: ignore[no-untyped-def]
+    visit = visit_animal(grader, animal)
+    assert not visit.surprises
+    if animal.kind == "correct":
+        assert visit.score == PROBE_POINTS
+    else:
+        assert visit.score < PROBE_POINTS
+
+
+def run_grader(submission: Path, output: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "autograder", "grade", str(submission), "--output", str(output)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_a_file_that_is_no_archive_is_refused_with_status_4(tmp_path: Path) -> None:
+    archive = tmp_path / "homework.zip"
+    archive.write_text("this is not a zip", encoding="utf-8")
+    run = run_grader(archive, tmp_path / "out")
+    document = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert run.returncode == 4
+    assert "refused" in document["output"]
+    assert "homework.zip" in document["output"]
+
+
+def test_a_fault_of_the_grader_is_status_5_and_never_a_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autograder import __main__ as command
+    from autograder import session
+
+    monkeypatch.setattr(session, "load_bars", lambda: (_ for _ in ()).throw(OSError("the bars are unreadable")))
+    assert command.grade(ROOT / "solutions", output=tmp_path) == 5
+    document = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert "score" not in document
+    assert "the bars are unreadable" in document["extra_data"]["fault"]
+
+
+@pytest.mark.xdist_group("learning")
+def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path: Path) -> None:
+    archive = tmp_path / "reference.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, content in reference_code().items():
+            file.writestr(name, content)
+    run = run_grader(archive, tmp_path / "out")
+    assert run.returncode == 0, run.stdout + run.stderr
+    document = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    receipt = json.loads((tmp_path / "out" / "receipt.json").read_text(encoding="utf-8"))
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert document["score"] == ASSIGNMENT.code_points == 80
+    assert [test["score"] for test in document["tests"]] == [test["max_score"] for test in document["tests"]]
+    assert len(receipt["runs"]["curve_cartpole"]) in (3, 7)
+    assert any(run["world"]["sign"] == -1 for run in receipt["runs"]["curve_cartpole"][:3])
+    assert report.count("<svg") == len(ASSIGNMENT.curves)
+    assert str(receipt["master_seed"]) not in report + json.dumps(document)
