@@ -45,7 +45,8 @@ def fit_normalizer(values: Tensor) -> Normalizer:
         std[j]  = sqrt(1/N * sum_n (values[n, j] - mean[j])^2)        (divisor N, not N - 1)
 
     A feature whose std is below MIN_STD was constant: its std becomes 1 (not MIN_STD: dividing by a tiny number would
-    blow the feature up the first time it does change).
+    blow the feature up the first time it does change). Take the std with torch's `std`: written out in float32, the
+    rounding of the mean alone can lift the std of a constant above MIN_STD.
 
     Args:
         values: shape (..., dim); all leading dimensions together are the N samples, N >= 1.
@@ -53,7 +54,7 @@ def fit_normalizer(values: Tensor) -> Normalizer:
     Returns:
         A `Normalizer` whose mean and std have shape (dim,).
 
-    Public test: pytest hw4/tests/test_dynamics_model.py -k normalizer
+    Public test: pytest hw4/tests -m normalizer_fit
     """
     # TODO(normalizer_fit): about 4 lines; torch's std divides by N - 1 unless told `correction=0`.
     raise NotImplementedError("normalizer_fit: write fit_normalizer in hw4/dynamics_model.py")
@@ -95,7 +96,7 @@ class DynamicsModel:
         Returns:
             shape (..., obs_dim); with an ensemble network (E, ..., obs_dim).
 
-        Public test: pytest hw4/tests/test_dynamics_model.py -k predict
+        Public test: pytest hw4/tests -m model_predict
         """
         # TODO(model_predict): about 3 lines; use the stored normalisers, never the batch's.
         raise NotImplementedError("model_predict: write DynamicsModel.predict in hw4/dynamics_model.py")
@@ -115,7 +116,7 @@ class DynamicsModel:
         Returns:
             shape (...): a scalar for one network, shape (E,) for an ensemble. Differentiable in the network's weights.
 
-        Public test: pytest hw4/tests/test_dynamics_model.py -k loss
+        Public test: pytest hw4/tests -m model_loss
         """
         # TODO(model_loss): about 4 lines; average over the last two axes only.
         raise NotImplementedError("model_loss: write DynamicsModel.loss in hw4/dynamics_model.py")
@@ -155,7 +156,7 @@ def fit(
     Returns:
         The summed loss before each step, detached, shape (gradient_steps,).
 
-    Public test: pytest hw4/tests/test_dynamics_model.py -k fit_
+    Public test: pytest hw4/tests -m model_fit
     """
     # TODO(model_fit): about 9 lines; gradients add up across steps unless they are zeroed.
     raise NotImplementedError("model_fit: write fit in hw4/dynamics_model.py")

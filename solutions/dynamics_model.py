@@ -45,7 +45,8 @@ def fit_normalizer(values: Tensor) -> Normalizer:
         std[j]  = sqrt(1/N * sum_n (values[n, j] - mean[j])^2)        (divisor N, not N - 1)
 
     A feature whose std is below MIN_STD was constant: its std becomes 1 (not MIN_STD: dividing by a tiny number would
-    blow the feature up the first time it does change).
+    blow the feature up the first time it does change). Take the std with torch's `std`: written out in float32, the
+    rounding of the mean alone can lift the std of a constant above MIN_STD.
 
     Args:
         values: shape (..., dim); all leading dimensions together are the N samples, N >= 1.
@@ -53,7 +54,7 @@ def fit_normalizer(values: Tensor) -> Normalizer:
     Returns:
         A `Normalizer` whose mean and std have shape (dim,).
 
-    Public test: pytest hw4/tests/test_dynamics_model.py -k normalizer
+    Public test: pytest hw4/tests -m normalizer_fit
     """
     ### BEGIN SOLUTION normalizer_fit: about 4 lines; torch's std divides by N - 1 unless told `correction=0`.
     samples = values.reshape(-1, values.shape[-1])
@@ -99,7 +100,7 @@ class DynamicsModel:
         Returns:
             shape (..., obs_dim); with an ensemble network (E, ..., obs_dim).
 
-        Public test: pytest hw4/tests/test_dynamics_model.py -k predict
+        Public test: pytest hw4/tests -m model_predict
         """
         ### BEGIN SOLUTION model_predict: about 3 lines; use the stored normalisers, never the batch's.
         inputs = self.input_normalizer.normalize(torch.cat([observation, action], dim=-1))
@@ -122,7 +123,7 @@ class DynamicsModel:
         Returns:
             shape (...): a scalar for one network, shape (E,) for an ensemble. Differentiable in the network's weights.
 
-        Public test: pytest hw4/tests/test_dynamics_model.py -k loss
+        Public test: pytest hw4/tests -m model_loss
         """
         ### BEGIN SOLUTION model_loss: about 4 lines; average over the last two axes only.
         inputs = self.input_normalizer.normalize(torch.cat([batch.observation, batch.action], dim=-1))
@@ -166,7 +167,7 @@ def fit(
     Returns:
         The summed loss before each step, detached, shape (gradient_steps,).
 
-    Public test: pytest hw4/tests/test_dynamics_model.py -k fit_
+    Public test: pytest hw4/tests -m model_fit
     """
     ### BEGIN SOLUTION model_fit: about 9 lines; gradients add up across steps unless they are zeroed.
     model.fit_normalizers(transitions)

@@ -32,7 +32,7 @@ def bootstrap_indices(num_transitions: int, ensemble_size: int, *, generator: to
         Integers in [0, N), dtype int64, shape (E, N): row e holds the transitions of member e, each drawn uniformly and
         independently.
 
-    Public test: pytest hw4/tests/test_ensemble.py -k bootstrap
+    Public test: pytest hw4/tests -m bootstrap_indices
     """
     ### BEGIN SOLUTION bootstrap_indices: 1 line.
     return torch.randint(num_transitions, (ensemble_size, num_transitions), generator=generator)
@@ -53,7 +53,7 @@ def member_minibatches(member_indices: Tensor, batch_size: int, *, generator: to
     Returns:
         Indices of transitions, int64, shape (E, B).
 
-    Public test: pytest hw4/tests/test_ensemble.py -k minibatches
+    Public test: pytest hw4/tests -m member_minibatches
     """
     ### BEGIN SOLUTION member_minibatches: about 3 lines; `torch.gather` picks from each row at its own positions.
     ensemble_size, num_transitions = member_indices.shape
@@ -86,7 +86,7 @@ def member_returns(
     Returns:
         shape (E, ..., num_sequences).
 
-    Public test: pytest hw4/tests/test_ensemble.py -k member_returns
+    Public test: pytest hw4/tests -m member_returns
     """
     ### BEGIN SOLUTION member_returns: about 9 lines; expand the start and the actions to E copies, then roll out.
     num_sequences, horizon, _ = action_sequences.shape[-3:]
@@ -116,7 +116,7 @@ def aggregate_returns(returns: Tensor, aggregation: Literal["expected", "pessimi
     Raises:
         ValueError: an unknown aggregation (checked for you above the TODO).
 
-    Public test: pytest hw4/tests/test_ensemble.py -k aggregate
+    Public test: pytest hw4/tests -m aggregate_returns
     """
     if aggregation not in ("expected", "pessimistic", "optimistic"):
         raise ValueError(f'aggregation must be "expected", "pessimistic" or "optimistic", got {aggregation!r}')
@@ -144,7 +144,7 @@ def gaussian_nll(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
     Returns:
         shape (...).
 
-    Public test: pytest hw4/tests/test_ensemble.py -k nll
+    Public test: pytest hw4/tests -m gaussian_nll
     """
     ### BEGIN SOLUTION gaussian_nll: 1 line; what would happen without the first term?
     return 0.5 * (log_variance + (target - mean) ** 2 * torch.exp(-log_variance))
@@ -168,7 +168,7 @@ def decompose_uncertainty(means: Tensor, variances: Tensor) -> tuple[Tensor, Ten
     Returns:
         (aleatoric, epistemic), two variances, each of shape (...).
 
-    Public test: pytest hw4/tests/test_ensemble.py -k uncertainty
+    Public test: pytest hw4/tests -m uncertainty_split
     """
     ### BEGIN SOLUTION uncertainty_split: about 3 lines; one is a mean of variances, the other a variance of means.
     aleatoric = variances.mean(dim=0)

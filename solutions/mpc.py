@@ -42,7 +42,7 @@ def sequence_returns(predict: Predict, reward: Reward, observation: Tensor, acti
     Returns:
         shape (..., num_sequences).
 
-    Public test: pytest hw4/tests/test_mpc.py -k sequence_returns
+    Public test: pytest hw4/tests -m sequence_returns
     """
     ### BEGIN SOLUTION sequence_returns: about 9 lines; a loop over the horizon is fine, one over sequences is not.
     num_sequences, horizon, _ = action_sequences.shape[-3:]
@@ -79,7 +79,7 @@ def random_shooting(
     Returns:
         The candidate with the largest return, shape (horizon, act_dim). Of equal ones, any.
 
-    Public test: pytest hw4/tests/test_mpc.py -k random_shooting
+    Public test: pytest hw4/tests -m random_shooting
     """
     ### BEGIN SOLUTION random_shooting: about 3 lines.
     candidates = action_low + (action_high - action_low) * uniform(num_sequences)
@@ -100,7 +100,8 @@ def refit_to_elites(
         new_mean   = smoothing * mean + (1 - smoothing) * elite_mean
         new_std    = smoothing * std  + (1 - smoothing) * elite_std
 
-    The old distribution has the weight `smoothing`, as in PETS (Chua et al. 2018), which smooths the variance instead.
+    `smoothing` weighs the OLD distribution, as in PETS (Chua et al. 2018); unlike PETS, which smooths the variance, it
+    is the standard deviation that is smoothed here.
 
     Args:
         action_sequences: candidates A, shape (population_size, horizon, act_dim).
@@ -116,7 +117,7 @@ def refit_to_elites(
     Raises:
         ValueError: `num_elites` or `smoothing` out of range, or a NaN return (checked for you above the TODO).
 
-    Public test: pytest hw4/tests/test_mpc.py -k refit
+    Public test: pytest hw4/tests -m cem_refit
     """
     _check_refit_inputs(returns, num_elites=num_elites, smoothing=smoothing)
     ### BEGIN SOLUTION cem_refit: about 6 lines, no loop over candidates; `torch.topk` finds E.
@@ -171,7 +172,7 @@ def cem(
     Returns:
         The final mean (not the best candidate), clipped to the bounds, shape (horizon, act_dim).
 
-    Public test: pytest hw4/tests/test_mpc.py -k cem_plan
+    Public test: pytest hw4/tests -m cem_plan
     """
     ### BEGIN SOLUTION cem_plan: about 8 lines. Clip before scoring: what is scored must be executable.
     kept = mean.new_empty(0, *mean.shape)
@@ -246,7 +247,7 @@ class MPC:
         Returns:
             The next action of the current plan, shape (act_dim,).
 
-        Public test: pytest hw4/tests/test_mpc.py -k mpc_act
+        Public test: pytest hw4/tests -m mpc_act
         """
         ### BEGIN SOLUTION mpc_act: about 9 lines; three cases: no plan yet, plan used up, plan still good.
         if self.plan is None:
@@ -312,7 +313,7 @@ class ModelBasedAgent:
         Args:
             transition: one env step; fields are NumPy arrays of shape (dim,).
 
-        Public test: pytest hw4/tests/test_mpc.py -k record
+        Public test: pytest hw4/tests -m agent_record
         """
         ### BEGIN SOLUTION agent_record: about 8 lines; nothing is fitted before `initial_steps`.
         self.replay.append(transition)
