@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -110,7 +111,16 @@ def zoo(*, names: tuple[str, ...] = ()) -> int:
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:
-    _write(path, json.dumps(document, indent=2, allow_nan=False, default=str) + "\n")
+    _write(path, json.dumps(_finite(document), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: they become null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write(path: Path, text: str) -> None:

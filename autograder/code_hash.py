@@ -15,6 +15,7 @@ from hw4.experiments import Experiment
 # What decides a recorded run, beside the three submitted files and the settings of the experiment.
 DECIDING_FILES = (
     "agents.py",
+    "gaussian_model.py",
     "networks.py",
     "noise.py",
     "rewards.py",
@@ -48,6 +49,10 @@ def _meaning(source: bytes, path: Path) -> bytes:
                 node.body = node.body[1:] or [ast.Pass()]
         if isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(value=None)
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
         if isinstance(node, ast.Raise):  # the wording of an error decides nothing
             node.exc = None
     return ast.dump(tree).encode()

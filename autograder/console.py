@@ -12,7 +12,7 @@ from rich.text import Text
 
 from autograder.curves import FIRST_RUNS
 from autograder.hidden_tests.graded import DECLARED
-from autograder.report.words import hint_of, points, verdict_of
+from autograder.report.words import hint_of, points, shown_score, verdict_of
 from autograder.scoring import CurveReport, Report, StubReport
 from autograder.suite import Outcome
 from hw4.assignment import Curve, Stub, load_assignment
@@ -106,5 +106,5 @@ def _facts(item: StubReport | CurveReport) -> Stub | Curve:
 
 def _note(item: StubReport | CurveReport) -> str:
     if isinstance(item, CurveReport) and item.grade:
-        return f"{item.grade.decided_by}: {', '.join(f'{score:.1f}' for score in item.grade.scores)}"
+        return f"{item.grade.decided_by}: {', '.join(map(shown_score, item.grade.scores))}"
     return ""

@@ -34,9 +34,14 @@ class CurveRun:
     model_errors: list[float] = field(default_factory=list)  # see RemoteAgent.model_error
     cpu_seconds: float = 0.0
     failure: str = ""  # a cause, if the run did not finish
+    died: str = ""  # why the worker ended, if it did
     message: str = ""
     blocked_by: str = ""  # id of the stub that is not written yet
     layers: dict[str, str] = field(default_factory=dict)
+
+
+class BadAction(Exception):
+    """The agent answered something that is no action."""
 
 
 class RemoteAgent:
@@ -59,15 +64,20 @@ class RemoteAgent:
         self._subject.call_method(self._handle, "begin_episode")
 
     def act(self, observation: NDArray[np.float64]) -> NDArray[np.float64]:
-        action = np.asarray(self._subject.call_method(self._handle, "act", AsNumPy(observation)), dtype=np.float64)
-        if action.shape == (self._task.act_dim,) and np.isfinite(action).all():
-            executed = np.clip(action, self._task.action_low, self._task.action_high)
-            try:
-                given = AsNumPy(observation), AsNumPy(executed)
-                self._expected = self._subject.call_method(self._handle, "predict_next", *given)
-            except StudentError:
-                self._expected = None
-        return action
+        action = self._subject.call_method(self._handle, "act", AsNumPy(observation))
+        if not isinstance(action, np.ndarray) or action.shape != (self._task.act_dim,):
+            shape = getattr(action, "shape", type(action).__name__)
+            raise BadAction(f"act must return an action of shape ({self._task.act_dim},), got {shape}")
+        if action.dtype.kind != "f" or not np.isfinite(action).all():
+            raise BadAction("act must return finite numbers")
+        executed = np.clip(action.astype(np.float64), self._task.action_low, self._task.action_high)
+        try:
+            self._expected = self._subject.call_method(
+                self._handle, "predict_next", AsNumPy(observation), AsNumPy(executed)
+            )
+        except StudentError:  # only reported: a curve is never lost over it
+            self._expected = None
+        return executed
 
     def record(self, transition: Transition) -> None:
         if isinstance(self._expected, np.ndarray) and self._expected.shape == transition.next_observation.shape:
@@ -110,8 +120,8 @@ def run_curve(
             if error.type_name == "NotImplementedError":
                 run.blocked_by = error.text.partition(":")[0]
         except WorkerDied as error:
-            run.failure, run.message = error.cause, f"the worker ended: {error.reason}"
-        except (ValueError, TypeError) as error:  # the loop's own checks of an action
+            run.failure, run.died, run.message = error.cause, error.reason, f"the worker ended: {error.reason}"
+        except BadAction as error:
             run.failure, run.message = "raised", str(error)
         run.cpu_seconds = subject.cpu_seconds
     return run

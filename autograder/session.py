@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
 import threading
 import time
@@ -218,20 +219,20 @@ class _Session:
         bar = self._bars[curve.id]
         budget = max(MIN_BUDGET_SECONDS, bar.cpu_seconds * self._assignment.limits.max_cpu_factor) * self._slowness
         with self._slots.one() as slot:
-            run = run_curve(
-                lambda: self._open(self._student, slot, budget),
-                EXPERIMENTS[curve.experiment],
-                graded_runs(curve.id)[number],
-                lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
-            )
+            for _ in range(2):  # a worker that ends for no reason of its own is given a second chance
+                run = run_curve(
+                    lambda: self._open(self._student, slot, budget),
+                    EXPERIMENTS[curve.experiment],
+                    graded_runs(curve.id)[number],
+                    lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
+                )
+                if run.died in ("", "time"):
+                    break
         self._listener.run_ended(curve, number)
         return run
 
     def _wants_more(self, curve: Curve, first: list[CurveRun]) -> bool:
-        if any(run.blocked_by or run.failure == "raised" for run in first):
-            return False
-        scores = [score_of(run.returns, curve.score_episodes) for run in first]
-        return needs_more_runs(scores, self._bars[curve.id].bar)
+        return needs_more_runs([_score(curve, run) for run in first], self._bars[curve.id].bar)
 
     def _stub_report(self, stub_id: str, outcomes: dict[str, Outcome]) -> StubReport:
         stub = self._assignment.stub(stub_id)
@@ -274,12 +275,9 @@ class _Session:
         blocked = sorted({run.blocked_by for run in runs if run.blocked_by})
         if blocked:
             return report(0.0, "not_run", "curve_blocked", None, f"blocked by {', '.join(blocked)}: not written yet")
-        raised = [run for run in runs if run.failure == "raised"]
-        if raised:
-            return report(0.0, "failed", "raised", None, raised[0].message)
         bar = self._bars[curve.id]
-        grade = grade_curve([score_of(run.returns, curve.score_episodes) for run in runs], bar=bar.bar, floor=bar.floor)
-        flags = [f"run {i + 1} was cut short: {run.message}" for i, run in enumerate(runs) if run.failure]
+        grade = grade_curve([_score(curve, run) for run in runs], bar=bar.bar, floor=bar.floor)
+        flags = [f"run {i} was cut short: {WHY_CUT[run.failure]}" for i, run in enumerate(runs, 1) if run.failure]
         if len(runs) > FIRST_RUNS:
             flags.append("the first three runs disagreed: seven runs")
         verdict = "passed" if grade.credit == 1.0 else "failed"
@@ -288,6 +286,20 @@ class _Session:
 
     def _assignment_needs(self, curve: Curve, file: str) -> bool:
         return any(stub.file == file and stub.problem in curve.needs for stub in self._assignment.stubs)
+
+
+WHY_CUT = {
+    "raised": "your code raised an exception, so this run counts as none",
+    "too_slow": "its processor time was used up; the episodes that finished count",
+    "out_of_memory": "its memory was used up; the episodes that finished count",
+    "exits": "its process ended; the episodes that finished count",
+}
+
+
+def _score(curve: Curve, run: CurveRun) -> float:
+    """The score of a run; -inf if it raised, or if no episode with the learned model was finished."""
+    planned = run.returns[EXPERIMENTS[curve.experiment].num_initial_episodes :]
+    return -math.inf if run.failure == "raised" else score_of(planned, curve.score_episodes)
 
 
 class _Slots:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer, uniform_indices
-from hw4.ensemble import GaussianDynamicsModel, aggregate_returns, bootstrap_indices, member_minibatches, member_returns
+from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, member_returns
 from hw4.experiments import Experiment
+from hw4.gaussian_model import GaussianDynamicsModel
 from hw4.mpc import MPC, ModelBasedAgent, Objective, Planner, cem, random_shooting, sequence_returns
 from hw4.networks import MLP, EnsembleMLP
 from hw4.noise import colored_noise
@@ -69,7 +71,9 @@ def build_agent(experiment: Experiment, seed: int) -> ModelBasedAgent:
     )
 
 
-def build_planner(experiment: Experiment, objective_from: Any, generator: torch.Generator) -> Planner:
+def build_planner(
+    experiment: Experiment, objective_from: Callable[[Tensor], Objective], generator: torch.Generator
+) -> Planner:
     """A planner over any `objective_from(observation) -> objective`: a learned model, or in tests the true one."""
     task, horizon = experiment.task, experiment.horizon
     low = torch.full((task.act_dim,), task.action_low)
@@ -105,7 +109,7 @@ def build_planner(experiment: Experiment, objective_from: Any, generator: torch.
     return planner
 
 
-def random_policy(experiment: Experiment, seed: int) -> Any:
+def random_policy(experiment: Experiment, seed: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """The base policy: actions drawn uniformly from the bounds."""
     rng = np.random.default_rng(seed)
     task = experiment.task

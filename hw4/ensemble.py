@@ -12,10 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hw4.dynamics_model import DynamicsModel
-from hw4.networks import soft_bound
 from hw4.rewards import Reward
-from hw4.transitions import Transition
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # (observation, action) -> next_observation
 
@@ -153,42 +150,3 @@ def decompose_uncertainty(means: Tensor, variances: Tensor) -> tuple[Tensor, Ten
     """
     # TODO(uncertainty_split): about 3 lines; one is a mean of variances, the other a variance of means.
     raise NotImplementedError("uncertainty_split: write decompose_uncertainty in hw4/ensemble.py")
-
-
-BETA = (
-    0.5  # weight of beta-NLL (Seitzer et al. 2022): 0 is the plain likelihood, 1 weighs all errors like squared error
-)
-
-
-class GaussianDynamicsModel(DynamicsModel):
-    """A dynamics model whose network predicts a mean and a log-variance, trained with beta-NLL (given).
-
-    `network` maps (..., obs_dim + act_dim) to (..., 2 * obs_dim): the mean of the normalised delta, then its
-    log-variance.
-    """
-
-    def predict_distribution(self, observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the next observation, in the environment's units, each of shape (..., obs_dim)."""
-        inputs = self.input_normalizer.normalize(torch.cat([observation, action], dim=-1))
-        delta_mean, log_variance = self._mean_and_log_variance(inputs)
-        mean = observation + self.delta_normalizer.unnormalize(delta_mean)
-        return mean, log_variance.exp() * self.delta_normalizer.std**2
-
-    def predict(self, observation: Tensor, action: Tensor) -> Tensor:
-        """The mean of the next observation, shape (..., obs_dim)."""
-        return self.predict_distribution(observation, action)[0]
-
-    def loss(self, batch: Transition) -> Tensor:
-        """beta-NLL: each entry's likelihood weighted by its own variance^beta, which is not differentiated.
-
-        Plain negative log-likelihood learns slowly where the variance is large and then never escapes from there.
-        """
-        inputs = self.input_normalizer.normalize(torch.cat([batch.observation, batch.action], dim=-1))
-        target = self.delta_normalizer.normalize(batch.next_observation - batch.observation)
-        mean, log_variance = self._mean_and_log_variance(inputs)
-        weight = (BETA * log_variance.detach()).exp()
-        return (weight * gaussian_nll(mean, log_variance, target)).mean(dim=(-2, -1))
-
-    def _mean_and_log_variance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_variance = self.network(inputs).chunk(2, dim=-1)
-        return mean, soft_bound(log_variance)

@@ -30,6 +30,11 @@ HINTS: dict[str, Hint] = {
         "sizes that all differ.",
         "Conventions: shapes",
     ),
+    "shapes_do_not_fit": Hint(
+        "Two shapes do not fit together in the line named: print them. With leading batch dimensions a start "
+        "observation needs an axis for num_sequences.",
+        "Conventions: shapes",
+    ),
     "wrong_type": Hint("The result is not a tensor of real numbers.", "the docstring of the stub"),
     "returns_none": Hint("The function returns None: a return statement is missing.", "the docstring of the stub"),
     "not_finite": Hint(
@@ -61,8 +66,8 @@ HINTS: dict[str, Hint] = {
     "exits": Hint("The code ends its own process.", "How grading works: what is run"),
     # Importing the file
     "does_not_import": Hint(
-        "Your file cannot be imported, so nothing in it could be checked. Run it with `python -c` or open it in an "
-        "editor: the message names the line.",
+        "Your file cannot be imported, so nothing in it could be checked. The message names the line; "
+        "`python -m py_compile` with the file's name shows a syntax error.",
         "How grading works: what is run",
     ),
     "blocked": Hint(
@@ -525,7 +530,7 @@ MESSAGES: tuple[tuple[tuple[str, ...], str], ...] = (
             "expected size for first two dimensions",
             "too many indices",
         ),
-        "wrong_shape",
+        "shapes_do_not_fit",
     ),
 )
 TYPES = {

@@ -34,6 +34,7 @@ GRADED_HW4_MODULES = (
     "dynamics_model",
     "ensemble",
     "experiments",
+    "gaussian_model",
     "mpc",
     "networks",
     "noise",

@@ -192,14 +192,17 @@ def _pole(observation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def _cliff_hill_scene(axes: Axes, trajectory: Trajectory) -> Update:
     from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, EDGE_X, height
 
-    x, y = np.meshgrid(np.linspace(-ARENA, EDGE_X, 120), np.linspace(-ARENA, ARENA, 120))
-    ground = axes.contourf(x, y, height(np.stack([x, y], axis=-1)), levels=14, cmap="cividis", alpha=0.75)
-    axes.figure.colorbar(ground, ax=axes, label="height of the ground (m)", shrink=0.85)
-    axes.axvspan(EDGE_X, ARENA, facecolor="#ffffff", edgecolor=REAL_COLOR, hatch="///", linewidth=0)
+    # Fine in x: the slope beyond the edge is half a metre wide.
+    x, y = np.meshgrid(np.linspace(-ARENA, ARENA, 321), np.linspace(-ARENA, ARENA, 81))
+    heights = height(np.stack([x, y], axis=-1))
+    levels = np.arange(np.floor(heights.min()), np.ceil(heights.max()) + 1)  # one a metre
+    ground = axes.contourf(x, y, heights, levels=levels, cmap="cividis", alpha=0.75)
+    bar = axes.figure.colorbar(ground, ax=axes, shrink=0.8, ticks=levels[1::2])
+    bar.ax.set_title("height (m)", fontsize="small", loc="left")  # on top: beside it is the other panel's label
     axes.axvline(EDGE_X, color=REAL_COLOR, linewidth=1.0)
     axes.text(
-        (EDGE_X + ARENA) / 2, -2.4, f"the ground ends: {BOTTOM_HEIGHT:g} m", rotation=90, ha="center", va="center",
-        zorder=1, bbox={"facecolor": "white", "edgecolor": "none"},
+        EDGE_X - 0.1, 0.1 - ARENA, f"edge: steep, to {BOTTOM_HEIGHT:g} m", rotation=90, ha="right", va="bottom",
+        fontsize="small", clip_on=True,
     )  # fmt: skip
     axes.set_aspect("equal")
     axes.set_xlim(-ARENA, ARENA)
@@ -208,7 +211,7 @@ def _cliff_hill_scene(axes: Axes, trajectory: Trajectory) -> Update:
     axes.set_ylabel("y (m)")
     imagined_paths = _member_lines(axes, trajectory)
     (path,) = axes.plot([], [], color=REAL_COLOR, linewidth=1.8)
-    (position,) = axes.plot([], [], color=REAL_COLOR, marker="o", markersize=7, markeredgecolor="white")
+    (position,) = axes.plot([], [], color=REAL_COLOR, marker="o", markersize=7, markeredgecolor="white", clip_on=False)
 
     def update(step: int) -> None:
         so_far = trajectory.observations[: step + 1]

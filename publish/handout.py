@@ -1,8 +1,8 @@
 """The handout: facts from their sources, figures from recorded runs, pages by Typst.
 
     python -m publish.handout           write handout.pdf
-    python -m publish.handout figures   record the runs again (minutes), draw the figures, write handout.pdf
-    python -m publish.handout draw      draw the figures from the recorded runs, write handout.pdf
+    python -m publish.handout figures   record the cliff-hill runs again (minutes), draw the figures, write handout.pdf
+    python -m publish.handout draw      draw the figures from recorded runs and published bands, write handout.pdf
 
 Typst gets every fact as one JSON string (`sys.inputs.facts`), so no number in a table is typed by hand. The docstring
 of each stub is read from the reference solution without its body.
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import typst
 
+from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE
 from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
 from hw4.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
@@ -45,10 +46,19 @@ DATA = HANDOUT / "data"
 FIGURES = HANDOUT / "figures"
 PDF = ROOT / "handout.pdf"
 BARS = ROOT / "autograder" / "reference" / "bars.json"
+BANDS = ROOT / "hw4" / "reference_curves.csv"
+RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
 
 SECTION = re.compile(r"^(Args|Returns|Raises):$")
 SIGNATURE_WIDTH = 112  # characters that fit into a box
+MINUS = "\N{MINUS SIGN}"
 NUMBERED = re.compile(r"^(\d+\.) (.*)$", re.DOTALL)
+NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+# What a docstring writes as code without `: terms joined by operators, shapes such as (..., obs_dim), and names_like_this.
+_TERM = r"(?:\d+(?:/\d+)?|[A-Za-z]\w*(?:\([\w ]*\)|\[\w+\])?|\([a-z ]+\))"
+_SHAPE = r"\((?:\.\.\.|[A-Za-z]\w*),(?: (?:\.\.\.|\w+),?)*\)|\(\.\.\.\)"
+CODE = re.compile(rf"({_TERM}(?: (?:==|=|[-+*]) {_TERM})+|{_SHAPE}|[A-Za-z]\w*_(?:\{{t\+1\}}|\w+))")
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
@@ -87,7 +97,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS) -> dict[str, An
             "lecture": course.lecture,
             "term": course.term,
             "release": in_words(course.release),
-            "due": f"{in_words(course.due.date())}, {course.due:%H:%M} ({course.due.tzname()})",
+            "due": in_words(course.due.date()) + f", {course.due:%H:%M} ({course.due.tzname()})".replace("-", MINUS),
             "release_ymd": [course.release.year, course.release.month, course.release.day],
         },
         "problems": problems,
@@ -112,6 +122,14 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS) -> dict[str, An
         "settings": settings_table([curve.experiment for curve in assignment.curves]),
         "tolerance": tolerance(),
         "min_std": constant_text(SOLUTIONS / "dynamics_model.py", "MIN_STD"),
+        "answers": written_answers(assignment),
+        "rule": {
+            "first_runs": NUMBER_WORDS[FIRST_RUNS],
+            "all_runs": NUMBER_WORDS[ALL_RUNS],
+            "bar_quantile": f"{BAR_QUANTILE * 100:g} %",
+            "floor_quantile": f"{FLOOR_QUANTILE * 100:g} %",
+        },
+        "hill": hill_facts(),
         "runs": run_facts(),
     }
 
@@ -202,8 +220,14 @@ def text_blocks(text: str) -> list[dict[str, Any]]:
 
 
 def spans(text: str) -> list[dict[str, Any]]:
-    """Plain text and `code` in turns."""
-    return [{"code": i % 2 == 1, "text": part} for i, part in enumerate(text.split("`")) if part]
+    """Plain text and code in turns: what stands between `, and what CODE takes for code in the rest."""
+    parts: list[dict[str, Any]] = []
+    for i, outer in enumerate(text.split("`")):
+        if i % 2 == 1:
+            parts.append({"code": True, "text": outer})
+            continue
+        parts += [{"code": j % 2 == 1, "text": inner} for j, inner in enumerate(CODE.split(outer)) if inner]
+    return parts
 
 
 def settings_table(names: list[str]) -> dict[str, Any]:
@@ -256,16 +280,30 @@ def constant_text(file: Path, name: str) -> str:
 
 
 def bar_of(curve_id: str, bars_file: Path = BARS) -> dict[str, str] | None:
-    """Bar and floor of a curve, or None while none is recorded."""
+    """Bar and floor of a curve, and how many reference runs they rest on, or None while none is recorded."""
     if not bars_file.exists():
         return None
-    bars = json.loads(bars_file.read_text(encoding="utf-8"))
-    entry = bars.get("curves", bars).get(curve_id)
-    return (
-        None
-        if entry is None
-        else {name: f"{entry[name]:.1f}".replace("-", "\N{MINUS SIGN}") for name in ("bar", "floor")}
-    )
+    entry = json.loads(bars_file.read_text(encoding="utf-8")).get(curve_id)
+    if entry is None:
+        return None
+    return {name: f"{entry[name]:g}".replace("-", MINUS) for name in ("bar", "floor", "num_reference_runs")}
+
+
+def written_answers(assignment: Assignment) -> dict[str, Any]:
+    """The answers in the released notebooks that people grade: how many, and the points of each.
+
+    Raises:
+        HandoutError: their points are not those of the problems that are graded by hand.
+    """
+    points: list[int] = []
+    for name in assignment.submission.notebooks:
+        notebook = json.loads((RELEASED_NOTEBOOKS / name).read_text(encoding="utf-8"))
+        marks = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
+        points += [mark["points"] for mark in marks if mark.get("grade") and mark.get("solution")]
+    promised = sum(problem.points for problem in assignment.problems if problem.by_hand)
+    if sum(points) != promised:
+        raise HandoutError(f"the notebooks' answers are worth {sum(points)} points, assignment.toml says {promised}")
+    return {"number": NUMBER_WORDS[len(points)], "points": listed([str(number) for number in points])}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -279,12 +317,25 @@ def read_rows(name: str) -> list[Row]:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
+def read_paths() -> dict[str, list[Row]]:
+    """The recorded paths over the hill by name."""
+    rows = read_rows("cliff_hill_paths.csv")
+    return {name: [row for row in rows if row["path"] == name] for name in dict.fromkeys(row["path"] for row in rows)}
+
+
 def recorded_settings(name: str) -> dict[str, dict[str, Any]]:
     """The settings that a CSV file was recorded with, by experiment."""
     with (DATA / name).open(encoding="utf-8") as file:
         line = next(line for line in file if line.startswith("# settings: "))
     settings: dict[str, dict[str, Any]] = json.loads(line.removeprefix("# settings: "))
     return settings
+
+
+def published_bands() -> dict[str, list[Row]]:
+    """The published band of each curve, a row an episode."""
+    with BANDS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    return {curve.id: [row for row in rows if row["curve"] == curve.id] for curve in load_assignment().curves}
 
 
 def column(rows: list[Row], name: str) -> list[float]:
@@ -295,40 +346,55 @@ def seeds_of(rows: list[Row]) -> list[str]:
     return sorted({row["seed"] for row in rows}, key=int)
 
 
+def hill_facts() -> dict[str, str]:
+    """The cliff hill in numbers."""
+    from hw4.envs.cliff_hill import BOTTOM_HEIGHT, EDGE_X
+
+    return {
+        "edge": f"{EDGE_X:g}",
+        "bottom": f"{BOTTOM_HEIGHT:g}".replace("-", MINUS),
+        "episode_length": str(EXPERIMENTS["cliff_hill"].task.episode_length),
+    }
+
+
 def run_facts() -> dict[str, str]:
-    """Numbers that the text and the captions quote from the recorded runs."""
-    versions, paths = read_rows("cliff_hill_versions.csv"), read_rows("cliff_hill_paths.csv")
-    num_initial, last = EXPERIMENTS["cliff_hill"].num_initial_episodes, EXPERIMENTS["cliff_hill"].num_episodes - 1
+    """Numbers that the text and the captions quote from the recorded runs and the published bands."""
+    from hw4.envs.cliff_hill import EDGE_X
+
+    versions, members = read_rows("cliff_hill_versions.csv"), read_rows("cliff_hill_members.csv")
+    paths = read_paths()
+    first_planned = EXPERIMENTS["cliff_hill"].num_initial_episodes
+    last = EXPERIMENTS["cliff_hill"].num_episodes - 1
 
     def returns(version: str, wanted: Callable[[int], bool]) -> list[float]:
         return column([r for r in versions if r["version"] == version and wanted(int(r["episode"]))], "episode_return")
 
-    imagined = [row for row in paths if row["path"] == "imagined"]
-    random = returns("0.5", lambda episode: episode < num_initial)
-    falls = returns("0.5", lambda episode: episode >= num_initial)
-    facts = {
+    falls = returns("0.5", lambda episode: episode >= first_planned)
+    second_planned = returns("1.0", lambda episode: episode == first_planned + 1)
+    ends = {version: returns(version, lambda episode: episode == last) for version in VERSION_COLORS}
+    member_ends = column([row for row in members if row["step"] == members[-1]["step"]], "height")
+    return {
         "seeds": str(len(seeds_of(versions))),
-        "random": whole(statistics.median(random)),
+        "random": whole(statistics.median(returns("0.5", lambda episode: episode < first_planned))),
         "v05_best": whole(max(falls)),
         "v05_worst": whole(min(falls)),
-        "data_max_x": f"{max(column([r for r in paths if r['path'] == 'data'], 'x')):.1f}",
-        "imagined_x": f"{float(imagined[-1]['x']):.1f}",
-        "imagined_height": f"{float(imagined[-1]['height']):.1f}",
+        "data_max_x": f"{max(column(paths['data'], 'x')):.1f}",
+        "imagined_height": f"{float(paths['imagined'][-1]['height']):.1f}",
+        "v15_steps_past_edge": str(sum(x > EDGE_X for x in column(paths["happened_1.5"], "x"))),
+        "v10_second_plan": whole(statistics.median(second_planned)),
+        "v10_below_zero": str(sum(value < 0 for value in ends["1.0"])),
+        "v10_median": whole(statistics.median(ends["1.0"])),
+        "v10_min": whole(min(ends["1.0"])),
+        "v15_median": whole(statistics.median(ends["1.5"])),
+        "v15_min": whole(min(ends["1.5"])),
+        "members_lowest": f"{min(member_ends):.1f}",
+        "reference_ends": listed([whole(float(rows[-1]["median"])) for rows in published_bands().values()]),
     }
-    for name, version in (("v10", "1.0"), ("v15", "1.5")):
-        ends = returns(version, lambda episode: episode == last)
-        facts |= {f"{name}_median": whole(statistics.median(ends)), f"{name}_min": whole(min(ends))}
-    for experiment in ("cartpole", "cartpole_ensemble"):
-        rows = [row for row in read_rows("cartpole.csv") if row["experiment"] == experiment]
-        last = EXPERIMENTS[experiment].num_episodes - 1
-        ends = column([row for row in rows if int(row["episode"]) == last], "episode_return")
-        facts[experiment] = listed([whole(end) for end in ends])
-    return facts
 
 
 def whole(number: float) -> str:
     """A whole number with a true minus sign."""
-    return f"{number:.0f}".replace("-", "\N{MINUS SIGN}")
+    return f"{number:.0f}".replace("-", MINUS)
 
 
 def listed(words: list[str]) -> str:
@@ -355,7 +421,7 @@ def draw_figures(folder: Path = FIGURES) -> list[Path]:
         "cliff_hill_paths.svg": ((6.7, 3.0), 2, draw_paths),
         "cliff_hill_versions.svg": ((6.7, 2.3), 3, draw_versions),
         "cliff_hill_members.svg": ((6.7, 2.25), 2, draw_members),
-        "cartpole.svg": ((6.7, 1.65), 2, draw_cartpole),
+        "reference_bands.svg": ((6.7, 2.1), 3, draw_bands),
     }
     style: dict[Any, Any] = {
         "svg.hashsalt": "handout",
@@ -386,16 +452,16 @@ def draw_paths(top: Axes, side: Axes) -> None:
     """The hill from above and from the side, with the data, a plan, and what happened."""
     import numpy as np
 
-    from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, EDGE_X, height
+    from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X, height
 
-    rows = read_rows("cliff_hill_paths.csv")
-    paths = {name: [row for row in rows if row["path"] == name] for name in dict.fromkeys(row["path"] for row in rows)}
-
+    paths = read_paths()
     x, y = np.meshgrid(np.linspace(-2, EDGE_X, 101), np.linspace(-2.5, 2.5, 101))
     ground = height(np.stack([x, y], axis=-1))
+    foot = EDGE_X + (EDGE_X - BOTTOM_HEIGHT) / (CLIFF_SLOPE - 1)  # the ridge still rises by 1 m per m
     top.contourf(x, y, ground, levels=12, cmap="Greys_r", alpha=0.55)
-    top.axvspan(EDGE_X, 5.6, color="#333333", lw=0)
-    top.text(EDGE_X + 0.12, -2.35, f"past the edge:\n{BOTTOM_HEIGHT:g} m".replace("-", "\N{MINUS SIGN}"), color="white")
+    top.axvspan(EDGE_X, foot, color="#777777", lw=0)
+    top.axvspan(foot, ARENA, color="#333333", lw=0)
+    top.text(ARENA + 0.1, -2.35, f"slope and pit,\ndown to {BOTTOM_HEIGHT:g} m".replace("-", MINUS))
     profile = np.linspace(-2, ARENA, 601)
     level = height(np.stack([profile, np.zeros_like(profile)], axis=-1))
     side.fill_between(profile, level, BOTTOM_HEIGHT - 1, color="#d0d0d0", lw=0)
@@ -431,7 +497,7 @@ def draw_seeds(panel: Axes, rows: list[Row], color: str, initial_steps: int) -> 
     steps = column(by_seed[0], "env_steps")
     returns = [column(run, "episode_return") for run in by_seed]
     for values in returns:
-        panel.plot(steps, values, color=color, lw=0.7, alpha=0.55)
+        panel.plot(steps, values, color=color, lw=0.5, alpha=0.4)
     medians = [statistics.median(values) for values in zip(*returns, strict=True)]
     panel.plot(steps, medians, color=color, lw=2)
     panel.axvspan(0, initial_steps, color="#eeeeee", lw=0, zorder=0)
@@ -443,7 +509,7 @@ def draw_members(side: Axes, spread: Axes) -> None:
     from hw4.envs.cliff_hill import EDGE_X
 
     rows = read_rows("cliff_hill_members.csv")
-    data_max_x = max(column([row for row in read_rows("cliff_hill_paths.csv") if row["path"] == "data"], "x"))
+    data_max_x = max(column(read_paths()["data"], "x"))
     members = sorted({row["member"] for row in rows})
     for member, color in zip(members, MEMBER_COLORS, strict=True):
         own = [row for row in rows if row["member"] == member]
@@ -464,16 +530,23 @@ def draw_members(side: Axes, spread: Axes) -> None:
     spread.set_ylim(bottom=0)
 
 
-def draw_cartpole(*panels: Axes) -> None:
-    """The two graded cart-pole curves."""
-    rows = read_rows("cartpole.csv")
-    curves = [curve for curve in load_assignment().curves if EXPERIMENTS[curve.experiment].task_name == "cartpole"]
-    for panel, curve, color in zip(panels, curves, (GREEN, BLUE), strict=True):
-        experiment = EXPERIMENTS[curve.experiment]
-        own = [row for row in rows if row["experiment"] == curve.experiment]
-        draw_seeds(panel, own, color, experiment.initial_steps)
-        panel.set(title=curve.title, xlabel="env steps", ylim=(0, 100))
+def draw_bands(*panels: Axes) -> None:
+    """What each graded curve is compared with: the published band, bar, floor and random policy."""
+    for panel, curve in zip(panels, load_assignment().curves, strict=True):
+        rows = published_bands()[curve.id]
+        steps = column(rows, "env_steps")
+        panel.fill_between(
+            steps, column(rows, "low"), column(rows, "high"), color=SKY, alpha=0.35, lw=0, label="90 % of reference runs"
+        )
+        panel.plot(steps, column(rows, "median"), color=BLUE, lw=2, label="their median")
+        for name, color, style in (("bar", GREEN, "-"), ("floor", VERMILION, "--"), ("random", "#555555", ":")):
+            label = "random policy, median" if name == "random" else name
+            panel.axhline(float(rows[0][name]), color=color, lw=1, ls=style, label=label)
+        panel.axvspan(0, EXPERIMENTS[curve.experiment].initial_steps, color="#eeeeee", lw=0, zorder=0)
+        panel.set(title=curve.title, xlabel="env steps", xlim=(0, max(steps) * 1.02))
     panels[0].set_ylabel("episode return")
+    handles, labels = panels[0].get_legend_handles_labels()
+    panels[0].figure.legend(handles, labels, loc="outside lower center", ncols=5, handlelength=1.8, columnspacing=1.2)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ GIVEN_FILES = (
     "agents.py",
     "doubles.py",
     "experiments.py",
+    "gaussian_model.py",
     "networks.py",
     "noise.py",
     "rewards.py",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from autograder.report.pictures import curve_svg, load_bands
-from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, verdict_of
+from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, shown_score, verdict_of
 from autograder.session import Grade
 from hw4.assignment import load_assignment
 
@@ -19,8 +20,14 @@ def page(grade: Grade, name: str) -> str:
     """The page of one grade. Jinja escapes every text, so nothing from a submission is ever markup."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.globals.update(
-        verdict_of=verdict_of, hint_of=hint_of, exception_of=exception_of, points=points, fault_note=FAULT_NOTE
+        shown_score=shown_score,
+        verdict_of=verdict_of,
+        hint_of=hint_of,
+        exception_of=exception_of,
+        points=points,
+        fault_note=FAULT_NOTE,
     )
+    environment.filters["code"] = _code
     assignment = load_assignment()
     problems = []
     for problem in assignment.problems:
@@ -36,3 +43,8 @@ def page(grade: Grade, name: str) -> str:
     return environment.get_template("page.html.j2").render(
         name=name, grade=grade, course=assignment.course, problems=problems, pictures=pictures, bands=load_bands()
     )
+
+
+def _code(text: str) -> Markup:
+    """Escape a text and set what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

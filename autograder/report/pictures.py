@@ -51,7 +51,7 @@ def load_bands() -> dict[str, Band]:
 
 def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
     """One picture, without fixed colours for text: it follows the page's light or dark scheme."""
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.subplots()
     axes.patch.set_alpha(0)
@@ -76,7 +76,7 @@ def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
     axes.set_xlabel("env steps")
     axes.set_ylabel("return of the episode")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8.5, ncols=1, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.legend(fontsize=10, ncols=3, frameon=False, loc="outside lower center")
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, verdict_of
+from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, shown_score, verdict_of
 from autograder.scoring import CurveReport, StubReport
 from autograder.session import Grade
 from hw4.submission import SubmissionRefused
@@ -16,15 +16,18 @@ def results(grade: Grade) -> dict[str, Any]:
     """The document of a graded submission."""
     report = grade.report
     document: dict[str, Any] = {
-        "score": report.score,
         "execution_time": round(grade.seconds),
         "stdout_visibility": "hidden",
         "output_format": "text",
         "output": _summary(grade),
         "tests": [_test(item) for item in report.items],
-        "extra_data": {"graded": True, "grader_faults": len(report.faults)},
+        "extra_data": {"graded": not report.faults, "grader_faults": len(report.faults)},
     }
-    return document
+    if report.faults:  # what could not be judged must not count as nothing: no score at all
+        for test in document["tests"]:
+            del test["score"], test["max_score"], test["status"]
+        return document
+    return {"score": report.score, **document}
 
 
 def refused(error: SubmissionRefused) -> dict[str, Any]:
@@ -51,6 +54,8 @@ def fault(message: str) -> dict[str, Any]:
 def _summary(grade: Grade) -> str:
     intake = grade.intake
     lines = [f"{points(grade.report.score)} of {points(grade.report.max_score)} points by program."]
+    if grade.report.faults:
+        lines = [FAULT_NOTE, "No grade was written; a member of staff will grade this submission again."]
     lines += [f"Missing: {name} (its functions count as not started)." for name in intake.missing]
     lines += [f"{p.file}:{p.line}: does not parse: {p.message}" for p in intake.syntax_errors]
     lines += [f"{i.file}:{i.line}: import of {i.module} is not allowed." for i in intake.forbidden_imports]
@@ -58,8 +63,6 @@ def _summary(grade: Grade) -> str:
         shown = ", ".join(intake.ignored[:20]) + (" ..." if len(intake.ignored) > 20 else "")
         lines.append(f"Ignored, as not part of the submission: {shown}.")
     lines += list(intake.notes)
-    if grade.report.faults:
-        lines.append(FAULT_NOTE)
     return "\n".join(lines)[:MAX_OUTPUT]
 
 
@@ -93,7 +96,7 @@ def _lines(item: StubReport | CurveReport) -> list[str]:
             lines += [f"  {name}: seen {seen}; wanted {wanted}" for name, seen, wanted in item.example.rows]
     else:
         if item.grade:
-            lines.append(f"Scores of the runs: {', '.join(f'{score:.1f}' for score in item.grade.scores)}")
+            lines.append(f"Scores of the runs: {', '.join(map(shown_score, item.grade.scores))}")
             lines.append(f"Decided by: {item.grade.decided_by}")
         elif item.verdict == "not_run":
             lines.append(item.message)

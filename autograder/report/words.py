@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from autograder.scoring import CurveReport, StubReport
 from autograder.suite import Outcome
 from hw4.hints import HINTS, Hint
@@ -41,6 +43,11 @@ def exception_of(outcome: Outcome) -> str:
     if outcome.error and outcome.cause != "not_started":
         return f"{outcome.error} at {outcome.where}"
     return ""
+
+
+def shown_score(score: float) -> str:
+    """The score of a run of a curve."""
+    return f"{score:.1f}" if math.isfinite(score) else "none"
 
 
 def points(value: float) -> str:
