@@ -20,6 +20,7 @@ from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
 
 if TYPE_CHECKING:
     from hw4.runs import RunConfig
+    from hw4.submission import Intake
 
 PACKAGE = Path(__file__).resolve().parent
 RUNS = Path("runs")
@@ -209,7 +210,7 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]], output: Path = Path("lear
         runs: run folders; runs of the same task share a panel.
         output: picture to write: .png, .pdf or .svg.
     """
-    from hw4.plots import draw_runs, read_bands
+    from hw4.plots import REFERENCE_FILE, draw_runs, read_bands
     from hw4.runs import RunError, read_run
 
     if not runs:
@@ -220,8 +221,14 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]], output: Path = Path("lear
         found = [read_run(run) for run in runs]
     except RunError as error:
         raise CommandFailed(str(error)) from None
-    draw_runs(found, read_bands()).savefig(output, dpi=150)
+    bands = read_bands()
+    draw_runs(found, bands).savefig(output, dpi=150)
     print(f"Wrote {output}")
+    if without := sorted({run.experiment for run in found} - bands.keys()):
+        why = "has none" if REFERENCE_FILE.is_file() else "is missing"
+        print(
+            f"  without the reference's band, bar and floor for {', '.join(without)}: hw4/{REFERENCE_FILE.name} {why}"
+        )
     return 0
 
 
@@ -287,30 +294,41 @@ def submit(output: Path = Path("hw4_submission.zip"), notebooks: Path | None = N
     except SubmissionRefused as refusal:
         output.unlink(missing_ok=True)
         raise CommandFailed(f"Refused, as the grader would: {refusal}") from None
+    _print_problems(intake, assignment)  # first: below everything else it would be overlooked
     print(f"Wrote {output}: {', '.join(intake.files)}")
     for note in intake.notes:
         print(f"  note: {note}")
-    problems = [f"{p.file}:{p.line}: Python cannot read this file: {p.message}" for p in intake.syntax_errors]
-    problems += [
-        f"{i.file}:{i.line}: import of {i.module}, which is not there when you are graded"
-        for i in intake.forbidden_imports
-    ]
-    for problem in problems:
-        print(f"  MEND THIS: {problem}", file=sys.stderr)
-    if intake.forbidden_imports:
-        print(f"  allowed: {', '.join(assignment.submission.allowed_imports)}", file=sys.stderr)
-    _print_open_stubs(stubs_not_started(intake.files, assignment), assignment)
+    _print_open_stubs(stubs_not_started(intake.files, assignment), intake, assignment)
     _print_unknowns(assignment)
-    return 1 if problems else 0
+    return 1 if intake.syntax_errors or intake.forbidden_imports else 0
 
 
-def _print_open_stubs(open_stubs: Sequence[Stub], assignment: Assignment) -> None:
-    if not open_stubs:
-        print(f"All {len(assignment.stubs)} stubs are started. Whether they are right: python -m hw4 check")
-        return
-    print(f"Not started: {len(open_stubs)} of {len(assignment.stubs)} stubs")
-    for stub in open_stubs:
-        print(f"  {stub.number} {stub.symbol} in hw4/{stub.file} ({stub.points} points)")
+def _print_problems(intake: Intake, assignment: Assignment) -> None:
+    """What makes the grader count a whole file as failed, or name a breach of the rules."""
+    for p in intake.syntax_errors:
+        points = sum(stub.points for stub in assignment.stubs if stub.file == p.file)
+        print(f"MEND THIS: {p.file}:{p.line}: Python cannot read this file: {p.message}")
+        print(f"  The grader fails everything in it ({points} points), and the learning curves that need it.")
+    for i in intake.forbidden_imports:
+        print(f"MEND THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
+    if intake.forbidden_imports:
+        print("  The grader names it, and where the module is not there, it fails everything in that file.")
+        print(f"  Allowed: {', '.join(assignment.submission.allowed_imports)}")
+
+
+def _print_open_stubs(open_stubs: Sequence[Stub], intake: Intake, assignment: Assignment) -> None:
+    unread = [*intake.missing, *(problem.file for problem in intake.syntax_errors)]
+    num_read = sum(stub.file not in unread for stub in assignment.stubs)
+    if unread:
+        print(f"Not looked at: {len(assignment.stubs) - num_read} stubs, in {', '.join(unread)}")
+    if open_stubs:
+        print(f"Not started: {len(open_stubs)} of {num_read} stubs")
+        for stub in open_stubs:
+            print(f"  {stub.number} {stub.symbol} in hw4/{stub.file} ({stub.points} points)")
+    elif num_read:
+        print(
+            f"All {num_read} {'other ' if unread else ''}stubs are started. Whether they are right: python -m hw4 check"
+        )
 
 
 def _print_unknowns(assignment: Assignment) -> None:

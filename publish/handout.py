@@ -418,9 +418,9 @@ def draw_figures(folder: Path = FIGURES) -> list[Path]:
     from matplotlib import pyplot
 
     drawings: Mapping[str, tuple[tuple[float, float], int, Callable[..., None]]] = {
-        "cliff_hill_paths.svg": ((6.7, 3.0), 2, draw_paths),
-        "cliff_hill_versions.svg": ((6.7, 2.3), 3, draw_versions),
-        "cliff_hill_members.svg": ((6.7, 2.25), 2, draw_members),
+        "cliff_hill_paths.svg": ((6.7, 2.8), 2, draw_paths),
+        "cliff_hill_versions.svg": ((6.7, 2.1), 3, draw_versions),
+        "cliff_hill_members.svg": ((6.7, 1.95), 2, draw_members),
         "reference_bands.svg": ((6.7, 2.1), 3, draw_bands),
     }
     style: dict[Any, Any] = {
@@ -543,7 +543,7 @@ def draw_bands(*panels: Axes) -> None:
             label = "random policy, median" if name == "random" else name
             panel.axhline(float(rows[0][name]), color=color, lw=1, ls=style, label=label)
         panel.axvspan(0, EXPERIMENTS[curve.experiment].initial_steps, color="#eeeeee", lw=0, zorder=0)
-        panel.set(title=curve.title, xlabel="env steps", xlim=(0, max(steps) * 1.02))
+        panel.set(title=textwrap.fill(curve.title, 30), xlabel="env steps", xlim=(0, max(steps) * 1.02))
     panels[0].set_ylabel("episode return")
     handles, labels = panels[0].get_legend_handles_labels()
     panels[0].figure.legend(handles, labels, loc="outside lower center", ncols=5, handlelength=1.8, columnspacing=1.2)

@@ -54,15 +54,16 @@ def main() -> None:
 
 def run_worker(connection_fd: int, request: dict[str, Any]) -> None:
     """In the child: confine, then serve."""
+    os.chdir(request["overlay"])
     layers = confine.confine(
         uid=request["uid"],
         cpu_seconds=request["cpu_seconds"],
         memory_mb=request["memory_mb"],
         connection_fd=connection_fd,
+        overlay=request["overlay"],
     )
     for name in confine.FORBIDDEN_MODULES:
         sys.modules[name] = None  # type: ignore[assignment]  # an import raises ModuleNotFoundError
-    os.chdir(request["scratch"])
     connection = socket.socket(fileno=connection_fd)
     with contextlib.suppress(wire.WireClosed):  # the referee hung up: the normal end
         serve.serve(connection, request["overlay"], layers)

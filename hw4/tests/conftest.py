@@ -10,6 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -92,10 +93,18 @@ def _failure(excinfo: pytest.ExceptionInfo[BaseException]) -> dict[str, Any]:
         "message": str(exception)[:MESSAGE_LENGTH],
         "cause": getattr(exception, "cause", None),
         "where": own_lines[-1] if own_lines else None,
-        "example": [exception.name, str(exception.seen), str(exception.wanted)]
+        "example": [exception.name, _rounded(exception.seen), _rounded(exception.wanted)]
         if isinstance(exception, ExampleFailed)
         else None,
     }
+
+
+def _rounded(value: Any) -> str:
+    """Numbers without the noise of float32: 5 decimals, 6 significant digits; anything else as it is."""
+    if isinstance(value, np.ndarray | np.generic | int | float):
+        formatter = {"float_kind": lambda number: f"{round(float(number), 5) + 0.0:.6g}"}
+        return np.array2string(np.asarray(value), separator=", ", formatter=formatter)  # type: ignore[arg-type]
+    return str(value)
 
 
 _outcomes_file: list[Path] = []

@@ -1,0 +1,266 @@
+"""The rule for learning curves and the adding up of points, with numbers to check by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.curves import (
+    BARS_FILE,
+    Bar,
+    CurveGrade,
+    bar_of,
+    credit,
+    dump_bars,
+    floor_of,
+    grade_curve,
+    load_bars,
+    needs_more_runs,
+    score_of,
+)
+from autograder.hidden_tests.graded import Declared, graded
+from autograder.scoring import CurveReport, Report, StubReport, full_report, item_id, stub_report
+from autograder.solutions import ROOT
+from autograder.suite import Outcome, Verdict
+from hw4.assignment import Stub, load_assignment
+
+ASSIGNMENT = load_assignment()
+BAR, FLOOR = 60.0, 20.0
+NOTHING = -math.inf
+
+
+# A run becomes a score ------------------------------------------------------------------------------------------------
+
+
+def test_a_score_is_the_mean_return_of_the_last_episodes() -> None:
+    assert score_of([100.0, 1.0, 2.0, 6.0], 3) == 3.0
+    assert score_of([100.0, 1.0, 2.0, 6.0], 1) == 6.0
+
+
+def test_a_run_that_was_cut_short_is_scored_on_what_it_finished() -> None:
+    assert score_of([10.0, 20.0], 3) == 15.0
+    assert score_of([], 3) == NOTHING
+
+
+# Scores become credit -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("score", "earned"),
+    [(20.0, 0.0), (30.0, 0.25), (40.0, 0.5), (59.0, 0.975), (60.0, 1.0), (19.0, 0.0), (1000.0, 1.0), (NOTHING, 0.0)],
+)
+def test_credit_is_linear_from_the_floor_to_the_bar(score: float, earned: float) -> None:
+    assert credit(score, bar=BAR, floor=FLOOR) == earned
+
+
+def test_a_score_that_is_no_number_earns_nothing() -> None:
+    assert credit(math.nan, bar=BAR, floor=FLOOR) == 0.0
+    assert grade_curve([math.nan] * 3, bar=BAR, floor=FLOOR).credit == 0.0
+
+
+def test_three_runs_at_or_above_the_bar_are_full_credit() -> None:
+    assert grade_curve([60.0, 61.0, 90.0], bar=BAR, floor=FLOOR) == CurveGrade(
+        1.0, (60.0, 61.0, 90.0), "all three runs reach the bar"
+    )
+
+
+def test_no_run_at_the_bar_leaves_the_median_of_three() -> None:
+    grade = grade_curve([59.0, 10.0, 30.0], bar=BAR, floor=FLOOR)
+    assert grade.credit == 0.25  # (30 - 20) / 40
+    assert grade.scores == (59.0, 10.0, 30.0)
+    assert grade.decided_by == "no run reaches the bar: median of three"
+
+
+def test_runs_that_disagree_leave_the_median_of_seven() -> None:
+    grade = grade_curve([61.0, 30.0, 20.0, 50.0, 70.0, 40.0, 0.0], bar=BAR, floor=FLOOR)
+    assert grade.credit == 0.5  # 0 20 30 [40] 50 61 70
+    assert len(grade.scores) == 7
+    assert grade.decided_by == "median of 7 runs"
+
+
+def test_one_unlucky_run_among_seven_costs_nothing() -> None:
+    assert grade_curve([61.0, 0.0, 70.0, 62.0, 63.0, 64.0, 65.0], bar=BAR, floor=FLOOR).credit == 1.0
+
+
+def test_runs_beyond_the_third_count_only_if_the_first_three_disagree() -> None:
+    worthless, perfect = [0.0] * 4, [100.0] * 4
+    assert grade_curve([60.0, 60.0, 60.0, *worthless], bar=BAR, floor=FLOOR).credit == 1.0
+    assert grade_curve([30.0, 30.0, 30.0, *perfect], bar=BAR, floor=FLOOR).credit == 0.25
+
+
+def test_runs_that_finished_no_episode_count_as_the_worst() -> None:
+    assert grade_curve([NOTHING, NOTHING, 50.0], bar=BAR, floor=FLOOR).credit == 0.0
+    assert grade_curve([NOTHING, 40.0, 50.0], bar=BAR, floor=FLOOR).credit == 0.5
+    assert grade_curve([NOTHING] * 3, bar=BAR, floor=FLOOR).credit == 0.0
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        ([60.0, 60.0, 60.0], False),
+        ([59.9, 59.9, 59.9], False),
+        ([60.0, 59.9, 59.9], True),
+        ([60.0, 60.0, NOTHING], True),
+        ([NOTHING] * 3, False),
+    ],
+)
+def test_more_runs_are_wanted_only_when_the_first_disagree(first: list[float], more: bool) -> None:
+    assert needs_more_runs(first, BAR) is more
+
+
+@pytest.mark.parametrize("scores", [[], [90.0], [90.0, 90.0]])
+def test_fewer_than_three_runs_are_no_grade(scores: list[float]) -> None:
+    with pytest.raises(ValueError, match="3"):
+        grade_curve(scores, bar=BAR, floor=FLOOR)
+
+
+# Recorded runs become bars --------------------------------------------------------------------------------------------
+
+
+def test_the_bar_is_the_low_tail_of_the_weakest_correct_implementation_rounded_down() -> None:
+    reference = [float(score) for score in range(60, 81)]  # 21 scores: the 5 % quantile is the second, 61
+    assert bar_of({"reference": reference}) == 61.0
+    assert bar_of({"reference": reference, "loop": [score + 5 for score in reference]}) == 61.0
+    assert bar_of({"reference": reference, "float64": [score - 3.5 for score in reference]}) == 57.0  # of 57.5
+    assert bar_of({"below zero": [-0.5] * 3}) == -1.0
+
+
+def test_the_floor_is_the_high_tail_of_the_best_bug_rounded_up() -> None:
+    bug = [float(score) for score in range(11)]  # 0 to 10: the 90 % quantile is 9
+    assert floor_of({"bug": bug}) == 9.0
+    assert floor_of({"bug": bug, "random": [0.0] * 5}) == 9.0
+    assert floor_of({"bug": bug, "worse bug": [score + 0.5 for score in bug]}) == 10.0  # of 9.5
+
+
+def test_bars_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    bars = {"curve": Bar(bar=60.0, floor=20.0, cpu_seconds=8.5, speed=0.05, num_reference_runs=40, code_hash="ab")}
+    path = tmp_path / "bars.json"
+    path.write_text(dump_bars(bars), encoding="utf-8")
+    assert load_bars(path) == bars
+
+
+def test_every_graded_curve_has_a_bar_above_its_floor() -> None:
+    bars = load_bars(BARS_FILE)
+    assert bars.keys() == {curve.id for curve in ASSIGNMENT.curves}
+    assert [curve_id for curve_id, bar in bars.items() if bar.floor >= bar.bar] == []
+    assert json.loads(BARS_FILE.read_text(encoding="utf-8")).keys() == bars.keys()
+
+
+# Outcomes become points -----------------------------------------------------------------------------------------------
+
+STUB = dataclasses.replace(ASSIGNMENT.stubs[0], id="add", points=6)
+
+
+def declared(*tests: tuple[str, str, float]) -> dict[str, Declared]:
+    return {name: Declared(name, stub_id, weight, f"{name}.") for name, stub_id, weight in tests}
+
+
+def outcomes(**verdicts: Verdict) -> dict[str, Outcome]:
+    return {name: Outcome(name, verdict, message=f"{name} said so") for name, verdict in verdicts.items()}
+
+
+TESTS = declared(("sums", "add", 3), ("signs", "add", 2), ("shapes", "add", 1), ("other", "multiply", 5))
+
+
+def report_of(tests: dict[str, Declared], stub: Stub = STUB, **verdicts: Verdict) -> StubReport:
+    return stub_report(stub, tests, outcomes(**verdicts), None)
+
+
+def test_weights_share_the_points_of_a_stub() -> None:
+    report = report_of(TESTS, sums="passed", signs="failed", shapes="passed", other="failed")
+    assert [(test.points, test.score) for test in report.tests] == [(3.0, 3.0), (2.0, 0.0), (1.0, 1.0)]
+    assert (report.score, report.verdict) == (4.0, "failed")
+    assert report.first_failure is not None
+    assert report.first_failure.test == "signs"
+
+
+def test_all_tests_passed_are_all_points_also_where_shares_are_odd() -> None:
+    thirds = declared(*((name, "add", 1) for name in ("a", "b", "c")))
+    report = report_of(thirds, dataclasses.replace(STUB, points=4), a="passed", b="passed", c="passed")
+    assert (report.score, report.verdict, report.first_failure) == (4.0, "passed", None)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "worst"),
+    [
+        ({"sums": "passed", "signs": "passed", "shapes": "passed"}, "passed"),
+        ({"sums": "passed", "signs": "not_run", "shapes": "passed"}, "not_run"),
+        ({"sums": "failed", "signs": "not_run", "shapes": "passed"}, "failed"),
+        ({"sums": "failed", "signs": "not_run", "shapes": "grader_fault"}, "grader_fault"),
+    ],
+)
+def test_the_verdict_of_a_stub_is_the_worst_of_its_tests(verdicts: dict[str, Verdict], worst: Verdict) -> None:
+    assert report_of(TESTS, **verdicts).verdict == worst
+
+
+def graded_report(*stubs: StubReport, curves: tuple[CurveReport, ...] = ()) -> Report:
+    return full_report(ASSIGNMENT, list(stubs), list(curves), [])
+
+
+def test_a_test_that_vanished_is_a_fault_of_the_grader_and_never_left_out() -> None:
+    report = report_of(TESTS, sums="passed", shapes="passed")
+    assert [(test.outcome.verdict, test.points) for test in report.tests] == [
+        ("passed", 3.0),
+        ("grader_fault", 2.0),
+        ("passed", 1.0),
+    ]
+    assert (report.score, report.verdict) == (4.0, "grader_fault")  # of 6: the others' shares did not grow
+    assert graded_report(report).faults == ("add: signs: no outcome",)
+
+
+def test_a_stub_whose_tests_were_never_declared_is_a_fault_of_the_grader() -> None:
+    report = report_of(declared(("other", "multiply", 1)), other="passed")
+    assert (report.score, report.verdict) == (0.0, "grader_fault")
+    (fault,) = graded_report(report).faults  # without one, these points would be lost in silence
+    assert "add" in fault
+
+
+def test_every_stub_of_the_assignment_has_declared_tests() -> None:
+    program = (
+        "import importlib, json\n"
+        "from autograder.hidden_tests.graded import DECLARED\n"
+        "from autograder.suite import HIDDEN_TESTS\n"
+        "for path in HIDDEN_TESTS.glob('test_*.py'):\n"
+        "    importlib.import_module(f'autograder.hidden_tests.{path.stem}')\n"
+        "print(json.dumps([(test.stub_id, test.weight, test.summary) for test in DECLARED.values()]))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    tests = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert {stub_id for stub_id, _, _ in tests} == {stub.id for stub in ASSIGNMENT.stubs}
+    assert all(weight > 0 and summary for _, weight, summary in tests)
+
+
+def test_two_graded_tests_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:
+    monkeypatch.setattr("autograder.hidden_tests.graded.DECLARED", {})
+    pytestconfig.addinivalue_line("markers", "graded: as the suite itself declares it")
+
+    def sums() -> None:
+        """Sums are right."""
+
+    graded("add", weight=2)(sums)
+    with pytest.raises(ValueError, match="two graded tests are called sums"):
+        graded("multiply")(sums)
+
+
+def curve_report(index: int, score: float, verdict: Verdict, message: str = "") -> CurveReport:
+    return CurveReport(ASSIGNMENT.curves[index], score, verdict, "", None, message, ())
+
+
+def test_the_whole_report_adds_up_stubs_and_curves() -> None:
+    first = report_of(TESTS, sums="passed", signs="passed", shapes="failed")
+    curves = (curve_report(0, 6.0, "passed"), curve_report(1, 3.5, "failed"))
+    report = graded_report(first, curves=curves)
+    assert (report.score, report.max_score, report.faults) == (14.5, 80.0, ())  # 5 + 6 + 3.5
+    assert [item_id(item) for item in report.items] == ["add", "curve_cliff_hill", "curve_cartpole"]
+
+
+def test_faults_are_listed_with_their_reasons_whatever_they_concern() -> None:
+    stub = report_of(TESTS, sums="passed", signs="grader_fault", shapes="failed")
+    report = full_report(ASSIGNMENT, [stub], [curve_report(2, 0.0, "grader_fault", "no bar")], ["the disk is full"])
+    assert report.faults == ("the disk is full", "add: signs: signs said so", "curve_cartpole_ensemble: no bar")
