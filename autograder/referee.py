@@ -35,7 +35,8 @@ class CurveRun:
     cpu_seconds: float = 0.0
     failure: str = ""  # a cause, if the run did not finish
     died: str = ""  # why the worker ended, if it did
-    message: str = ""
+    error: str = ""  # type and place of an exception, without its text: students may see it
+    message: str = ""  # for staff
     blocked_by: str = ""  # id of the stub that is not written yet
     layers: dict[str, str] = field(default_factory=dict)
 
@@ -117,11 +118,13 @@ def run_curve(
                 on_episode(record.episode, record.episode_return)
         except StudentError as error:
             run.failure, run.message = "raised", f"{error} ({error.where})"
+            run.error = f"{error.type_name} at {error.where}"
             if error.type_name == "NotImplementedError":
                 run.blocked_by = error.text.partition(":")[0]
         except WorkerDied as error:
             run.failure, run.died, run.message = error.cause, error.reason, f"the worker ended: {error.reason}"
         except BadAction as error:
-            run.failure, run.message = "raised", str(error)
+            run.failure = "raised"
+            run.error = run.message = str(error)
         run.cpu_seconds = subject.cpu_seconds
     return run

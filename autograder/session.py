@@ -277,7 +277,11 @@ class _Session:
             return report(0.0, "not_run", "curve_blocked", None, f"blocked by {', '.join(blocked)}: not written yet")
         bar = self._bars[curve.id]
         grade = grade_curve([_score(curve, run) for run in runs], bar=bar.bar, floor=bar.floor)
-        flags = [f"run {i} was cut short: {WHY_CUT[run.failure]}" for i, run in enumerate(runs, 1) if run.failure]
+        flags = [
+            f"run {i} was cut short: {WHY_CUT[run.failure]} {run.error}".rstrip()
+            for i, run in enumerate(runs, 1)
+            if run.failure
+        ]
         if len(runs) > FIRST_RUNS:
             flags.append("the first three runs disagreed: seven runs")
         verdict = "passed" if grade.credit == 1.0 else "failed"
@@ -289,7 +293,7 @@ class _Session:
 
 
 WHY_CUT = {
-    "raised": "your code raised an exception, so this run counts as none",
+    "raised": "it counts as none, because your code raised an exception:",
     "too_slow": "its processor time was used up; the episodes that finished count",
     "out_of_memory": "its memory was used up; the episodes that finished count",
     "exits": "its process ended; the episodes that finished count",

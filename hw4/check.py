@@ -76,7 +76,7 @@ class StubReport:
     collected: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
-    calls_failing: Stub | None = None  # a stub that this one calls and that fails too
+    calls_failing: StubReport | None = None  # of a stub that this one calls and that fails too
 
     @property
     def settled(self) -> bool:
@@ -103,9 +103,11 @@ class StubReport:
 
     @property
     def is_knock_on(self) -> bool:
-        """Whether the failure says nothing that a failing stub which this one calls would not explain."""
-        failure = self.main_failure
-        return self.calls_failing is not None and failure is not None and failure.cause in VAGUE_CAUSES
+        """Whether a failing stub that this one calls would explain the failure."""
+        failure, called = self.main_failure, self.calls_failing
+        if failure is None or called is None:
+            return False
+        return failure.cause in VAGUE_CAUSES or failure.cause in {other.cause for other in called.failures}
 
     @property
     def main_failure(self) -> Failure | None:
@@ -178,12 +180,11 @@ def check_stubs(stubs: list[Stub], console: Console) -> list[StubReport]:
 
 def _find_knock_ons(reports: list[StubReport]) -> None:
     """Note for each failing stub the first one that it calls and that fails as well."""
-    failing = {report.stub.id: report.stub for report in reports if report.status == "failing"}
-    calls = _calls_between_stubs()
-    for report in reports:
-        if report.stub.id in failing:
-            called = calls.get(report.stub.symbol, set())
-            report.calls_failing = next((stub for stub in failing.values() if stub.symbol in called), None)
+    failing = [report for report in reports if report.status == "failing"]
+    calls = _calls_between_stubs() if len(failing) > 1 else {}
+    for report in failing:
+        called = calls.get(report.stub.symbol, set())
+        report.calls_failing = next((other for other in failing if other.stub.symbol in called), None)
 
 
 def _calls_between_stubs() -> dict[str, set[str]]:
@@ -392,7 +393,7 @@ def show(assignment: Assignment, reports: list[StubReport], console: Console) ->
     for explanation, of_block in blocks.items():
         heading = ", ".join(f"{report.stub.number} {report.stub.symbol}" for report in of_block)
         console.print(escape(heading), style="bold")
-        console.print(Padding(escape(explanation), (0, 0, 1, 2)), highlight=False)
+        console.print(Padding(escape(explanation), (0, 0, 1, 2), expand=False), highlight=False)
     done = sum(report.status == "done" for report in reports)
     console.print(f"{done} of {len(reports)} done.")
     unfinished = [report for report in reports if report.status != "done"]
@@ -411,7 +412,7 @@ def _next_step(report: StubReport) -> str:
         case "waiting" if report.unwritten is not None:
             return f"write {_number_of(report.unwritten)} first"
         case "waiting" if report.calls_failing is not None:
-            return f"mend {report.calls_failing.number} first"
+            return f"mend {report.calls_failing.stub.number} first"
         case "failing" | "not checked":
             return "see below"
     return ""
@@ -432,7 +433,7 @@ def explain(report: StubReport) -> str:
         return _explain_file(report.stub.file, next(f for f in report.failures if f.is_of_whole_file))
     lines = []
     if report.calls_failing is not None:
-        called = report.calls_failing
+        called = report.calls_failing.stub
         lines.append(f"{report.stub.symbol} calls {called.symbol}, which fails: mend {called.number} first.")
         if report.is_knock_on:
             return lines[0]

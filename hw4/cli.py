@@ -221,7 +221,7 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]], output: Path = Path("lear
         found = [read_run(run) for run in runs]
     except RunError as error:
         raise CommandFailed(str(error)) from None
-    bands = read_bands()
+    bands = read_bands(REFERENCE_FILE)
     draw_runs(found, bands).savefig(output, dpi=150)
     print(f"Wrote {output}")
     if without := sorted({run.experiment for run in found} - bands.keys()):
@@ -312,7 +312,7 @@ def _print_problems(intake: Intake, assignment: Assignment) -> None:
     for i in intake.forbidden_imports:
         print(f"MEND THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
     if intake.forbidden_imports:
-        print("  The grader names it, and where the module is not there, it fails everything in that file.")
+        print("  The grader names it; if the module is not there when you are graded, everything in that file fails.")
         print(f"  Allowed: {', '.join(assignment.submission.allowed_imports)}")
 
 

@@ -55,7 +55,7 @@ MINUS = "\N{MINUS SIGN}"
 NUMBERED = re.compile(r"^(\d+\.) (.*)$", re.DOTALL)
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
-# What a docstring writes as code without `: terms joined by operators, shapes such as (..., obs_dim), and names_like_this.
+# What a docstring writes as code without `: terms joined by operators, shapes such as (..., obs_dim), names_like_this.
 _TERM = r"(?:\d+(?:/\d+)?|[A-Za-z]\w*(?:\([\w ]*\)|\[\w+\])?|\([a-z ]+\))"
 _SHAPE = r"\((?:\.\.\.|[A-Za-z]\w*),(?: (?:\.\.\.|\w+),?)*\)|\(\.\.\.\)"
 CODE = re.compile(rf"({_TERM}(?: (?:==|=|[-+*]) {_TERM})+|{_SHAPE}|[A-Za-z]\w*_(?:\{{t\+1\}}|\w+))")
@@ -536,7 +536,13 @@ def draw_bands(*panels: Axes) -> None:
         rows = published_bands()[curve.id]
         steps = column(rows, "env_steps")
         panel.fill_between(
-            steps, column(rows, "low"), column(rows, "high"), color=SKY, alpha=0.35, lw=0, label="90 % of reference runs"
+            steps,
+            column(rows, "low"),
+            column(rows, "high"),
+            color=SKY,
+            alpha=0.35,
+            lw=0,
+            label="90 % of reference runs",
         )
         panel.plot(steps, column(rows, "median"), color=BLUE, lw=2, label="their median")
         for name, color, style in (("bar", GREEN, "-"), ("floor", VERMILION, "--"), ("random", "#555555", ":")):

@@ -228,3 +228,22 @@ def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path:
     assert any(run["world"]["sign"] == -1 for run in receipt["runs"]["curve_cartpole"][:3])
     assert report.count("<svg") == len(ASSIGNMENT.curves)
     assert str(receipt["master_seed"]) not in report + json.dumps(document)
+
+
+def test_an_agent_that_raises_gets_no_curve_points_and_a_place(grader: Grader, tmp_path: Path) -> None:
+    """All three curves are cut at the first plan; no random episode earns anything."""
+    for name, content in {**reference_code(), "mpc.py": body("cem_plan", "return mean / 0 + [][1]")}.items():
+        (tmp_path / name).write_bytes(content)
+    grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent())
+    assert [(item.score, item.verdict, item.cause) for item in grade.report.curves] == [(0.0, "failed", "raised")] * 3
+    assert "IndexError at hw4/mpc.py" in json.dumps(results(grade))
+    assert page(grade, "someone").count("<svg") == 3
+
+
+def test_an_unwritten_function_blocks_the_curves_and_is_named(grader: Grader, tmp_path: Path) -> None:
+    for name, content in {**reference_code(), "mpc.py": (ROOT / "hw4" / "mpc.py").read_bytes()}.items():
+        (tmp_path / name).write_bytes(content)
+    grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent())
+    assert {item.verdict for item in grade.report.curves} == {"not_run"}
+    assert all("agent_record" in item.message for item in grade.report.curves)
+    assert "agent_record" in json.dumps(results(grade))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typst
 
+from autograder.solutions import SOLUTIONS
 from hw4.assignment import ASSIGNMENT_FILE, load_assignment
 from hw4.experiments import EXPERIMENTS
 from hw4.hints import HINTS
 from publish import handout
-from publish.stubs import SOLUTIONS, build_stubs, solution_lines
+from publish.stubs import build_stubs, solution_lines
+
+MAX_PAGES = 10
+BAR = {"bar": 51.5, "floor": -7.0, "num_reference_runs": 3, "more": 1}
 
 
 @pytest.fixture(scope="module")
@@ -135,14 +140,59 @@ def test_settings_table_holds_every_hyper_parameter(facts: dict[str, Any]) -> No
 def test_bars_are_shown_once_they_are_recorded(tmp_path: Path) -> None:
     assignment = load_assignment()
     bars = tmp_path / "bars.json"
-    bars.write_text(json.dumps({curve.id: {"bar": 51.0, "floor": -7.0, "more": 1} for curve in assignment.curves}))
+    bars.write_text(json.dumps({curve.id: BAR for curve in assignment.curves}))
 
     head, *rows = table_rows(handout.gather_facts(assignment, bars), "No.", "Curve")
     assert head[-3:] == ["Floor", "Bar", "Points"]
-    assert [row[-3:-1] for row in rows] == [["\N{MINUS SIGN}7.0", "51.0"]] * len(assignment.curves)
+    assert [row[-3:-1] for row in rows] == [["\N{MINUS SIGN}7", "51.5"]] * len(assignment.curves)
 
     without = handout.gather_facts(assignment, tmp_path / "absent.json")
     assert "Bar" not in table_rows(without, "No.", "Curve")[0]
+
+
+def test_the_written_answers_are_counted_in_the_released_notebooks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def release(*points: int) -> None:
+        marks = [{"grade": True, "solution": True, "points": number} for number in points]
+        marks += [{"grade": True, "solution": False, "points": 3}, {"grade": False, "solution": False}]
+        cells = [{"metadata": {"nbgrader": mark}} for mark in marks] + [{"metadata": {}}]
+        for name in assignment.submission.notebooks:
+            (tmp_path / name).write_text(json.dumps({"cells": cells}))
+
+    assignment = load_assignment()
+    total = assignment.problem("written").points
+    monkeypatch.setattr(handout, "RELEASED_NOTEBOOKS", tmp_path)
+    release(total - 7, 4, 3)
+    assert handout.written_answers(assignment) == {"number": "three", "points": f"{total - 7}, 4 and 3"}
+    release(total - 7, 4)
+    with pytest.raises(handout.HandoutError, match=f"worth {total - 3} points, assignment.toml says {total}"):
+        handout.written_answers(assignment)
+
+
+def test_the_deadline_names_its_weekday_and_its_distance_from_utc(tmp_path: Path) -> None:
+    copy = tmp_path / "assignment.toml"
+    moved = re.sub(r"(?m)^due = .*$", "due = 2030-01-05T17:30:00-03:30", ASSIGNMENT_FILE.read_text(encoding="utf-8"))
+    copy.write_text(moved, encoding="utf-8")
+    due = handout.gather_facts(load_assignment(copy))["course"]["due"]
+    assert due == "Saturday 5 January 2030, 17:30 (UTC\N{MINUS SIGN}03:30)"
+
+
+def test_code_in_a_docstring_is_set_as_code_with_and_without_backticks() -> None:
+    parts = handout.spans("draws mean + std * noise(n), with n = size - (number kept) of `x y`, shape (..., obs_dim).")
+    code = [part["text"] for part in parts if part["code"]]
+    assert code == ["mean + std * noise(n)", "n = size - (number kept)", "x y", "(..., obs_dim)"]
+    assert not any(part["code"] for part in handout.spans("Of equal ones, any (Chua et al. 2018, section 5)."))
+
+
+def test_the_handout_stays_short(facts: dict[str, Any]) -> None:
+    (pages,) = queried(facts, "<last-page>")
+    assert pages["value"] <= MAX_PAGES
+
+
+def test_the_handout_names_no_package_index() -> None:
+    shown = "".join(path.read_text(encoding="utf-8") for path in handout.HANDOUT.glob("*.typ"))
+    assert "http" not in shown
 
 
 def test_every_section_that_a_hint_names_is_in_the_handout(facts: dict[str, Any]) -> None:
@@ -156,7 +206,7 @@ def test_each_stub_has_its_box(facts: dict[str, Any]) -> None:
     blocks = "".join(flat_text(block) for block in queried(facts, "raw"))
     for stub in facts["stubs"]:
         assert stub["spec"]["signature"] in blocks
-        assert stub["spec"]["test"].startswith("pytest hw4/tests/"), f"{stub['id']} names no public test"
+        assert stub["spec"]["test"] == f"pytest hw4/tests -m {stub['id']}", "the handout says so of every stub, once"
         assert f"({stub['id']})" in "".join(span["text"] for span in stub["spec"]["blocks"][0]["spans"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import io
+import json
 import os
 import random
 import stat
@@ -15,6 +16,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,9 @@ from hw4.assignment import Assignment, load_assignment
 from hw4.submission import Intake, SubmissionRefused, read_submission, stubs_not_started, write_submission
 
 CODE = {"dynamics_model.py": b"import torch\n", "mpc.py": b"import math\n", "ensemble.py": b"import numpy\n"}
-NOTEBOOK = {"distribution_shift.ipynb": b'{"cells": []}'}
+RELEASED_NOTEBOOK = (
+    Path(__file__).resolve().parent.parent / "notebooks" / "release" / "hw4" / "distribution_shift.ipynb"
+).read_bytes()
 UNIX_FILE = (stat.S_IFREG | 0o644) << 16
 
 
@@ -35,6 +39,24 @@ def assignment() -> Assignment:
 
 
 # Builders -------------------------------------------------------------------------------------------------------------
+
+
+def answer_cell(grade_id: str, text: str, points: Any = 10) -> dict[str, Any]:
+    """A cell as nbgrader releases it for an answer that people grade."""
+    nbgrader = {"grade": True, "solution": True, "locked": False, "grade_id": grade_id, "points": points}
+    return {"cell_type": "markdown", "metadata": {"nbgrader": nbgrader}, "source": text}
+
+
+def code_cell(*outputs: dict[str, Any]) -> dict[str, Any]:
+    return {"cell_type": "code", "metadata": {}, "source": "1 + 1", "outputs": list(outputs)}
+
+
+def notebook(*cells: Any) -> dict[str, bytes]:
+    return {"distribution_shift.ipynb": json.dumps({"cells": list(cells), "nbformat": 4}).encode()}
+
+
+ANSWERS = (answer_cell("answer-a", "The two distributions are ..."), answer_cell("answer-b", ["Three ", "things."]))
+NOTEBOOK = notebook(*ANSWERS, code_cell({"output_type": "stream", "text": "2"}))  # answered and run
 
 
 def zip_bytes(*members: tuple[str, bytes], mode: int = UNIX_FILE, method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -176,9 +198,83 @@ def test_a_renamed_file_is_named_with_the_name_it_should_have(tmp_path: Path, as
     assert any("rename it to ensemble.py" in note for note in intake.notes)
 
 
-def test_a_broken_notebook_costs_a_note_only(tmp_path: Path, assignment: Assignment) -> None:
-    intake = in_every_container(tmp_path, assignment, *CODE.items(), ("distribution_shift.ipynb", b"{"))
-    assert any("not a readable notebook" in note for note in intake.notes)
+# Notebooks ------------------------------------------------------------------------------------------------------------
+
+
+def notes_on(tmp_path: Path, assignment: Assignment, notebooks: dict[str, bytes]) -> str:
+    intake = in_every_container(tmp_path, assignment, *CODE.items(), *notebooks.items())
+    assert intake.syntax_errors == ()
+    return "\n".join(intake.notes)
+
+
+@pytest.mark.parametrize(
+    ("notebooks", "note"),
+    [
+        ({}, "is missing"),
+        ({"distribution_shift.ipynb": b"{"}, "is not valid JSON"),
+        ({"distribution_shift.ipynb": b"\xff\xfe"}, "is not valid JSON"),
+        ({"distribution_shift.ipynb": b"[" * 15_000}, "is not valid JSON"),
+        ({"distribution_shift.ipynb": b"[]"}, "is not a notebook"),
+        ({"distribution_shift.ipynb": b'{"cells": {}}'}, "is not a notebook"),
+        (notebook("text"), "is not a notebook"),
+    ],
+)
+def test_a_broken_notebook_costs_written_points_alone_and_the_note_says_so(
+    tmp_path: Path, assignment: Assignment, notebooks: dict[str, bytes], note: str
+) -> None:
+    (line,) = notes_on(tmp_path, assignment, notebooks).splitlines()
+    assert line.startswith(f"distribution_shift.ipynb {note}")
+    assert line.endswith("this costs written points alone (of 20)")
+
+
+def test_the_released_notebook_is_neither_answered_nor_run(tmp_path: Path) -> None:
+    data = zip_bytes(*CODE.items(), ("distribution_shift.ipynb", RELEASED_NOTEBOOK))
+    unanswered, not_run = read_bytes(tmp_path, data, load_assignment()).notes
+    assert unanswered.endswith("not answered yet: answer-densities (10 points), answer-honest (10 points)")
+    assert "no code cell has an output" in not_run
+
+
+def test_an_answer_below_the_placeholder_or_in_its_place_counts_as_one(tmp_path: Path) -> None:
+    released = json.loads(RELEASED_NOTEBOOK)
+    first, second = (c for c in released["cells"] if c["metadata"].get("nbgrader", {}).get("grade"))
+    first["source"] = [*first["source"], "\n\nThe two distributions are ..."]
+    second["source"] = "Three things."
+    data = zip_bytes(*CODE.items(), ("distribution_shift.ipynb", json.dumps(released).encode()))
+    (not_run,) = read_bytes(tmp_path, data, load_assignment()).notes
+    assert "no code cell has an output" in not_run
+
+
+def test_an_emptied_answer_is_open(tmp_path: Path, assignment: Assignment) -> None:
+    notes = notes_on(tmp_path, assignment, notebook(ANSWERS[0], answer_cell("answer-b", " \n")))
+    assert notes == "distribution_shift.ipynb: not answered yet: answer-b (10 points)"
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        ((), "0 of 20 written points: none."),
+        (ANSWERS[:1], "10 of 20 written points: answer-a (10 points)."),
+        ((*ANSWERS, ANSWERS[0]), "30 of 20 written points: answer-a (10 points), answer-b (10 points), answer-a"),
+        ((ANSWERS[0], {"cell_type": "markdown", "source": "Three things."}), "10 of 20 written points: answer-a"),
+    ],
+)
+def test_graded_cells_that_do_not_add_up_are_listed(
+    tmp_path: Path, assignment: Assignment, cells: tuple[dict[str, Any], ...], found: str
+) -> None:
+    assert f"the notebooks have cells for {found}" in notes_on(tmp_path, assignment, notebook(*cells))
+
+
+@pytest.mark.parametrize("points", [-1, 10**400, float("nan"), float("inf"), "10", None, [10]])
+def test_points_that_are_no_points_make_no_answer(tmp_path: Path, assignment: Assignment, points: Any) -> None:
+    cells = (ANSWERS[0], answer_cell("answer-b\u202e", "Three things.", points))
+    assert "cells for 10 of 20 written points: answer-a (10 points)." in notes_on(
+        tmp_path, assignment, notebook(*cells)
+    )
+
+
+@pytest.mark.parametrize("change", [{"metadata": 3}, {"source": {"a": 1}}, {"source": [None]}, {"cell_type": []}])
+def test_odd_cells_never_crash_the_intake(tmp_path: Path, assignment: Assignment, change: dict[str, Any]) -> None:
+    notes_on(tmp_path, assignment, notebook(*({**cell, **change} for cell in (*ANSWERS, code_cell()))))
 
 
 # Refused --------------------------------------------------------------------------------------------------------------
@@ -496,7 +592,7 @@ def test_the_released_stubs_are_accepted_and_none_is_started() -> None:
 
 
 def test_the_canonical_zip_depends_on_the_files_alone(tmp_path: Path, assignment: Assignment) -> None:
-    root = folder_of(tmp_path, *CODE.items(), ("notebooks/release/distribution_shift.ipynb", b'{"cells": []}'))
+    root = folder_of(tmp_path, *CODE.items(), ("notebooks/release/distribution_shift.ipynb", *NOTEBOOK.values()))
     first = write_submission(root, root / "notebooks", tmp_path / "a.zip", assignment).read_bytes()
     os.utime(root / "mpc.py", (0, 0))
     second = write_submission(root, root / "notebooks", tmp_path / "b.zip", assignment).read_bytes()
@@ -522,7 +618,7 @@ def test_damaged_archives_are_read_or_refused_and_never_crash(
     whole = pack(*CODE.items(), *NOTEBOOK.items())
     plain = gzip.decompress(whole) if pack is tar_bytes else whole
     refused = 0
-    for _ in range(400):
+    for _ in range(200):
         damaged = bytearray(plain)
         for _ in range(rng.randint(1, 4)):
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
@@ -533,7 +629,7 @@ def test_damaged_archives_are_read_or_refused_and_never_crash(
             read_bytes(tmp_path, data, assignment)
         except SubmissionRefused:
             refused += 1
-    assert refused > 80
+    assert refused > 40
 
 
 def test_the_module_needs_the_standard_library_only() -> None:

@@ -448,6 +448,15 @@ def test_a_slow_but_timely_frame_arrives(pair: tuple[socket.socket, socket.socke
     assert message["value"] == "slow"
 
 
+def test_a_pause_that_ends_before_the_deadline_is_no_fault(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    late = threading.Timer(2 * SHORT, theirs.sendall, [frame_of("late")])
+    late.start()
+    message, _ = wire.receive_frame(ours, time.monotonic() + 30)
+    late.join()
+    assert message["value"] == "late"
+
+
 def test_a_silent_peer_costs_the_deadline_and_no_more(pair: tuple[socket.socket, socket.socket]) -> None:
     start = time.monotonic()
     with pytest.raises(DeadlinePassed):

@@ -7,6 +7,7 @@ from typing import Any
 from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, shown_score, verdict_of
 from autograder.scoring import CurveReport, StubReport
 from autograder.session import Grade
+from hw4.assignment import load_assignment
 from hw4.submission import SubmissionRefused
 
 MAX_OUTPUT = 20_000  # characters; Gradescope cuts at 100,000
@@ -77,7 +78,7 @@ def _test(item: StubReport | CurveReport) -> dict[str, Any]:
         "status": "passed" if item.verdict == "passed" else "failed",
         "output_format": "text",
         "output": "\n".join(_lines(item))[:MAX_OUTPUT],
-        "visibility": "visible",
+        "visibility": "visible" if load_assignment().visibility_before_due == "full" else "after_due_date",
     }
 
 

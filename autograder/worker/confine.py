@@ -58,15 +58,17 @@ def confine(*, uid: int | None, cpu_seconds: int, memory_mb: int, connection_fd:
     _layer(layers, "not traceable", lambda: _prctl(PR_SET_DUMPABLE, 0))
     # The kernel clears this signal when the user id changes, so it comes last.
     _layer(layers, "dies with its server", lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
-    _layer(layers, "landlock: no files but its own, no TCP", lambda: landlock.restrict(_readable(overlay)))
+    _layer(layers, "landlock: no files but its own, no TCP", lambda: _landlock(overlay))
     _layer(layers, "seccomp: no sockets, no new processes", seccomp.restrict)
     return layers
 
 
-def _readable(overlay: str) -> list[str]:
-    packages = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    found = [os.path.join(folder, name) for folder in sorted(packages) for name in READABLE_PACKAGES]
-    return [overlay, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *READABLE_SYSTEM, *found]
+def _landlock(overlay: str) -> None:
+    standard = sysconfig.get_path("stdlib")
+    packages = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    readable = [os.path.join(standard, name) for name in os.listdir(standard) if name != "site-packages"]
+    readable += [os.path.join(folder, name) for folder in packages for name in READABLE_PACKAGES]
+    landlock.restrict([overlay, *READABLE_SYSTEM, *readable], listable=[standard, *packages])
 
 
 def _layer(layers: dict[str, str], name: str, apply: Callable[[], Any]) -> None:

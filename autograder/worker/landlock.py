@@ -46,11 +46,14 @@ def version() -> int:
     return _syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(QUERY_VERSION))
 
 
-def restrict(readable: list[str]) -> str:
+def restrict(readable: list[str], listable: list[str]) -> None:
     """Leave only these files and folders, to be read; nothing to be written. Needs no_new_privs.
 
-    Returns:
-        What beside files is taken away, in words.
+    Where the kernel knows how, TCP, abstract sockets and signals to other processes are taken away, too.
+
+    Args:
+        readable: files, and folders with all that is in them.
+        listable: folders whose entries, at any depth, may be listed but not read.
     """
     abi = version()
     handled = ALL_FILE_RIGHTS_BY_ABI[min(abi, 5)]
@@ -61,20 +64,21 @@ def restrict(readable: list[str]) -> str:
     ruleset_fd = _syscall(CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), ctypes.c_uint32(0))
     try:
         for path in readable:
-            _grant(ruleset_fd, path)
+            _grant(ruleset_fd, path, READ if os.path.isdir(path) else READ_ONE_FILE)
+        for path in listable:
+            _grant(ruleset_fd, path, READ_DIR)
         _syscall(RESTRICT_SELF, ctypes.c_int(ruleset_fd), ctypes.c_uint32(0))
     finally:
         os.close(ruleset_fd)
-    return "files" + (", TCP" if abi >= 4 else "") + (", signals to others" if abi >= 6 else "")
 
 
-def _grant(ruleset_fd: int, path: str) -> None:
+def _grant(ruleset_fd: int, path: str, rights: int) -> None:
     try:
         parent_fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
-        rule = _PathBeneath(READ if os.path.isdir(path) else READ_ONE_FILE, parent_fd)
+        rule = _PathBeneath(rights, parent_fd)
         kind = ctypes.c_int(RULE_PATH_BENEATH)
         _syscall(ADD_RULE, ctypes.c_int(ruleset_fd), kind, ctypes.byref(rule), ctypes.c_uint32(0))
     finally:
