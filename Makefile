@@ -26,7 +26,7 @@ test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(RUN) -m pytest -n 2 --dist loadgroup --durations 10
+	$(RUN) -m pytest -n 2 --dist loadfile --durations 10
 
 zoo: $(READY)  ## grade the zoo of wrong and of different correct submissions
 	$(RUN) -m autograder zoo

@@ -67,6 +67,8 @@ def needs_more_runs(first_scores: Sequence[float], bar: float) -> bool:
 
 def grade_curve(scores: Sequence[float], *, bar: float, floor: float) -> CurveGrade:
     """Apply the rule to the scores of three runs, or of seven if the first three disagree."""
+    if len(scores) < FIRST_RUNS:
+        raise ValueError(f"a grade needs at least {FIRST_RUNS} runs, got {len(scores)}")
     first = list(scores[:FIRST_RUNS])
     if all(score >= bar for score in first):
         return CurveGrade(1.0, tuple(first), "all three runs reach the bar")

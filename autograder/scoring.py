@@ -106,6 +106,8 @@ def full_report(
     """Add everything up. What the grader could not judge counts as nothing and is listed as a fault."""
     listed = list(faults)
     for report in stubs:
+        if not report.tests:
+            listed.append(f"{report.stub.id}: no graded test is declared")
         listed += [
             f"{report.stub.id}: {test.outcome.test}: {test.outcome.message}"
             for test in report.tests

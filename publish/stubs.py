@@ -29,6 +29,7 @@ def stub_text(solution: str, file_name: str, assignment: Assignment) -> str:
     stubs = {stub.id: stub for stub in assignment.stubs if stub.file == file_name}
     lines: list[str] = []
     open_id: str | None = None
+    open_where = ""
     seen: set[str] = set()
     for number, line in enumerate(solution.splitlines(), start=1):
         where = f"solutions/{file_name}:{number}"
@@ -41,7 +42,7 @@ def stub_text(solution: str, file_name: str, assignment: Assignment) -> str:
                 raise MarkerError(f"{where}: {stub_id} is not in the stub table for {file_name} in assignment.toml")
             if stub_id in seen:
                 raise MarkerError(f"{where}: {stub_id} begins a second time")
-            open_id = stub_id
+            open_id, open_where = stub_id, where
             seen.add(stub_id)
             indent = begin["indent"]
             lines.append(f"{indent}# TODO({stub_id}): {begin['hint']}")
@@ -56,7 +57,7 @@ def stub_text(solution: str, file_name: str, assignment: Assignment) -> str:
         elif open_id is None:
             lines.append(line)
     if open_id is not None:
-        raise MarkerError(f"solutions/{file_name}: {open_id} is never closed")
+        raise MarkerError(f"{open_where}: {open_id} is never closed")
     missing = stubs.keys() - seen
     if missing:
         raise MarkerError(f"solutions/{file_name}: no solution for {', '.join(sorted(missing))} of assignment.toml")

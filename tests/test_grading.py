@@ -211,7 +211,6 @@ def test_a_fault_of_the_grader_is_status_5_and_never_a_zero(tmp_path: Path, monk
     assert "the bars are unreadable" in document["extra_data"]["fault"]
 
 
-@pytest.mark.xdist_group("learning")
 def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path: Path) -> None:
     archive = tmp_path / "reference.zip"
     with zipfile.ZipFile(archive, "w") as file:

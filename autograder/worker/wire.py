@@ -94,6 +94,8 @@ def _checked_shape(entry: Any) -> tuple[str, tuple[int, ...]]:
         raise ValueError("a dtype that is not allowed")
     if len(shape) > MAX_DIMENSIONS or not all(type(size) is int and 0 <= size <= MAX_ARRAY_BYTES for size in shape):
         raise ValueError("a shape that is not allowed")
+    if math.prod(max(size, 1) for size in shape) > MAX_ARRAY_BYTES:
+        raise ValueError("a shape that is not allowed")
     return dtype, tuple(shape)
 
 
@@ -154,6 +156,8 @@ def unpack(value: Any, arrays: list[Any], untag: Callable[[str, Any], Any], dept
     """
     if depth > MAX_DEPTH:
         raise WireError("a value that is nested too deeply")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise WireError("a number that is not finite")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if not isinstance(value, dict) or len(value) != 1:
