@@ -36,7 +36,7 @@ POLL_SECONDS = 0.1
 OWN_LINE = re.compile(r"hw4[\\/](?P<file>\w+\.py)(?::|\", line )(?P<line>\d+)")
 
 # Causes that say what went wrong, not why: the reason may lie in another stub that this one calls.
-VAGUE_CAUSES = GENERIC_CAUSES | {"shapes_do_not_fit", "not_finite"}
+VAGUE_CAUSES = GENERIC_CAUSES | {"not_finite"}
 
 Status = Literal["done", "failing", "waiting", "not checked", "not started"]
 STYLES: dict[Status, str] = {

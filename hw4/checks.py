@@ -20,7 +20,7 @@ class CheckFailed(AssertionError):
         self.cause = cause
 
 
-GENERIC_CAUSES = frozenset({"wrong_value", "wrong_shape", "raised"})  # they say that it is wrong, not why
+GENERIC_CAUSES = frozenset({"wrong_value", "wrong_shape", "shapes_do_not_fit", "raised"})  # that it is wrong, not why
 
 
 class AnyOf(tuple[Any, ...]):

@@ -17,7 +17,6 @@ from hw4.envs.cliff_hill import BOTTOM_HEIGHT, EDGE_X
 from hw4.experiments import EXPERIMENTS
 from publish.stubs import write_solved
 
-
 SEEDS = range(10)
 INITIAL_EPISODES = EXPERIMENTS["cliff_hill"].num_initial_episodes
 NUM_EPISODES = 8  # two less than the experiment has: cheaper, and harder, as the first climbs count more
