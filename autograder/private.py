@@ -18,6 +18,7 @@ PRIVATE_FILE = Path(__file__).resolve().parent / "private.toml"
 @dataclass(frozen=True)
 class Private:
     master_seed: int
+    calibration_seed: int
     num_runs: int
     max_deviation: float
 
@@ -51,7 +52,7 @@ def graded_runs(curve_id: str) -> list[HiddenRun]:
 
 def calibration_runs(count: int) -> list[HiddenRun]:
     """Runs from the same distribution as the graded ones, with seeds of their own."""
-    rng = np.random.default_rng([load_private().master_seed, 1])
+    rng = np.random.default_rng([load_private().calibration_seed, 1])
     return [_draw_run(rng, int(rng.choice([-1, 1]))) for _ in range(count)]
 
 
