@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -111,7 +110,6 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
     """Record what is missing and rewrite bars and bands."""
     assignment = load_assignment()
     chosen = [curve for curve in assignment.curves if not curves or curve.id in curves]
-    lock = Lock()
     with _workplace() as (server, scratch), ThreadPoolExecutor(jobs) as pool, _progress() as progress:
         jobs_by_future = {}
         recorded: dict[str, list[RecordedRun]] = {}
@@ -123,7 +121,7 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
             for name, code in implementations(curve).items():
                 hash_ = code_hash(code, experiment)
                 wanted = runs if name == REFERENCE else _wanted(animals[name], variant_runs, bug_runs)
-                fresh = [r for r in existing if r.implementation == name and r.code_hash == hash_ and r.run < wanted]
+                fresh = [r for r in existing if r.implementation == name and r.code_hash == hash_]
                 recorded[curve.id] += fresh
                 missing = sorted(set(range(wanted)) - {r.run for r in fresh})
                 if not missing:
@@ -133,15 +131,11 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
                 for index in missing:
                     future = pool.submit(_record, server, overlay, curve, name, hash_, index)
                     jobs_by_future[future] = (curve, bar)
-            if not any(r.implementation == RANDOM for r in existing):
-                recorded[curve.id] += _random_runs(curve, 40)
-            else:
-                recorded[curve.id] += [r for r in existing if r.implementation == RANDOM]
+            recorded[curve.id] += _random_runs(curve, 40)
         for future in as_completed(jobs_by_future):
             curve, bar = jobs_by_future[future]
-            with lock:
-                recorded[curve.id].append(future.result())
-                write_recorded(curve, recorded[curve.id])
+            recorded[curve.id].append(future.result())
+            write_recorded(curve, recorded[curve.id])
             progress.advance(bar)
     for curve in chosen:
         write_recorded(curve, recorded[curve.id])

@@ -55,4 +55,4 @@ def _meaning(source: bytes, path: Path) -> bytes:
             node.annotation = None
         if isinstance(node, ast.Raise):  # the wording of an error decides nothing
             node.exc = None
-    return ast.dump(tree).encode()
+    return ast.unparse(tree).encode()  # unlike ast.dump the same in every version of Python

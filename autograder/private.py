@@ -56,7 +56,7 @@ def calibration_runs(count: int) -> list[HiddenRun]:
     return [_draw_run(rng, int(rng.choice([-1, 1]))) for _ in range(count)]
 
 
-def test_rng(test_name: str) -> np.random.Generator:
+def rng_of_test(test_name: str) -> np.random.Generator:
     """The randomness of one hidden test: the same for every submission of this term."""
     return np.random.default_rng([load_private().master_seed, 2, zlib.crc32(test_name.encode())])
 

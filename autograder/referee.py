@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.private import HiddenRun
+from hw4.assignment import load_assignment
 from hw4.envs import make_env
 from hw4.experiments import Experiment
-from hw4.subject import AsNumPy
+from hw4.subject import AsNumPy, Handle
 from hw4.training import train
 from hw4.transitions import Transition
+
+STUB_IDS = {stub.id for stub in load_assignment().stubs}
 
 
 @dataclass
@@ -38,7 +41,6 @@ class CurveRun:
     error: str = ""  # type and place of an exception, without its text: students may see it
     message: str = ""  # for staff
     blocked_by: str = ""  # id of the stub that is not written yet
-    layers: dict[str, str] = field(default_factory=dict)
 
 
 class BadAction(Exception):
@@ -55,6 +57,8 @@ class RemoteAgent:
         self._subject = subject
         self._task = experiment.task
         self._handle = subject.call("agents.build_agent", experiment, seed)
+        if not isinstance(self._handle, Handle):
+            raise BadAction("build_agent did not return an agent")
         self._expected: Any = None
         self._squared_errors: list[Any] = []
         self._squared_changes: list[Any] = []
@@ -106,25 +110,37 @@ def run_curve(
         seed=hidden.seed,
         world={"sign": world.actuator_sign, "gain": world.actuator_gain, "mass": world.mass_scale},
     )
-    with open_subject() as subject:
-        run.layers = subject.layers
-        try:
-            agent = RemoteAgent(subject, experiment, hidden.seed)
-            env = make_env(experiment.task_name, world)
-            for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.seed):
-                run.env_steps.append(record.env_steps)
-                run.returns.append(record.episode_return)
-                run.model_errors.append(agent.model_error())
-                on_episode(record.episode, record.episode_return)
-        except StudentError as error:
-            run.failure, run.message = "raised", f"{error} ({error.where})"
-            run.error = f"{error.type_name} at {error.where}"
-            if error.type_name == "NotImplementedError":
-                run.blocked_by = error.text.partition(":")[0]
-        except WorkerDied as error:
-            run.failure, run.died, run.message = error.cause, error.reason, f"the worker ended: {error.reason}"
-        except BadAction as error:
-            run.failure = "raised"
-            run.error = run.message = str(error)
-        run.cpu_seconds = subject.cpu_seconds
+    try:
+        with open_subject() as subject:
+            _train(run, subject, experiment, hidden, on_episode)
+    except WorkerDied as error:
+        run.failure, run.died, run.message = error.cause, error.reason, f"the worker ended: {error.reason}"
+        run.cpu_seconds = error.exit.cpu_seconds
     return run
+
+
+def _train(
+    run: CurveRun,
+    subject: RemoteSubject,
+    experiment: Experiment,
+    hidden: HiddenRun,
+    on_episode: Callable[[int, float], None],
+) -> None:
+    try:
+        agent = RemoteAgent(subject, experiment, hidden.seed)
+        env = make_env(experiment.task_name, hidden.world)
+        for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.seed):
+            run.env_steps.append(record.env_steps)
+            run.returns.append(record.episode_return)
+            run.model_errors.append(agent.model_error())
+            on_episode(record.episode, record.episode_return)
+    except StudentError as error:
+        run.failure, run.message = "raised", f"{error} ({error.where})"
+        run.error = f"{error.shown_type} at {error.where}"
+        stub_id = error.text.partition(":")[0]
+        if error.type_name == "NotImplementedError" and stub_id in STUB_IDS:
+            run.blocked_by = stub_id
+    except BadAction as error:
+        run.failure = "raised"
+        run.error = run.message = str(error)
+    run.cpu_seconds = subject.cpu_seconds

@@ -36,6 +36,7 @@ from hw4.worked_examples import WORKED_EXAMPLES
 MAX_JOBS = 2  # learning runs at once
 SUITE_SLOT = 20  # workers of the suite and of the curves never share a user id
 MIN_BUDGET_SECONDS = 30.0
+MAX_SHOWN = 200  # numbers of an answer that a report shows
 
 
 class Listener(Protocol):
@@ -59,7 +60,6 @@ class Grade:
     layers: dict[str, str]
     speed: float
     seconds: float
-    printed: str = ""
     broken_files: dict[str, Outcome] = field(default_factory=dict)
 
 
@@ -67,6 +67,8 @@ class Grader:
     """A fork server and a place to work, for one submission or many. Use as a context manager."""
 
     def __init__(self, *, jobs: int = MAX_JOBS) -> None:
+        if not 1 <= jobs <= SUITE_SLOT:
+            raise ValueError(f"jobs must be in [1, {SUITE_SLOT}], got {jobs}")
         self._jobs = jobs
         self._closing = contextlib.ExitStack()
 
@@ -207,9 +209,21 @@ class _Session:
                 cause = cause_of_exception(error.type_name, error.text)
                 if culprit not in code:
                     culprit = name
-                return Outcome(culprit, "failed", cause, error.where, error.type_name, str(error))
-            except WorkerDied as death:
-                return Outcome(name, "failed", death.cause, f"hw4/{name}", "", f"ended at import: {death.reason}")
+                return Outcome(culprit, "failed", cause, error.where, error.shown_type, str(error))
+            except WorkerDied:
+                return self._confirmed_death(overlay, name)
+        return None
+
+    def _confirmed_death(self, overlay: Path, name: str) -> Outcome | None:
+        """A worker died while it imported a file: again, and the canary does not, so it is the file."""
+        try:
+            with self._open(overlay, SUITE_SLOT) as subject:
+                subject.call(f"{name.removesuffix('.py')}.__dir__")
+        except StudentError as error:
+            return Outcome(name, "failed", "raised", error.where, error.shown_type, str(error))
+        except WorkerDied as death:
+            self._check_canary()
+            return Outcome(name, "failed", death.cause, f"hw4/{name}", "", f"ended at import: {death.reason}")
         return None
 
     def _start_curve(self, pool: ThreadPoolExecutor, curve: Curve, numbers: range) -> list[Future[CurveRun]]:
@@ -250,7 +264,7 @@ class _Session:
             with self._open(self._student, SUITE_SLOT) as subject:
                 seen = example.run(subject)
         except StudentError as error:
-            failed = f"{error.type_name} at {error.where}"
+            failed = f"{error.shown_type} at {error.where}"
         except WorkerDied as death:
             failed = f"the call did not come back ({death.reason})"
         except CheckFailed as failure:
@@ -296,14 +310,15 @@ WHY_CUT = {
     "raised": "it counts as none, because your code raised an exception:",
     "too_slow": "its processor time was used up; the episodes that finished count",
     "out_of_memory": "its memory was used up; the episodes that finished count",
-    "exits": "its process ended; the episodes that finished count",
+    "exits": "it counts as none, because its process ended",
 }
+COUNTS_AS_NONE = ("raised", "exits")  # or an unstable agent would do well to stop at its best
 
 
 def _score(curve: Curve, run: CurveRun) -> float:
-    """The score of a run; -inf if it raised, or if no episode with the learned model was finished."""
+    """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished."""
     planned = run.returns[EXPERIMENTS[curve.experiment].num_initial_episodes :]
-    return -math.inf if run.failure == "raised" else score_of(planned, curve.score_episodes)
+    return -math.inf if run.failure in COUNTS_AS_NONE else score_of(planned, curve.score_episodes)
 
 
 class _Slots:
@@ -338,7 +353,10 @@ def _shown(value: Any) -> str:
     """A value as a reader wants to see it: short, on one line where it fits."""
     if isinstance(value, np.ndarray | tuple | list | float):
         try:
-            return np.array2string(np.asarray(value), precision=4, suppress_small=True, threshold=60, separator=", ")
+            array = np.asarray(value)
+            if array.size > MAX_SHOWN:
+                return f"an array of shape {array.shape}"
+            return np.array2string(array, precision=4, suppress_small=True, separator=", ")
         except (ValueError, TypeError):
             return "no array"
-    return str(value)[:300]
+    return ascii(value)[:300]

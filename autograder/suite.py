@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import time
@@ -16,7 +17,7 @@ import pytest
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.fork_server import GraderFault
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
-from autograder.private import test_rng
+from autograder.private import rng_of_test
 from hw4.assignment import Assignment
 from hw4.checks import CheckFailed
 from hw4.hints import cause_of_exception
@@ -69,10 +70,12 @@ class Suite:
 
     def run(self) -> dict[str, Outcome]:
         """Run the suite. A declared test without an outcome is a grader fault."""
-        arguments = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(HIDDEN_TESTS)]
+        arguments = ["-q", "-s", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(HIDDEN_TESTS)]
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            pytest.main([*arguments, str(HIDDEN_TESTS)], plugins=[self])
+            status = pytest.main([*arguments, str(HIDDEN_TESTS)], plugins=[self])
+        if status == pytest.ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
         for name in DECLARED.keys() - self.outcomes.keys():
             self._keep(Outcome(name, "grader_fault", message=f"did not run; pytest said: {printed.getvalue()[-2000:]}"))
         if not DECLARED:
@@ -111,17 +114,21 @@ class Suite:
         outcome = self._judge(name, check)
         if outcome.cause == "too_slow":
             self._spent.add(stub_id)
-        return Outcome(**{**outcome.__dict__, "seconds": time.monotonic() - start})
+        return dataclasses.replace(outcome, seconds=time.monotonic() - start)
 
     def _judge(self, name: str, check: Callable[..., Any]) -> Outcome:
         try:
             with self._open_student() as subject:
-                check(subject=subject, rng=test_rng(name))
+                check(subject=subject, rng=rng_of_test(name))
         except CheckFailed as failure:
             return Outcome(name, "failed", failure.cause, message=str(failure))
         except StudentError as error:
             cause = cause_of_exception(error.type_name, error.text)
-            return Outcome(name, "failed", cause, error.where, error.type_name, str(error))
+            if cause == "not_started" and error.text.partition(":")[0] != DECLARED[name].stub_id:
+                return Outcome(
+                    name, "not_run", "blocked", message=f"needs a function that is not written: {error.text}"
+                )
+            return Outcome(name, "failed", cause, error.where, error.shown_type, str(error))
         except WorkerDied as death:
             return self._blame(
                 name, check, Outcome(name, "failed", death.cause, message=f"worker ended: {death.reason}")
@@ -136,7 +143,7 @@ class Suite:
         """The canary runs the same check: it passes, so the student's code failed; or the grader is at fault."""
         try:
             with self._open_canary() as subject:
-                check(subject=subject, rng=test_rng(name))
+                check(subject=subject, rng=rng_of_test(name))
         except Exception as error:
             message = f"{if_student.message}; the reference fails the same check: {type(error).__name__}: {error}"
             return Outcome(name, "grader_fault", message=message)

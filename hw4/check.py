@@ -30,7 +30,7 @@ from hw4.checks import GENERIC_CAUSES
 from hw4.hints import cause_of_exception, hint_for
 
 PACKAGE = Path(__file__).resolve().parent
-SLACK = 4  # a test that takes this many times what the grader gives one call is ended: it may make several calls
+SLACK = 4  # a test that takes this many times what the grader gives one check is ended
 START_SECONDS = 180.0  # until the first test: the first import of torch can be slow
 POLL_SECONDS = 0.1
 OWN_LINE = re.compile(r"hw4[\\/](?P<file>\w+\.py)(?::|\", line )(?P<line>\d+)")
@@ -308,7 +308,7 @@ def _watch(process: subprocess.Popen[bytes], outcomes: Path, pending: list[StubR
         message, cause = "the process ended during the test", "exits"
         if took_too_long:
             message = (
-                f"ended after {test_seconds:g} s here; the grader gives one call {call_seconds:g} s of processor time"
+                f"ended after {test_seconds:g} s here; the grader gives one check {call_seconds:g} s of processor time"
             )
             cause = "too_slow"
         for report in pending:

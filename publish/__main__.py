@@ -13,7 +13,7 @@ from autograder.calibrate import derive_bars, published_curves
 from autograder.curves import BARS_FILE, dump_bars
 from autograder.solutions import ROOT
 from publish.bundle import write_student_bundle
-from publish.handout import PDF, build_handout
+from publish.handout import PDF, build_handout, draw_figures
 from publish.notebooks import build_notebooks
 from publish.stubs import STUBS, build_stubs, write_solved
 
@@ -44,6 +44,7 @@ def write() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode())
             print(f"wrote {path.relative_to(ROOT)}")
+    draw_figures()
     build_handout(PDF)
     print(f"wrote {PDF.relative_to(ROOT)}")
     print(f"wrote {write_student_bundle().relative_to(ROOT)}")

@@ -148,11 +148,45 @@ def test_a_print_in_the_hot_loop_costs_nothing(submit: Submit) -> None:
     assert submit({"ensemble.py": body("gaussian_nll", *lines)}).report.score == PROBE_POINTS
 
 
-def test_students_never_see_the_text_of_an_exception(submit: Submit) -> None:
-    grade = submit({"mpc.py": body("cem_refit", "raise ValueError('LEAK' + str(returns.tolist()))")})
+@pytest.mark.parametrize(
+    "line",
+    [
+        "raise ValueError('LEAK' + str(transition))",
+        "raise NotImplementedError('LEAK' + str(transition))",
+        "raise type('LEAK', (Exception,), {})()",
+    ],
+)
+def test_students_never_see_what_an_exception_carries(grader: Grader, tmp_path: Path, line: str) -> None:
+    """Neither its text nor the name of a type of one's own: both can hold a hidden input."""
+    for name, content in {**reference_code(), "mpc.py": body("agent_record", line)}.items():
+        (tmp_path / name).write_bytes(content)
+    grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent())
+    assert stub_report(grade, "agent_record").score == 0
+    assert all(item.score == 0 for item in grade.report.curves)
     assert "LEAK" not in json.dumps(results(grade))
     assert "LEAK" not in page(grade, "someone")
-    assert "ValueError at hw4/mpc.py" in json.dumps(results(grade))
+    assert "hw4/mpc.py:" in json.dumps(results(grade))
+
+
+def test_an_odd_answer_never_costs_the_report(submit: Submit) -> None:
+    """A lone surrogate, markup and a giant array are shown inert and short."""
+    for answer in ("'\\ud800<script>alert(1)</script>'", "torch.zeros((7,) * 6)", "[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]"):
+        grade = submit({"ensemble.py": body("gaussian_nll", f"return {answer}")})
+        html = page(grade, "<b>someone</b>\udcff").encode(errors="replace").decode()
+        assert "<script>" not in html
+        assert "<b>someone" not in html
+        assert len(html) < 300_000
+        assert stub_report(grade, "gaussian_nll").score == 0
+        assert others_points(grade, "gaussian_nll") == points_without("gaussian_nll")
+
+
+def test_a_finished_function_waits_for_one_that_it_calls(submit: Submit) -> None:
+    """`cem` calls `refit_to_elites`: unwritten, that makes `cem` "not run", not "not started"."""
+    stub_text = "raise NotImplementedError('cem_refit: write refit_to_elites in hw4/mpc.py')"
+    grade = submit({"mpc.py": body("cem_refit", stub_text)})
+    assert cause(grade, "cem_refit") == "not_started"
+    assert cause(grade, "cem_plan") == "blocked"
+    assert stub_report(grade, "cem_plan").verdict == "not_run"
 
 
 def test_a_failure_shows_seen_and_wanted_of_the_published_example(submit: Submit) -> None:
@@ -208,7 +242,8 @@ def test_a_fault_of_the_grader_is_status_5_and_never_a_zero(tmp_path: Path, monk
     assert command.grade(ROOT / "solutions", output=tmp_path) == 5
     document = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert "score" not in document
-    assert "the bars are unreadable" in document["extra_data"]["fault"]
+    assert "the bars are unreadable" not in json.dumps(document)
+    assert "the bars are unreadable" in (tmp_path / "receipt.json").read_text(encoding="utf-8")
 
 
 def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path: Path) -> None:

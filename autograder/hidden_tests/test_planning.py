@@ -122,9 +122,9 @@ class _Objective:
         self.target = rng.uniform(-0.4, 0.4, (horizon, ACT_DIM))
         self.asked: list[Any] = []
 
-    def __call__(self, sequences: Any) -> Any:
-        self.asked.append(np.array(sequences, dtype=np.float64))
-        return -np.sum((sequences - self.target) ** 2, axis=(-2, -1))
+    def __call__(self, action_sequences: Any) -> Any:
+        self.asked.append(np.array(action_sequences, dtype=np.float64))
+        return -np.sum((action_sequences - self.target) ** 2, axis=(-2, -1))
 
 
 LOW, HIGH = np.array([-0.5, -2.0]), np.array([1.0, 0.3])
@@ -490,13 +490,13 @@ class _Agent:
         self.fitted_at: list[int] = []
         self.replays: list[Handle] = []
         self.steps = 0
-        controller = subject.call("mpc.MPC", lambda o, m: m + 7.0, initial_mean=np.zeros((2, ACT_DIM)))
+        controller = subject.call("mpc.MPC", lambda observation, mean: mean + 7.0, initial_mean=np.zeros((2, ACT_DIM)))
         self.handle = subject.call(
             "mpc.ModelBasedAgent",
             base_policy=lambda observation: np.full(ACT_DIM, -3.0),
             controller=controller,
             fit=self._fit,
-            predict=lambda o, a: o,
+            predict=lambda observation, action: observation,
             initial_steps=initial_steps,
             refit_every=refit_every,
         )

@@ -66,7 +66,7 @@ class ForkServer:
             str(Path(os.__file__).parent),
             *[path for path in sys.path if path.endswith("site-packages")],
         ]
-        readable = self._ask({"kind": "readable", "uid": FIRST_UID, "paths": package_folders})
+        readable = self._ask({"kind": "readable", "uid": FIRST_UID, "paths": [*package_folders, str(self._scratch)]})
         self.can_change_uid: bool = readable["readable"]
         return self
 

@@ -32,7 +32,7 @@ def results(grade: Grade) -> dict[str, Any]:
 
 
 def refused(error: SubmissionRefused) -> dict[str, Any]:
-    """The document of a refused submission: no grade, and how to mend it."""
+    """The document of a refused submission: nothing was graded, why, and how to mend it."""
     return {
         "score": 0,
         "output_format": "text",
@@ -42,13 +42,13 @@ def refused(error: SubmissionRefused) -> dict[str, Any]:
     }
 
 
-def fault(message: str) -> dict[str, Any]:
+def fault() -> dict[str, Any]:
     """The document when the grader failed as a whole. Without a score Gradescope reports an error, never a zero."""
     return {
         "output_format": "text",
         "output": f"{FAULT_NOTE}\nNo grade was written; a member of staff will grade this submission again.",
         "tests": [],
-        "extra_data": {"graded": False, "grader_faults": 1, "fault": message[:2000]},
+        "extra_data": {"graded": False, "grader_faults": 1},
     }
 
 

@@ -45,6 +45,7 @@ def main() -> None:
                 os._exit(0)
             for connection in sockets:
                 os.close(connection)
+            exited.pop(pid, None)  # process ids come round again
             send(control, {"pid": pid})
         elif request["kind"] == "readable":
             send(control, {"readable": is_readable_for(request["uid"], request["paths"])})

@@ -11,18 +11,11 @@ from typing import Any
 
 import wire  # type: ignore[import-not-found]  # this folder is on the path of a worker
 
-MAX_OUTPUT = 20_000  # characters of what the student's code prints
 
-
-class BoundedOutput(io.TextIOBase):
-    """Keeps the first characters that are printed and forgets the rest: a print in a hot loop costs little."""
-
-    def __init__(self) -> None:
-        self.text = ""
+class DroppedOutput(io.TextIOBase):
+    """Takes what is printed and forgets it: a print in a hot loop costs little."""
 
     def write(self, text: str) -> int:
-        if len(self.text) < MAX_OUTPUT:
-            self.text += str(text)[: MAX_OUTPUT - len(self.text)]
         return len(text)
 
 
@@ -34,8 +27,7 @@ def serve(connection: socket.socket, overlay: str, layers: dict[str, str]) -> No
         overlay: the folder that holds `hw4`: given files, and the student's three.
         layers: confinement layer -> "on" or "off: why", for the hello.
     """
-    output = BoundedOutput()
-    sys.stdout = sys.stderr = output
+    sys.stdout = sys.stderr = DroppedOutput()
     sys.path.insert(0, overlay)
     from hw4.experiments import Experiment
     from hw4.subject import AsNumPy, Handle, LocalSubject, Seed
@@ -87,10 +79,8 @@ def serve(connection: socket.socket, overlay: str, layers: dict[str, str]) -> No
             kwargs = {name: wire.unpack(value, arrays, untag) for name, value in message["kwargs"].items()}
             if message["kind"] == "call":
                 result = subject.call(message["name"], *args, **kwargs)
-            elif message["kind"] == "method":
-                result = subject.call_method(Handle(message["handle"]), message["name"], *args, **kwargs)
             else:
-                result = output.text
+                result = subject.call_method(Handle(message["handle"]), message["name"], *args, **kwargs)
             send("result", value=result)
         except wire.WireClosed:
             raise
