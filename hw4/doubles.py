@@ -48,6 +48,11 @@ def sgd(model: QuadraticModel, learning_rate: float) -> torch.optim.Optimizer:
     return torch.optim.SGD([model.weights], lr=learning_rate)
 
 
+def same_generator(generator: torch.Generator) -> torch.Generator:
+    """The generator itself, so that a check can draw from one generator several times."""
+    return generator
+
+
 class LinearNetwork(torch.nn.Module):
     """inputs @ weight: weight of shape (I, O), or (E, I, O) for one per member."""
 

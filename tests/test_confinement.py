@@ -18,6 +18,7 @@ from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.solutions import ROOT
 from autograder.zoo import Animal, code_of
 from hw4.assignment import load_assignment
+from hw4.checks import CheckFailed
 
 LANDLOCK, SECCOMP = "landlock: no files but its own, no TCP", "seccomp: no sockets, no new processes"
 FILES = load_assignment().submission.code
@@ -72,6 +73,13 @@ def need(subject: RemoteSubject, layer: str) -> None:
         (SECCOMP, ["import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"]),
         (SECCOMP, ["import socket; socket.socket(socket.AF_UNIX)"]),
         (SECCOMP, ["import os; os.fork()"]),
+        (SECCOMP, ["import os; os.chmod('hw4', 0)"]),
+        (SECCOMP, [f"import os; os.chown({str(ROOT)!r}, 0, 0)"]),
+        (SECCOMP, [f"import os; os.utime({str(ROOT)!r})"]),
+        (SECCOMP, ["import os; os.kill(os.getppid(), 0)"]),
+        (SECCOMP, ["import os, resource; resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))"]),
+        (SECCOMP, ["import ctypes", "if ctypes.CDLL(None, use_errno=True).shmget(1, 4096, 0o1666) < 0:",
+                   "    raise PermissionError(ctypes.get_errno())"]),
         (SECCOMP, ["import subprocess; subprocess.run(['true'])"]),
         (SECCOMP, ["import os; os.execv('/bin/sh', ['sh'])"]),
         (SECCOMP, ["import ctypes, os", "if ctypes.CDLL(None, use_errno=True).ptrace(16, os.getppid(), 0, 0) < 0:",
@@ -164,3 +172,16 @@ def test_a_worker_dies_with_its_server(tmp_path: Path) -> None:
             time.sleep(0.05)
         else:
             pytest.fail("the worker outlived its server")
+
+
+def test_callbacks_do_bounded_work_in_the_trusted_process(attack: Attack) -> None:
+    """Two arguments that would broadcast to gigabytes, and a count of millions, are refused before they run."""
+    seen: list[Any] = []
+
+    def predict(observation: Any, action: Any) -> Any:
+        seen.append(observation.shape)
+        return observation
+
+    with attack("return mean") as subject, pytest.raises(CheckFailed):
+        subject.call("mpc.sequence_returns", predict, predict, np.zeros(4), np.zeros((30_000, 2, 3)))
+    assert not seen

@@ -361,7 +361,7 @@ def test_an_endless_loop_is_ended_and_the_grader_s_limit_named(
     report = reports["bootstrap_indices"]
     assert report.main_failure is not None
     assert report.main_failure.cause == "too_slow"
-    assert "ended after 4 s here; the grader gives one call 5 s of processor time" in explanations["bootstrap_indices"]
+    assert "ended after 4 s here; the grader gives one check 5 s of processor time" in explanations["bootstrap_indices"]
 
 
 def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubReport], mistaken: Path) -> None:

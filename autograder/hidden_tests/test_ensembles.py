@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -30,15 +31,18 @@ def test_bootstrap_draws_with_replacement_for_each_member(subject: Subject, rng:
     seed = int(rng.integers(1 << 30))
     drawn = subject.call("ensemble.bootstrap_indices", n, members, generator=Seed(seed))
     drawn = _whole_numbers(drawn, (members, n), 0, n, "indices")
-    alike = np.mean(drawn[0] == drawn[1])
-    sorted_alike = np.mean(np.sort(drawn[0]) == np.sort(drawn[1]))
+    for a, b in itertools.combinations(drawn, 2):
+        alike, sorted_alike = np.mean(a == b), np.mean(np.sort(a) == np.sort(b))
+        check(alike < 0.5 and sorted_alike < 0.9, "two members have the same data", "members_share_data")
     for row in drawn:
         distinct = len(np.unique(row)) / n
         # 1 - 1/e = 0.632 of the transitions are expected; 0.56 and 0.70 are more than five standard deviations away.
         check(distinct < 0.99, "every transition is drawn exactly once", "without_replacement")
         check(0.56 < distinct < 0.70, f"{distinct:.0%} of the transitions were drawn", "wrong_value")
-        check(abs(row.mean() - (n - 1) / 2) < 0.25 * n, "the draw is not uniform", "wrong_value")
-    check(alike < 0.5 and sorted_alike < 0.9, "two members have the same data", "members_share_data")
+        # The mean has the standard deviation 0.013 n; an index is drawn three times or more with probability 0.08.
+        check(abs(row.mean() - (n - 1) / 2) < 0.08 * n, "the draw is not uniform", "wrong_value")
+        check(np.ptp(row) > 0.95 * n, "the draw leaves out one end of the data", "wrong_value")
+        check(np.bincount(row).max() >= 3, "no transition is drawn three times", "without_replacement")
 
 
 @graded("bootstrap_indices")
@@ -50,6 +54,9 @@ def test_bootstrap_uses_the_generator_it_is_given(subject: Subject, rng: RNG) ->
         _whole_numbers(drawn, (4, 40), 0, 40, "indices")
     check(bool((draws[0] == draws[1]).all()), "the same seed drew different data", "generator_ignored")
     check(not (draws[0] == draws[2]).all(), "two seeds drew the same data", "generator_ignored")
+    generator = subject.call("doubles.same_generator", Seed(seed))
+    first, second = (subject.call("ensemble.bootstrap_indices", 40, 4, generator=generator) for _ in range(2))
+    check(not (first == second).all(), "one generator drew the same data twice", "generator_ignored")
 
 
 @graded("member_minibatches", weight=3)
@@ -74,10 +81,15 @@ def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG)
         _whole_numbers(batch, (3, size), 0, n, "indices")
         for a, b in ((0, 1), (1, 2), (0, 2)):
             check(np.mean(batch[a] == batch[b]) < 0.2, "two members got the same minibatch", "members_share_minibatch")
+            shifts = len(np.unique((batch[a] - batch[b]) % n))
+            check(shifts > n // 2, "one member's positions follow from another's", "members_share_minibatch")
         for row in batch:
             # 400 draws of 50 leave one out with probability 50 * (49/50)^400 = 0.015; up to 4 may be missing.
             check(len(np.unique(row)) >= n - 4, "parts of the data are never drawn", "wrong_value")
     check(not (first == second).all(), "two seeds drew the same minibatch", "generator_ignored")
+    generator = subject.call("doubles.same_generator", Seed(seeds[0]))
+    first, second = (subject.call("ensemble.member_minibatches", own, size, generator=generator) for _ in range(2))
+    check(not (first == second).all(), "one generator drew the same minibatch twice", "generator_ignored")
 
 
 class _Ensemble:

@@ -162,6 +162,7 @@ def test_random_shooting_scores_every_candidate_once(subject: Subject, rng: RNG)
         uniform=lambda n: rng.uniform(size=(n, HORIZON, ACT_DIM)),
     )
     check_shape(plan, (HORIZON, ACT_DIM), "the plan")
+    check(len(objective.asked) == 1, f"the objective was asked {len(objective.asked)} times", "wrong_candidate_count")
     scored = np.concatenate(objective.asked) if objective.asked else np.zeros((0, HORIZON, ACT_DIM))
     check(len(scored) == 9, f"{len(scored)} candidates were scored for num_sequences=9", "wrong_candidate_count")
     inside = (scored >= LOW - 1e-5).all() and (scored <= HIGH + 1e-5).all()
@@ -287,7 +288,12 @@ class _CemRun:
         answer = self._subject.call(
             "mpc.refit_to_elites", scored, returns, mean, std, num_elites=elites, smoothing=smoothing
         )
-        return check_pair(answer, "(new_mean, new_std)")
+        new_mean, new_std = check_pair(answer, "(new_mean, new_std)")
+        check_shape(new_mean, mean.shape, "new_mean")
+        check_shape(new_std, std.shape, "new_std")
+        unchanged = np.allclose(new_mean, mean) or np.allclose(new_std, std)
+        check(not unchanged, "nothing is refitted", "mean_not_refit")
+        return new_mean, new_std
 
     def judge(self, check_with: Any) -> None:
         """Run a check with the oracle's refits; if it fails, with the student's own."""
@@ -296,12 +302,17 @@ class _CemRun:
         except CheckFailed:
             check_with(self.distributions(self.own_refit))
 
-    def explained(self, scored: Any, mean: Any, std: Any, *, clip: bool = True) -> Any:
+    def explained(self, scored: Any, mean: Any, std: Any) -> Any:
         """For each scored candidate: is it mean + std * (something that `noise` drew)?"""
-        made = mean + std * np.array(self.drawn)
-        made = np.clip(made, LOW, HIGH) if clip else made
-        distance = np.abs(scored[:, None] - made[None]).max(axis=(2, 3)).min(axis=1)
-        return distance < 1e-3
+        distance, nearest = self.nearest(scored, mean, std)
+        own_draw = np.bincount(nearest, minlength=len(self.drawn))[nearest] == 1  # one draw makes one candidate
+        return (distance < 1e-3) & own_draw
+
+    def nearest(self, scored: Any, mean: Any, std: Any) -> tuple[Any, Any]:
+        """For each scored candidate: the distance to the nearest draw's candidate, and the number of that draw."""
+        made = np.clip(mean + std * np.array(self.drawn), LOW, HIGH)
+        distance = np.abs(scored[:, None] - made[None]).max(axis=(2, 3))
+        return distance.min(axis=1), distance.argmin(axis=1)
 
 
 @graded("cem_plan", weight=3)
@@ -311,9 +322,13 @@ def test_cem_draws_scores_and_refits(subject: Subject, rng: RNG) -> None:
     _check_counts(run)
 
     def check_with(before: Any) -> None:
+        used: set[int] = set()
         for scored, (mean, std) in zip(run.objective.asked, before, strict=False):
             _check_inside(scored)
             if run.explained(scored, mean, std).all():
+                draws = set(run.nearest(scored, mean, std)[1].tolist())
+                check(not draws & used, "two iterations used the same noise", "noise_not_used")
+                used |= draws
                 continue
             ones = np.ones_like(std)
             check(not run.explained(scored, mean, std**2).all(), "std**2 was used for std", "variance_for_std")

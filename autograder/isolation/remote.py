@@ -24,6 +24,10 @@ from hw4.subject import AsNumPy, Handle, Seed
 from hw4.transitions import Transition
 
 HELLO_SECONDS = 60.0
+MAX_CALLBACK_SIZE = 20_000  # numbers in one argument of a callback
+MAX_CALLBACK_PRODUCT = 20_000_000  # of the two largest arguments, which may broadcast against each other
+MAX_CALLBACK_COUNT = 10_000  # a number of things that a callback is asked for
+MAX_CALLBACKS = 5_000  # of one worker
 WALL_FACTOR = 5.0  # the wall clock may show this many times the processor seconds of a budget
 
 
@@ -91,6 +95,7 @@ class RemoteSubject:
         self._call_seconds = call_seconds
         self._memory_mb = memory_mb
         self._callbacks: list[Callable[..., Any]] = []
+        self._num_callbacks = 0
         self.layers: dict[str, str] = {}
         self.exit: WorkerExit | None = None
 
@@ -162,6 +167,8 @@ class RemoteSubject:
             kwargs = {str(name): value for name, value in names_and_values}
         except (TypeError, ValueError) as error:
             raise self._died("protocol") from error
+        self._num_callbacks += 1
+        _check_callback(self._num_callbacks, [*args, *kwargs.values()])
         answer_arrays: list[Any] = []
         try:
             answer = self._callbacks[number](*args, **kwargs)
@@ -225,6 +232,17 @@ class RemoteSubject:
         if reason == "closed" and self.exit.status == -9:
             reason = "time" if self.exit.cpu_seconds >= self._cpu_seconds - 0.5 else "killed"
         return WorkerDied(reason, self.exit)
+
+
+def _check_callback(number: int, args: list[Any]) -> None:
+    """Callbacks compute in the trusted process: a submission must not make it work or remember without bound."""
+    sizes = sorted((arg.size for arg in args if isinstance(arg, np.ndarray)), reverse=True)
+    counts = [abs(arg) for arg in args if isinstance(arg, int | float)]
+    too_much = max(sizes, default=0) > MAX_CALLBACK_SIZE or math.prod(sizes[:2]) > MAX_CALLBACK_PRODUCT
+    if too_much or any(not count <= MAX_CALLBACK_COUNT for count in counts):
+        raise CheckFailed("a collaborator was called with arguments far larger than any it was given", "wrong_shape")
+    if number > MAX_CALLBACKS:
+        raise CheckFailed(f"collaborators were called more than {MAX_CALLBACKS} times", "loop_over_sequences")
 
 
 def _untag(name: str, content: Any) -> Any:

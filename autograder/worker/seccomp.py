@@ -22,6 +22,7 @@ NUMBER_OFFSET, ARCHITECTURE_OFFSET, FIRST_ARGUMENT_OFFSET = 0, 4, 16
 
 AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 CLONE = {"x86_64": 56, "aarch64": 220}
+PRLIMIT = {"x86_64": 302, "aarch64": 261}  # of oneself (process 0) alone
 CLONE3 = 435  # its flags lie in memory, out of a filter's sight: ENOSYS makes the C library use clone
 X32_BIT = 0x40000000
 
@@ -34,6 +35,10 @@ FORBIDDEN = {
         *(165, 166, 155, 272, 308, 161, 428, 429, 430, 442),  # mount umount2 pivot_root unshare setns chroot and newer
         *(321, 298, 323, 425, 426, 427),  # bpf perf_event_open userfaultfd io_uring
         *(248, 249, 250, 175, 313, 246, 169, 135),  # keys, kernel modules, kexec, reboot, personality
+        *(90, 91, 268, 452, 92, 93, 94, 260),  # chmod and chown: landlock does not cover them
+        *(132, 235, 261, 280, 188, 189, 190, 197, 198, 199, 463, 466),  # file times and extended attributes
+        *(62, 200, 234, 129, 297, 424),  # signals
+        *(29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245),  # System V and POSIX IPC
     ),
     "aarch64": (
         *(198, 203, 202, 200, 201, 199, 242),
@@ -42,6 +47,10 @@ FORBIDDEN = {
         *(40, 39, 41, 97, 268, 51, 428, 429, 430, 442),
         *(280, 241, 282, 425, 426, 427),
         *(217, 218, 219, 105, 273, 104, 142, 92),
+        *(52, 53, 452, 55, 54),
+        *(88, 5, 6, 7, 14, 15, 16, 463, 466),
+        *(129, 130, 131, 138, 240, 424),
+        *(194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185),
     ),
 }
 
@@ -69,7 +78,7 @@ def restrict() -> None:
 
 
 def _program(machine: str) -> bytes:
-    """Another architecture's calls kill; forbidden ones fail with EPERM; clone must make a thread."""
+    """Another architecture's calls kill; forbidden ones fail; clone must make a thread, prlimit mean oneself."""
     refuse, unknown = ERRNO | errno.EPERM, ERRNO | errno.ENOSYS
     program = [
         (LOAD, 0, 0, ARCHITECTURE_OFFSET),
@@ -82,6 +91,11 @@ def _program(machine: str) -> bytes:
     for number in FORBIDDEN[machine]:
         program += [(JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, refuse)]
     program += [
+        (JUMP_EQUAL, 0, 4, PRLIMIT[machine]),
+        (LOAD, 0, 0, FIRST_ARGUMENT_OFFSET),
+        (JUMP_EQUAL, 0, 1, 0),
+        (RETURN, 0, 0, ALLOW),
+        (RETURN, 0, 0, refuse),
         (JUMP_EQUAL, 0, 1, CLONE3),
         (RETURN, 0, 0, unknown),
         (JUMP_EQUAL, 0, 3, CLONE[machine]),
