@@ -177,7 +177,7 @@ def test_each_member_propagates_its_own_state(subject: Subject, rng: RNG) -> Non
 
 @graded("member_returns")
 def test_members_advance_together(subject: Subject, rng: RNG) -> None:
-    """One call of the model per step, with the member axis first; inputs are not changed."""
+    """One call of the model per step, with the member axis first."""
     ensemble = _Ensemble(rng)
     start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (20, 3, ACT_DIM))
     returns = subject.call(

@@ -99,7 +99,7 @@ def test_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG) -> No
 
 @graded("sequence_returns")
 def test_all_sequences_advance_together(subject: Subject, rng: RNG) -> None:
-    """One call of the model per step for the whole population; the start observation is not changed."""
+    """One call of the model per step for the whole population."""
     world = _World(rng)
     world_calls: list[tuple[int, ...]] = []
 
