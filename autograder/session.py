@@ -211,7 +211,8 @@ class _Session:
                     culprit = name
                 return Outcome(culprit, "failed", cause, error.where, error.shown_type, str(error))
             except WorkerDied:
-                return self._confirmed_death(overlay, name)
+                if (broken := self._confirmed_death(overlay, name)) is not None:
+                    return broken
         return None
 
     def _confirmed_death(self, overlay: Path, name: str) -> Outcome | None:

@@ -32,6 +32,7 @@ class Band:
     high: tuple[float, ...]
     bar: float | None = None  # full points
     floor: float | None = None  # no points
+    random: float | None = None  # median return of a random policy
 
 
 def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
@@ -52,6 +53,7 @@ def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
             high=tuple(float(row["high"]) for row in of_curve),
             bar=_optional_number(of_curve[0].get("bar")),
             floor=_optional_number(of_curve[0].get("floor")),
+            random=_optional_number(of_curve[0].get("random")),
         )
         for experiment, of_curve in by_curve.items()
     }

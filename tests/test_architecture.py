@@ -17,7 +17,19 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKER_PROGRAMS = ("confine", "forkserver", "serve")  # these run inside a worker and nowhere else
 STUDENT_MODULES = ("dynamics_model", "ensemble", "mpc")
 PUBLIC_TRUSTED = (  # what the trusted process may use of hw4
-    *("assignment", "checks", "envs", "experiments", "hints", "rewards", "subject", "submission", "tasks"),
+    *(
+        "assignment",
+        "checks",
+        "envs",
+        "experiments",
+        "hints",
+        "plots",
+        "rewards",
+        "runs",
+        "subject",
+        "submission",
+        "tasks",
+    ),
     *("training", "transitions", "worked_examples"),
 )
 

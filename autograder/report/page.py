@@ -8,10 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder.report.pictures import curve_svg, load_bands
+from autograder.report.pictures import curve_svg
 from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, shown_score, verdict_of
 from autograder.session import Grade
 from hw4.assignment import load_assignment
+from hw4.plots import read_bands
 
 TEMPLATES = Path(__file__).resolve().parent
 
@@ -41,7 +42,7 @@ def page(grade: Grade, name: str) -> str:
         if grade.runs.get(curve.id)
     }
     return environment.get_template("page.html.j2").render(
-        name=name, grade=grade, course=assignment.course, problems=problems, pictures=pictures, bands=load_bands()
+        name=name, grade=grade, course=assignment.course, problems=problems, pictures=pictures, bands=read_bands()
     )
 
 

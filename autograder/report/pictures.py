@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-from dataclasses import dataclass
-from functools import cache
 
 import matplotlib
 import numpy as np
@@ -13,8 +10,8 @@ from matplotlib.figure import Figure
 
 from autograder.curves import Bar
 from autograder.referee import CurveRun
-from autograder.solutions import ROOT
 from hw4.assignment import Curve
+from hw4.plots import read_bands
 
 matplotlib.rcParams.update({"svg.hashsalt": "hw4", "svg.fonttype": "none", "font.size": 11})
 
@@ -26,36 +23,13 @@ BLUE, ORANGE, GREEN, GREY = (
 )  # Okabe and Ito: told apart by colour-blind readers
 
 
-@dataclass(frozen=True)
-class Band:
-    """The published reference band of one curve."""
-
-    env_steps: tuple[float, ...]
-    low: tuple[float, ...]
-    median: tuple[float, ...]
-    high: tuple[float, ...]
-    random: float
-
-
-@cache
-def load_bands() -> dict[str, Band]:
-    text = (ROOT / "hw4" / "reference_curves.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
-    bands = {}
-    for curve_id in {row["curve"] for row in rows}:
-        own = [row for row in rows if row["curve"] == curve_id]
-        columns = {name: tuple(float(row[name]) for row in own) for name in ("env_steps", "low", "median", "high")}
-        bands[curve_id] = Band(**columns, random=float(own[0]["random"]))
-    return bands
-
-
 def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
     """One picture, without fixed colours for text: it follows the page's light or dark scheme."""
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.subplots()
     axes.patch.set_alpha(0)
-    band = load_bands()[curve.id]
+    band = read_bands()[curve.experiment]
     axes.fill_between(
         band.env_steps, band.low, band.high, color=BLUE, alpha=0.15, lw=0, label="reference, 90 % of runs"
     )
@@ -72,7 +46,8 @@ def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
         axes.plot(finished[0].env_steps[:length], median, color=ORANGE, lw=2.4, marker="o", ms=4, label=label)
     axes.axhline(bar.bar, color=GREEN, lw=1.4, label=f"bar {bar.bar:g}")
     axes.axhline(bar.floor, color=GREY, lw=1.2, ls="--", label=f"floor {bar.floor:g}")
-    axes.axhline(band.random, color=GREY, lw=1.2, ls=":", label=f"random policy {band.random:.0f}")
+    if band.random is not None:
+        axes.axhline(band.random, color=GREY, lw=1.2, ls=":", label=f"random policy {band.random:.0f}")
     axes.set_xlabel("env steps")
     axes.set_ylabel("return of the episode")
     axes.spines[["top", "right"]].set_visible(False)
