@@ -82,7 +82,7 @@ def _grade(console: Console, submission: Path, output: Path, jobs: int) -> int:
 
 
 def calibrate(
-    *, curves: tuple[str, ...] = (), runs: int = 40, variant_runs: int = 6, bug_runs: int = 6, jobs: int = 2
+    *, curves: tuple[str, ...] = (), runs: int = 165, variant_runs: int = 40, bug_runs: int = 12, jobs: int = 2
 ) -> int:
     """Record reference runs of the graded curves and derive bars, floors and published bands.
 

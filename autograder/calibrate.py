@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,20 @@ REFERENCE_DIR = Path(__file__).resolve().parent / "reference"
 REFERENCE, RANDOM = "reference", "random_policy"
 COMMAND = "python -m autograder calibrate"
 GENEROUS_CPU_SECONDS = 600.0
-COLUMNS = ("implementation", "run", "code_hash", "sign", "gain", "mass", "cpu_seconds", "speed", "returns")
+NUM_VARIANTS = 5
+COLUMNS = (
+    "implementation",
+    "run",
+    "code_hash",
+    "sign",
+    "gain",
+    "mass",
+    "cpu_seconds",
+    "speed",
+    "returns",
+    "errors",
+    "gaps",
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,8 @@ class RecordedRun:
     cpu_seconds: float
     speed: float
     returns: tuple[float, ...]
+    errors: tuple[float, ...]  # one-step model errors; NaN where there is no model yet
+    gaps: tuple[float, ...]  # optimism gaps
 
 
 def recorded_file(curve: Curve) -> Path:
@@ -75,10 +91,20 @@ def read_recorded(curve: Curve) -> list[RecordedRun]:
                 mass=float(row["mass"]),
                 cpu_seconds=float(row["cpu_seconds"]),
                 speed=float(row["speed"]),
-                returns=tuple(float(value) for value in row["returns"].split()),
+                returns=_numbers(row["returns"]),
+                errors=_numbers(row["errors"]),
+                gaps=_numbers(row["gaps"]),
             )
         )
     return runs
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(value) for value in text.split())
+
+
+def _series(run: RecordedRun) -> tuple[tuple[float, ...], ...]:
+    return run.returns, run.errors, run.gaps
 
 
 def write_recorded(curve: Curve, runs: list[RecordedRun]) -> None:
@@ -88,9 +114,9 @@ def write_recorded(curve: Curve, runs: list[RecordedRun]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for run in sorted(runs, key=lambda r: (r.implementation != REFERENCE, r.implementation, r.run)):
-        returns = " ".join(f"{value:.2f}" for value in run.returns)
+        series = [" ".join(f"{v:.{n}f}" for v in values) for values, n in zip(_series(run), (2, 3, 3), strict=True)]
         facts = (run.implementation, run.run, run.code_hash, run.sign, run.gain, run.mass)
-        writer.writerow([*facts, f"{run.cpu_seconds:.2f}", f"{run.speed:.4f}", returns])
+        writer.writerow([*facts, f"{run.cpu_seconds:.2f}", f"{run.speed:.4f}", *series])
     path = recorded_file(curve)
     part = path.with_suffix(".part")
     part.write_text(text.getvalue(), encoding="utf-8")
@@ -98,12 +124,32 @@ def write_recorded(curve: Curve, runs: list[RecordedRun]) -> None:
 
 
 def implementations(curve: Curve) -> dict[str, dict[str, bytes]]:
-    """Name -> code of everything that is recorded for a curve."""
+    """Name -> code of everything that is recorded for a curve: the reference, correct variants, bugs."""
     code = {REFERENCE: reference_code()}
-    for animal in load_animals().values():
-        if animal.kind == "correct" or curve.id in animal.curves_fail:
-            code[animal.name] = code_of(animal)
+    for animal in (*variants(curve), *bugs(curve)):
+        code[animal.name] = code_of(animal)
     return code
+
+
+def variants(curve: Curve) -> list[Animal]:
+    """The first NUM_VARIANTS correct animals that change something which the curve runs, and those it must let pass."""
+    animals = load_animals().values()
+    assignment = load_assignment()
+
+    def changes_something(animal: Animal) -> bool:
+        return any(assignment.stub(stub_id).problem in curve.needs for stub_id in animal.regions)
+
+    correct = [animal for animal in animals if animal.kind == "correct" and changes_something(animal)]
+    return correct[:NUM_VARIANTS] + [animal for animal in animals if curve.id in animal.curves_pass]
+
+
+def bugs(curve: Curve) -> list[Animal]:
+    """The animals that the curve is meant to catch."""
+    return [animal for animal in load_animals().values() if curve.id in animal.curves_fail]
+
+
+def names(animals: list[Animal]) -> list[str]:
+    return [animal.name for animal in animals]
 
 
 def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int, jobs: int) -> None:
@@ -111,38 +157,35 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
     assignment = load_assignment()
     chosen = [curve for curve in assignment.curves if not curves or curve.id in curves]
     with _workplace() as (server, scratch), ThreadPoolExecutor(jobs) as pool, _progress() as progress:
-        jobs_by_future = {}
         recorded: dict[str, list[RecordedRun]] = {}
+        todo = []  # (share of its implementation that is done by then, curve, bar, how to record)
         for curve in chosen:
-            experiment = EXPERIMENTS[curve.experiment]
-            animals = load_animals()
-            recorded[curve.id] = []
+            recorded[curve.id] = _random_runs(curve, 40)
             existing = read_recorded(curve)
+            wanted = {REFERENCE: runs}
+            wanted |= {animal.name: bug_runs for animal in bugs(curve)}
+            wanted |= {animal.name: variant_runs for animal in variants(curve)}
             for name, code in implementations(curve).items():
-                hash_ = code_hash(code, experiment)
-                wanted = runs if name == REFERENCE else _wanted(animals[name], variant_runs, bug_runs)
+                hash_ = code_hash(code, EXPERIMENTS[curve.experiment])
                 fresh = [r for r in existing if r.implementation == name and r.code_hash == hash_]
                 recorded[curve.id] += fresh
-                missing = sorted(set(range(wanted)) - {r.run for r in fresh})
+                missing = sorted(set(range(wanted[name])) - {r.run for r in fresh})
                 if not missing:
                     continue
                 overlay = write_overlay(scratch / f"{curve.id}-{name}", code, assignment.submission.code)
-                bar = progress.add_task(f"{curve.id} · {name}", total=wanted, completed=len(fresh))
+                bar = progress.add_task(f"{curve.id} · {name}", total=wanted[name], completed=len(fresh))
                 for index in missing:
-                    future = pool.submit(_record, server, overlay, curve, name, hash_, index)
-                    jobs_by_future[future] = (curve, bar)
-            recorded[curve.id] += _random_runs(curve, 40)
-        for future in as_completed(jobs_by_future):
-            curve, bar = jobs_by_future[future]
+                    record = partial(_record, server, overlay, curve, name, hash_, index)
+                    todo.append((index / wanted[name], curve, bar, record))
+        todo.sort(key=lambda entry: entry[0])  # stopped at any time, every implementation has its share
+        futures = {pool.submit(record): (curve, bar) for _, curve, bar, record in todo}
+        for future in as_completed(futures):
+            curve, bar = futures[future]
             recorded[curve.id].append(future.result())
             write_recorded(curve, recorded[curve.id])
             progress.advance(bar)
     for curve in chosen:
         write_recorded(curve, recorded[curve.id])
-
-
-def _wanted(animal: Animal, variant_runs: int, bug_runs: int) -> int:
-    return variant_runs if animal.kind == "correct" else bug_runs
 
 
 def _record(server: ForkServer, overlay: Path, curve: Curve, name: str, hash_: str, index: int) -> RecordedRun:
@@ -166,6 +209,8 @@ def _record(server: ForkServer, overlay: Path, curve: Curve, name: str, hash_: s
         cpu_seconds=run.cpu_seconds,
         speed=server.speed,
         returns=tuple(round(value, 2) for value in run.returns),
+        errors=tuple(round(value, 3) for value in run.model_errors),
+        gaps=tuple(round(value, 3) for value in run.optimism_gaps),
     )
 
 
@@ -176,10 +221,10 @@ def _random_runs(curve: Curve, count: int) -> list[RecordedRun]:
 def _random_run(curve: Curve, index: int, hidden: HiddenRun) -> RecordedRun:
     experiment = EXPERIMENTS[curve.experiment]
     env = make_env(experiment.task_name, hidden.world)
-    rng = np.random.default_rng(hidden.seed)
+    rng = np.random.default_rng(hidden.agent_seed)
     returns = []
     for episode in range(experiment.num_episodes):
-        env.reset(seed=hidden.seed + episode)
+        env.reset(seed=hidden.env_seed + episode)
         total, truncated = 0.0, False
         while not truncated:
             action = rng.uniform(experiment.task.action_low, experiment.task.action_high, experiment.task.act_dim)
@@ -188,7 +233,7 @@ def _random_run(curve: Curve, index: int, hidden: HiddenRun) -> RecordedRun:
         returns.append(round(total, 2))
     world = hidden.world
     return RecordedRun(
-        RANDOM, index, "", world.actuator_sign, world.actuator_gain, world.mass_scale, 0.0, 0.0, tuple(returns)
+        RANDOM, index, "", world.actuator_sign, world.actuator_gain, world.mass_scale, 0.0, 0.0, tuple(returns), (), ()
     )
 
 
@@ -199,15 +244,14 @@ def derive_bars() -> dict[str, Bar]:
         GraderFault: nothing is recorded, or no bug stays below the bar.
     """
     bars = {}
-    animals = load_animals()
     for curve in load_assignment().curves:
         scores: dict[str, list[float]] = {}
         runs = read_recorded(curve)
         for run in runs:
             scores.setdefault(run.implementation, []).append(score_of(run.returns, curve.score_episodes))
         reference = [run for run in runs if run.implementation == REFERENCE]
-        correct = {n: s for n, s in scores.items() if n == REFERENCE or (n in animals and animals[n].kind == "correct")}
-        wrong = {n: s for n, s in scores.items() if n in animals and curve.id in animals[n].curves_fail}
+        correct = {name: scores[name] for name in (REFERENCE, *names(variants(curve))) if name in scores}
+        wrong = {name: scores[name] for name in names(bugs(curve)) if name in scores}
         if not reference or not wrong or RANDOM not in scores:
             raise GraderFault(f"nothing is recorded for {curve.id}: run `{COMMAND}`")
         bar, floor = bar_of(correct), floor_of({RANDOM: scores[RANDOM], **wrong})

@@ -5,21 +5,20 @@ from __future__ import annotations
 import ast
 import dataclasses
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.isolation.overlay import GIVEN
+from hw4 import rewards
 from hw4.experiments import Experiment
 
-# What decides a recorded run, beside the three submitted files and the settings of the experiment.
+# What decides a recorded run, beside the three submitted files, the settings of the experiment, and its task.
 DECIDING_FILES = (
     "agents.py",
-    "gaussian_model.py",
     "networks.py",
     "noise.py",
-    "rewards.py",
-    "tasks.py",
     "transitions.py",
     "training.py",
     "envs/world.py",
@@ -27,9 +26,24 @@ DECIDING_FILES = (
 
 
 def code_hash(code: Mapping[str, bytes], experiment: Experiment) -> str:
-    """Hash of everything that decides a recorded run of `experiment` with the three files in `code`."""
-    digest = hashlib.sha256(json.dumps(dataclasses.asdict(experiment), sort_keys=True).encode())
-    for name in (*DECIDING_FILES, f"envs/{experiment.task_name}.py"):
+    """Hash of everything that decides a recorded run of `experiment` with the three files in `code`.
+
+    A setting at its default is left out, and so are other tasks: a new setting or task leaves recorded runs valid.
+    """
+    task = experiment.task
+    facts = {
+        "settings": {
+            f.name: v for f in dataclasses.fields(experiment) if (v := getattr(experiment, f.name)) != f.default
+        },
+        "task": {f.name: getattr(task, f.name) for f in dataclasses.fields(task) if f.name != "reward"},
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    digest.update(_meaning(inspect.getsource(task.reward).encode(), Path("rewards.py")))
+    for constant in sorted(task.reward.__code__.co_names):
+        if constant.isupper():
+            digest.update(f"{constant} = {getattr(rewards, constant)!r}".encode())
+    gaussian = ("gaussian_model.py",) if experiment.members == "gaussian" else ()
+    for name in (*DECIDING_FILES, *gaussian, f"envs/{experiment.task_name}.py"):
         digest.update(_meaning((GIVEN / name).read_bytes(), GIVEN / name))
     for name in sorted(code):
         digest.update(_meaning(code[name], Path(name)))

@@ -25,9 +25,10 @@ class Private:
 
 @dataclass(frozen=True)
 class HiddenRun:
-    """One run of a curve: the seed of environment and agent, and the world."""
+    """One run of a curve: two seeds that know nothing of each other, and the world."""
 
-    seed: int
+    agent_seed: int
+    env_seed: int
     world: World
 
 
@@ -65,4 +66,5 @@ def _draw_run(rng: np.random.Generator, sign: int) -> HiddenRun:
     deviation = load_private().max_deviation
     gain, mass = rng.uniform(1 - deviation, 1 + deviation, 2)
     world = World(actuator_sign=sign, actuator_gain=round(float(gain), 4), mass_scale=round(float(mass), 4))
-    return HiddenRun(seed=int(rng.integers(1 << 31)), world=world)
+    agent_seed, env_seed = (int(seed) for seed in rng.integers(1 << 31, size=2))
+    return HiddenRun(agent_seed=agent_seed, env_seed=env_seed, world=world)

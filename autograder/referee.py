@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.private import HiddenRun
 from hw4.assignment import load_assignment
-from hw4.envs import make_env
+from hw4.envs import Environment, make_env
 from hw4.experiments import Experiment
 from hw4.subject import AsNumPy, Handle
 from hw4.training import train
 from hw4.transitions import Transition
 
+GAP_STATES = 4  # of an episode, at which the optimism gap is measured
 STUB_IDS = {stub.id for stub in load_assignment().stubs}
 
 
@@ -34,7 +35,8 @@ class CurveRun:
     world: dict[str, float]
     env_steps: list[int] = field(default_factory=list)  # at the end of each episode
     returns: list[float] = field(default_factory=list)  # of each episode
-    model_errors: list[float] = field(default_factory=list)  # see RemoteAgent.model_error
+    model_errors: list[float] = field(default_factory=list)  # of each episode, see RemoteAgent.model_error
+    optimism_gaps: list[float] = field(default_factory=list)  # of each episode, see RemoteAgent.optimism_gap
     cpu_seconds: float = 0.0
     failure: str = ""  # a cause, if the run did not finish
     died: str = ""  # why the worker ended, if it did
@@ -53,17 +55,23 @@ class RemoteAgent:
     After each action the worker is asked what its model expects to see, before the environment moves.
     """
 
-    def __init__(self, subject: RemoteSubject, experiment: Experiment, seed: int) -> None:
+    def __init__(self, subject: RemoteSubject, experiment: Experiment, hidden: HiddenRun, env: Environment) -> None:
         self._subject = subject
+        self._experiment = experiment
         self._task = experiment.task
-        self._handle = subject.call("agents.build_agent", experiment, seed)
+        self._env = env
+        self._copy_of_env = make_env(experiment.task_name, hidden.world)
+        self._rng = np.random.default_rng([hidden.env_seed, 1])
+        self._handle = subject.call("agents.build_agent", experiment, hidden.agent_seed)
         if not isinstance(self._handle, Handle):
             raise BadAction("build_agent did not return an agent")
         self._expected: Any = None
         self._squared_errors: list[Any] = []
         self._squared_changes: list[Any] = []
+        self._visited: list[tuple[Any, Any]] = []  # (state, observation) of this episode
 
     def begin_episode(self) -> None:
+        self._visited.clear()
         self._squared_errors.clear()
         self._squared_changes.clear()
         self._subject.call_method(self._handle, "begin_episode")
@@ -85,6 +93,7 @@ class RemoteAgent:
         return executed
 
     def record(self, transition: Transition) -> None:
+        self._visited.append((self._env.state(), transition.next_observation))
         if isinstance(self._expected, np.ndarray) and self._expected.shape == transition.next_observation.shape:
             self._squared_errors.append((self._expected - transition.next_observation) ** 2)
             self._squared_changes.append((transition.next_observation - transition.observation) ** 2)
@@ -97,6 +106,38 @@ class RemoteAgent:
         error, change = np.mean(self._squared_errors, axis=0), np.mean(self._squared_changes, axis=0)
         return float(np.sqrt(np.mean(error / np.maximum(change, 1e-12))))
 
+    def optimism_gap(self) -> float:
+        """How much better the model finds its own plans than they are, in reward per env step; NaN if unknown.
+
+        At states drawn from this episode the agent plans anew. The referee prices what the members expect of the plan,
+        executes it open loop on a copy of the environment, and takes the difference.
+        """
+        gaps = []
+        for index in self._rng.choice(len(self._visited), GAP_STATES, replace=False):
+            state, observation = self._visited[index]
+            try:
+                plan, imagined = self._imagine_plan(observation)
+            except (StudentError, BadAction):  # only reported: a curve is never lost over it
+                return math.nan
+            expected = self._task.reward(imagined[:, :-1], plan, imagined[:, 1:]).mean()
+            self._copy_of_env.reset()
+            self._copy_of_env.set_state(state)
+            true = np.mean([self._copy_of_env.step(action)[1] for action in plan])
+            gaps.append(expected - true)
+        return float(np.mean(gaps))
+
+    def _imagine_plan(self, observation: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        size = self._experiment.ensemble_size
+        answer = self._subject.call("imagination.imagine_plan", self._handle, AsNumPy(observation), ensemble_size=size)
+        if not (isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(a, np.ndarray) for a in answer)):
+            raise BadAction("imagine_plan must return two arrays")
+        plan, imagined = (np.asarray(array, dtype=np.float64) for array in answer)
+        horizon = self._experiment.horizon
+        shapes = ((horizon, self._task.act_dim), (size, horizon + 1, self._task.obs_dim))
+        if (plan.shape, imagined.shape) != shapes:
+            raise BadAction(f"imagine_plan must return arrays of shapes {shapes}")
+        return np.clip(plan, self._task.action_low, self._task.action_high), imagined
+
 
 def run_curve(
     open_subject: Callable[[], RemoteSubject],
@@ -107,7 +148,7 @@ def run_curve(
     """Train one agent in one hidden world. A student's error, death or spent budget ends the run, not the grader."""
     world = hidden.world
     run = CurveRun(
-        seed=hidden.seed,
+        seed=hidden.env_seed,
         world={"sign": world.actuator_sign, "gain": world.actuator_gain, "mass": world.mass_scale},
     )
     try:
@@ -127,12 +168,14 @@ def _train(
     on_episode: Callable[[int, float], None],
 ) -> None:
     try:
-        agent = RemoteAgent(subject, experiment, hidden.seed)
         env = make_env(experiment.task_name, hidden.world)
-        for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.seed):
+        agent = RemoteAgent(subject, experiment, hidden, env)
+        for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
             run.env_steps.append(record.env_steps)
             run.returns.append(record.episode_return)
             run.model_errors.append(agent.model_error())
+            has_planned = record.episode >= experiment.num_initial_episodes
+            run.optimism_gaps.append(agent.optimism_gap() if has_planned else math.nan)
             on_episode(record.episode, record.episode_return)
     except StudentError as error:
         run.failure, run.message = "raised", f"{error} ({error.where})"

@@ -35,6 +35,21 @@ def imagine(predict: Predict, observation: Tensor, plan: Tensor, *, ensemble_siz
     return torch.cat(states, dim=1)
 
 
+def imagine_plan(
+    agent: ModelBasedAgent, observation: NDArray[Any], *, ensemble_size: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Plan from `observation` without a warm start, and write down what the model expects of the plan.
+
+    Draws from the agent's random numbers, so a run with it differs from one without.
+
+    Returns:
+        The plan, shape (horizon, act_dim), and each member's roll-out of it, shape (E, horizon + 1, obs_dim).
+    """
+    start = torch.as_tensor(observation, dtype=torch.float32)
+    plan = agent.controller.planner(start, agent.controller.initial_mean)
+    return np.asarray(plan), np.asarray(imagine(agent.predict, start, plan, ensemble_size=ensemble_size))
+
+
 class ImaginationRecorder:
     """Drives an agent unchanged, and notes each new plan of one episode with what its model imagines."""
 

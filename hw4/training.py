@@ -76,9 +76,13 @@ def run_episode(
 def train(
     env: gymnasium.Env[Any, Any], agent: AgentProtocol, *, num_episodes: int, seed: int
 ) -> Iterator[EpisodeRecord]:
-    """Run `num_episodes` episodes and yield each record as it ends. Resets use seeds drawn from `seed`."""
+    """Run `num_episodes` episodes and yield each record as it ends. Resets use seeds drawn from `seed`.
+
+    They are drawn apart from an agent's: an agent and an environment that are given the same seed are independent.
+    """
     env_steps = 0
-    reset_seeds = np.random.SeedSequence(seed).generate_state(num_episodes)
+    (own_stream,) = np.random.SeedSequence(seed).spawn(1)
+    reset_seeds = own_stream.generate_state(num_episodes)
     for episode, reset_seed in enumerate(reset_seeds):
         record = run_episode(env, agent, seed=int(reset_seed), episode=episode, env_steps=env_steps)
         env_steps = record.env_steps

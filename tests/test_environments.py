@@ -404,7 +404,7 @@ def test_an_impossible_world_is_refused(changes: dict[str, Any], words: str) -> 
 def test_hidden_worlds_flip_the_sign_and_stay_within_a_tenth() -> None:
     for curve in ("curve_cliff_hill", "curve_cartpole", "curve_cartpole_ensemble"):
         runs = graded_runs(curve)
-        assert len({run.seed for run in runs}) == len(runs) == 7
+        assert len({run.env_seed for run in runs}) == len(runs) == 7
         assert {run.world.actuator_sign for run in runs[:3]} == {-1, 1}
     for run in [*runs, *calibration_runs(40)]:
         assert 0.9 <= run.world.actuator_gain <= 1.1

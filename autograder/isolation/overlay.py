@@ -13,6 +13,7 @@ GIVEN_FILES = (
     "doubles.py",
     "experiments.py",
     "gaussian_model.py",
+    "imagination.py",
     "networks.py",
     "noise.py",
     "rewards.py",

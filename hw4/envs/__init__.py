@@ -6,15 +6,17 @@ from hw4.envs.cartpole import CartPoleEnv
 from hw4.envs.cliff_hill import CliffHillEnv
 from hw4.envs.world import NOMINAL_WORLD, World
 
-ENVIRONMENTS: dict[str, type[CliffHillEnv] | type[CartPoleEnv]] = {
+Environment = CliffHillEnv | CartPoleEnv
+
+ENVIRONMENTS: dict[str, type[Environment]] = {
     "cliff_hill": CliffHillEnv,
     "cartpole": CartPoleEnv,
 }
 
 
-def make_env(task_name: str, world: World = NOMINAL_WORLD) -> CliffHillEnv | CartPoleEnv:
+def make_env(task_name: str, world: World = NOMINAL_WORLD) -> Environment:
     """The environment of a task in a given world. Raises KeyError for an unknown task."""
     return ENVIRONMENTS[task_name](world=world)
 
 
-__all__ = ["ENVIRONMENTS", "NOMINAL_WORLD", "CartPoleEnv", "CliffHillEnv", "World", "make_env"]
+__all__ = ["ENVIRONMENTS", "NOMINAL_WORLD", "CartPoleEnv", "CliffHillEnv", "Environment", "World", "make_env"]

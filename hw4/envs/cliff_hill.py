@@ -64,5 +64,13 @@ class CliffHillEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
         reward = float(self.task.reward(observation, action, next_observation))
         return next_observation, reward, False, self._steps >= self.task.episode_length, {}
 
+    def state(self) -> NDArray[np.float64]:
+        """(x, y): enough to go back to this moment."""
+        return self._position.copy()
+
+    def set_state(self, state: NDArray[np.float64]) -> None:
+        """Stand at `state`, shape (2,)."""
+        self._position = np.array(state, dtype=np.float64)
+
     def _observation(self) -> NDArray[np.float64]:
         return np.append(self._position, height(self._position))

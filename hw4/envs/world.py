@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -20,10 +21,10 @@ class World:
     def __post_init__(self) -> None:
         if self.actuator_sign not in (-1, 1):
             raise ValueError(f"actuator_sign must be -1 or +1, got {self.actuator_sign}")
-        if self.actuator_gain <= 0 or self.mass_scale <= 0:
-            raise ValueError(
-                f"actuator_gain and mass_scale must be positive, got {self.actuator_gain} and {self.mass_scale}"
-            )
+        for name in ("actuator_gain", "mass_scale"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be positive and finite, got {value}")
 
 
 NOMINAL_WORLD = World()
