@@ -1,4 +1,4 @@
-"""python -m autograder: grade a submission, record reference runs, visit the zoo."""
+"""python -m autograder: grade a submission, look at the system, record reference runs, visit the zoo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ GRADED, REFUSED, FAULT = 0, 4, 5  # exit statuses
 
 
 def grade(
-    submission: Annotated[Path, tyro.conf.Positional], *, output: Path = Path("build/grade"), jobs: int = 2
+    submission: Annotated[Path, tyro.conf.Positional],
+    *,
+    output: Path = Path("build/grade"),
+    jobs: int = 2,
+    deadline_minutes: float = 60.0,
+    accept_weak_confinement: bool = False,
 ) -> int:
     """Grade one submission: a folder, a .zip or a .tar.gz.
 
@@ -33,6 +38,8 @@ def grade(
         submission: what a student handed in.
         output: folder for the results.
         jobs: learning runs at once.
+        deadline_minutes: wall-clock time for everything; what is not done by then is reported as not judged.
+        accept_weak_confinement: grade a submission of others although `doctor` misses a required guarantee.
     """
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)  # what a TA likes in a shell must not change the hidden suite
@@ -41,7 +48,7 @@ def grade(
     for name in ("results.json", "report.html", "receipt.json"):
         (output / name).unlink(missing_ok=True)  # an old grade is never taken for a new one
     try:
-        return _grade(console, submission, output, jobs)
+        return _grade(console, submission, output, jobs, deadline_minutes * 60, accept_weak_confinement)
     except SubmissionRefused as error:
         from autograder.report.results import refused
 
@@ -61,7 +68,9 @@ def grade(
         return FAULT
 
 
-def _grade(console: Console, submission: Path, output: Path, jobs: int) -> int:
+def _grade(
+    console: Console, submission: Path, output: Path, jobs: int, deadline_seconds: float, accept_weak: bool
+) -> int:
     intake = read_submission(submission, load_assignment())
 
     from autograder.console import LiveProgress, print_report
@@ -71,7 +80,13 @@ def _grade(console: Console, submission: Path, output: Path, jobs: int) -> int:
     from autograder.session import Grader
 
     start = time.monotonic()
-    with LiveProgress(console) as progress, Grader(jobs=jobs) as grader:
+    grader_of = Grader(
+        jobs=jobs,
+        required=() if accept_weak else None,
+        deadline_seconds=deadline_seconds,
+        hidden=(submission.resolve().parent, output.resolve()),
+    )
+    with LiveProgress(console) as progress, grader_of as grader:
         graded = grader.grade(intake, progress)
     _write_json(output / "receipt.json", receipt(graded))
     _write_json(output / "results.json", results(graded))
@@ -79,6 +94,16 @@ def _grade(console: Console, submission: Path, output: Path, jobs: int) -> int:
     print_report(console, graded.report)
     console.print(f"Graded in {time.monotonic() - start:.0f} s: {output / 'report.html'}", markup=False)
     return FAULT if graded.report.faults else GRADED
+
+
+def doctor() -> int:
+    """Say what holds on this system: what a submission could do here, and how fast this machine is.
+
+    The exit status is 0 if everything that grading submissions of others requires holds, and 5 if not.
+    """
+    from autograder.doctor import examine
+
+    return examine(Console())
 
 
 def calibrate(
@@ -132,7 +157,7 @@ def _write(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"grade": grade, "calibrate": calibrate, "zoo": zoo}
+COMMANDS: dict[str, Callable[..., int]] = {"grade": grade, "doctor": doctor, "calibrate": calibrate, "zoo": zoo}
 
 if __name__ == "__main__":
     sys.exit(tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m autograder", description=__doc__))

@@ -9,10 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from autograder.code_hash import code_hash
 from autograder.curves import Bar, bar_of, floor_of, score_of
-from autograder.isolation.fork_server import ForkServer, GraderFault
-from autograder.isolation.overlay import write_overlay
+from autograder.isolation.fork_server import ForkServer, GraderFault, Slots
+from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject
 from autograder.private import HiddenRun, calibration_runs
 from autograder.referee import run_curve
@@ -156,7 +153,8 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
     """Record what is missing and rewrite bars and bands."""
     assignment = load_assignment()
     chosen = [curve for curve in assignment.curves if not curves or curve.id in curves]
-    with _workplace() as (server, scratch), ThreadPoolExecutor(jobs) as pool, _progress() as progress:
+    with ForkServer() as server, ThreadPoolExecutor(jobs) as pool, _progress() as progress:
+        slots = Slots(jobs)
         recorded: dict[str, list[RecordedRun]] = {}
         todo = []  # (share of its implementation that is done by then, curve, bar, how to record)
         for curve in chosen:
@@ -172,10 +170,10 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
                 missing = sorted(set(range(wanted[name])) - {r.run for r in fresh})
                 if not missing:
                     continue
-                overlay = write_overlay(scratch / f"{curve.id}-{name}", code, assignment.submission.code)
+                package = package_with(code)
                 bar = progress.add_task(f"{curve.id} · {name}", total=wanted[name], completed=len(fresh))
                 for index in missing:
-                    record = partial(_record, server, overlay, curve, name, hash_, index)
+                    record = partial(_record, server, slots, package, curve, name, hash_, index)
                     todo.append((index / wanted[name], curve, bar, record))
         todo.sort(key=lambda entry: entry[0])  # stopped at any time, every implementation has its share
         futures = {pool.submit(record): (curve, bar) for _, curve, bar, record in todo}
@@ -188,15 +186,18 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
         write_recorded(curve, recorded[curve.id])
 
 
-def _record(server: ForkServer, overlay: Path, curve: Curve, name: str, hash_: str, index: int) -> RecordedRun:
+def _record(
+    server: ForkServer, slots: Slots, package: Package, curve: Curve, name: str, hash_: str, index: int
+) -> RecordedRun:
     hidden = calibration_runs(index + 1)[index]
     memory_mb = load_assignment().limits.memory_mb
 
     def open_subject() -> RemoteSubject:
         seconds = GENEROUS_CPU_SECONDS
-        return RemoteSubject(server, overlay, slot=0, cpu_seconds=seconds, call_seconds=seconds, memory_mb=memory_mb)
+        return RemoteSubject(server, package, slot=slot, cpu_seconds=seconds, call_seconds=seconds, memory_mb=memory_mb)
 
-    run = run_curve(open_subject, EXPERIMENTS[curve.experiment], hidden)
+    with slots.one() as slot:
+        run = run_curve(open_subject, EXPERIMENTS[curve.experiment], hidden)
     if run.failure:
         raise GraderFault(f"{curve.id}, {name}, run {index}: {run.message}")
     return RecordedRun(
@@ -285,15 +286,6 @@ def published_curves() -> str:
             levels = (bars[curve.id].floor, bars[curve.id].bar)
             writer.writerow([curve.id, curve.experiment, episode * length, *band, *levels])
     return text.getvalue()
-
-
-@contextmanager
-def _workplace() -> Iterator[tuple[ForkServer, Path]]:
-    with tempfile.TemporaryDirectory(prefix="calibrate-") as folder:
-        scratch = Path(folder)
-        scratch.chmod(0o755)
-        with ForkServer(scratch) as server:
-            yield server, scratch
 
 
 def _progress() -> Progress:

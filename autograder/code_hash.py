@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from autograder.isolation.overlay import GIVEN
+from autograder.isolation.package import GIVEN
 from hw4 import rewards
 from hw4.experiments import Experiment
 

@@ -21,6 +21,7 @@ class Private:
     calibration_seed: int
     num_runs: int
     max_deviation: float
+    required_guarantees: tuple[str, ...]  # ids, see autograder/isolation/confinement.py
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class HiddenRun:
 @cache
 def load_private() -> Private:
     with PRIVATE_FILE.open("rb") as file:
-        return Private(**tomllib.load(file))
+        facts = tomllib.load(file)
+    return Private(**{**facts, "required_guarantees": tuple(facts["required_guarantees"])})
 
 
 def graded_runs(curve_id: str) -> list[HiddenRun]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograder.isolation.fork_server import GraderFault
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.private import HiddenRun
 from hw4.assignment import load_assignment
@@ -39,7 +40,7 @@ class CurveRun:
     optimism_gaps: list[float] = field(default_factory=list)  # of each episode, see RemoteAgent.optimism_gap
     cpu_seconds: float = 0.0
     failure: str = ""  # a cause, if the run did not finish
-    died: str = ""  # why the worker ended, if it did
+    may_be_chance: bool = False  # the worker ended, and not for its processor time
     error: str = ""  # type and place of an exception, without its text: students may see it
     message: str = ""  # for staff
     blocked_by: str = ""  # id of the stub that is not written yet
@@ -155,8 +156,11 @@ def run_curve(
         with open_subject() as subject:
             _train(run, subject, experiment, hidden, on_episode)
     except WorkerDied as error:
-        run.failure, run.died, run.message = error.cause, error.reason, f"the worker ended: {error.reason}"
+        run.failure, run.message = error.cause, f"the worker ended: {error.reason}"
+        run.may_be_chance = error.may_be_chance
         run.cpu_seconds = error.exit.cpu_seconds
+    except GraderFault as fault:
+        run.failure, run.message, run.may_be_chance = "grader_fault", str(fault), True
     return run
 
 

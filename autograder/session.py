@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tempfile
-import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +15,15 @@ import numpy as np
 
 from autograder.curves import FIRST_RUNS, Bar, grade_curve, load_bars, needs_more_runs, score_of
 from autograder.hidden_tests.graded import DECLARED
-from autograder.isolation.fork_server import ForkServer, GraderFault
-from autograder.isolation.overlay import write_overlay
+from autograder.isolation.confinement import Confinement, Guarantee, probe
+from autograder.isolation.fork_server import NUM_SLOTS, ForkServer, GraderFault, Slots
+from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
-from autograder.private import graded_runs
+from autograder.private import graded_runs, load_private
 from autograder.referee import CurveRun, run_curve
 from autograder.scoring import CurveReport, ExampleRun, Report, StubReport, full_report, stub_report
 from autograder.solutions import reference_code
-from autograder.suite import Outcome, Suite
+from autograder.suite import DEADLINE_PASSED, Outcome, Suite
 from hw4.assignment import Curve, load_assignment
 from hw4.checks import CheckFailed
 from hw4.experiments import EXPERIMENTS
@@ -34,7 +32,7 @@ from hw4.submission import Intake
 from hw4.worked_examples import WORKED_EXAMPLES
 
 MAX_JOBS = 2  # learning runs at once
-SUITE_SLOT = 20  # workers of the suite and of the curves never share a user id
+SUITE_SLOT = NUM_SLOTS - 1  # workers of the suite and of the curves never share a user id
 MIN_BUDGET_SECONDS = 30.0
 MAX_SHOWN = 200  # numbers of an answer that a report shows
 
@@ -57,26 +55,70 @@ class Grade:
     intake: Intake
     runs: dict[str, list[CurveRun]]
     bars: dict[str, Bar]
-    layers: dict[str, str]
+    confinement: Confinement
+    num_swept: int  # processes that workers left behind, killed before this was written
     speed: float
     seconds: float
     broken_files: dict[str, Outcome] = field(default_factory=dict)
 
 
-class Grader:
-    """A fork server and a place to work, for one submission or many. Use as a context manager."""
+class ConfinementTooWeak(GraderFault):
+    """This system cannot keep the promises that grading a foreign submission requires."""
 
-    def __init__(self, *, jobs: int = MAX_JOBS) -> None:
+    def __init__(self, missing: list[Guarantee], holes: list[str]) -> None:
+        lines = [f"a submission here {_negated(guarantee.text)}: {guarantee.mend}" for guarantee in missing]
+        super().__init__(
+            "this system is not safe enough for submissions of others ("
+            + "; ".join(lines)
+            + f"). Possible was: {', '.join(holes)}. See `python -m autograder doctor`; "
+            "`--accept-weak-confinement` grades all the same, and the report says so."
+        )
+
+
+def _negated(text: str) -> str:
+    return (
+        text.replace("cannot ", "could ", 1)
+        .replace("can write no", "could write any")
+        .replace("can start no", "could start a")
+        .replace("has no network and can open no socket", "could use the network")
+    )
+
+
+class Grader:
+    """A fork server and what it takes to grade one submission or many. Use as a context manager."""
+
+    def __init__(
+        self,
+        *,
+        jobs: int = MAX_JOBS,
+        required: tuple[str, ...] | None = None,
+        deadline_seconds: float = math.inf,
+        hidden: tuple[Path, ...] = (),
+    ) -> None:
+        """
+        Args:
+            jobs: learning runs at once.
+            required: ids of the guarantees without which only the reference is graded; by default those of
+                private.toml.
+            deadline_seconds: wall-clock time for one submission; what is not done by then is reported as not judged.
+            hidden: more folders that no worker may see, such as that of all submissions.
+        """
         if not 1 <= jobs <= SUITE_SLOT:
             raise ValueError(f"jobs must be in [1, {SUITE_SLOT}], got {jobs}")
         self._jobs = jobs
+        self._required = load_private().required_guarantees if required is None else required
+        self._deadline_seconds = deadline_seconds
+        self._hidden = hidden
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Grader:
-        self._bars = load_bars()
-        self._scratch = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="grade-")))
-        self._scratch.chmod(0o755)
-        self._server = self._closing.enter_context(ForkServer(self._scratch))
+        try:
+            self._bars = load_bars()
+            self._server = self._closing.enter_context(ForkServer(self._hidden))
+            self.confinement = probe(self._server)
+        except BaseException:
+            self._closing.close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -89,52 +131,64 @@ class Grader:
             GraderFault: the grader could not do its work at all; nothing is said about the submission then.
         """
         start = time.monotonic()
-        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            scratch = Path(folder)
-            scratch.chmod(0o755)
-            session = _Session(self._server, scratch, intake, self._bars, listener, self._jobs)
-            return session.grade(start, curves)
+        session = _Session(
+            self._server,
+            intake,
+            bars=self._bars,
+            listener=listener,
+            jobs=self._jobs,
+            ends=start + self._deadline_seconds,
+            confinement=self.confinement,
+        )
+        missing = self.confinement.missing(self._required)
+        if missing and session.is_foreign:
+            holes = [hole for guarantee in missing for hole in self.confinement.holes(guarantee.id)]
+            raise ConfinementTooWeak(missing, holes)
+        return session.grade(start, curves)
 
 
 class _Session:
     def __init__(
         self,
         server: ForkServer,
-        scratch: Path,
         intake: Intake,
+        *,
         bars: dict[str, Bar],
         listener: Listener,
         jobs: int,
+        ends: float,
+        confinement: Confinement,
     ) -> None:
         self._server = server
         self._intake = intake
         self._bars = bars
         self._listener = listener
         self._assignment = load_assignment()
-        code_files = self._assignment.submission.code
         self._jobs = jobs
-        self._layers: dict[str, str] = {}
-        self._slots = _Slots()
-        self._canary = write_overlay(scratch / "canary", reference_code(), code_files)
+        self._ends = ends
+        self._confinement = confinement
+        self._slots = Slots(SUITE_SLOT)
+        self._canary = package_with(reference_code())
         self._broken_files: dict[str, Outcome] = {}
-        code = {name: source for name, source in intake.files.items() if name in code_files}
-        for problem in intake.syntax_errors:
-            code.pop(problem.file, None)
-            where = f"hw4/{problem.file}:{problem.line}"
-            self._broken_files[problem.file] = Outcome("", "failed", "raised", where, "SyntaxError", problem.message)
-        self._student = self._importable_overlay(scratch, code)
+        self._code = {
+            name: content for name, content in intake.files.items() if name in self._assignment.submission.code
+        }
+        self.is_foreign = self._code != reference_code()
 
     def grade(self, start: float, with_curves: bool) -> Grade:
-        self._check_canary()
+        self._check_canary(SUITE_SLOT)
+        self._student = self._importable_package()
         runs: dict[str, list[CurveRun]] = {}
         with ThreadPoolExecutor(self._jobs) as pool:
             pending = {c: self._start_curve(pool, c, range(FIRST_RUNS)) for c in self._assignment.curves if with_curves}
             suite = Suite(
                 self._assignment,
                 lambda: self._open(self._student, SUITE_SLOT),
-                lambda: self._open(self._canary, SUITE_SLOT + 1),
+                lambda: self._open(self._canary, SUITE_SLOT),
                 self._broken_files,
                 self._listener.test_ended,
+                recover=self._server.restart,
+                ends=self._ends,
             )
             outcomes = suite.run()
             more = {}
@@ -151,7 +205,8 @@ class _Session:
             intake=self._intake,
             runs=runs,
             bars=self._bars,
-            layers=self._layers,
+            confinement=self._confinement,
+            num_swept=self._server.sweep(),
             speed=self._server.speed,
             seconds=time.monotonic() - start,
             broken_files=self._broken_files,
@@ -163,69 +218,77 @@ class _Session:
         recorded = np.median([bar.speed for bar in self._bars.values()])
         return max(1.0, float(self._server.speed / recorded))
 
-    def _open(self, overlay: Path, slot: int, cpu_seconds: float | None = None) -> RemoteSubject:
+    def _open(self, package: Package, slot: int, cpu_seconds: float | None = None) -> RemoteSubject:
+        """A worker for one check; with `cpu_seconds` for a whole run."""
         limits = self._assignment.limits
-        call_seconds = limits.call_seconds * self._slowness if cpu_seconds is None else cpu_seconds
         return RemoteSubject(
             self._server,
-            overlay,
+            package,
             slot=slot,
-            cpu_seconds=call_seconds,
-            call_seconds=call_seconds,
+            cpu_seconds=2 * limits.call_seconds * self._slowness if cpu_seconds is None else cpu_seconds,
+            call_seconds=limits.call_seconds * self._slowness if cpu_seconds is None else cpu_seconds,
             memory_mb=limits.memory_mb,
+            ends=self._ends,
         )
 
-    def _check_canary(self) -> None:
-        """The reference answers a known question, or nothing is graded."""
-        try:
-            with self._open(self._canary, SUITE_SLOT + 1) as subject:
-                seen = subject.call("ensemble.gaussian_nll", np.zeros(1), np.zeros(1), np.ones(1))
-                self._layers = subject.layers
-        except (WorkerDied, StudentError) as error:
-            raise GraderFault(f"the reference solution does not run in a worker: {error}") from error
-        if not np.allclose(seen, 0.5):
-            raise GraderFault(f"the reference solution answers {seen} to a question whose answer is 0.5")
+    def _check_canary(self, slot: int) -> None:
+        """The reference answers a known question in this slot, if need be at a second try, or nothing is graded."""
+        if not self._trouble_of_canary(slot):
+            return
+        self._server.restart()
+        if trouble := self._trouble_of_canary(slot):
+            raise GraderFault(f"the reference solution does not run in a worker: {trouble}")
 
-    def _importable_overlay(self, scratch: Path, code: dict[str, bytes]) -> Path:
-        """An overlay in which every module imports: a file that does not is replaced by its stub and remembered."""
-        files = self._assignment.submission.code
-        for attempt in range(len(files) + 1):
-            overlay = write_overlay(scratch / f"student-{attempt}", code, files)
-            broken = self._first_broken(overlay, code)
-            if broken is None:
-                return overlay
+    def _trouble_of_canary(self, slot: int) -> str:
+        try:
+            with self._open(self._canary, slot) as subject:
+                seen = subject.call("ensemble.gaussian_nll", np.zeros(1), np.zeros(1), np.ones(1))
+        except (WorkerDied, StudentError, GraderFault) as error:
+            return f"{type(error).__name__}: {error}"
+        return "" if np.allclose(seen, 0.5) else f"it answers {seen} to a question whose answer is 0.5"
+
+    def _importable_package(self) -> Package:
+        """The submission over given files. A file that does not import becomes its stub and is remembered."""
+        code = dict(self._code)
+        for problem in self._intake.syntax_errors:
+            code.pop(problem.file, None)
+            where = f"hw4/{problem.file}:{problem.line}"
+            self._broken_files[problem.file] = Outcome("", "failed", "raised", where, "SyntaxError", problem.message)
+        while (broken := self._first_broken(code)) is not None:
             self._broken_files[broken.test] = broken
             del code[broken.test]
-        raise GraderFault("even the stubs do not import")
+        return package_with(code)
 
-    def _first_broken(self, overlay: Path, code: dict[str, bytes]) -> Outcome | None:
+    def _first_broken(self, code: dict[str, bytes]) -> Outcome | None:
         for name in code:
-            module = name.removesuffix(".py")
+            broken = self._import(code, name)
+            if broken is not None:
+                return broken
+        return None
+
+    def _import(self, code: dict[str, bytes], name: str) -> Outcome | None:
+        """What goes wrong when a file is imported. A worker that ends is tried twice, then the canary decides."""
+        death = None
+        for _ in range(2):
             try:
-                with self._open(overlay, SUITE_SLOT) as subject:
-                    subject.call(f"{module}.__dir__")  # any call imports the module first
+                with self._open(package_with(code), SUITE_SLOT) as subject:
+                    subject.call(f"{name.removesuffix('.py')}.__dir__")  # any call imports the module first
+                return None
             except StudentError as error:
                 culprit = Path(error.file).name if error.file else name
                 cause = cause_of_exception(error.type_name, error.text)
                 if culprit not in code:
                     culprit = name
                 return Outcome(culprit, "failed", cause, error.where, error.shown_type, str(error))
-            except WorkerDied:
-                if (broken := self._confirmed_death(overlay, name)) is not None:
-                    return broken
-        return None
-
-    def _confirmed_death(self, overlay: Path, name: str) -> Outcome | None:
-        """A worker died while it imported a file: again, and the canary does not, so it is the file."""
-        try:
-            with self._open(overlay, SUITE_SLOT) as subject:
-                subject.call(f"{name.removesuffix('.py')}.__dir__")
-        except StudentError as error:
-            return Outcome(name, "failed", "raised", error.where, error.shown_type, str(error))
-        except WorkerDied as death:
-            self._check_canary()
-            return Outcome(name, "failed", death.cause, f"hw4/{name}", "", f"ended at import: {death.reason}")
-        return None
+            except WorkerDied as error:
+                death = error
+                if not death.may_be_chance:
+                    break
+        assert death is not None
+        if death.reason == "deadline":
+            raise GraderFault(DEADLINE_PASSED)
+        self._check_canary(SUITE_SLOT)
+        return Outcome(name, "failed", death.cause, f"hw4/{name}", "", f"ended at import: {death.reason}")
 
     def _start_curve(self, pool: ThreadPoolExecutor, curve: Curve, numbers: range) -> list[Future[CurveRun]]:
         return [pool.submit(self._run_curve, curve, number) for number in numbers]
@@ -241,10 +304,19 @@ class _Session:
                     graded_runs(curve.id)[number],
                     lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
                 )
-                if run.died in ("", "time"):
+                if not run.may_be_chance:
                     break
+            else:
+                self._blame(run, slot)
         self._listener.run_ended(curve, number)
         return run
+
+    def _blame(self, run: CurveRun, slot: int) -> None:
+        """The canary decides whose fault it is that a run ended twice."""
+        try:
+            self._check_canary(slot)
+        except GraderFault as fault:
+            run.failure, run.message = "grader_fault", str(fault)
 
     def _wants_more(self, curve: Curve, first: list[CurveRun]) -> bool:
         return needs_more_runs([_score(curve, run) for run in first], self._bars[curve.id].bar)
@@ -300,6 +372,9 @@ class _Session:
         if len(runs) > FIRST_RUNS:
             flags.append("the first three runs disagreed: seven runs")
         verdict = "passed" if grade.credit == 1.0 else "failed"
+        not_judged = [run.message for run in runs if run.failure in NOT_THE_STUDENTS]
+        if not_judged and verdict == "failed":  # the points so far are kept; a TA decides
+            return report(curve.points * grade.credit, "grader_fault", "", grade, not_judged[0], flags)
         cause = "" if verdict == "passed" else next((r.failure for r in runs if r.failure), "curve_below_bar")
         return report(curve.points * grade.credit, verdict, cause, grade, grade.decided_by, flags)
 
@@ -312,7 +387,10 @@ WHY_CUT = {
     "too_slow": "its processor time was used up; the episodes that finished count",
     "out_of_memory": "its memory was used up; the episodes that finished count",
     "exits": "it counts as none, because its process ended",
+    "deadline": "the overall deadline passed; the episodes that finished count",
+    "grader_fault": "the grader failed; the episodes that finished count",
 }
+NOT_THE_STUDENTS = ("deadline", "grader_fault")
 COUNTS_AS_NONE = ("raised", "exits")  # or an unstable agent would do well to stop at its best
 
 
@@ -320,34 +398,6 @@ def _score(curve: Curve, run: CurveRun) -> float:
     """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished."""
     planned = run.returns[EXPERIMENTS[curve.experiment].num_initial_episodes :]
     return -math.inf if run.failure in COUNTS_AS_NONE else score_of(planned, curve.score_episodes)
-
-
-class _Slots:
-    """Numbers that workers which run at once do not share."""
-
-    def __init__(self) -> None:
-        self._free = list(range(SUITE_SLOT))
-        self._lock = threading.Lock()
-
-    def one(self) -> _Slot:
-        with self._lock:
-            return _Slot(self._free.pop(0), self._give_back)
-
-    def _give_back(self, number: int) -> None:
-        with self._lock:
-            self._free.append(number)
-
-
-class _Slot:
-    def __init__(self, number: int, give_back: Callable[[int], None]) -> None:
-        self._number = number
-        self._give_back = give_back
-
-    def __enter__(self) -> int:
-        return self._number
-
-    def __exit__(self, *_: object) -> None:
-        self._give_back(self._number)
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import math
 import os
 import time
 from collections.abc import Callable
@@ -26,6 +27,9 @@ HIDDEN_TESTS = Path(__file__).resolve().parent / "hidden_tests"
 
 Verdict = Literal["passed", "failed", "not_run", "grader_fault"]
 OpenSubject = Callable[[], RemoteSubject]
+Doubt = Literal["none", "chance", "canary"]  # is a verdict final, worth another try, or for the canary to decide?
+
+DEADLINE_PASSED = "the overall deadline passed before this check ended"
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,18 @@ class Suite:
         open_canary: OpenSubject,
         broken_files: dict[str, Outcome],
         on_outcome: Callable[[Outcome], None],
+        recover: Callable[[], None] = lambda: None,
+        ends: float = math.inf,
     ) -> None:
         """
         Args:
             assignment: the public facts.
             open_student: a fresh worker with the submission.
-            open_canary: a fresh worker with the reference solution.
+            open_canary: a fresh worker with the reference solution, in the same slot.
             broken_files: files that do not even import, and what to say of their tests.
             on_outcome: called as each test ends.
+            recover: called when the reference fails, too: makes things right if it can, for one more try.
+            ends: when all must be over, on the clock of time.monotonic.
         """
         self.outcomes: dict[str, Outcome] = {}
         self._assignment = assignment
@@ -66,6 +74,8 @@ class Suite:
         self._open_canary = open_canary
         self._broken_files = broken_files
         self._on_outcome = on_outcome
+        self._recover = recover
+        self._ends = ends
         self._spent: set[str] = set()  # ids that used up their time once
 
     def run(self) -> dict[str, Outcome]:
@@ -117,34 +127,52 @@ class Suite:
         return dataclasses.replace(outcome, seconds=time.monotonic() - start)
 
     def _judge(self, name: str, check: Callable[..., Any]) -> Outcome:
+        """The verdict on one test. When a worker ended, the canary in the same slot decides whose fault it was."""
+        for recovering in (False, True):
+            outcome, doubt = self._attempt(name, check)
+            if doubt == "chance":
+                outcome, doubt = self._attempt(name, check)
+            if doubt == "none":
+                return outcome
+            trouble = self._trouble_of_canary(name, check)
+            if not trouble:
+                return outcome
+            if not recovering:
+                self._recover()
+        message = f"{outcome.message}; the reference fails the same check: {trouble}"
+        return Outcome(name, "grader_fault", message=message)
+
+    def _attempt(self, name: str, check: Callable[..., Any]) -> tuple[Outcome, Doubt]:
+        if time.monotonic() >= self._ends:
+            return Outcome(name, "grader_fault", message=DEADLINE_PASSED), "none"
         try:
             with self._open_student() as subject:
                 check(subject=subject, rng=rng_of_test(name))
         except CheckFailed as failure:
-            return Outcome(name, "failed", failure.cause, message=str(failure))
+            return Outcome(name, "failed", failure.cause, message=str(failure)), "none"
         except StudentError as error:
             cause = cause_of_exception(error.type_name, error.text)
             if cause == "not_started" and error.text.partition(":")[0] != DECLARED[name].stub_id:
-                return Outcome(
-                    name, "not_run", "blocked", message=f"needs a function that is not written: {error.text}"
-                )
-            return Outcome(name, "failed", cause, error.where, error.shown_type, str(error))
+                message = f"needs a function that is not written: {error.text}"
+                return Outcome(name, "not_run", "blocked", message=message), "none"
+            return Outcome(name, "failed", cause, error.where, error.shown_type, str(error)), "none"
         except WorkerDied as death:
-            return self._blame(
-                name, check, Outcome(name, "failed", death.cause, message=f"worker ended: {death.reason}")
-            )
+            if death.reason == "deadline":
+                return Outcome(name, "grader_fault", message=DEADLINE_PASSED), "none"
+            outcome = Outcome(name, "failed", death.cause, message=f"worker ended: {death.reason}")
+            return outcome, "chance" if death.may_be_chance else "canary"
+        except GraderFault as fault:
+            return Outcome(name, "grader_fault", message=str(fault)), "chance"
         except Exception as error:
             # The check itself stumbled: over an answer that is no answer, or because it is wrong.
-            message = f"{type(error).__name__}: {error}"
-            return self._blame(name, check, Outcome(name, "failed", "wrong_type", message=message))
-        return Outcome(name, "passed")
+            return Outcome(name, "failed", "wrong_type", message=f"{type(error).__name__}: {error}"), "canary"
+        return Outcome(name, "passed"), "none"
 
-    def _blame(self, name: str, check: Callable[..., Any], if_student: Outcome) -> Outcome:
-        """The canary runs the same check: it passes, so the student's code failed; or the grader is at fault."""
+    def _trouble_of_canary(self, name: str, check: Callable[..., Any]) -> str:
+        """What goes wrong when the reference runs the same check; empty if it passes."""
         try:
             with self._open_canary() as subject:
                 check(subject=subject, rng=rng_of_test(name))
         except Exception as error:
-            message = f"{if_student.message}; the reference fails the same check: {type(error).__name__}: {error}"
-            return Outcome(name, "grader_fault", message=message)
-        return if_student
+            return f"{type(error).__name__}: {error}"
+        return ""

@@ -13,35 +13,31 @@ import numpy as np
 import pytest
 
 from autograder.isolation.fork_server import ForkServer
-from autograder.isolation.overlay import write_overlay
+from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
-from autograder.solutions import ROOT
+from autograder.solutions import ROOT, reference_code
+from autograder.worker.layers import LANDLOCK, SECCOMP
 from autograder.zoo import Animal, code_of
-from hw4.assignment import load_assignment
 from hw4.checks import CheckFailed
-
-LANDLOCK, SECCOMP = "landlock: no files but its own, no TCP", "seccomp: no sockets, no new processes"
-FILES = load_assignment().submission.code
 
 Attack = Callable[..., RemoteSubject]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    with ForkServer(tmp_path_factory.mktemp("server")) as opened:
+def server() -> Iterator[ForkServer]:
+    with ForkServer() as opened:
         yield opened
 
 
 @pytest.fixture
-def attack(server: ForkServer, tmp_path: Path) -> Attack:
+def attack(server: ForkServer) -> Attack:
     """A worker whose `gaussian_nll` has this body."""
 
     def open_worker(*lines: str, call_seconds: float = 5.0, memory_mb: int = 4096) -> RemoteSubject:
         animal = Animal(name="attack", kind="wrong", story="", regions={"gaussian_nll": "\n".join(lines)})
-        tmp_path.chmod(0o755)
-        overlay = write_overlay(tmp_path / f"overlay-{len(list(tmp_path.iterdir()))}", code_of(animal), FILES)
+        package = package_with(code_of(animal))
         seconds = call_seconds
-        return RemoteSubject(server, overlay, slot=3, cpu_seconds=seconds, call_seconds=seconds, memory_mb=memory_mb)
+        return RemoteSubject(server, package, slot=3, cpu_seconds=seconds, call_seconds=seconds, memory_mb=memory_mb)
 
     return open_worker
 
@@ -65,7 +61,7 @@ def need(subject: RemoteSubject, layer: str) -> None:
         (LANDLOCK, [f"open({str(ROOT / 'build' / 'results.json')!r}, 'w').write('100')"]),
         (LANDLOCK, ["open('/etc/passwd').read()"]),
         (LANDLOCK, ["open('/tmp/left_behind', 'w').write('x')"]),
-        (LANDLOCK, ["open('hw4/mpc.py', 'a').write('x')"]),
+        (LANDLOCK, ["open('/etc/hostname', 'a').write('x')"]),
         (LANDLOCK, ["import os; open(f'/proc/{os.getppid()}/environ').read()"]),
         (LANDLOCK, ["import os; open(f'/proc/{os.getppid()}/mem', 'rb').read(1)"]),
         (LANDLOCK, ["import os, signal; os.kill(os.getppid(), signal.SIGTERM)"]),
@@ -73,7 +69,7 @@ def need(subject: RemoteSubject, layer: str) -> None:
         (SECCOMP, ["import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"]),
         (SECCOMP, ["import socket; socket.socket(socket.AF_UNIX)"]),
         (SECCOMP, ["import os; os.fork()"]),
-        (SECCOMP, ["import os; os.chmod('hw4', 0)"]),
+        (SECCOMP, ["import os; os.chmod('.', 0)"]),
         (SECCOMP, [f"import os; os.chown({str(ROOT)!r}, 0, 0)"]),
         (SECCOMP, [f"import os; os.utime({str(ROOT)!r})"]),
         (SECCOMP, ["import os; os.kill(os.getppid(), 0)"]),
@@ -157,13 +153,11 @@ def test_a_daemon_cannot_stay_behind(attack: Attack) -> None:
     assert not Path(f"/proc/{subject.pid}").exists()
 
 
-def test_a_worker_dies_with_its_server(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    from autograder.solutions import reference_code
-
-    overlay = write_overlay(tmp_path / "overlay", reference_code(), FILES)
-    with ForkServer(tmp_path) as server:
-        subject = RemoteSubject(server, overlay, slot=4, cpu_seconds=5, call_seconds=5, memory_mb=4096)
+def test_a_worker_dies_with_its_server() -> None:
+    with ForkServer() as server:
+        subject = RemoteSubject(
+            server, package_with(reference_code()), slot=4, cpu_seconds=5, call_seconds=5, memory_mb=4096
+        )
         subject.__enter__()
         os.kill(server._process.pid, signal.SIGKILL)
         for _ in range(100):

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
+import queue
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-FORK_SERVER = Path(__file__).resolve().parents[1] / "worker" / "forkserver.py"
+GRADER = Path(__file__).resolve().parents[2]  # the folder of everything that is hidden
+FORK_SERVER = GRADER / "autograder" / "worker" / "forkserver.py"
 START_SECONDS = 120.0
-FIRST_UID = 61_000  # of the slots; ids that no account uses
+ANSWER_SECONDS = 60.0
+NUM_SLOTS = 32  # workers that run at once
+PR_SET_DUMPABLE = 4
+FIRST_UID, LAST_UID = 20_000, 60_000  # user ids that no account uses; also there where a container has only 65,536
 
 
 class GraderFault(Exception):
@@ -25,7 +32,7 @@ class GraderFault(Exception):
 
 @dataclass(frozen=True)
 class WorkerExit:
-    """How a worker ended. `status` is the exit code, or minus the signal; None if it had to be left."""
+    """How a worker ended. `status` is the exit code, or minus the signal; None if nobody knows."""
 
     status: int | None
     cpu_seconds: float
@@ -33,87 +40,145 @@ class WorkerExit:
 
 
 class ForkServer:
-    """A context manager around the fork-server process; safe to use from several threads."""
+    """A context manager around the fork-server process; safe to use from several threads.
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
+    A server that died is started again when the next worker is wanted; the workers of the old one died with it.
+    """
+
+    def __init__(self, hidden: tuple[Path, ...] = ()) -> None:
+        """
+        Args:
+            hidden: folders that workers must not see, where the system can hide folders; the grader's own always.
+        """
+        self._hidden = [str(path) for path in (GRADER, *hidden) if not Path("/usr").is_relative_to(path)]
         self._lock = threading.Lock()
-        self._lines = b""
+        self._closing = contextlib.ExitStack()
+        self.num_restarts = 0
 
     def __enter__(self) -> ForkServer:
-        ours, theirs = socket.socketpair()
-        self._control = ours
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(self._scratch),
-            "LANG": "C.UTF-8",
-            **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(FORK_SERVER), str(theirs.fileno())],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd=self._scratch,
-        )
-        theirs.close()
-        self._control.settimeout(START_SECONDS)
-        ready = self._receive()
-        self.speed: float = ready["speed"]  # processor seconds of the fixed piece of work
-        package_folders = [
-            str(Path(os.__file__).parent),
-            *[path for path in sys.path if path.endswith("site-packages")],
-        ]
-        readable = self._ask({"kind": "readable", "uid": FIRST_UID, "paths": [*package_folders, str(self._scratch)]})
-        self.can_change_uid: bool = readable["readable"]
+        make_untraceable()
+        self._first_uid = unused_uids(NUM_SLOTS)
+        self._start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
-        if self._process.stderr:
-            self._process.stderr.close()
+        self._closing.close()
 
-    def spawn(self, *, overlay: Path, slot: int, cpu_seconds: int, memory_mb: int) -> tuple[int, socket.socket]:
-        """Fork a worker. Returns its pid and the connection to it."""
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def spawn(self, *, slot: int, cpu_seconds: int, memory_mb: int) -> tuple[int, socket.socket]:
+        """Fork a worker. Returns its pid and the connection to it.
+
+        Raises:
+            GraderFault: neither this server nor a new one could do it.
+        """
+        process = self._process
+        try:
+            return self._spawn(slot, cpu_seconds, memory_mb)
+        except GraderFault:
+            self.restart(process)
+            return self._spawn(slot, cpu_seconds, memory_mb)
+
+    def uid_of(self, slot: int) -> int | None:
+        """The user id of the worker in a slot, None if it keeps the grader's."""
+        return self._first_uid + slot if self.can_change_uid else None
+
+    def end(self, pid: int, slot: int, *, kill: bool = False) -> WorkerExit:
+        """Say how a worker ended; one that does not end by itself is killed, and all it started with it."""
+        request = {"kind": "reap", "pid": pid, "uid": self.uid_of(slot)}
+        try:
+            answer = self._ask({**request, "kill": kill})
+            if answer["status"] is None and not kill:
+                answer = self._ask({**request, "kill": True})
+        except GraderFault:  # the server is gone, and its workers with it; the next spawn starts a new one
+            return WorkerExit(None, 0.0, 0)
+        return WorkerExit(answer["status"], answer["cpu_seconds"], answer["max_rss"])
+
+    def sweep(self) -> int:
+        """Kill everything that workers left behind; call it when none is at work. Returns how many there were."""
+        uids = [self._first_uid + slot for slot in range(NUM_SLOTS)] if self.can_change_uid else []
+        swept: int = self._ask({"kind": "sweep", "uids": uids})["swept"]
+        return swept
+
+    def restart(self, process: subprocess.Popen[bytes] | None = None) -> None:
+        """End this server, and its workers, and start a new one; nothing if `process` has been replaced already."""
+        with self._lock:
+            if process in (None, self._process):
+                self._closing.close()
+                self._start()
+                self.num_restarts += 1
+
+    def _spawn(self, slot: int, cpu_seconds: int, memory_mb: int) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair()
-        request = {
-            "kind": "spawn",
-            "overlay": str(overlay),
-            "scratch": str(self._scratch),
-            "uid": FIRST_UID + slot if self.can_change_uid else None,
-            "cpu_seconds": cpu_seconds,
-            "memory_mb": memory_mb,
-        }
+        request = {"kind": "spawn", "uid": self.uid_of(slot), "cpu_seconds": cpu_seconds, "memory_mb": memory_mb}
         try:
             answer = self._ask(request, theirs)
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
         return answer["pid"], ours
 
-    def end(self, pid: int) -> WorkerExit:
-        """Kill a worker, if it still runs, and say how it ended."""
-        answer = self._ask({"kind": "reap", "pid": pid})
-        if answer["status"] is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
-            answer = self._ask({"kind": "reap", "pid": pid})
-        return WorkerExit(answer["status"], answer["cpu_seconds"], answer["max_rss"])
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            **dict.fromkeys(("HOME", "TMPDIR"), "/tmp/scratch"),
+            **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        }
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-B", str(FORK_SERVER), str(theirs.fileno()), json.dumps(self._hidden)],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment,
+                cwd="/",
+            )
+        except OSError as error:
+            ours.close()
+            raise GraderFault(f"the fork server does not start: {error}") from error
+        finally:
+            theirs.close()
+        self._closing.callback(self._stop, self._process, ours)
+        self._control = ours
+        self._lines = b""
+        self._control.settimeout(START_SECONDS)
+        ready = self._receive()
+        self.speed: float = ready["speed"]  # processor seconds of a fixed piece of work
+        self._control.settimeout(ANSWER_SECONDS)
+        self.can_change_uid: bool = self._exchange({"kind": "readable", "uid": self._first_uid})["readable"]
+
+    @staticmethod
+    def _stop(process: subprocess.Popen[bytes], control: socket.socket) -> None:
+        control.close()
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
 
     def _ask(self, request: dict[str, Any], connection: socket.socket | None = None) -> dict[str, Any]:
-        data = json.dumps(request).encode()
         with self._lock:
-            try:
-                if connection is None:
-                    self._control.sendall(data)
-                else:
-                    socket.send_fds(self._control, [data], [connection.fileno()])
-            except OSError as error:
-                raise GraderFault(f"the fork server is gone: {error}") from error
-            return self._receive()
+            return self._exchange(request, connection)
+
+    def _exchange(self, request: dict[str, Any], connection: socket.socket | None = None) -> dict[str, Any]:
+        data = json.dumps(request).encode()
+        try:
+            if connection is None:
+                self._control.sendall(data)
+            else:
+                socket.send_fds(self._control, [data], [connection.fileno()])
+        except OSError as error:
+            raise GraderFault(f"the fork server is gone: {error}") from error
+        answer = self._receive()
+        if "error" in answer:
+            raise GraderFault(f"the fork server could not {request['kind']}: {answer['error']}")
+        return answer
 
     def _receive(self) -> dict[str, Any]:
         while b"\n" not in self._lines:
@@ -134,3 +199,42 @@ class ForkServer:
             self._process.wait(timeout=5)
         os.set_blocking(self._process.stderr.fileno(), False)
         return (self._process.stderr.read() or b"").decode(errors="replace")[-1000:] or "no message"
+
+
+class Slots:
+    """Numbers of workers that run at once: no two share one, nor the user id that goes with it."""
+
+    def __init__(self, count: int) -> None:
+        self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for number in range(count):
+            self._free.put(number)
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[int]:
+        """A free slot, as soon as there is one."""
+        number = self._free.get()
+        try:
+            yield number
+        finally:
+            self._free.put(number)
+
+
+def make_untraceable() -> None:
+    """Close this process's memory, environment and files to others, also to those of the same user."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def unused_uids(count: int) -> int:
+    """The first of `count` user ids that no process has; different graders at once get different ones."""
+    used = set()
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            used.add(path.stat().st_uid)
+            status = (path / "status").read_text(encoding="utf-8", errors="replace")
+            used |= {int(uid) for uid in status.partition("\nUid:")[2].partition("\n")[0].split()}
+    num_blocks = (LAST_UID - FIRST_UID) // count
+    for attempt in range(num_blocks):
+        first = FIRST_UID + (os.getpid() + attempt) % num_blocks * count
+        if not used & set(range(first, first + count)):
+            return first
+    raise GraderFault("every block of unused user ids is in use")

@@ -8,15 +8,19 @@ import dataclasses
 import math
 import os
 import re
+import select
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from autograder.isolation.confinement import verify_layers
 from autograder.isolation.fork_server import ForkServer, WorkerExit
+from autograder.isolation.package import Package
 from autograder.worker import wire
 from hw4.checks import CheckFailed
 from hw4.experiments import Experiment
@@ -28,11 +32,13 @@ MAX_CALLBACK_SIZE = 20_000  # numbers in one argument of a callback
 MAX_CALLBACK_PRODUCT = 20_000_000  # of the two largest arguments, which may broadcast against each other
 MAX_CALLBACK_COUNT = 10_000  # a number of things that a callback is asked for
 MAX_CALLBACKS = 5_000  # of one worker
+LARGE_KB = 600_000  # a worker that was killed at this size was killed for its size: the reference needs half of it
+SAMPLE_SECONDS = 0.5
+MAX_IDLE_SECONDS = 10.0  # of a worker, in all: an honest one never sleeps
 WALL_FACTOR = 5.0  # the wall clock may show this many times the processor seconds of a budget
 
 
 CODE_PLACE = re.compile(r"hw4/(dynamics_model|mpc|ensemble)\.py")
-MAX_LINE = 100_000
 # A worker names its exceptions itself: only well-known names are repeated to students, so that a name carries nothing.
 KNOWN_EXCEPTIONS = {
     name for name, thing in vars(builtins).items() if isinstance(thing, type) and issubclass(thing, BaseException)
@@ -62,57 +68,82 @@ class StudentError(Exception):
 class WorkerDied(Exception):
     """The worker is gone, silent or talking nonsense. Whose fault that is, the canary decides."""
 
-    def __init__(self, reason: str, exit_: WorkerExit) -> None:
+    def __init__(self, reason: str, exit_: WorkerExit, *, spent_its_time: bool) -> None:
         super().__init__(reason)
+        self.spent_its_time = spent_its_time
         self.reason = reason
         self.exit = exit_
 
     @property
     def cause(self) -> str:
         """The likely cause, a key of the hint catalogue, should it be the student's fault."""
-        return {"time": "too_slow", "memory": "out_of_memory"}.get(self.reason, "exits")
+        known = {"time": "too_slow", "idle": "too_slow", "memory": "out_of_memory", "deadline": "deadline"}
+        return known.get(self.reason, "exits")
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether it is worth trying again: it neither used up its processor time nor idled it away."""
+        return self.reason not in ("deadline", "idle") and not (self.reason == "time" and self.spent_its_time)
 
 
 class RemoteSubject:
     """A Subject (see hw4/subject.py) in a worker process of its own. Use as a context manager."""
 
     def __init__(
-        self, server: ForkServer, overlay: Path, *, slot: int, cpu_seconds: float, call_seconds: float, memory_mb: int
+        self,
+        server: ForkServer,
+        package: Package,
+        *,
+        slot: int,
+        cpu_seconds: float,
+        call_seconds: float,
+        memory_mb: int,
+        ends: float = math.inf,
     ) -> None:
         """
         Args:
             server: forks the worker.
-            overlay: the folder that holds `hw4`.
+            package: the files of `hw4`.
             slot: which of the workers that run at once; decides the user id.
             cpu_seconds: processor time of the whole worker; the wall clock may show WALL_FACTOR times as much.
             call_seconds: the same for one call.
             memory_mb: address space.
+            ends: when all must be over, on the clock of time.monotonic.
         """
         self._server = server
-        self._overlay = overlay
+        self._package = package
         self._slot = slot
         self._cpu_seconds = math.ceil(cpu_seconds)  # the kernel's limit counts whole seconds
         self._call_seconds = call_seconds
         self._memory_mb = memory_mb
+        self._latest = ends
         self._callbacks: list[Callable[..., Any]] = []
         self._num_callbacks = 0
+        self._idle_seconds = 0.0
         self.layers: dict[str, str] = {}
         self.exit: WorkerExit | None = None
 
     def __enter__(self) -> RemoteSubject:
         self.pid, self._connection = self._server.spawn(
-            overlay=self._overlay, slot=self._slot, cpu_seconds=self._cpu_seconds, memory_mb=self._memory_mb
+            slot=self._slot, cpu_seconds=self._cpu_seconds, memory_mb=self._memory_mb
         )
-        hello_by = time.monotonic() + HELLO_SECONDS
-        self._ends = hello_by + self._cpu_seconds * WALL_FACTOR
-        message, _ = self._receive(hello_by)
-        self.layers = message["layers"]
+        try:
+            hello_by = time.monotonic() + HELLO_SECONDS
+            self._ends = min(hello_by + self._cpu_seconds * WALL_FACTOR, self._latest)
+            message, _ = self._receive(hello_by)
+            self.layers = message["layers"]
+            verify_layers(self.pid, self.layers, self._server.uid_of(self._slot))  # no student's code is in there yet
+            contents = [np.frombuffer(content, np.uint8) for content in self._package.values()]
+            self._send({"kind": "sources", "names": list(self._package)}, contents, self._ends)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._connection.close()
         if self.exit is None:
-            self.exit = self._server.end(self.pid)
+            self.exit = self._server.end(self.pid, self._slot)
 
     @property
     def cpu_seconds(self) -> float:
@@ -143,7 +174,7 @@ class RemoteSubject:
                 self._answer(reply, arrays, deadline)
             elif kind == "error":
                 file, line = _text(reply.get("file"), 100), reply.get("line")
-                known_place = CODE_PLACE.fullmatch(file) and type(line) is int and 0 < line < MAX_LINE
+                known_place = CODE_PLACE.fullmatch(file) and type(line) is int and 0 < line <= self._num_lines(file)
                 raise StudentError(
                     _text(reply.get("type"), 100),
                     _text(reply.get("text"), 2000),
@@ -154,6 +185,9 @@ class RemoteSubject:
                 return self._unpack(reply.get("value"), arrays)
             else:
                 raise self._died("protocol")
+
+    def _num_lines(self, file: str) -> int:
+        return self._package[file.removeprefix("hw4/")].count(b"\n") + 1
 
     def _answer(self, reply: dict[str, Any], arrays: list[Any], deadline: float) -> None:
         number = reply.get("number")
@@ -213,6 +247,7 @@ class RemoteSubject:
             raise self._died("closed") from error
 
     def _receive(self, deadline: float) -> tuple[dict[str, Any], list[Any]]:
+        self._wait(deadline)
         try:
             return wire.receive_frame(self._connection, deadline)
         except wire.DeadlinePassed as error:
@@ -222,27 +257,56 @@ class RemoteSubject:
         except wire.WireError as error:
             raise self._died("protocol") from error
 
+    def _wait(self, deadline: float) -> None:
+        """Wait for the first byte. A worker that sleeps instead of computing is not waited for to the end."""
+        used = self.cpu_seconds
+        while not select.select([self._connection], [], [], min(SAMPLE_SECONDS, max(0.0, deadline - time.monotonic())))[
+            0
+        ]:
+            if time.monotonic() >= deadline:
+                return
+            used, used_before = self.cpu_seconds, used
+            if used - used_before < SAMPLE_SECONDS / 10 and self._state() in ("S", "T"):
+                self._idle_seconds += SAMPLE_SECONDS
+            if self._idle_seconds >= MAX_IDLE_SECONDS:
+                raise self._died("idle")
+
+    def _state(self) -> str:
+        """The process's state in the system's letters: R running, or waiting for a processor; S asleep; T stopped."""
+        with contextlib.suppress(OSError, IndexError):
+            return Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        return "?"
+
     def _died(self, reason: str) -> WorkerDied:
-        if reason != "closed":
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, 9)
-        self.exit = self._server.end(self.pid)
-        if reason == "closed" and self.exit.status == -24:  # SIGXCPU
+        self.exit = self._server.end(self.pid, self._slot, kill=reason != "closed")
+        if reason == "time" and self._latest <= time.monotonic():
+            reason = "deadline"
+        spent = self.exit.cpu_seconds >= 0.8 * min(self._cpu_seconds, self._call_seconds)
+        if reason == "closed" and self.exit.status == -signal.SIGXCPU:
             reason = "time"
-        if reason == "closed" and self.exit.status == -9:
-            reason = "time" if self.exit.cpu_seconds >= self._cpu_seconds - 0.5 else "killed"
-        return WorkerDied(reason, self.exit)
+        if reason == "closed" and self.exit.status == -signal.SIGKILL:
+            reason = "time" if spent else "memory" if self.exit.max_rss_kb >= LARGE_KB else "killed"
+        return WorkerDied(reason, self.exit, spent_its_time=spent)
 
 
 def _check_callback(number: int, args: list[Any]) -> None:
     """Callbacks compute in the trusted process: a submission must not make it work or remember without bound."""
-    sizes = sorted((arg.size for arg in args if isinstance(arg, np.ndarray)), reverse=True)
-    counts = [abs(arg) for arg in args if isinstance(arg, int | float)]
+    leaves = list(_leaves(args))
+    sizes = sorted((leaf.size for leaf in leaves if isinstance(leaf, np.ndarray)), reverse=True)
+    counts = [abs(leaf) for leaf in leaves if isinstance(leaf, int | float)]
     too_much = max(sizes, default=0) > MAX_CALLBACK_SIZE or math.prod(sizes[:2]) > MAX_CALLBACK_PRODUCT
     if too_much or any(not count <= MAX_CALLBACK_COUNT for count in counts):
         raise CheckFailed("a collaborator was called with arguments far larger than any it was given", "wrong_shape")
     if number > MAX_CALLBACKS:
         raise CheckFailed(f"collaborators were called more than {MAX_CALLBACKS} times", "loop_over_sequences")
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
 
 
 def _untag(name: str, content: Any) -> Any:

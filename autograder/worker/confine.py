@@ -14,7 +14,24 @@ from collections.abc import Callable
 from typing import Any
 
 import landlock  # type: ignore[import-not-found]  # this folder is on the path of a worker
+import namespaces  # type: ignore[import-not-found]
 import seccomp  # type: ignore[import-not-found]
+from layers import (  # type: ignore[import-not-found]
+    DESCRIPTORS,
+    DIES_WITH_SERVER,
+    FIRST_TO_GO,
+    LANDLOCK,
+    LIMITS,
+    NAMESPACES,
+    NO_CAPABILITIES,
+    NO_PRIVILEGES,
+    NOT_TRACEABLE,
+    OWN_USER,
+    SCRATCH,
+    SCRATCH_MB,
+    SECCOMP,
+    SESSION,
+)
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -30,45 +47,61 @@ READABLE_PACKAGES = (
 )
 READABLE_SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache")
 
+MAX_THREADS = 128  # of a user id of its own
+
 FORBIDDEN_MODULES = ("gymnasium", "mujoco", "imageio")  # simulators: a worker must learn its model
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine(*, uid: int | None, cpu_seconds: int, memory_mb: int, connection_fd: int, overlay: str) -> dict[str, str]:
+def confine(*, uid: int | None, cpu_seconds: int, memory_mb: int, connection_fd: int, server: int) -> dict[str, str]:
     """Confine this process. Returns layer -> "on" or "off: why".
 
     Args:
-        overlay: the folder that holds `hw4`, which stays readable.
         uid: the unused user id to become, or None to keep the current one.
         cpu_seconds: processor time after which the kernel ends the process.
         memory_mb: address space.
         connection_fd: the one file descriptor that stays open, beside the three standard ones.
+        server: process id of the fork server.
     """
     layers: dict[str, str] = {}
-    _layer(layers, "own session", os.setsid)
-    _layer(layers, "closed file descriptors", lambda: _close_all_but(connection_fd))
-    _layer(layers, "limits", lambda: _limit(cpu_seconds, memory_mb))
+    _layer(layers, SESSION, os.setsid)
+    _layer(layers, DESCRIPTORS, lambda: _close_all_but(connection_fd))
+    _layer(layers, NAMESPACES, namespaces.own_namespaces)
+    _layer(layers, SCRATCH, lambda: namespaces.mount_scratch(os.getuid() if uid is None else uid, SCRATCH_MB))
+    _layer(layers, LIMITS, lambda: _limit(cpu_seconds, memory_mb))
+    _layer(layers, FIRST_TO_GO, _prefer_for_killing)
     if uid is None:
-        layers["own user id"] = "off: not started as root, or the interpreter is not readable for another user"
+        layers[OWN_USER] = "off: not started as root, or the interpreter is not readable for another user"
     else:
-        _layer(layers, "own user id", lambda: _become(uid))
-    _layer(layers, "no new privileges", lambda: _prctl(PR_SET_NO_NEW_PRIVS, 1))
-    _layer(layers, "no capabilities", _drop_capabilities)
-    _layer(layers, "not traceable", lambda: _prctl(PR_SET_DUMPABLE, 0))
-    # The kernel clears this signal when the user id changes, so it comes last.
-    _layer(layers, "dies with its server", lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
-    _layer(layers, "landlock: no files but its own, no TCP", lambda: _landlock(overlay))
-    _layer(layers, "seccomp: no sockets, no new processes", seccomp.restrict)
+        _layer(layers, OWN_USER, lambda: _become(uid))
+    _layer(layers, NO_PRIVILEGES, lambda: _prctl(PR_SET_NO_NEW_PRIVS, 1))
+    _layer(layers, NO_CAPABILITIES, _drop_capabilities)
+    _layer(layers, NOT_TRACEABLE, lambda: _prctl(PR_SET_DUMPABLE, 0))
+    # The kernel clears this signal when the user id changes, so it comes after.
+    _layer(layers, DIES_WITH_SERVER, lambda: _die_with(server))
+    _layer(layers, LANDLOCK, lambda: _landlock(scratch=layers[SCRATCH] == "on"))
+    if layers[SCRATCH] == "on" and layers[LANDLOCK] != "on":
+        layers[SCRATCH] = "off: without landlock nothing can be written at all"
+    _layer(layers, SECCOMP, lambda: seccomp.restrict(read_only=layers[LANDLOCK] != "on"))
     return layers
 
 
-def _landlock(overlay: str) -> None:
+def _landlock(*, scratch: bool) -> None:
     standard = sysconfig.get_path("stdlib")
-    packages = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    packages = package_folders()
     readable = [os.path.join(standard, name) for name in os.listdir(standard) if name != "site-packages"]
     readable += [os.path.join(folder, name) for folder in packages for name in READABLE_PACKAGES]
-    landlock.restrict([overlay, *READABLE_SYSTEM, *readable], listable=[standard, *packages])
+    landlock.restrict(
+        [*READABLE_SYSTEM, *readable],
+        listable=[standard, *packages],
+        writable=[namespaces.SCRATCH] if scratch else [],
+    )
+
+
+def package_folders() -> list[str]:
+    """Where packages are installed."""
+    return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 
 
 def _layer(layers: dict[str, str], name: str, apply: Callable[[], Any]) -> None:
@@ -99,6 +132,7 @@ def _drop_capabilities() -> None:
 
 
 def _become(uid: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NPROC, (MAX_THREADS, MAX_THREADS))  # counts per user: here, this process alone
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
@@ -111,8 +145,22 @@ def _limit(cpu_seconds: int, memory_mb: int) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 10_000_000),
         (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(name, (value, value))
+
+
+def _prefer_for_killing() -> None:
+    _prctl(PR_SET_DUMPABLE, 1)  # or this file would be root's; it ends with `NOT_TRACEABLE`
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
+
+
+def _die_with(server: int) -> None:
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != server:  # it died before this line
+        os._exit(1)
 
 
 def _close_all_but(connection_fd: int) -> None:

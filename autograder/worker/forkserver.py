@@ -1,17 +1,18 @@
 """A fresh process that imports torch once and forks confined workers.
 
-Started as `python -I forkserver.py CONTROL_FD`, so it holds no secret: no grader module, no seed, no path but its own.
-One request is a JSON line with a socket attached; the answer to a spawn is the worker's pid. Exits of workers are
-answered to "reap" requests.
+Started as `python -I forkserver.py CONTROL_FD HIDDEN_FOLDERS`, so it holds no secret: no grader module, no seed, no
+submission. A request is JSON, for a new worker with its socket attached; each gets one line of JSON as its answer.
 """
 
 from __future__ import annotations
 
 import array
 import contextlib
+import ctypes
 import json
 import os
 import resource
+import signal
 import socket
 import sys
 import time
@@ -20,58 +21,140 @@ from typing import Any
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import confine  # type: ignore[import-not-found]
+import namespaces  # type: ignore[import-not-found]
 import serve  # type: ignore[import-not-found]
 import wire  # type: ignore[import-not-found]
+from confine import package_folders
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
+    covered = json.loads(sys.argv[2])  # folders of the grader, hidden where the system allows
     import array_api_compat.torch  # noqa: F401  # heavy imports, once: a worker starts in milliseconds
     import torch
 
     torch.set_num_threads(1)
     warm_up(torch)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a worker leaves behind becomes a child of this
+    with contextlib.suppress(OSError):  # a worker's layers say whether this worked
+        namespaces.cover([*namespaces.PRIVATE_FOLDERS, *covered], [os.path.dirname(os.__file__), *package_folders()])
+    ctypes.CDLL(None).prctl(confine.PR_SET_DUMPABLE, 0, 0, 0, 0)  # workers with the same user id must not look inside
     send(control, {"ready": True, "speed": measure_speed(torch)})
-    exited: dict[int, int] = {}
+    workers = Workers()
     while True:
         request, sockets = receive(control)
         if request is None:
             return
-        if request["kind"] == "spawn":
-            pid = os.fork()
-            if pid == 0:
-                control.close()
-                run_worker(sockets[0], request)
-                os._exit(0)
-            for connection in sockets:
-                os.close(connection)
-            exited.pop(pid, None)  # process ids come round again
-            send(control, {"pid": pid})
-        elif request["kind"] == "readable":
-            send(control, {"readable": is_readable_for(request["uid"], request["paths"])})
-        else:
-            send(control, reap(request["pid"], exited))
+        answer: dict[str, Any]
+        try:
+            if request["kind"] == "spawn":
+                answer = {"pid": workers.spawn(control, request, sockets[0])}
+            elif request["kind"] == "readable":
+                answer = {"readable": is_readable_for(request["uid"])}
+            elif request["kind"] == "sweep":
+                answer = {"swept": workers.sweep(request["uids"])}
+            else:
+                answer = workers.reap(request["pid"], kill=request["kill"], uid=request["uid"])
+        except OSError as error:  # no process, no memory: the referee tries again or reports a fault
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        for connection in sockets:
+            os.close(connection)
+        send(control, answer)
 
 
-def run_worker(connection_fd: int, request: dict[str, Any]) -> None:
+class Workers:
+    """The workers of this server, and what became of them."""
+
+    def __init__(self) -> None:
+        self._alive: set[int] = set()
+
+    def spawn(self, control: socket.socket, request: dict[str, Any], connection_fd: int) -> int:
+        server = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            run_worker(connection_fd, request, server)
+            os._exit(0)
+        self._alive.add(pid)
+        return pid
+
+    def reap(self, pid: int, *, kill: bool, uid: int | None) -> dict[str, Any]:
+        """Wait up to a second for a worker's end, or kill it; then end all that it left behind.
+
+        `status` is as of os.waitstatus_to_exitcode, or None: still running.
+        """
+        if pid not in self._alive:
+            return {"status": None, "cpu_seconds": 0.0, "max_rss": 0}
+        if kill:
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 1.0
+        while True:
+            ended, status, usage = os.wait4(pid, 0 if kill else os.WNOHANG)
+            if ended:
+                break
+            if time.monotonic() > deadline:
+                return {"status": None, "cpu_seconds": 0.0, "max_rss": 0}
+            time.sleep(0.002)
+        self._alive.discard(pid)
+        if children() - self._alive:
+            self.sweep([] if uid is None else [uid])
+        cpu_seconds = usage.ru_utime + usage.ru_stime
+        return {"status": os.waitstatus_to_exitcode(status), "cpu_seconds": cpu_seconds, "max_rss": usage.ru_maxrss}
+
+    def sweep(self, uids: list[int]) -> int:
+        """Kill every process of these users, and every child that is no worker. Returns how many children there were.
+
+        A process whose parent died is a child of this server, which is a sub-reaper; so the loop gets them all.
+        """
+        for uid in uids:
+            kill_all_of(uid)
+        swept = 0
+        while strays := children() - self._alive:
+            for pid in strays:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            swept += len(strays)
+        return swept
+
+
+def run_worker(connection_fd: int, request: dict[str, Any], server: int) -> None:
     """In the child: confine, then serve."""
-    os.chdir(request["overlay"])
     layers = confine.confine(
         uid=request["uid"],
         cpu_seconds=request["cpu_seconds"],
         memory_mb=request["memory_mb"],
         connection_fd=connection_fd,
-        overlay=request["overlay"],
+        server=server,
     )
     for name in confine.FORBIDDEN_MODULES:
         sys.modules[name] = None  # type: ignore[assignment]  # an import raises ModuleNotFoundError
     connection = socket.socket(fileno=connection_fd)
     with contextlib.suppress(wire.WireClosed):  # the referee hung up: the normal end
-        serve.serve(connection, request["overlay"], layers)
+        serve.serve(connection, layers)
 
 
-def is_readable_for(uid: int, paths: list[str]) -> bool:
-    """Whether another user could read the interpreter and the overlay, tried out in a throw-away child."""
+def children() -> set[int]:
+    """Process ids of this process's children, ended ones too. (It has one thread.)"""
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        return {int(pid) for pid in file.read().split()}
+
+
+def kill_all_of(uid: int) -> None:
+    """Kill every process of a user, in one system call, which nothing can outrun by forking."""
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(OSError):
+            os.setresuid(uid, uid, uid)
+            os.kill(-1, signal.SIGKILL)  # all that this user may signal, but for itself
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def is_readable_for(uid: int) -> bool:
+    """Whether another user could read the interpreter and its packages, tried out in a throw-away child."""
     if os.getuid() != 0:
         return False
     pid = os.fork()
@@ -80,29 +163,16 @@ def is_readable_for(uid: int, paths: list[str]) -> bool:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            for path in paths:
+            for path in (os.path.dirname(os.__file__), *package_folders()):
                 os.listdir(path)
-            with open(os.__file__, "rb") as file:
-                file.read(1)
+            for path in (os.__file__, sys.modules["torch"].__file__, sys.modules["numpy"].__file__):
+                assert path is not None
+                with open(path, "rb") as file:
+                    file.read(1)
         except OSError:
             os._exit(1)
         os._exit(0)
     return os.waitpid(pid, 0)[1] == 0
-
-
-def reap(pid: int, exited: dict[int, int]) -> dict[str, Any]:
-    """Wait up to a second for a worker's end. `status` is as os.waitstatus_to_exitcode, or None: still running."""
-    deadline = time.monotonic() + 1.0
-    while pid not in exited and time.monotonic() < deadline:
-        try:
-            ended, status, usage = os.wait4(pid, os.WNOHANG)
-        except ChildProcessError:
-            break
-        if ended:
-            exited[pid] = os.waitstatus_to_exitcode(status)
-            return {"status": exited[pid], "cpu_seconds": usage.ru_utime + usage.ru_stime, "max_rss": usage.ru_maxrss}
-        time.sleep(0.002)
-    return {"status": exited.get(pid), "cpu_seconds": 0.0, "max_rss": 0}
 
 
 def warm_up(torch: Any) -> None:

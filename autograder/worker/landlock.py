@@ -15,6 +15,8 @@ RULE_PATH_BENEATH = 1
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 READ = EXECUTE | READ_FILE | READ_DIR  # EXECUTE also covers mapping a shared library
 READ_ONE_FILE = EXECUTE | READ_FILE
+REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_FILE, TRUNCATE = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 14
+CHANGE = WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_FILE | TRUNCATE
 ALL_FILE_RIGHTS_BY_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 BIND_TCP, CONNECT_TCP = 1, 2  # since ABI 4
 SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 1, 2  # since ABI 6
@@ -46,14 +48,15 @@ def version() -> int:
     return _syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(QUERY_VERSION))
 
 
-def restrict(readable: list[str], listable: list[str]) -> None:
-    """Leave only these files and folders, to be read; nothing to be written. Needs no_new_privs.
+def restrict(readable: list[str], listable: list[str], writable: list[str]) -> None:
+    """Leave only these files and folders. Needs no_new_privs.
 
     Where the kernel knows how, TCP, abstract sockets and signals to other processes are taken away, too.
 
     Args:
         readable: files, and folders with all that is in them.
         listable: folders whose entries, at any depth, may be listed but not read.
+        writable: folders in which files and folders may be made, changed and removed, too; no device, pipe or socket.
     """
     abi = version()
     handled = ALL_FILE_RIGHTS_BY_ABI[min(abi, 5)]
@@ -67,6 +70,8 @@ def restrict(readable: list[str], listable: list[str]) -> None:
             _grant(ruleset_fd, path, READ if os.path.isdir(path) else READ_ONE_FILE)
         for path in listable:
             _grant(ruleset_fd, path, READ_DIR)
+        for path in writable:
+            _grant(ruleset_fd, path, (READ | CHANGE) & handled)
         _syscall(RESTRICT_SELF, ctypes.c_int(ruleset_fd), ctypes.c_uint32(0))
     finally:
         os.close(ruleset_fd)

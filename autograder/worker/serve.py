@@ -9,7 +9,11 @@ import sys
 import traceback
 from typing import Any
 
-import wire  # type: ignore[import-not-found]  # this folder is on the path of a worker
+import probes  # type: ignore[import-not-found]  # this folder is on the path of a worker
+import sources  # type: ignore[import-not-found]
+import wire  # type: ignore[import-not-found]
+
+STUDENT_FILES = ("hw4/dynamics_model.py", "hw4/mpc.py", "hw4/ensemble.py")
 
 
 class DroppedOutput(io.TextIOBase):
@@ -19,16 +23,23 @@ class DroppedOutput(io.TextIOBase):
         return len(text)
 
 
-def serve(connection: socket.socket, overlay: str, layers: dict[str, str]) -> None:
+def serve(connection: socket.socket, layers: dict[str, str]) -> None:
     """Answer one call after another.
+
+    Before any code of a submission is there, the worker says hello. Then the referee either has it try what must not be
+    possible, or sends the source files of `hw4`: given ones, and the student's three.
 
     Args:
         connection: to the referee.
-        overlay: the folder that holds `hw4`: given files, and the student's three.
         layers: confinement layer -> "on" or "off: why", for the hello.
     """
     sys.stdout = sys.stderr = DroppedOutput()
-    sys.path.insert(0, overlay)
+    wire.send_frame(connection, {"kind": "hello", "layers": layers, "pid": os.getpid()}, [], None)
+    message, contents = wire.receive_frame(connection, None)
+    if message["kind"] == "probe":
+        wire.send_frame(connection, {"kind": "probed", "results": probes.run_probes(message["facts"])}, [], None)
+        return
+    sources.install({name: content.tobytes() for name, content in zip(message["names"], contents, strict=True)})
     from hw4.experiments import Experiment
     from hw4.subject import AsNumPy, Handle, LocalSubject, Seed
     from hw4.transitions import Transition
@@ -85,20 +96,16 @@ def serve(connection: socket.socket, overlay: str, layers: dict[str, str]) -> No
         except wire.WireClosed:
             raise
         except BaseException as error:
-            file, line = _students_line(error, overlay)
+            file, line = _students_line(error)
             send("error", type=type(error).__name__, text=str(error)[:2000], file=file, line=line)
 
-    send("hello", layers=layers, pid=os.getpid())
     while True:
         answer(*wire.receive_frame(connection, None))
 
 
-def _students_line(error: BaseException, overlay: str) -> tuple[str | None, int | None]:
-    """The innermost line of the traceback that lies in a file of the overlay."""
-    if isinstance(error, SyntaxError) and error.filename and error.filename.startswith(overlay):
-        return os.path.relpath(error.filename, overlay), error.lineno
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(overlay)]
-    students = [f for f in frames if os.path.basename(f.filename) in ("dynamics_model.py", "mpc.py", "ensemble.py")]
-    if not students:
-        return None, None
-    return os.path.relpath(students[-1].filename, overlay), students[-1].lineno
+def _students_line(error: BaseException) -> tuple[str | None, int | None]:
+    """The innermost line of the traceback that lies in one of the student's files."""
+    if isinstance(error, SyntaxError) and error.filename in STUDENT_FILES:
+        return error.filename, error.lineno
+    students = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in STUDENT_FILES]
+    return (students[-1].filename, students[-1].lineno) if students else (None, None)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-ALLOWED_DTYPES = ("<f4", "<f8", "<i4", "<i8", "|b1")
+ALLOWED_DTYPES = ("<f4", "<f8", "<i4", "<i8", "|b1", "|u1")
 MAX_HEADER_BYTES = 1_000_000
 MAX_ARRAY_BYTES = 64_000_000
 MAX_DIMENSIONS = 8
