@@ -96,6 +96,53 @@ def _grade(
     return FAULT if graded.report.faults else GRADED
 
 
+def regrade(
+    receipt: Annotated[Path, tyro.conf.Positional],
+    submission: Annotated[Path, tyro.conf.Positional],
+    *,
+    verify: bool = False,
+    jobs: int = 2,
+) -> int:
+    """Go back to a grade by its receipt.
+
+    With --verify the submission is graded again: the exit status is 0 if every verdict, cause, point and return is the
+    same, and 6 if one differs. Without it nothing is run: stored returns are scored by today's bars.
+
+    Args:
+        receipt: the receipt.json of the grade.
+        submission: what was graded.
+        verify: grade again and compare.
+        jobs: learning runs at once.
+    """
+    from autograder.console import LiveProgress
+    from autograder.regrade import DIFFERENT, SAME, ReceiptError, read_receipt, rescore
+    from autograder.regrade import verify as grade_again
+    from autograder.session import Grader
+
+    console = Console(file=sys.stdout)
+    try:
+        then = read_receipt(receipt)
+        if not verify:
+            for curve, (before, now) in rescore(then).items():
+                console.print(f"{curve}: {before:g} -> {now:g}", style=None if before == now else "yellow")
+            return GRADED
+        intake = read_submission(submission, load_assignment())
+        with LiveProgress(console) as progress, Grader(jobs=jobs) as grader:
+            found = grade_again(then, intake, grader, progress)
+    except (ReceiptError, SubmissionRefused) as error:
+        console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
+        return REFUSED
+    except GraderFault as error:
+        console.print(f"Grader fault: {error}", markup=False, style="magenta")
+        return FAULT
+    if found.changed_since:
+        console.print(f"Not as it was: {', '.join(found.changed_since)}.", style="yellow")
+    for difference in found.differences:
+        console.print(difference, markup=False, style="red")
+    console.print(f"{len(found.differences)} differences." if found.differences else "The same in everything.")
+    return DIFFERENT if found.differences else SAME
+
+
 def doctor() -> int:
     """Say what holds on this system: what a submission could do here, and how fast this machine is.
 
@@ -157,7 +204,13 @@ def _write(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"grade": grade, "doctor": doctor, "calibrate": calibrate, "zoo": zoo}
+COMMANDS: dict[str, Callable[..., int]] = {
+    "grade": grade,
+    "regrade": regrade,
+    "doctor": doctor,
+    "calibrate": calibrate,
+    "zoo": zoo,
+}
 
 if __name__ == "__main__":
     sys.exit(tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m autograder", description=__doc__))

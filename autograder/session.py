@@ -394,10 +394,14 @@ NOT_THE_STUDENTS = ("deadline", "grader_fault")
 COUNTS_AS_NONE = ("raised", "exits")  # or an unstable agent would do well to stop at its best
 
 
-def _score(curve: Curve, run: CurveRun) -> float:
+def score_of_run(curve: Curve, returns: list[float], failure: str) -> float:
     """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished."""
-    planned = run.returns[EXPERIMENTS[curve.experiment].num_initial_episodes :]
-    return -math.inf if run.failure in COUNTS_AS_NONE else score_of(planned, curve.score_episodes)
+    planned = returns[EXPERIMENTS[curve.experiment].num_initial_episodes :]
+    return -math.inf if failure in COUNTS_AS_NONE else score_of(planned, curve.score_episodes)
+
+
+def _score(curve: Curve, run: CurveRun) -> float:
+    return score_of_run(curve, run.returns, run.failure)
 
 
 def _shown(value: Any) -> str:

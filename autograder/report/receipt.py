@@ -14,6 +14,7 @@ from autograder.private import load_private
 from autograder.scoring import CurveReport, item_id
 from autograder.session import Grade
 from autograder.solutions import ROOT
+from hw4.submission import Intake
 
 LOCK_FILE = ROOT / "requirements.lock"
 
@@ -21,14 +22,9 @@ LOCK_FILE = ROOT / "requirements.lock"
 def receipt(grade: Grade) -> dict[str, Any]:
     """Everything that is needed to repeat or to question this grade."""
     return {
-        "submission": {name: _sha256(content) for name, content in sorted(grade.intake.files.items())},
-        "grader": _hash_of_folder(ROOT / "autograder"),
-        "bars": _sha256(BARS_FILE.read_bytes()),
-        "lock_file": _sha256(LOCK_FILE.read_bytes()) if LOCK_FILE.exists() else None,
-        "versions": {name: version(name) for name in ("numpy", "torch", "gymnasium", "mujoco")},
-        "python": platform.python_version(),
-        "machine": {"architecture": platform.machine(), "speed": grade.speed},
-        "master_seed": load_private().master_seed,
+        "submission": facts_of_submission(grade.intake),
+        **facts_of_grader(),
+        "speed": grade.speed,
         "confinement": dataclasses.asdict(grade.confinement),
         "processes_left_behind": grade.num_swept,
         "score": grade.report.score,
@@ -45,6 +41,26 @@ def receipt(grade: Grade) -> dict[str, Any]:
         "runs": {curve: [dataclasses.asdict(run) for run in runs] for curve, runs in grade.runs.items()},
         "faults": grade.report.faults,
         "seconds": round(grade.seconds, 1),
+    }
+
+
+def facts_of_submission(intake: Intake) -> dict[str, str]:
+    """Hash of each submitted file."""
+    return {name: _sha256(content) for name, content in sorted(intake.files.items())}
+
+
+def facts_of_grader() -> dict[str, Any]:
+    """All that decides a verdict beside the submission: with the same facts the same grade must come out."""
+    return {
+        "grader": _hash_of_folder(ROOT / "autograder"),
+        "given_files": _hash_of_folder(ROOT / "hw4"),
+        "assignment": _sha256((ROOT / "assignment.toml").read_bytes()),
+        "bars": _sha256(BARS_FILE.read_bytes()),
+        "lock_file": _sha256(LOCK_FILE.read_bytes()) if LOCK_FILE.exists() else None,
+        "versions": {name: version(name) for name in ("numpy", "torch", "gymnasium", "mujoco")},
+        "python": platform.python_version(),
+        "architecture": platform.machine(),
+        "master_seed": load_private().master_seed,
     }
 
 
