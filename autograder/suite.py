@@ -57,6 +57,7 @@ class Suite:
         on_outcome: Callable[[Outcome], None],
         recover: Callable[[], None] = lambda: None,
         ends: float = math.inf,
+        only: frozenset[str] | None = None,
     ) -> None:
         """
         Args:
@@ -67,6 +68,7 @@ class Suite:
             on_outcome: called as each test ends.
             recover: called when the reference fails, too: makes things right if it can, for one more try.
             ends: when all must be over, on the clock of time.monotonic.
+            only: ids whose tests run; all if None.
         """
         self.outcomes: dict[str, Outcome] = {}
         self._assignment = assignment
@@ -76,6 +78,7 @@ class Suite:
         self._on_outcome = on_outcome
         self._recover = recover
         self._ends = ends
+        self._only = only
         self._spent: set[str] = set()  # ids that used up their time once
 
     def run(self) -> dict[str, Outcome]:
@@ -86,7 +89,7 @@ class Suite:
             status = pytest.main([*arguments, str(HIDDEN_TESTS)], plugins=[self])
         if status == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
-        for name in DECLARED.keys() - self.outcomes.keys():
+        for name in {name for name in DECLARED if self._asked(name)} - self.outcomes.keys():
             self._keep(Outcome(name, "grader_fault", message=f"did not run; pytest said: {printed.getvalue()[-2000:]}"))
         if not DECLARED:
             raise GraderFault(f"no hidden test could be loaded: {printed.getvalue()[-2000:]}")
@@ -102,6 +105,12 @@ class Suite:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "graded: a hidden test that belongs to an id of the assignment")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if self._asked(item.name)]
+
+    def _asked(self, name: str) -> bool:
+        return self._only is None or DECLARED[name].stub_id in self._only
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
