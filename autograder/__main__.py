@@ -90,8 +90,11 @@ def _grade(
         graded = grader.grade(intake, progress)
     _write_json(output / "receipt.json", receipt(graded))
     _write_json(output / "results.json", results(graded))
-    _write(output / "report.html", page(graded, submission.name))
     print_report(console, graded.report)
+    try:
+        _write(output / "report.html", page(graded, submission.name))
+    except Exception as error:  # the grade stands
+        console.print(f"No page was written: {type(error).__name__}: {error}", markup=False, style="magenta")
     console.print(f"Graded in {time.monotonic() - start:.0f} s: {output / 'report.html'}", markup=False)
     return FAULT if graded.report.faults else GRADED
 

@@ -109,6 +109,7 @@ class Grader:
         self._required = load_private().required_guarantees if required is None else required
         self._deadline_seconds = deadline_seconds
         self._hidden = hidden
+        self._canary_passed: set[str] = set()
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Grader:
@@ -147,6 +148,7 @@ class Grader:
             jobs=self._jobs,
             ends=start + self._deadline_seconds,
             confinement=self.confinement,
+            canary_passed=self._canary_passed,
         )
         missing = self.confinement.missing(self._required)
         if missing and session.is_foreign:
@@ -166,6 +168,7 @@ class _Session:
         jobs: int,
         ends: float,
         confinement: Confinement,
+        canary_passed: set[str],
     ) -> None:
         self._server = server
         self._intake = intake
@@ -175,6 +178,7 @@ class _Session:
         self._jobs = jobs
         self._ends = ends
         self._confinement = confinement
+        self._canary_passed = canary_passed
         self._slots = Slots(SUITE_SLOT)
         self._canary = package_with(reference_code())
         self._broken_files: dict[str, Outcome] = {}
@@ -198,6 +202,7 @@ class _Session:
                 recover=self._server.restart,
                 ends=self._ends,
                 only=only,
+                canary_passed=self._canary_passed,
             )
             outcomes = suite.run()
             more = {}

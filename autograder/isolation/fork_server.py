@@ -111,7 +111,7 @@ class ForkServer:
                 self.num_restarts += 1
 
     def _spawn(self, slot: int, cpu_seconds: int, memory_mb: int) -> tuple[int, socket.socket]:
-        ours, theirs = socket.socketpair()
+        ours, theirs = _socketpair()
         request = {"kind": "spawn", "uid": self.uid_of(slot), "cpu_seconds": cpu_seconds, "memory_mb": memory_mb}
         try:
             answer = self._ask(request, theirs)
@@ -123,7 +123,7 @@ class ForkServer:
         return answer["pid"], ours
 
     def _start(self) -> None:
-        ours, theirs = socket.socketpair()
+        ours, theirs = _socketpair()
         environment = {
             "PATH": "/usr/bin:/bin",
             "LANG": "C.UTF-8",
@@ -199,6 +199,13 @@ class ForkServer:
             self._process.wait(timeout=5)
         os.set_blocking(self._process.stderr.fileno(), False)
         return (self._process.stderr.read() or b"").decode(errors="replace")[-1000:] or "no message"
+
+
+def _socketpair() -> tuple[socket.socket, socket.socket]:
+    try:
+        return socket.socketpair()
+    except OSError as error:
+        raise GraderFault(f"no more sockets: {error}") from error
 
 
 class Slots:

@@ -266,13 +266,13 @@ class RemoteSubject:
             if time.monotonic() >= deadline:
                 return
             used, used_before = self.cpu_seconds, used
-            if used - used_before < SAMPLE_SECONDS / 10 and self._state() in ("S", "T"):
+            if used - used_before < SAMPLE_SECONDS / 10 and self._state() == "S":
                 self._idle_seconds += SAMPLE_SECONDS
             if self._idle_seconds >= MAX_IDLE_SECONDS:
                 raise self._died("idle")
 
     def _state(self) -> str:
-        """The process's state in the system's letters: R running, or waiting for a processor; S asleep; T stopped."""
+        """The process's state in the system's letters: R running, or waiting for a processor; S asleep."""
         with contextlib.suppress(OSError, IndexError):
             return Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
         return "?"
