@@ -1,0 +1,428 @@
+"""Faults of the grader, injected one by one: none may become a student's zero.
+
+Each ends as a grader fault, with a message, or is recovered by one more try.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import autograder.isolation.fork_server as fork_server_module
+import autograder.isolation.remote as remote_module
+from autograder.hidden_tests.graded import DECLARED
+from autograder.isolation.confinement import Confinement, verify_layers
+from autograder.isolation.fork_server import ForkServer, GraderFault
+from autograder.isolation.package import package_with
+from autograder.isolation.remote import RemoteSubject
+from autograder.private import graded_runs
+from autograder.referee import run_curve
+from autograder.session import ConfinementTooWeak, Grade, Grader
+from autograder.solutions import ROOT, reference_code
+from autograder.suite import DEADLINE_PASSED, Outcome
+from autograder.worker.layers import LANDLOCK, OWN_USER
+from autograder.zoo import Animal, code_of
+from autograder.zoo.visit import Silent, intake_of
+from hw4.experiments import EXPERIMENTS
+
+ONLY = frozenset({"gaussian_nll", "cem_refit"})
+POINTS = 3 + 4
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader() as opened:
+        yield opened
+
+
+def grade_honest(grader: Grader, **options: Any) -> Grade:
+    """Grade the reference, dressed as a submission of somebody else, by a few probes."""
+    code = {name: content + b"\n# mine\n" for name, content in reference_code().items()}
+    return grader.grade(intake_of(code), Silent(), curves=False, only=ONLY, **options)
+
+
+def is_full(grade: Grade) -> bool:
+    return grade.report.score == POINTS and not grade.report.faults
+
+
+def is_fault(grade: Grade) -> bool:
+    verdicts = {stub.verdict for stub in grade.report.stubs}
+    return bool(grade.report.faults) and "failed" not in verdicts
+
+
+def test_without_a_fault_the_honest_submission_gets_full_marks(grader: Grader) -> None:
+    assert is_full(grade_honest(grader))
+
+
+# Recovered by one more try -------------------------------------------------------------------------------------------
+
+
+def after_spawns(
+    monkeypatch: pytest.MonkeyPatch, numbers: set[int], do: Callable[[ForkServer, int], None]
+) -> list[int]:
+    """Call `do(server, pid)` after the spawns with these numbers, from 0. Returns the pids of all spawned workers."""
+    spawned: list[int] = []
+    real = ForkServer.spawn
+
+    def spawn(self: ForkServer, **options: Any) -> Any:
+        answer = real(self, **options)
+        spawned.append(answer[0])
+        if len(spawned) - 1 in numbers:
+            do(self, answer[0])
+        return answer
+
+    monkeypatch.setattr(ForkServer, "spawn", spawn)
+    return spawned
+
+
+@pytest.mark.parametrize("number", [0, 2, 5])
+def test_a_worker_killed_from_outside_is_replaced(grader: Grader, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """As by the machine's memory limit: before the first canary, while files are imported, during the probes."""
+    spawned = after_spawns(monkeypatch, {number}, lambda server, pid: os.kill(pid, signal.SIGKILL))
+    assert is_full(grade_honest(grader))
+    assert len(spawned) > number
+
+
+def test_a_worker_killed_in_the_middle_of_a_call_is_replaced(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    real = RemoteSubject._request
+
+    def request(self: RemoteSubject, message: dict[str, Any], *args: Any) -> Any:
+        if message.get("name") == "mpc.refit_to_elites" and not killed:
+            killed.append(self.pid)
+            os.kill(self.pid, signal.SIGKILL)
+        return real(self, message, *args)
+
+    monkeypatch.setattr(RemoteSubject, "_request", request)
+    assert is_full(grade_honest(grader))
+    assert killed
+
+
+def test_a_stopped_worker_is_replaced(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_module, "WALL_FACTOR", 0.4)
+    after_spawns(monkeypatch, {5}, lambda server, pid: os.kill(pid, signal.SIGSTOP))
+    assert is_full(grade_honest(grader))
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_killed_fork_server_is_started_again(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    with Grader() as grader:
+        after_spawns(monkeypatch, {number}, lambda server, pid: os.kill(server.pid, signal.SIGKILL))
+        assert is_full(grade_honest(grader))
+        assert grader._server.num_restarts >= 1
+
+
+def test_a_fork_server_that_hangs_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Grader() as grader:
+        grader._server._control.settimeout(1.0)
+        os.kill(grader._server.pid, signal.SIGSTOP)
+        assert is_full(grade_honest(grader))
+        assert grader._server.num_restarts == 1
+
+
+def test_a_fork_that_fails_once_is_tried_again(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[int] = []
+    real = ForkServer._exchange
+
+    def exchange(self: ForkServer, request: dict[str, Any], connection: Any = None) -> dict[str, Any]:
+        if request["kind"] == "spawn" and not failures:
+            failures.append(1)
+            raise GraderFault("the fork server could not spawn: BlockingIOError: no more processes")
+        return real(self, request, connection)
+
+    monkeypatch.setattr(ForkServer, "_exchange", exchange)
+    assert is_full(grade_honest(grader))
+    assert failures
+
+
+def test_sockets_that_run_out_once_are_no_verdict(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[int] = []
+    real = socket.socketpair
+
+    def socketpair(*args: Any) -> Any:
+        if len(failures) < 1:
+            failures.append(1)
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(*args)
+
+    monkeypatch.setattr(socket, "socketpair", socketpair)
+    assert is_full(grade_honest(grader))
+    assert failures
+
+
+def test_threads_of_the_shell_do_not_reach_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BLAS threads by the dozen starve under limits: a worker has one, whatever the shell says."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "64")
+    monkeypatch.setenv("LD_PRELOAD", "/nowhere.so")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    with Grader() as grader:
+        assert is_full(grade_honest(grader))
+
+
+def test_a_slow_machine_gets_more_time(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second of work where 0.2 s are allowed: too slow on a fast machine, fine on one ten times as slow."""
+    body = "for _ in range(60): torch.randn(500, 500) @ torch.randn(500, 500)\n"
+    slow = Animal(name="slow", kind="correct", story="", regions={"gaussian_nll": body + NLL})
+    limits = dataclasses.replace(grader_limits(), call_seconds=0.2)
+    verdicts = {}
+    for speed in (0.001, 10.0):
+        monkeypatch.setattr(grader._server, "speed", speed)
+        monkeypatch.setattr("autograder.session.load_assignment", lambda: with_limits(limits))
+        grade = grader.grade(intake_of(code_of(slow)), Silent(), curves=False, only=frozenset({"gaussian_nll"}))
+        verdicts[speed] = grade.report.stubs[0].verdict
+    assert verdicts[10.0] == "passed"
+
+
+NLL = "return 0.5 * (log_variance + (target - mean) ** 2 * torch.exp(-log_variance))"
+
+
+def grader_limits() -> Any:
+    from hw4.assignment import load_assignment
+
+    return load_assignment().limits
+
+
+def with_limits(limits: Any) -> Any:
+    from hw4.assignment import load_assignment
+
+    return dataclasses.replace(load_assignment(), limits=limits)
+
+
+# Reported as the grader's fault --------------------------------------------------------------------------------------
+
+
+def test_workers_that_are_always_killed_are_the_graders_fault(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    after_spawns(monkeypatch, set(range(1000)), lambda server, pid: os.kill(pid, signal.SIGKILL))
+    with pytest.raises(GraderFault, match="reference solution does not run"):
+        grade_honest(grader)
+
+
+def test_workers_that_die_from_some_moment_on_are_the_graders_fault(
+    grader: Grader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after_spawns(monkeypatch, set(range(6, 1000)), lambda server, pid: os.kill(pid, signal.SIGKILL))
+    assert is_fault(grade_honest(grader))
+
+
+def test_a_fork_server_that_cannot_start_again_is_the_graders_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Grader() as grader:
+
+        def kill_for_good(server: ForkServer, pid: int) -> None:
+            monkeypatch.setattr(fork_server_module, "FORK_SERVER", Path("/nowhere/forkserver.py"))
+            os.kill(server.pid, signal.SIGKILL)
+
+        after_spawns(monkeypatch, {5}, kill_for_good)
+        with pytest.raises(GraderFault):
+            grade_honest(grader)
+
+
+def test_a_check_that_the_reference_fails_is_the_graders_fault(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong oracle, a wrong tolerance, a broken test: the student is not asked to pass what nobody passes."""
+    import autograder.hidden_tests.oracles as oracles
+
+    real = oracles.gaussian_nll
+    monkeypatch.setattr(grader, "_canary_passed", set())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(oracles, "gaussian_nll", lambda *args: real(*args) + 1.0)
+        for module in list(sys.modules.values()):
+            if getattr(module, "gaussian_nll", None) is real:
+                patch.setattr(module, "gaussian_nll", oracles.gaussian_nll)
+        grade = grade_honest(grader)
+    nll = next(stub for stub in grade.report.stubs if stub.stub.id == "gaussian_nll")
+    assert nll.verdict == "grader_fault"
+    assert grade.report.faults
+
+
+def test_a_check_that_stumbles_is_the_graders_fault(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(name: str) -> Any:
+        raise KeyError("seed")
+
+    monkeypatch.setattr("autograder.suite.rng_of_test", stumble)
+    assert is_fault(grade_honest(grader))
+
+
+def test_a_test_that_vanishes_is_the_graders_fault(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = next(test for test in DECLARED.values() if test.stub_id == "gaussian_nll")
+    monkeypatch.setitem(
+        DECLARED, "test_that_is_not_there", dataclasses.replace(declared, name="test_that_is_not_there")
+    )
+    grade = grade_honest(grader)
+    assert any("test_that_is_not_there" in fault for fault in grade.report.faults)
+    assert not any(stub.verdict == "failed" for stub in grade.report.stubs)
+
+
+def test_the_overall_deadline_leaves_a_partial_grade(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    class EndsAfterTheFirst(Silent):
+        def test_ended(self, outcome: Outcome) -> None:
+            monkeypatch.setattr("autograder.suite.time", SimpleNamespace(monotonic=lambda: math.inf))
+
+    monkeypatch.setattr(grader, "_deadline_seconds", 3600.0)
+    grade = grader.grade(intake_of(reference_code()), EndsAfterTheFirst(), curves=False, only=ONLY)
+    outcomes = [test.outcome for stub in grade.report.stubs for test in stub.tests]
+    assert [outcome.verdict for outcome in outcomes].count("passed") == 1
+    assert {outcome.message for outcome in outcomes if outcome.verdict == "grader_fault"} == {DEADLINE_PASSED}
+    assert 0 < grade.report.score < POINTS
+
+
+def test_a_curve_whose_worker_always_dies_is_the_graders_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs end, the canary ends in the same slot: points are not lost in silence."""
+    with Grader() as grader:
+        real = RemoteSubject._request
+
+        def request(self: RemoteSubject, message: dict[str, Any], *args: Any) -> Any:
+            if self._slot != 31:  # the suite's own slot is left alone
+                os.kill(self.pid, signal.SIGKILL)
+            return real(self, message, *args)
+
+        monkeypatch.setattr(RemoteSubject, "_request", request)
+        grade = grader.grade(intake_of(reference_code()), Silent(), only=frozenset({"gaussian_nll"}))
+        assert {curve.verdict for curve in grade.report.curves} == {"grader_fault"}
+        assert len(grade.report.faults) == 3
+
+
+def test_a_worker_that_is_killed_once_in_a_curve_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    with ForkServer() as server:
+        package = package_with(reference_code())
+        experiment = dataclasses.replace(
+            EXPERIMENTS["cliff_hill"], gradient_steps=2, num_initial_episodes=1, num_episodes=2, population_size=12
+        )
+
+        def open_subject() -> RemoteSubject:
+            return RemoteSubject(server, package, slot=0, cpu_seconds=60, call_seconds=60, memory_mb=4096)
+
+        def kill(episode: int, episode_return: float) -> None:
+            if not killed:
+                killed.append(episode)
+                for pid in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split():
+                    os.kill(int(pid), signal.SIGKILL)
+
+        hidden = graded_runs("curve_cliff_hill")[0]
+        first = run_curve(open_subject, experiment, hidden, kill)
+        assert (first.failure, first.may_be_chance) == ("exits", True)
+        second = run_curve(open_subject, experiment, hidden, kill)
+        assert (second.failure, len(second.returns)) == ("", 2)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ({"no new privileges": "on"}, "the system says it is not"),
+        ({"seccomp: no sockets, no new processes": "on"}, "the system says it is not"),
+        ({"no capabilities": "on"}, "the system says it is not"),
+        ({OWN_USER: "on"}, "the system says it is not"),
+        ({}, "did not get its own user id"),
+    ],
+)
+def test_a_layer_that_does_not_hold_stops_the_grading(layers: dict[str, str], message: str) -> None:
+    """Said of a process that nobody confined."""
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        if layers == {"no capabilities": "on"} and os.getuid() != 0:
+            pytest.skip("an unprivileged process has no capabilities")
+        with pytest.raises(GraderFault, match=message):
+            verify_layers(process.pid, layers, 12345)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_system_that_is_too_weak_grades_the_reference_alone(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    probes = {**grader.confinement.probes, "read autograder/private.toml": "possible"}
+    layers = {**grader.confinement.layers, LANDLOCK: "off: Function not implemented"}
+    monkeypatch.setattr(grader, "confinement", Confinement(layers, probes, 0))
+    with pytest.raises(ConfinementTooWeak, match=r"could read hidden tests.*private\.toml.*doctor"):
+        grade_honest(grader)
+    assert is_full(grader.grade(intake_of(reference_code()), Silent(), curves=False, only=ONLY))
+    monkeypatch.setattr(grader, "_required", ())
+    assert is_full(grade_honest(grader))
+
+
+# Through the command, in a copy of the grader ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def copy_of_grader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("copy") / "grader"
+    for name in ("autograder", "hw4", "solutions"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("assignment.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def grade_in(folder: Path, output: Path, **environment: str) -> tuple[int, str, dict[str, Any]]:
+    """Run `autograder grade solutions` there. Returns exit status, what it printed, and results.json."""
+    command = [sys.executable, "-m", "autograder", "grade", "solutions", "--output", str(output)]
+    run = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
+    )
+    results = output / "results.json"
+    return run.returncode, run.stdout + run.stderr, json.loads(results.read_text()) if results.exists() else {}
+
+
+def is_no_zero(results: dict[str, Any]) -> bool:
+    """Neither points nor tests: Gradescope shows that the grader failed, and a TA is told."""
+    return bool(results) and "grader" in results["output"] and not results.get("tests") and "score" not in results
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("autograder/reference/bars.json", b"{"),
+        ("autograder/reference/bars.json", b"{}"),
+        ("autograder/private.toml", b"master_seed = "),
+        ("assignment.toml", b"[course]\n"),
+        ("hw4/networks.py", b"raise RuntimeError('a damaged given file')\n"),
+        ("solutions/mpc.py", b"def broken(:\n"),
+        ("autograder/worker/forkserver.py", b"import a_wheel_that_is_missing\n"),
+        ("autograder/hidden_tests/test_planning.py", b"def broken(:\n"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_damaged_grader_says_so(copy_of_grader: Path, tmp_path: Path, file: str, content: bytes) -> None:
+    path = copy_of_grader / file
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        status, printed, results = grade_in(copy_of_grader, tmp_path / "out")
+    finally:
+        path.write_bytes(whole)
+    assert status == 5, printed
+    assert "fault" in printed.lower()
+    if "hidden_tests" in file:
+        verdicts = {test["name"]: test.get("status") for test in results["tests"]}
+        assert "failed" not in {status for name, status in verdicts.items() if name.startswith("2.")}
+    else:
+        assert is_no_zero(results)
+
+
+def test_a_full_disk_is_no_zero(copy_of_grader: Path, tmp_path: Path) -> None:
+    """Every write of the results fails: the exit status says fault, and no half-written file is left."""
+    output = tmp_path / "out"
+    output.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", str(output)], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        (output / "filler").write_bytes(b"x" * 4096)
+        status, printed, results = grade_in(copy_of_grader, output)
+        assert status == 5, printed
+        assert "No space left" in printed
+        assert not results
+    finally:
+        subprocess.run(["umount", str(output)], check=True)
