@@ -29,7 +29,7 @@ from hw4.transitions import Transition
 
 HELLO_SECONDS = 60.0
 MAX_CALLBACK_SIZE = 20_000  # numbers in one argument of a callback
-MAX_CALLBACK_PRODUCT = 20_000_000  # of the two largest arguments, or of all when they broadcast against each other
+MAX_CALLBACK_PRODUCT = 1_000_000  # of the two largest arguments, or of all when they broadcast against each other
 MAX_CALLBACK_TOTAL = 5_000_000  # numbers in all callbacks of one worker: a check may keep them
 MAX_CALLBACK_COUNT = 10_000  # a number of things that a callback is asked for
 MAX_CALLBACKS = 5_000  # of one worker
