@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import io
-import itertools
 import json
 import os
 import random
@@ -560,8 +559,9 @@ def test_a_million_entries_are_refused_before_they_are_read(
         assert peak < 3 * real.submission.max_total_bytes
 
     class Endless:
-        def __enter__(self) -> Any:
-            return (SimpleNamespace(name=f"{i}.txt") for i in itertools.count())
+        def __enter__(self) -> Iterator[Any]:
+            yield from (SimpleNamespace(name=f"{i}.txt") for i in range(100))
+            raise AssertionError("more names were read than may be there")
 
         def __exit__(self, *_: object) -> None: ...
 
