@@ -273,12 +273,16 @@ def check(names: tyro.conf.Positional[tuple[str, ...]] = ()) -> int:
     return run_checks(list(names))
 
 
-def submit(output: Path = Path("hw4_submission.zip"), notebooks: Path | None = None) -> int:
+def submit(
+    output: Path = Path("hw4_submission.zip"), notebooks: Path | None = None, only_check: Path | None = None
+) -> int:
     """Build the zip to hand in, and say what the grader's intake will say about it.
 
     Args:
         output: the zip to write.
         notebooks: folder that holds the notebooks; "notebooks" beside hw4 by default.
+        only_check: an archive or a folder that you packed yourself: nothing is written, and you hear what the grader's
+            intake will say about it.
     """
     from hw4.submission import SubmissionRefused, read_submission, stubs_not_started, write_submission
 
@@ -289,13 +293,15 @@ def submit(output: Path = Path("hw4_submission.zip"), notebooks: Path | None = N
     if notebooks is not None and not notebooks.is_dir():
         raise CommandFailed(f"there is no folder {notebooks}: name the one that holds your notebooks")
     try:
-        write_submission(PACKAGE, notebooks_folder if notebooks_folder.is_dir() else None, output, assignment)
-        intake = read_submission(output, assignment)
+        if only_check is None:
+            write_submission(PACKAGE, notebooks_folder if notebooks_folder.is_dir() else None, output, assignment)
+        intake = read_submission(only_check or output, assignment)
     except SubmissionRefused as refusal:
-        output.unlink(missing_ok=True)
+        if only_check is None:
+            output.unlink(missing_ok=True)
         raise CommandFailed(f"Refused, as the grader would: {refusal}") from None
     _print_problems(intake, assignment)  # first: below everything else it would be overlooked
-    print(f"Wrote {output}: {', '.join(intake.files)}")
+    print(f"{'Read' if only_check else 'Wrote'} {only_check or output}: {', '.join(intake.files)}")
     for note in intake.notes:
         print(f"  note: {note}")
     _print_open_stubs(stubs_not_started(intake.files, assignment), intake, assignment)

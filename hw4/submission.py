@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import ast
 import codecs
-import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import stat
 import struct
-import tarfile
 import tokenize
 import unicodedata
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -68,7 +68,7 @@ class SubmissionRefused(ValueError):
 
     def __init__(self, reason: str, *, where: str, mend: str = REPACK) -> None:
         self.reason = reason
-        self.where = _shown(where)
+        self.where = _shown(where) or "the submission"
         self.mend = mend
         super().__init__(f"{self.where}: {reason}. {mend}.")
 
@@ -105,10 +105,11 @@ class Intake:
 
 @dataclass(frozen=True)
 class _Member:
-    """One file of a submission. `content` is empty where a folder holds a file that nobody wants."""
+    """One entry of a submission. `content` is empty where a folder on disk holds a file that nobody wants."""
 
     name: str  # "hw4/mpc.py": forward slashes, neither "." nor ".."
     content: bytes
+    is_folder: bool = False
 
     @property
     def base_name(self) -> str:
@@ -134,13 +135,15 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
     Raises:
         SubmissionRefused: the same, in verdict and reason, for the student and for the grader.
     """
-    if path.is_dir():
-        members = list(_folder_members(path, assignment))
-    elif path.is_file():
-        members = _archive_members(path, assignment)
-    else:
-        raise SubmissionRefused("there is no file or folder of this name", where=path.name, mend="Look at the path")
-    _refuse_colliding_names(members)
+    with _readable(path.name):
+        if path.is_dir():
+            entries = list(_folder_members(path, assignment))
+        elif path.is_file():
+            entries = list(_archive_members(path, assignment))
+        else:
+            raise SubmissionRefused("there is no file or folder of this name", where=path.name, mend="Look at the path")
+    _refuse_colliding_names(entries)
+    members = [entry for entry in entries if not entry.is_folder]
     found, ignored = _pick_wanted(members, assignment)
     code = {name: found[name].content for name in assignment.submission.code if name in found}
     notebooks = {name: found[name].content for name in assignment.submission.notebooks if name in found}
@@ -190,7 +193,8 @@ def write_submission(
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # Unix, on Windows too
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
-            archive.writestr(entry, files[name].read_bytes())
+            with _readable(name):
+                archive.writestr(entry, files[name].read_bytes())
     target.write_bytes(buffer.getvalue())
     return target
 
@@ -240,9 +244,8 @@ def _checked_name(raw: str) -> str:
     name = "/".join(parts)
     if len(name) > MAX_NAME_LENGTH:
         raise SubmissionRefused(f"the name has {len(name)} characters, at most {MAX_NAME_LENGTH} may be", where=raw)
-    if parts and parts[-1] in JUNK_FILES:
-        return name
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in name):
+    visible = "/".join(parts[:-1]) if parts and parts[-1] in JUNK_FILES else name
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in visible):
         raise SubmissionRefused("the name holds an invisible or undecodable character", where=raw)
     return name
 
@@ -253,26 +256,29 @@ def _collision_key(name: str) -> str:
     return unicodedata.normalize("NFKC", "/".join(part.rstrip(". ") for part in parts))
 
 
-def _refuse_colliding_names(members: list[_Member]) -> None:
+def _refuse_colliding_names(entries: list[_Member]) -> None:
     files: dict[str, str] = {}
-    for member in members:
-        key = _collision_key(member.name)
-        if key in files and files[key] == member.name:
-            raise SubmissionRefused("this name is there twice", where=member.name)
+    for entry in entries:
+        if entry.is_folder:
+            continue
+        key = _collision_key(entry.name)
+        if key in files and files[key] == entry.name:
+            raise SubmissionRefused("this name is there twice", where=entry.name)
         if key in files:
             raise SubmissionRefused(
                 "the two names differ only in case or in their Unicode form and are one file on some systems",
-                where=f"{files[key]} and {member.name}",
+                where=f"{files[key]} and {entry.name}",
             )
-        files[key] = member.name
-    for member in members:
-        for parent in PurePosixPath(_collision_key(member.name)).parents:
-            if str(parent) in files:
-                raise SubmissionRefused("the name is a file and a folder at once", where=files[str(parent)])
+        files[key] = entry.name
+    for entry in entries:
+        path = PurePosixPath(_collision_key(entry.name))
+        for folder in (path, *path.parents) if entry.is_folder else path.parents:
+            if str(folder) in files:
+                raise SubmissionRefused("the name is a file and a folder at once", where=files[str(folder)])
 
 
 def _shown(name: str) -> str:
-    """A name that is safe to print: no control characters, bounded."""
+    """A name that is safe to print: no control characters, nothing that turns the reading direction, bounded."""
     text = "".join(character if character.isprintable() else "?" for character in name)
     return text if len(text) <= 160 else f"{text[:157]}..."
 
@@ -284,34 +290,41 @@ def _folder_members(root: Path, assignment: Assignment) -> Iterator[_Member]:
     rules = assignment.submission
     wanted = (*rules.code, *rules.notebooks)
     mend = "Name the folder that holds your code files and nothing else"
-    num_files, folders = 0, [root]
+    num_entries, folders = 0, [root]
     while folders:
         folder = folders.pop()
-        for entry in sorted(folder.iterdir()):
+        with _readable(folder.name), os.scandir(folder) as found:  # no more of a million names than are allowed
+            names = [entry.name for entry in islice(found, rules.max_files + 1 - num_entries)]
+        num_entries += len(names)
+        if num_entries > rules.max_files:
+            raise SubmissionRefused(f"the folder holds more than {rules.max_files} files", where=root.name, mend=mend)
+        for entry in sorted(folder / name for name in names):
             name = _checked_name(entry.relative_to(root).as_posix())
-            member = _Member(f"{name}/x", b"")
-            mode = entry.lstat().st_mode
-            if stat.S_ISDIR(mode):
-                if not member.is_junk and not (entry / "pyvenv.cfg").exists():
-                    folders.append(entry)
-                continue
-            num_files += 1
-            if num_files > rules.max_files:
-                raise SubmissionRefused(
-                    f"the folder holds more than {rules.max_files} files", where=root.name, mend=mend
-                )
-            if not stat.S_ISREG(mode):
-                raise SubmissionRefused(f"this is {_kind(mode)}, not a plain file", where=name, mend=mend)
-            content = b""
-            if entry.name in wanted:
-                try:
+            with _readable(name):
+                mode = entry.lstat().st_mode
+                if stat.S_ISDIR(mode):
+                    if not _Member(f"{name}/x", b"").is_junk and not (entry / "pyvenv.cfg").exists():
+                        folders.append(entry)
+                    continue
+                if not stat.S_ISREG(mode):
+                    raise SubmissionRefused(f"this is {_kind(mode)}, not a plain file", where=name, mend=mend)
+                _refuse_special_bits(mode, name)
+                content = b""
+                if entry.name in wanted:
                     with entry.open("rb") as file:
                         content = file.read(rules.max_file_bytes + 1)
-                except OSError as error:
-                    raise SubmissionRefused(
-                        f"the file cannot be read ({error.strerror})", where=name, mend="Make it readable"
-                    ) from None
             yield _Member(name, content)
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Permissions are the submission's fault; any other failure to read is the machine's and passes through."""
+    try:
+        yield
+    except PermissionError:
+        raise SubmissionRefused(
+            "its permissions do not allow to read it", where=where, mend="Make it and the folders above it readable"
+        ) from None
 
 
 def _kind(mode: int) -> str:
@@ -320,196 +333,339 @@ def _kind(mode: int) -> str:
     return "a device" if stat.S_ISBLK(mode) or stat.S_ISCHR(mode) else "a pipe or a socket"
 
 
+def _refuse_special_bits(mode: int, name: str) -> None:
+    if mode & (stat.S_ISUID | stat.S_ISGID):
+        raise SubmissionRefused("the file has setuid or setgid bits", where=name)
+
+
 # Archives -------------------------------------------------------------------------------------------------------------
+#
+# Read by hand: what `zipfile` and `tarfile` tolerate differs from one version of Python to the next, and both repair.
+# Here an archive has one reading only: each byte belongs to one member, and everything that is said twice agrees.
 
 
-def _archive_members(path: Path, assignment: Assignment) -> list[_Member]:
+def _archive_members(path: Path, assignment: Assignment) -> Iterator[_Member]:
     limit = assignment.submission.max_total_bytes
-    if path.stat().st_size > limit:
-        raise SubmissionRefused(
-            f"the file has {path.stat().st_size:,} bytes, at most {limit:,} are accepted", where=path.name
-        )
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise SubmissionRefused(f"the file has more than {limit:,} bytes", where=path.name)
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return list(_zip_members(data, path.name, assignment))
+        return _zip_members(data, path.name, assignment)
     if data.startswith(b"\x1f\x8b"):
-        return list(_tar_members(data, path.name, assignment))
+        return _tar_members(data, path.name, assignment)
     what = next((what for magic, what in ARCHIVE_MAGIC.items() if data.startswith(magic)), None)
     reason = f"this is {what}, not a .zip or .tar.gz" if what else "this is not a .zip or .tar.gz archive"
     raise SubmissionRefused(reason if data else "the file is empty", where=path.name)
 
 
 END_RECORD = struct.Struct("<4s4H2LH")  # signature, disks, entries, size and offset of the directory, comment length
+DIRECTORY_ENTRY = struct.Struct("<4s6H3L5H2L")
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # signature, version, flags, method, time, crc, sizes, name and extra lengths
+EXTRA_FIELD = struct.Struct("<HH")  # kind, size
+UNICODE_PATH = 0x7075  # an extra field that gives another name
 ZIP64_LOCATOR_SIZE = 20
 ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 SIZES_FOLLOW_FLAG = 0x8  # the local header leaves them out; they come after the data
 UTF8_FLAG = 0x800
+NOT_STATED = (0, 0xFFFFFFFF)  # how a local header leaves a size out
+
+
+@dataclass(frozen=True)
+class _ZipEntry:
+    """One entry of a zip's directory."""
+
+    raw_name: bytes
+    name: str
+    flags: int
+    method: int
+    crc: int
+    compressed: int  # bytes in the archive
+    size: int  # bytes unpacked
+    mode: int  # Unix mode, or 0
+    extra: bytes
+    offset: int  # of the local header
+
+    @property
+    def is_folder(self) -> bool:
+        return self.raw_name.endswith(b"/")
+
+    @property
+    def lies(self) -> SubmissionRefused:
+        return SubmissionRefused(
+            "the member is damaged, or its stated size or checksum is not its own", where=self.name
+        )
 
 
 def _zip_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[_Member]:
     rules = assignment.submission
-    num_entries = _zip_directory_entries(data, archive_name, rules.max_files)
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, struct.error, IndexError):
-        raise SubmissionRefused("the zip archive is damaged", where=archive_name) from None
+    directory_offset, entries = _zip_directory(data, archive_name, rules.max_files)
+    for entry in entries:
+        _refuse_zip_entry(entry, archive_name)
+    if sum(entry.size for entry in entries) > rules.max_total_bytes:
+        raise SubmissionRefused(_too_much(rules.max_total_bytes), where=archive_name)
+    spans = [_zip_span(data, entry) for entry in entries]
+    _refuse_zip_gaps(data, directory_offset, sorted(zip(spans, entries, strict=True), key=lambda pair: pair[0]))
+    for (_, begin, end), entry in zip(spans, entries, strict=True):
+        content = _zip_content(data[begin:end], entry)
+        yield _Member(_checked_name(entry.name), content, entry.is_folder)
+
+
+def _zip_directory(data: bytes, archive_name: str, max_files: int) -> tuple[int, list[_ZipEntry]]:
+    """Where the directory begins, and its entries; their number is checked before any is read."""
+    end = data.rfind(b"PK\x05\x06", max(0, len(data) - END_RECORD.size - 0xFFFF))
+    if end < 0 or len(data) - end < END_RECORD.size:
+        raise SubmissionRefused("the zip archive is cut off: its directory is missing", where=archive_name)
+    _, disk, other_disk, num_here, num_entries, size, offset, comment_length = END_RECORD.unpack_from(data, end)
+    if end + END_RECORD.size + comment_length != len(data):
+        raise SubmissionRefused("something stands after the zip archive, or it is cut off", where=archive_name)
+    if data[max(0, end - ZIP64_LOCATOR_SIZE) : end].startswith(b"PK\x06\x07"):
+        raise SubmissionRefused("this is a zip64 archive, which is for gigabytes or 65,535 files", where=archive_name)
+    if disk or other_disk or num_here != num_entries:
+        raise SubmissionRefused("this is one part of a split zip archive", where=archive_name)
+    if num_entries > max_files or size > max_files * (DIRECTORY_ENTRY.size + 2 * MAX_NAME_LENGTH + 200):
+        raise SubmissionRefused(f"the archive holds more than {max_files} files", where=archive_name)
+    if offset + size != end:
+        raise SubmissionRefused("something stands before or inside the zip archive", where=archive_name)
+    entries, at = [], offset
+    while at < end:
+        if end - at < DIRECTORY_ENTRY.size or not data.startswith(b"PK\x01\x02", at):
+            raise SubmissionRefused("the zip archive is damaged", where=archive_name)
+        _, _, _, flags, method, _, _, crc, compressed, unpacked, *lengths, disk, _, attributes, start = (
+            DIRECTORY_ENTRY.unpack_from(data, at)
+        )
+        name_length, extra_length, comment_length = lengths
+        name_end = at + DIRECTORY_ENTRY.size + name_length
+        raw_name = data[at + DIRECTORY_ENTRY.size : name_end]
+        extra = data[name_end : name_end + extra_length]
+        at = name_end + extra_length + comment_length
+        if at > end or disk:
+            raise SubmissionRefused("the zip archive is damaged", where=archive_name)
+        try:
+            name = raw_name.decode("utf-8" if flags & UTF8_FLAG else "cp437")
+        except UnicodeDecodeError:
+            raise SubmissionRefused("a name is not in the encoding that it claims", where=archive_name) from None
+        mode = attributes >> 16
+        entries.append(_ZipEntry(raw_name, name, flags, method, crc, compressed, unpacked, mode, extra, start))
     if len(entries) != num_entries:
         raise SubmissionRefused(
             f"the zip archive says it has {num_entries} entries and has {len(entries)}", where=archive_name
         )
-    for entry in entries:
-        _refuse_zip_entry(entry)
-    total = sum(entry.file_size for entry in entries)
-    if total > rules.max_total_bytes:
-        raise SubmissionRefused(_too_much(rules.max_total_bytes), where=archive_name)
-    spans = []
-    for entry in entries:
-        name = _checked_name(entry.orig_filename)
-        span, content = _zip_content(data, entry)
-        spans.append((*span, name))
-        if not name and not entry.orig_filename.endswith("/"):
-            raise SubmissionRefused("a member has no name", where=archive_name)
-        if not entry.orig_filename.endswith("/"):
-            yield _Member(name, content)
-    for (_, end, _), (start, _, name) in pairwise(sorted(spans)):
-        if start < end:
-            raise SubmissionRefused("two members share the same bytes of the archive", where=name)
+    return offset, entries
 
 
-def _zip_directory_entries(data: bytes, archive_name: str, max_files: int) -> int:
-    """The number of entries that the archive claims, checked before anything parses them."""
-    end = len(data) - END_RECORD.size
-    if data[end : end + 4] != b"PK\x05\x06" or data[-2:] != b"\0\0":
-        end = data.rfind(b"PK\x05\x06", max(0, len(data) - END_RECORD.size - 0xFFFF))
-    if end < 0 or len(data) - end < END_RECORD.size:
-        raise SubmissionRefused("the zip archive is cut off: its directory is missing", where=archive_name)
-    _, _, _, _, num_entries, directory_size, directory_offset, _ = END_RECORD.unpack_from(data, end)
-    if data[max(0, end - ZIP64_LOCATOR_SIZE) : end].startswith(b"PK\x06\x07"):
-        raise SubmissionRefused("this is a zip64 archive, which is for gigabytes or 65,535 files", where=archive_name)
-    if num_entries > max_files or directory_size > max_files * (46 + 2 * MAX_NAME_LENGTH + 200):
-        raise SubmissionRefused(f"the archive holds more than {max_files} files", where=archive_name)
-    if directory_offset + directory_size != end:
-        raise SubmissionRefused("something stands before or inside the zip archive", where=archive_name)
-    return int(num_entries)
-
-
-def _refuse_zip_entry(entry: zipfile.ZipInfo) -> None:
-    name = entry.orig_filename
-    _checked_name(name)
-    mode = entry.external_attr >> 16
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise SubmissionRefused(f"this is {_kind(mode)}, not a plain file", where=name)
-    if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
-        raise SubmissionRefused("the file has setuid or setgid bits", where=name)
-    if entry.flag_bits & ENCRYPTED_FLAGS:
+def _refuse_zip_entry(entry: _ZipEntry, archive_name: str) -> None:
+    name = entry.name
+    if not _checked_name(name) and not entry.is_folder:
+        raise SubmissionRefused("a member has no name", where=archive_name)
+    if stat.S_IFMT(entry.mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise SubmissionRefused(f"this is {_kind(entry.mode)}, not a plain file", where=name)
+    if stat.S_ISDIR(entry.mode) and not entry.is_folder:
+        raise SubmissionRefused("the member is a file and a folder at once", where=name)
+    if not entry.is_folder:
+        _refuse_special_bits(entry.mode, name)
+    if entry.flags & ENCRYPTED_FLAGS:
         raise SubmissionRefused("the member is encrypted", where=name)
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if entry.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise SubmissionRefused("the member is compressed in an unusual way", where=name)
-    if name.endswith("/") and entry.file_size:
+    if entry.is_folder and entry.size:
         raise SubmissionRefused("a folder has content", where=name)
+    extra = entry.extra
+    while len(extra) >= EXTRA_FIELD.size:
+        kind, size = EXTRA_FIELD.unpack_from(extra)
+        other_name = extra[EXTRA_FIELD.size + 5 : EXTRA_FIELD.size + size]
+        if kind == UNICODE_PATH and entry.raw_name.isascii() and other_name != entry.raw_name:
+            raise SubmissionRefused("the member has two names", where=name)
+        extra = extra[EXTRA_FIELD.size + size :]
 
 
-def _zip_content(data: bytes, entry: zipfile.ZipInfo) -> tuple[tuple[int, int], bytes]:
-    """The bytes of one member and the span it takes up, checked against every size that the archive states."""
-    name, start = entry.orig_filename, entry.header_offset
-    lies = SubmissionRefused("the member is damaged, or its stated size or checksum is not its own", where=name)
-    if start < 0 or start + LOCAL_HEADER.size > len(data):
-        raise lies
-    signature, _, flags, method, _, _, crc, compressed, size, name_length, extra = LOCAL_HEADER.unpack_from(data, start)
+def _zip_span(data: bytes, entry: _ZipEntry) -> tuple[int, int, int]:
+    """Where the member starts, and where its bytes begin and end; its own header must say what the directory says."""
+    start = entry.offset
+    if start + LOCAL_HEADER.size > len(data):
+        raise entry.lies
+    signature, _, flags, method, _, _, *stated, name_length, extra = LOCAL_HEADER.unpack_from(data, start)
     begin = start + LOCAL_HEADER.size + name_length + extra
-    end = begin + entry.compress_size
+    end = begin + entry.compressed
     local_name = data[start + LOCAL_HEADER.size :][:name_length]
-    encoding = "utf-8" if entry.flag_bits & UTF8_FLAG else "cp437"
-    if signature != b"PK\x03\x04" or local_name != name.encode(encoding) or end > len(data):
-        raise lies
-    if method != entry.compress_type or flags & ENCRYPTED_FLAGS:
-        raise lies
-    if not flags & SIZES_FOLLOW_FLAG and (crc, compressed, size) != (entry.CRC, entry.compress_size, entry.file_size):
-        raise lies
-    raw = data[begin:end]
-    if method == zipfile.ZIP_DEFLATED:
+    if signature != b"PK\x03\x04" or local_name != entry.raw_name or end > len(data):
+        raise entry.lies
+    checked_flags = ENCRYPTED_FLAGS | UTF8_FLAG | SIZES_FOLLOW_FLAG
+    if method != entry.method or (flags ^ entry.flags) & checked_flags:
+        raise entry.lies
+    for said, known in zip(stated, (entry.crc, entry.compressed, entry.size), strict=True):
+        if said != known and not (flags & SIZES_FOLLOW_FLAG and said in NOT_STATED):
+            raise entry.lies
+    return start, begin, end
+
+
+def _refuse_zip_gaps(data: bytes, directory_offset: int, members: list[tuple[tuple[int, int, int], _ZipEntry]]) -> None:
+    """Each byte before the directory belongs to one member: nothing is shared, and nothing hides between them."""
+    starts = [start for (start, _, _), _ in members] + [directory_offset]
+    if starts[0] > 0:
+        raise SubmissionRefused("something stands before or inside the zip archive", where=members[0][1].name)
+    for ((_, _, end), entry), next_start in zip(members, starts[1:], strict=True):
+        if end > next_start:
+            raise SubmissionRefused("two members share the same bytes of the archive", where=entry.name)
+        sizes = (
+            struct.pack("<3L", entry.crc, entry.compressed, entry.size),
+            struct.pack("<LQQ", entry.crc, entry.compressed, entry.size),
+        )
+        may_follow = [b"", *sizes, *(b"PK\x07\x08" + size for size in sizes)]
+        if data[end:next_start] not in (may_follow if entry.flags & SIZES_FOLLOW_FLAG else [b""]):
+            raise SubmissionRefused("something stands before or inside the zip archive", where=entry.name)
+
+
+def _zip_content(raw: bytes, entry: _ZipEntry) -> bytes:
+    """The bytes of one member, never more of them than it states."""
+    if entry.method == zipfile.ZIP_DEFLATED:
         decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            raw = decompressor.decompress(raw, entry.file_size + 1)
+            raw = decompressor.decompress(raw, entry.size + 1)
         except zlib.error:
-            raise lies from None
+            raise entry.lies from None
         if not decompressor.eof or decompressor.unused_data:
-            raise lies
-    if len(raw) != entry.file_size or zlib.crc32(raw) != entry.CRC:
-        raise lies
-    return (start, end), raw
+            raise entry.lies
+    if len(raw) != entry.size or zlib.crc32(raw) != entry.crc:
+        raise entry.lies
+    return raw
 
 
 TAR_BLOCK = 512
+# name, mode, owner, size, time, checksum, kind, link, magic and version, owner names and device, prefix of the name
+TAR_HEADER = struct.Struct("100s8s16s12s12s8sc100s8s80s155s12x")
 TAR_KINDS = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a pipe"}
+TAR_FILES, TAR_FOLDER, TAR_EXTENSIONS = (b"0", b"\0"), b"5", (b"x", b"g", b"L")
+PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,8}) ")
+PAX_FORBIDDEN = re.compile(rb"size|linkpath|GNU\.sparse.*|SCHILY\.realsize")
 
 
 def _tar_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[_Member]:
     rules = assignment.submission
-    limit = rules.max_total_bytes + rules.max_files * 4 * TAR_BLOCK  # headers and padding
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            unpacked = stream.read(limit + 1)
-    except (OSError, EOFError, zlib.error):
-        raise SubmissionRefused("the gzip file is damaged", where=archive_name) from None
-    if len(unpacked) > limit:
-        raise SubmissionRefused(_too_much(rules.max_total_bytes), where=archive_name)
-    _refuse_tar_headers(unpacked, archive_name, rules.max_files)
-    total = 0
-    try:
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
-            for entry in archive:
-                name = _checked_name(entry.name)
-                if entry.isdir():
-                    continue
-                if not name:
-                    raise SubmissionRefused("a member has no name", where=archive_name)
-                file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
-                if file is None:
-                    raise SubmissionRefused("this is not a plain file", where=entry.name)
-                if entry.mode & (stat.S_ISUID | stat.S_ISGID):
-                    raise SubmissionRefused("the file has setuid or setgid bits", where=entry.name)
-                total += entry.size
-                if total > rules.max_total_bytes:
-                    raise SubmissionRefused(_too_much(rules.max_total_bytes), where=archive_name)
-                content = file.read()
-                if len(content) != entry.size:
-                    raise SubmissionRefused("the archive ends inside this member", where=entry.name)
-                yield _Member(name, content)
-    except (tarfile.TarError, OSError, EOFError, RecursionError, OverflowError, UnicodeError):
-        raise SubmissionRefused("the tar archive is damaged", where=archive_name) from None
-
-
-def _refuse_tar_headers(unpacked: bytes, archive_name: str, max_files: int) -> None:
-    """Walk the raw headers before `tarfile` does: it never sees a link, a negative size or a million entries."""
-    offset, num_entries = 0, 0
-    while offset + TAR_BLOCK <= len(unpacked) and any(header := unpacked[offset : offset + TAR_BLOCK]):
-        name = header[:100].rstrip(b"\0").decode("utf-8", "replace")
-        kind, size_field = header[156:157], header[124:136].strip(b"\0 ")
-        if header[257:262] != b"ustar":
-            raise SubmissionRefused("the gzip file does not hold a tar archive", where=archive_name)
-        if not re.fullmatch(rb"[0-7]*", size_field):
+    unpacked = _gunzip(data, archive_name, rules.max_total_bytes, rules.max_files * 4 * TAR_BLOCK)
+    no_tar = SubmissionRefused("the gzip file does not hold a tar archive", where=archive_name)
+    damaged = SubmissionRefused("the tar archive is damaged", where=archive_name)
+    offset, num_entries, total, long_name = 0, 0, 0, None
+    while True:
+        block = unpacked[offset : offset + TAR_BLOCK]
+        if len(block) < TAR_BLOCK:
+            raise (
+                no_tar
+                if offset == 0
+                else SubmissionRefused("the tar archive is cut off: its end is missing", where=archive_name)
+            )
+        if not any(block):
+            break
+        raw_name, mode, _, size_field, _, checksum, kind, _, magic, _, prefix = TAR_HEADER.unpack(block)
+        if not magic.startswith(b"ustar"):
+            raise no_tar if offset == 0 else damaged
+        name = _tar_text(raw_name)
+        size = _octal(size_field)
+        if size is None:
             raise SubmissionRefused("the stated size is not one that an honest archive has", where=name)
-        size = int(size_field or b"0", 8)
-        if kind in TAR_KINDS:
-            raise SubmissionRefused(f"this is {TAR_KINDS[kind]}, not a plain file", where=name)
-        if kind not in (b"0", b"\0", b"5", b"x", b"g", b"L"):
-            raise SubmissionRefused("this is not a plain file", where=name)
-        end = offset + TAR_BLOCK + size
-        if end > len(unpacked):
+        without_checksum = block[:148] + b" " * 8 + block[156:]
+        if _octal(checksum) != sum(without_checksum) or _octal(mode) is None:
+            raise damaged
+        begin = offset + TAR_BLOCK
+        if begin + size > len(unpacked):
             raise SubmissionRefused("the archive ends inside this member", where=name)
-        if kind in (b"x", b"g") and re.search(rb"\d (size|GNU\.sparse[^=]*|linkpath)=", unpacked[offset:end]):
-            raise SubmissionRefused("the stated size is not one that an honest archive has", where=name)
-        if kind == b"5" and size:
-            raise SubmissionRefused("a folder has content", where=name)
-        num_entries += kind in (b"0", b"\0", b"5")
-        if num_entries > max_files or offset > len(unpacked):
-            raise SubmissionRefused(f"the archive holds more than {max_files} files", where=archive_name)
-        offset = offset + TAR_BLOCK * (1 + -(-size // TAR_BLOCK))
+        content = unpacked[begin : begin + size]
+        offset = begin + TAR_BLOCK * -(-size // TAR_BLOCK)
+        if kind in TAR_EXTENSIONS:
+            given = _tar_long_name(content, name) if kind == b"L" else _pax_path(content, name)
+            if given is not None:
+                if long_name is not None or kind == b"g":
+                    raise SubmissionRefused("the member has two names", where=name)
+                long_name = given
+            continue
+        if any(prefix):
+            if not magic.startswith(b"ustar\0"):  # GNU's own format keeps other things there
+                raise damaged
+            name = f"{_tar_text(prefix)}/{name}"
+        name = name if long_name is None else long_name
+        long_name = None
+        num_entries += 1
+        if num_entries > rules.max_files:
+            raise SubmissionRefused(f"the archive holds more than {rules.max_files} files", where=archive_name)
+        total += size
+        if total > rules.max_total_bytes:
+            raise SubmissionRefused(_too_much(rules.max_total_bytes), where=archive_name)
+        yield _tar_member(name, kind, _octal(mode) or 0, content, archive_name)
     if num_entries == 0:
-        raise SubmissionRefused("the gzip file does not hold a tar archive", where=archive_name)
+        raise no_tar
+    if long_name is not None:
+        raise damaged
+    if unpacked.count(b"\0", offset) != len(unpacked) - offset:
+        raise SubmissionRefused("something stands after the end of the tar archive", where=archive_name)
+
+
+def _gunzip(data: bytes, archive_name: str, max_bytes: int, overhead: int) -> bytes:
+    """What the gzip file holds, up to the allowed bytes and those of headers and padding."""
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        unpacked = decompressor.decompress(data, max_bytes + overhead + 1)
+    except zlib.error:
+        raise SubmissionRefused("the gzip file is damaged", where=archive_name) from None
+    if len(unpacked) > max_bytes + overhead:
+        raise SubmissionRefused(_too_much(max_bytes), where=archive_name)
+    if not decompressor.eof:
+        raise SubmissionRefused("the gzip file is damaged: it is cut off", where=archive_name)
+    if decompressor.unused_data.strip(b"\0"):
+        raise SubmissionRefused("something stands after the end of the gzip file", where=archive_name)
+    return unpacked
+
+
+def _tar_member(name: str, kind: bytes, mode: int, content: bytes, archive_name: str) -> _Member:
+    clean = _checked_name(name)
+    if kind in TAR_KINDS:
+        raise SubmissionRefused(f"this is {TAR_KINDS[kind]}, not a plain file", where=name)
+    is_folder = kind == TAR_FOLDER or (kind == b"\0" and name.endswith("/"))
+    if is_folder and content:
+        raise SubmissionRefused("a folder has content", where=name)
+    if not is_folder:
+        if kind not in TAR_FILES or name.endswith("/"):
+            raise SubmissionRefused("this is not a plain file", where=name)
+        if not clean:
+            raise SubmissionRefused("a member has no name", where=archive_name)
+        _refuse_special_bits(mode, name)
+    return _Member(clean, content, is_folder)
+
+
+def _tar_text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")  # `_checked_name` refuses what is not UTF-8
+
+
+def _octal(field: bytes) -> int | None:
+    digits = field.strip(b"\0 ")
+    return int(digits or b"0", 8) if re.fullmatch(rb"[0-7]*", digits) else None
+
+
+def _tar_long_name(content: bytes, where: str) -> str:
+    """The name in GNU's extension header."""
+    name, _, rest = content.partition(b"\0")
+    if any(rest) or not name:
+        raise SubmissionRefused("the tar archive is damaged", where=where)
+    return _tar_text(name)
+
+
+def _pax_path(content: bytes, where: str) -> str | None:
+    """The name in a pax extension header, if it gives one. Times, owners and comments are ignored."""
+    path, at = None, 0
+    while at < len(content):
+        length = PAX_LENGTH.match(content, at)
+        end = at + int(length[1]) if length else 0
+        record = content[length.end() : end] if length else b""
+        key, equals, value = record[:-1].partition(b"=")
+        if end > len(content) or not record.endswith(b"\n") or not equals:
+            raise SubmissionRefused("the tar archive is damaged", where=where)
+        if PAX_FORBIDDEN.fullmatch(key):
+            raise SubmissionRefused("the stated size is not one that an honest archive has", where=where)
+        if key == b"path":
+            if path is not None:
+                raise SubmissionRefused("the member has two names", where=where)
+            path = value.decode("utf-8", "surrogateescape")
+        at = end
+    return path
 
 
 def _too_much(limit: int) -> str:
@@ -524,6 +680,13 @@ def _pick_wanted(members: list[_Member], assignment: Assignment) -> tuple[dict[s
     rules = assignment.submission
     useful = [member for member in members if not member.is_junk]
     code = [member for member in useful if member.base_name in rules.code]
+    inner = next((member.name for member in useful if member.name.lower().endswith(ARCHIVE_SUFFIXES)), None)
+    if inner is not None:
+        raise SubmissionRefused(
+            "an archive inside the submission is not opened",
+            where=inner,
+            mend="Leave it out, so that it is clear what you hand in" if code else "Hand in the inner archive itself",
+        )
     first_of_folder = {member.folder: member for member in reversed(code)}
     if len(first_of_folder) > 1:
         one, other = sorted(member.name for member in first_of_folder.values())[:2]
@@ -533,11 +696,6 @@ def _pick_wanted(members: list[_Member], assignment: Assignment) -> tuple[dict[s
             mend="Keep one folder",
         )
     if not code:
-        inner = next((member.name for member in useful if member.name.lower().endswith(ARCHIVE_SUFFIXES)), None)
-        if inner is not None:
-            raise SubmissionRefused(
-                "an archive inside the submission is not opened", where=inner, mend="Hand in the inner archive itself"
-            )
         raise _nothing_found(_renamed(useful, assignment), assignment)
     found = {member.base_name: member for member in code}
     for notebook in rules.notebooks:
@@ -593,7 +751,7 @@ def _notes(
     for member in ignored:
         meant = _likely_meant(member.base_name, assignment)
         if meant in missing and not member.is_junk:
-            yield f"{member.name} is ignored: rename it to {meant} if you meant that"
+            yield f"{_shown(member.name)} is ignored: rename it to {meant} if you meant that"
     others = sum(not member.is_junk for member in ignored)
     if others:
         files = "1 other file is" if others == 1 else f"{others} other files are"

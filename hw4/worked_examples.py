@@ -61,15 +61,35 @@ def check_example(example: WorkedExample, subject: Subject) -> None:
         raise next((failure for failure in failures if failure.cause not in GENERIC_CAUSES), failures[0])
 
 
+MAX_NUMBERS = 100_000  # of one answer: a wrong one must not make a check compute or remember without bound
+
+
+def _few(answer: Any, what: str) -> Array:
+    """An answer that is going to be computed with, as an array of a size that can be computed with."""
+    if answer is None:
+        raise CheckFailed(f"{what} is None: a return statement is missing", "returns_none")
+    if not isinstance(answer, np.ndarray | np.generic | int | float):
+        raise CheckFailed(f"{what} must be a tensor of numbers, got {type(answer).__name__}", "wrong_type")
+    numbers = np.asarray(answer)
+    if numbers.size > MAX_NUMBERS:
+        raise CheckFailed(f"{what} has shape {numbers.shape}, far larger than what is wanted", "wrong_shape")
+    return numbers
+
+
 class Rows:
     """Hands out the rows of an array, n at a time and in order, and counts them; stands in for random draws."""
+
+    MAX_COUNT = 10_000  # at once
 
     def __init__(self, rows: Array) -> None:
         self.rows = rows
         self.drawn = 0
 
     def __call__(self, count: Any) -> Array:
-        start, self.drawn = self.drawn, self.drawn + int(count)
+        count = int(count)
+        if not 0 <= count <= self.MAX_COUNT:
+            raise CheckFailed(f"{count} random draws were asked for at once", "wrong_candidate_count")
+        start, self.drawn = self.drawn, self.drawn + count
         return self.rows[np.arange(start, self.drawn) % len(self.rows)]
 
 
@@ -81,7 +101,7 @@ class Recorder:
         self.scored: list[Array] = []
 
     def __call__(self, action_sequences: Array) -> Array:
-        self.scored.append(np.array(action_sequences))
+        self.scored.append(np.array(_few(action_sequences, "what the objective was asked about")))
         return self.objective(action_sequences)
 
     @property
@@ -95,7 +115,7 @@ def _trace(*values: float, length: int = 8) -> Array:
 
 
 def _stack(answers: list[Any], what: str) -> Array:
-    arrays = [np.asarray(answer) for answer in answers]
+    arrays = [_few(answer, what) for answer in answers]
     for array in arrays:
         if array.shape != arrays[0].shape:
             raise CheckFailed(f"{what} has shape {arrays[0].shape} at first and {array.shape} later", "wrong_shape")
@@ -123,7 +143,10 @@ def _run_normalizer_fit(subject: Subject) -> dict[str, Any]:
     normalizer = _handle(subject.call("dynamics_model.fit_normalizer", values), "fit_normalizer(values)")
     mean = subject.call_method(normalizer, "unnormalize", np.zeros(3))  # 0 * std + mean
     shifted = subject.call_method(normalizer, "unnormalize", np.ones(3))  # 1 * std + mean
-    return {"mean": mean, "std": np.asarray(shifted) - np.asarray(mean)}
+    mean, shifted = _few(mean, "unnormalize(0), the mean"), _few(shifted, "unnormalize(1)")
+    if mean.shape != shifted.shape:
+        raise CheckFailed(f"unnormalize gives the shapes {mean.shape} and {shifted.shape} for the same", "wrong_shape")
+    return {"mean": mean, "std": shifted - mean}
 
 
 NORMALIZER_FIT = WorkedExample(
@@ -683,7 +706,7 @@ def _run_agent_record(subject: Subject) -> dict[str, Any]:
             fitted_at.append(num_recorded)
             lengths.append(int(subject.call_method(replay, "__len__")))
             if lengths[-1] > 0:
-                data[0] = np.asarray(subject.call_method(replay, "stacked").observation)
+                data[0] = _few(subject.call_method(replay, "stacked").observation, "the observations")
 
         controller = subject.call(
             "mpc.MPC", lambda observation, mean: mean, initial_mean=np.zeros((5, 2)), replan_every=1
@@ -817,9 +840,7 @@ BOOTSTRAP_INDICES = WorkedExample(
 
 def _integers(answer: Any, what: str) -> Array:
     """The indices that a function drew."""
-    if answer is None:
-        raise CheckFailed(f"{what} is None: a return statement is missing", "returns_none")
-    indices = np.asarray(answer)
+    indices = _few(answer, what)
     if indices.dtype != np.int64:
         raise CheckFailed(f"{what} must be integers of dtype int64, got {indices.dtype}", "wrong_type")
     return indices
@@ -920,11 +941,14 @@ def _run_member_returns(subject: Subject) -> dict[str, Any]:
     }
 
 
+MAX_READ = 100  # returns, whose digits are read one by one
+
+
 def _members_in(returns: Any) -> int:
     """How many members moved the state behind a return, at most: the return's decimal digits that are not 0."""
     most = 1
-    for value in np.ravel(np.asarray(returns, dtype=np.float64)):
-        whole = abs(value - round(value)) < 1e-3
+    for value in np.ravel(_few(returns, "the returns"))[:MAX_READ].astype(np.float64):
+        whole = math.isfinite(value) and abs(value - round(value)) < 1e-3
         digits = [int(digit) for digit in str(round(value))] if whole and value > 0 else []
         if sum(digits) == 6:  # offsets count 3, 2 and 1 times in a return of three steps
             most = max(most, sum(digit > 0 for digit in digits))

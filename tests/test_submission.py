@@ -13,9 +13,13 @@ import struct
 import subprocess
 import sys
 import tarfile
+import tempfile
+import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -504,6 +508,112 @@ def test_no_code_file_at_all_is_refused_and_the_likely_one_named(tmp_path: Path,
 def test_code_in_two_folders_is_refused_naming_both(tmp_path: Path, assignment: Assignment) -> None:
     members = [*((f"hw4/{n}", c) for n, c in CODE.items()), ("hw4 copy/mpc.py", b"")]
     assert refusal(tmp_path, zip_bytes(*members), assignment).where == "hw4 copy/mpc.py and hw4/dynamics_model.py"
+
+
+def test_an_archive_beside_the_code_is_refused_too(tmp_path: Path, assignment: Assignment) -> None:
+    members = [*CODE.items(), ("old/hw4_submission.zip", b"PK")]
+    for data in (zip_bytes(*members), tar_bytes(*members)):
+        refused = refusal(tmp_path, data, assignment)
+        assert "an archive inside" in refused.reason
+        assert "Leave it out" in refused.mend
+    with pytest.raises(SubmissionRefused, match="an archive inside"):
+        read_submission(folder_of(tmp_path, *members), assignment)
+
+
+def test_a_tar_whose_folder_hides_other_headers_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    """Old readers take a nameless kind with a final slash for a folder, and its content for the next headers."""
+    inner = gzip.decompress(tar_bytes(("mpc.py", b"import os\n")))[:1_024]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo("notes/")
+        entry.type, entry.size = tarfile.AREGTYPE, len(inner)
+        archive.addfile(entry, io.BytesIO(inner))
+    assert "a folder has content" in refusal(tmp_path, gzip.compress(buffer.getvalue()), assignment).reason
+
+
+def test_a_second_name_in_an_extra_field_is_refused(tmp_path: Path, assignment: Assignment) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        entry = zipfile.ZipInfo("mpc.py")
+        entry.extra = struct.pack("<HHBL", 0x7075, 12, 1, 0) + b"ensembl"
+        archive.writestr(entry, b"")
+    assert "two names" in refusal(tmp_path, buffer.getvalue(), assignment).reason
+
+
+def test_a_million_entries_are_refused_before_they_are_read(
+    tmp_path: Path, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = zip_bytes(("x", b""))
+    entry = entry[entry.index(b"PK\x01\x02") : entry.index(b"PK\x05\x06")]
+    directory = entry * 300_000
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 12, 12, len(directory), 4, 0)
+    many_in_tar = gzip.compress(gzip.decompress(tar_bytes(("x", b"")))[:512] * 100_000, 1)
+    real = load_assignment()
+    for data, reason in ((b"PK\x03\x04" + directory + end, "more than 400 files"), (many_in_tar, "more than")):
+        (tmp_path / "many").write_bytes(data)
+        tracemalloc.start()
+        with pytest.raises(SubmissionRefused, match=reason):
+            read_submission(tmp_path / "many", real)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 3 * real.submission.max_total_bytes
+
+    class Endless:
+        def __enter__(self) -> Iterator[Any]:
+            yield from (SimpleNamespace(name=f"{i}.txt") for i in range(100))
+            raise AssertionError("more names were read than may be there")
+
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(os, "scandir", lambda path: Endless())
+    with pytest.raises(SubmissionRefused, match="more than 12 files"):
+        read_submission(tmp_path, assignment)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root reads everything: for a while we are somebody else."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+@pytest.mark.parametrize("closed", ["mpc.py", "notes", ""])
+def test_what_may_not_be_read_is_refused_and_no_fault(assignment: Assignment, closed: str) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        root = folder_of(Path(place), *CODE.items(), ("notes/a.txt", b""))
+        Path(place).chmod(0o755)
+        (root / closed).chmod(0)
+        with as_nobody(), pytest.raises(SubmissionRefused, match="its permissions do not allow") as caught:
+            read_submission(root, assignment)
+        (root / closed).chmod(0o755)
+    assert caught.value.where == (closed or "submission")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_pipe_and_a_setuid_file_in_a_folder_are_refused(tmp_path: Path, assignment: Assignment) -> None:
+    root = folder_of(tmp_path, *CODE.items())
+    (root / "mpc.py").chmod(0o4755)
+    with pytest.raises(SubmissionRefused, match=r"mpc\.py: the file has setuid"):
+        read_submission(root, assignment)
+    (root / "mpc.py").unlink()
+    os.mkfifo(root / "mpc.py")
+    with pytest.raises(SubmissionRefused, match=r"mpc\.py: this is a pipe"):
+        read_submission(root, assignment)
+
+
+def test_nothing_that_is_shown_can_steer_a_terminal(tmp_path: Path, assignment: Assignment) -> None:
+    """Line separators and private characters pass the check of names, and notes repeat names."""
+    odd = "\u2028\ue000"
+    intake = in_every_container(tmp_path, assignment, ("mpc.py", b""), (f"{odd}/ensemble (1).py", b""))
+    assert any("rename it to ensemble.py" in note for note in intake.notes)
+    assert all(text.isprintable() for text in (*intake.notes, *intake.ignored))
 
 
 # Code -----------------------------------------------------------------------------------------------------------------

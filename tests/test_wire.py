@@ -179,11 +179,11 @@ def test_the_layout_in_memory_does_not_matter(array: np.ndarray[Any, Any]) -> No
         (np.array([1.5, -2.0], dtype=">f8"), np.array([1.5, -2.0])),
         (np.array([1, 258], dtype=">i4"), np.array([1, 258], dtype=np.int64)),
         (np.float16([0.5, 2.0]), np.array([0.5, 2.0])),
-        (np.uint8([1, 255]), np.array([1, 255])),
+        (np.uint16([1, 258]), np.array([1, 258])),
         (np.float32(2.5), np.array(2.5, dtype=np.float32)),
         (np.bool_(True), np.array(True)),
     ],
-    ids=["big_endian_float", "big_endian_int", "half", "byte", "scalar", "bool_scalar"],
+    ids=["big_endian_float", "big_endian_int", "half", "two_bytes", "scalar", "bool_scalar"],
 )
 def test_other_numbers_arrive_as_the_nearest_allowed_kind(sent: Any, arrives: np.ndarray[Any, Any]) -> None:
     assert_same(received(frame_of(sent)), arrives)
@@ -360,6 +360,52 @@ def test_a_malformed_header_is_refused(header: Any) -> None:
 def test_a_value_that_pack_would_not_write_is_refused(packed: Any) -> None:
     with pytest.raises(WireError):
         wire.unpack(packed, [np.zeros(1), np.ones(1)], untag)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        json.dumps({"message": {}, "arrays": []}).encode("utf-16"),
+        json.dumps({"message": {}, "arrays": []}).encode("utf-32-le"),
+        b'{"message": {"value": "\xed\xa0\x80"}, "arrays": []}',  # half a pair, as bytes
+        b'{"message": {}, "message": {"value": 1}, "arrays": []}',
+        b'{"message": {"value": {"tuple": [], "tuple": [1]}}, "arrays": []}',
+        b'{"message": {"value": 1, "line": NaN}, "arrays": []}',
+        b'{"message": {"value": 1}, "arrays": [], "more": -Infinity}',
+    ],
+    ids=["utf16", "utf32", "surrogate", "message_twice", "tuple_twice", "nan_beside", "infinity_beside"],
+)
+def test_a_header_with_more_than_one_reading_is_refused(header: bytes) -> None:
+    with pytest.raises(WireError, match="a malformed header"):
+        received(raw_frame(header))
+
+
+def test_an_array_is_used_once() -> None:
+    large = np.zeros(1000)
+    with pytest.raises(WireError, match="used twice"):
+        wire.unpack({"tuple": [{"array": 0}, {"array": 0}]}, [large], untag)
+    assert wire.unpack({"tuple": [{"array": 1}, {"array": 0}]}, [large, 2 * large], untag)[1] is large
+
+
+@pytest.mark.parametrize("byte", [2, 255])
+def test_a_truth_value_is_0_or_1(byte: int) -> None:
+    with pytest.raises(WireError, match="truth value"):
+        received(raw_frame(described(("|b1", [3])), bytes([0, 1, byte])))
+
+
+def test_a_header_of_brackets_takes_bounded_memory_and_time(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    header = b'{"message": {"value": [' + b"[]," * 333_000 + b'[]]}, "arrays": []}'
+    sender = threading.Thread(target=theirs.sendall, args=[struct.pack("<I", len(header)) + header])
+    sender.start()
+    tracemalloc.start()
+    message, _ = wire.receive_frame(ours, time.monotonic() + 30)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    sender.join()
+    assert peak < 60_000_000
+    with pytest.raises(WireError):
+        wire.unpack(message["value"], [], untag)
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])

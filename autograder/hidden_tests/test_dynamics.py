@@ -23,6 +23,7 @@ def _fitted(subject: Subject, values: Any) -> Any:
     shift = subject.call_method(normalizer, "unnormalize", np.zeros(dim))
     check_shape(shift, (dim,), "unnormalize(0), the mean")
     scale = subject.call_method(normalizer, "unnormalize", np.ones(dim))
+    check_shape(scale, (dim,), "unnormalize(1), mean + std")
     return shift, scale - shift
 
 

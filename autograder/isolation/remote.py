@@ -11,7 +11,7 @@ import re
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,7 +29,8 @@ from hw4.transitions import Transition
 
 HELLO_SECONDS = 60.0
 MAX_CALLBACK_SIZE = 20_000  # numbers in one argument of a callback
-MAX_CALLBACK_PRODUCT = 20_000_000  # of the two largest arguments, which may broadcast against each other
+MAX_CALLBACK_PRODUCT = 1_000_000  # of the two largest arguments, or of all when they broadcast against each other
+MAX_CALLBACK_TOTAL = 5_000_000  # numbers in all callbacks of one worker: a check may keep them
 MAX_CALLBACK_COUNT = 10_000  # a number of things that a callback is asked for
 MAX_CALLBACKS = 5_000  # of one worker
 LARGE_KB = 600_000  # a worker that was killed at this size was killed for its size: the reference needs half of it
@@ -118,7 +119,7 @@ class RemoteSubject:
         self._memory_mb = memory_mb
         self._latest = ends
         self._callbacks: list[Callable[..., Any]] = []
-        self._num_callbacks = 0
+        self._num_callbacks = self._num_callback_numbers = 0
         self._idle_seconds = 0.0
         self.layers: dict[str, str] = {}
         self.exit: WorkerExit | None = None
@@ -202,7 +203,9 @@ class RemoteSubject:
         except (TypeError, ValueError) as error:
             raise self._died("protocol") from error
         self._num_callbacks += 1
-        _check_callback(self._num_callbacks, [*args, *kwargs.values()])
+        self._num_callback_numbers += _check_callback(self._num_callbacks, [*args, *kwargs.values()])
+        if self._num_callback_numbers > MAX_CALLBACK_TOTAL:
+            raise CheckFailed("collaborators were called with far more numbers than a solution needs", "wrong_shape")
         answer_arrays: list[Any] = []
         try:
             answer = self._callbacks[number](*args, **kwargs)
@@ -289,24 +292,27 @@ class RemoteSubject:
         return WorkerDied(reason, self.exit, spent_its_time=spent)
 
 
-def _check_callback(number: int, args: list[Any]) -> None:
-    """Callbacks compute in the trusted process: a submission must not make it work or remember without bound."""
-    leaves = list(_leaves(args))
-    sizes = sorted((leaf.size for leaf in leaves if isinstance(leaf, np.ndarray)), reverse=True)
-    counts = [abs(leaf) for leaf in leaves if isinstance(leaf, int | float)]
+def _check_callback(number: int, args: list[Any]) -> int:
+    """Callbacks compute in the trusted process: a submission must not make it work or remember without bound.
+
+    Returns:
+        How many numbers the arguments hold.
+    """
+    if not all(arg is None or isinstance(arg, np.ndarray | int | float | Handle) for arg in args):
+        raise CheckFailed("a collaborator was called with neither an array nor a number", "missing_argument")
+    arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
+    sizes = sorted((array.size for array in arrays), reverse=True)
+    counts = [abs(arg) for arg in args if isinstance(arg, int | float)]
     too_much = max(sizes, default=0) > MAX_CALLBACK_SIZE or math.prod(sizes[:2]) > MAX_CALLBACK_PRODUCT
+    with contextlib.suppress(ValueError):  # shapes that do not fit: the collaborator will say so
+        together = math.prod(np.broadcast_shapes(*(array.shape[:-1] for array in arrays)))
+        width = max((array.shape[-1] for array in arrays if array.ndim), default=1)
+        too_much |= together * width > MAX_CALLBACK_PRODUCT
     if too_much or any(not count <= MAX_CALLBACK_COUNT for count in counts):
         raise CheckFailed("a collaborator was called with arguments far larger than any it was given", "wrong_shape")
     if number > MAX_CALLBACKS:
         raise CheckFailed(f"collaborators were called more than {MAX_CALLBACKS} times", "loop_over_sequences")
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple | list):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
+    return sum(sizes)
 
 
 def _untag(name: str, content: Any) -> Any:
@@ -318,4 +324,5 @@ def _untag(name: str, content: Any) -> Any:
 
 
 def _text(value: Any, length: int) -> str:
-    return str(value)[:length]
+    """A worker's text on its way to terminals and pages: short, without control characters and half characters."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in str(value)[:length])

@@ -72,7 +72,8 @@ def receive_frame(connection: socket.socket, deadline: float | None) -> tuple[di
     if header_length > MAX_HEADER_BYTES:
         raise WireError(f"a header of {header_length} bytes")
     try:
-        header = json.loads(_receive_exactly(connection, header_length, deadline))
+        text = _receive_exactly(connection, header_length, deadline).decode("utf-8")  # json would take UTF-16 as well
+        header = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
         message, described = header["message"], header["arrays"]
         if not isinstance(message, dict) or not isinstance(described, list):
             raise TypeError
@@ -84,8 +85,21 @@ def receive_frame(connection: socket.socket, deadline: float | None) -> tuple[di
     arrays = []
     for dtype, shape in shapes:
         body = _receive_exactly(connection, math.prod(shape) * np.dtype(dtype).itemsize, deadline)
-        arrays.append(np.frombuffer(body, dtype=dtype).reshape(shape).copy())
+        if dtype == "|b1" and np.frombuffer(body, dtype=np.uint8).max(initial=0) > 1:  # NumPy would add it up as such
+            raise WireError("a truth value that is neither 0 nor 1")
+        arrays.append(np.frombuffer(body, dtype=dtype).reshape(shape))
     return message, arrays
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key that is there twice")
+    return document
 
 
 def _checked_shape(entry: Any) -> tuple[str, tuple[int, ...]]:
@@ -99,7 +113,7 @@ def _checked_shape(entry: Any) -> tuple[str, tuple[int, ...]]:
     return dtype, tuple(shape)
 
 
-def _receive_exactly(connection: socket.socket, size: int, deadline: float | None) -> bytes:
+def _receive_exactly(connection: socket.socket, size: int, deadline: float | None) -> bytearray:
     received = bytearray()
     while len(received) < size:
         _before(connection, deadline)
@@ -112,7 +126,7 @@ def _receive_exactly(connection: socket.socket, size: int, deadline: float | Non
         if not chunk:
             raise WireClosed
         received += chunk
-    return bytes(received)
+    return received
 
 
 def _before(connection: socket.socket, deadline: float | None) -> None:
@@ -151,6 +165,9 @@ def pack(value: Any, arrays: list[Any], tag: Callable[[Any], tuple[str, Any]], d
 def unpack(value: Any, arrays: list[Any], untag: Callable[[str, Any], Any], depth: int = 0) -> Any:
     """The reverse of `pack`; `untag` gets the name and the unpacked content of what `tag` named.
 
+    An array is taken out of `arrays` as it is used. A second use is refused: a thousand names of one large array would
+    be a small frame, and a thousand copies wherever they are put side by side.
+
     Raises:
         WireError: anything that `pack` would not have written.
     """
@@ -164,9 +181,10 @@ def unpack(value: Any, arrays: list[Any], untag: Callable[[str, Any], Any], dept
         raise WireError("a malformed value")
     ((name, content),) = value.items()
     if name == "array":
-        if type(content) is not int or not 0 <= content < len(arrays):
-            raise WireError("an array that was not sent")
-        return arrays[content]
+        if type(content) is not int or not 0 <= content < len(arrays) or arrays[content] is None:
+            raise WireError("an array that was not sent, or is used twice")
+        array, arrays[content] = arrays[content], None
+        return array
     if name == "float":
         if content not in ("nan", "inf", "-inf"):
             raise WireError("a malformed number")
