@@ -209,6 +209,15 @@ def test_a_grade_has_its_score_at_the_top_and_in_every_test(verdict: str, score:
     assert all("visibility" not in test for test in document["tests"])  # a hidden test would hide the total score
 
 
+def test_a_partial_grade_adds_up() -> None:
+    """The stubs pass, the curves do not: 60 of 80 points."""
+    passed, failed = grade_of("passed"), grade_of("failed")
+    both = full_report(ASSIGNMENT, list(passed.report.stubs), list(failed.report.curves), [])
+    document = check(report.results(dataclasses.replace(passed, report=both)))
+    assert document["score"] == sum(test["score"] for test in document["tests"]) == 60
+    assert {test["status"] for test in document["tests"] if test["number"].startswith("4")} == {"failed"}
+
+
 def test_a_fault_anywhere_leaves_no_score_to_be_taken_for_a_grade() -> None:
     document = check(report.results(grade_of("grader_fault")))
     assert "score" not in document

@@ -5,7 +5,7 @@
 #   HW4_TORCH_INDEX_URL   index to install torch from, for a build without CUDA; else the file torch_index_url beside
 #                         this script (`make gradescope` writes it), else pip's default index
 #   PIP_*                 passed on to pip, for example PIP_INDEX_URL
-set -euo pipefail
+set -Eeuo pipefail
 
 SOURCE=/autograder/source
 VENV=/opt/hw4/venv
