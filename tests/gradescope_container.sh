@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A stand-in for a Gradescope container, for tests: called by `unshare --mount --propagation private`, as root.
+# A stand-in for a Gradescope container, for tests: called by `unshare --mount --pid --fork`, as root.
 # Arguments: an empty folder (the new root), the folder that becomes /autograder, an environment, its interpreter's
 # folder. The system's folders and the environment are read-only in it; the capabilities are Docker's default ones.
 set -euo pipefail
@@ -17,7 +17,8 @@ mount -t tmpfs -o mode=0755 tmpfs "$root"
 for name in usr bin sbin lib lib32 lib64 etc; do
     if [ -L "/$name" ]; then cp -P "/$name" "$root/$name"; elif [ -d "/$name" ]; then bind "/$name" "/$name"; fi
 done
-bind /proc /proc rw
+mkdir "$root/proc"
+mount -t proc proc "$root/proc"
 bind /dev /dev rw
 bind "$autograder" /autograder rw
 bind "$venv" /opt/hw4/venv

@@ -28,13 +28,15 @@ from autograder.curves import CurveGrade, load_bars
 from autograder.gradescope import __main__ as supervisor
 from autograder.gradescope.metadata import Metadata, read_metadata
 from autograder.hidden_tests.graded import Declared
-from autograder.isolation.fork_server import FIRST_UID
+from autograder.isolation.confinement import Confinement
+from autograder.isolation.fork_server import FIRST_UID, LAST_UID
 from autograder.referee import CurveRun
 from autograder.report import results as report
 from autograder.scoring import CurveReport, full_report, stub_report
 from autograder.session import Grade
 from autograder.solutions import ROOT, reference_code
 from autograder.suite import Outcome
+from autograder.worker.layers import OWN_USER
 from autograder.zoo import Animal, code_of
 from hw4 import assignment as assignment_module
 from hw4.assignment import AssignmentError, load_assignment
@@ -44,6 +46,7 @@ from publish.gradescope import ENTRY_POINTS, grader_files, grading_requirements,
 
 ASSIGNMENT = load_assignment()
 CONTAINER = ROOT / "tests" / "gradescope_container.sh"
+NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
 NOW = datetime.now(UTC)
 
 VISIBILITY = {"enum": ["hidden", "after_due_date", "after_published", "visible"]}
@@ -188,7 +191,8 @@ def grade_of(verdict: str, *, curve_failure: str = "", text: str = "", finished:
         intake=Intake({}, (), (), (), (), (text,)) if text else Intake({}, (), (), (), (), ()),
         runs=runs,
         bars=load_bars(),
-        layers={},
+        confinement=Confinement({}, {}, FIRST_UID),
+        num_swept=0,
         speed=0.05,
         seconds=12.3,
     )
@@ -258,6 +262,16 @@ def test_a_long_curve_counts_at_1000_env_steps_on_the_leaderboard(monkeypatch: p
     assert {e["value"] for e in entries if e["name"] == "Cart-pole swing-up, one model: return at 1,000 env steps"} == {
         20.0
     }
+
+
+@pytest.mark.usefixtures("with_leaderboard")
+def test_random_actions_are_not_on_the_leaderboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cart-pole with 1,200 env steps of the base policy: at 1,000 nothing has been learned."""
+    later = dataclasses.replace(EXPERIMENTS["cartpole"], num_initial_episodes=12, num_episodes=20)
+    monkeypatch.setitem(EXPERIMENTS, "cartpole", later)
+    names = [entry["name"] for entry in report.leaderboard(grade_of("passed"))]
+    assert len(names) == len(ASSIGNMENT.curves) - 1
+    assert not [name for name in names if name.startswith("Cart-pole swing-up, one model")]
 
 
 @pytest.mark.usefixtures("with_leaderboard")
@@ -386,7 +400,7 @@ def test_missing_metadata_is_no_error(tmp_path: Path) -> None:
 
 Supervise = Callable[..., dict[str, Any]]
 
-WRITES_RECEIPT = "(output / 'receipt.json').write_text(json.dumps({'confinement': {'own user id': LAYER}}))"
+WRITES_RECEIPT = "(output / 'receipt.json').write_text(json.dumps({'confinement': {'uid': UID}}))"
 WRITES_RESULTS = f"(output / 'results.json').write_text({json.dumps(json.dumps(report.fault() | {'score': 7}))})"
 
 
@@ -397,9 +411,9 @@ def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervise:
         (tmp_path / name).mkdir()
     monkeypatch.setattr(supervisor, "_workers_start", lambda: True)
 
-    def run(*lines: str, layer: str = "on", deadline_seconds: float = 60.0) -> dict[str, Any]:
+    def run(*lines: str, uid: Any = FIRST_UID, deadline_seconds: float = 60.0) -> dict[str, Any]:
         head = "import json, os, pathlib, signal, sys, time; output = pathlib.Path(sys.argv[3])"
-        program = "\n".join([head, f"LAYER = {layer!r}", *lines])
+        program = "\n".join([head, f"UID = {uid!r}", *lines])
         supervisor.main(tmp_path, [sys.executable, "-c", program], deadline_seconds)
         return check(json.loads((tmp_path / "results" / "results.json").read_bytes()))
 
@@ -447,9 +461,9 @@ def test_a_grader_that_hangs_is_ended_at_the_deadline_with_all_it_started(superv
         pytest.fail("a process of the grader outlived it")
 
 
-@pytest.mark.parametrize("layer", ["off: not started as root", ""])
-def test_a_grade_from_workers_without_user_ids_of_their_own_is_not_believed(supervise: Supervise, layer: str) -> None:
-    assert "score" not in supervise(WRITES_RECEIPT, WRITES_RESULTS, layer=layer)
+@pytest.mark.parametrize("uid", [0, None, "20000"])
+def test_a_grade_from_workers_without_user_ids_of_their_own_is_not_believed(supervise: Supervise, uid: Any) -> None:
+    assert "score" not in supervise(WRITES_RECEIPT, WRITES_RESULTS, uid=uid)
     assert "score" not in supervise(WRITES_RESULTS)  # no receipt
 
 
@@ -493,15 +507,15 @@ def test_what_run_autograder_writes_first_is_valid_and_no_grade(tmp_path: Path) 
 # --- the whole of it, in a stand-in for a container ---
 
 
-def needs_a_container() -> None:
+def need_a_container() -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("mount namespaces and other user ids need root on Linux")
     for program in ("unshare", "setpriv", "chroot", "unzip"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
-    tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run([*NAMESPACES, "--mount-proc", "true"], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
-        pytest.skip(f"a private mount namespace is not allowed here: {tried.stderr.strip()}")
+        pytest.skip(f"private namespaces are not allowed here: {tried.stderr.strip()}")
 
 
 class Container:
@@ -522,8 +536,7 @@ class Container:
         for name, content in code.items():
             (self.folder / "submission" / name).write_bytes(content)
         start = time.monotonic()
-        command = ["unshare", "--mount", "--propagation", "private", "bash", str(CONTAINER), str(self._root)]
-        command += [str(self.folder), sys.prefix, sys.base_prefix]
+        command = [*NAMESPACES, "bash", str(CONTAINER), str(self._root), str(self.folder), sys.prefix, sys.base_prefix]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             watcher = threading.Thread(target=self._watch, args=(process,))
             watcher.start()
@@ -576,15 +589,15 @@ def _status(pid: str) -> dict[str, str]:
 
 @pytest.fixture
 def container(tmp_path: Path) -> Container:
-    needs_a_container()
+    need_a_container()
     return Container(tmp_path)
 
 
 def assert_no_worker_was_root(container: Container) -> None:
-    assert container.receipt["confinement"]["own user id"] == "on"
+    assert container.receipt["confinement"]["layers"][OWN_USER] == "on"
     assert container.user_ids, "no worker was seen"
     for ids in container.user_ids:
-        assert all(FIRST_UID <= int(number) < FIRST_UID + 1000 for number in ids), ids
+        assert all(FIRST_UID <= int(number) < LAST_UID for number in ids), ids
 
 
 def stubs() -> dict[str, bytes]:

@@ -9,7 +9,7 @@ set -Eeuo pipefail
 
 SOURCE=/autograder/source
 VENV=/opt/hw4/venv
-WORKER_UID=61000
+WORKER_UID=20000
 PYTHONS="python3 python3.14 python3.13 python3.12 python3.11"
 export DEBIAN_FRONTEND=noninteractive PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
