@@ -42,6 +42,7 @@ from hw4 import assignment as assignment_module
 from hw4.assignment import AssignmentError, load_assignment
 from hw4.experiments import EXPERIMENTS
 from hw4.submission import Intake, SubmissionRefused
+from publish.bundle import FIXED_TIME
 from publish.gradescope import ENTRY_POINTS, grader_files, grading_requirements, write_gradescope_bundle
 
 ASSIGNMENT = load_assignment()
@@ -137,6 +138,7 @@ def test_two_builds_of_the_bundle_are_identical(tmp_path: Path) -> None:
 def test_the_entry_points_are_executable_at_the_root_of_the_bundle(tmp_path: Path) -> None:
     with zipfile.ZipFile(write_gradescope_bundle(tmp_path / "a.zip")) as archive:
         modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+        assert {entry.date_time for entry in archive.infolist()} == {FIXED_TIME}
     assert {name for name, mode in modes.items() if mode & 0o111} == set(ENTRY_POINTS)
     assert all(stat.S_ISREG(mode) for mode in modes.values())
 
