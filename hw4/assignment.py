@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 ASSIGNMENT_FILE = Path(__file__).resolve().parent.parent / "assignment.toml"
+
+
+Visibility = Literal["full", "scores"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ class Limits:
 @dataclass(frozen=True)
 class Assignment:
     course: Course
-    visibility_before_due: str
+    visibility_before_due: Visibility  # "scores": no hints and no checks until the due date
+    leaderboard: bool  # an ungraded one, where the site has one
     submission: Submission
     limits: Limits
     problems: tuple[Problem, ...]
@@ -126,7 +130,7 @@ def load_assignment(path: Path = ASSIGNMENT_FILE) -> Assignment:
     """Read and check the file.
 
     Raises:
-        AssignmentError: points that do not add up, an unknown problem, or an id used twice.
+        AssignmentError: points that do not add up, an unknown problem or policy, or an id used twice.
     """
     with path.open("rb") as file:
         facts = tomllib.load(file)
@@ -143,7 +147,7 @@ def load_assignment(path: Path = ASSIGNMENT_FILE) -> Assignment:
 
     assignment = Assignment(
         course=Course(**facts["course"]),
-        visibility_before_due=facts["policies"]["visibility_before_due"],
+        **_checked_policies(facts["policies"], path.name),
         submission=Submission(**_with_tuples(facts["submission"])),
         limits=Limits(**facts["limits"]),
         problems=problems,
@@ -161,6 +165,20 @@ def load_assignment(path: Path = ASSIGNMENT_FILE) -> Assignment:
                 f"{path.name}: {problem.id} is worth {problem.points} points, but its parts add up to {total}"
             )
     return assignment
+
+
+def _checked_policies(policies: dict[str, Any], file: str) -> dict[str, Any]:
+    wanted = {"visibility_before_due", "leaderboard"}
+    if policies.keys() != wanted:
+        raise AssignmentError(f"{file}: [policies] must have {sorted(wanted)}, got {sorted(policies)}")
+    if policies["visibility_before_due"] not in get_args(Visibility):
+        raise AssignmentError(
+            f"{file}: visibility_before_due must be one of {get_args(Visibility)}, "
+            f"got {policies['visibility_before_due']!r}"
+        )
+    if type(policies["leaderboard"]) is not bool:
+        raise AssignmentError(f"{file}: leaderboard must be true or false, got {policies['leaderboard']!r}")
+    return policies
 
 
 def _with_tuples(entry: dict[str, Any]) -> dict[str, Any]:

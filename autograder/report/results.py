@@ -1,54 +1,109 @@
-"""results.json in Gradescope's documented format. Students may see all of it."""
+"""results.json in Gradescope's documented format. Students may see all of it.
+
+Fields and values: gradescope-autograders.readthedocs.io, pages "Autograder Specifications" and "Leaderboards". Two of
+its rules decide the form:
+
+- A `visibility` that hides a single test also hides the total score. So nothing is hidden by that field: what must wait
+  for the due date is not written before it (`without_details`).
+- A score is needed, at the top or in each test. A document that must never count as a grade therefore has none.
+"""
 
 from __future__ import annotations
 
+import math
+import statistics
 from typing import Any
 
+from autograder.curves import FIRST_RUNS
 from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, shown_score, verdict_of
 from autograder.scoring import CurveReport, StubReport
-from autograder.session import Grade
-from hw4.assignment import load_assignment
+from autograder.session import COUNTS_AS_NONE, Grade
+from hw4.assignment import Curve, load_assignment
+from hw4.experiments import EXPERIMENTS
 from hw4.submission import SubmissionRefused
 
-MAX_OUTPUT = 20_000  # characters; Gradescope cuts at 100,000
+MAX_OUTPUT = 20_000  # characters of one text: far below the 100,000 at which Gradescope is known to cut
+LEADERBOARD_STEPS = 1_000  # env steps
+NOT_GRADED = "No grade was written; a member of staff will grade this submission again."
+DETAILS_LATER = "Hints and checks are shown after the due date."
 
 
 def results(grade: Grade) -> dict[str, Any]:
-    """The document of a graded submission."""
+    """The document of a graded submission, with every detail."""
     report = grade.report
-    document: dict[str, Any] = {
-        "execution_time": round(grade.seconds),
-        "stdout_visibility": "hidden",
-        "output_format": "text",
-        "output": _summary(grade),
-        "tests": [_test(item) for item in report.items],
-        "extra_data": {"graded": not report.faults, "grader_faults": len(report.faults)},
-    }
+    facts = {"graded": not report.faults, "grader_faults": len(report.faults)}
+    document = _document(_summary(grade), facts, tests=[_test(item) for item in report.items])
+    document["execution_time"] = round(grade.seconds)
     if report.faults:  # what could not be judged must not count as nothing: no score at all
         for test in document["tests"]:
             del test["score"], test["max_score"], test["status"]
         return document
+    if load_assignment().leaderboard:
+        document["leaderboard"] = leaderboard(grade)
     return {"score": report.score, **document}
 
 
 def refused(error: SubmissionRefused) -> dict[str, Any]:
     """The document of a refused submission: nothing was graded, why, and how to mend it."""
-    return {
-        "score": 0,
-        "output_format": "text",
-        "output": f"The submission was refused, so nothing was graded.\n{error}"[:MAX_OUTPUT],
-        "tests": [],
-        "extra_data": {"graded": False, "refused": True},
-    }
+    output = f"The submission was refused, so nothing was graded.\n{error}"
+    return {"score": 0, **_document(output, {"graded": False, "refused": True})}
 
 
 def fault() -> dict[str, Any]:
-    """The document when the grader failed as a whole. Without a score Gradescope reports an error, never a zero."""
+    """The document when the grader failed as a whole: without a score, so never a zero."""
+    return _document(f"{FAULT_NOTE}\n{NOT_GRADED}", {"graded": False, "grader_faults": 1})
+
+
+def out_of_time() -> dict[str, Any]:
+    """The document when the overall deadline passed before the grader was done: without a score."""
+    output = f"Grading took longer than it may, so it was stopped.\n{NOT_GRADED}"
+    return _document(output, {"graded": False, "out_of_time": True})
+
+
+def without_details(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document with points alone: no hint, no check and no example of any test."""
+    tests = [{key: value for key, value in test.items() if key != "output"} for test in document["tests"]]
+    output = f"{document['output']}\n{DETAILS_LATER}" if tests else document["output"]
+    return {**document, "output": output, "tests": tests}
+
+
+def leaderboard(grade: Grade) -> list[dict[str, Any]]:
+    """One entry for each curve with a learned agent: the median, over the first runs, of the return at 1,000 env steps.
+
+    The return of the last episode that ended by then. A curve shorter than that counts at its end.
+    """
+    entries = []
+    for curve in load_assignment().curves:
+        name, last = _leaderboard_name(curve)
+        first = EXPERIMENTS[curve.experiment].num_initial_episodes
+        values = [
+            run.returns[last]
+            for run in grade.runs.get(curve.id, [])[:FIRST_RUNS]
+            if first <= last < len(run.returns) and run.failure not in COUNTS_AS_NONE
+        ]
+        if len(values) == FIRST_RUNS and all(map(math.isfinite, values)):
+            entries.append({"name": name, "value": round(statistics.median(values), 2), "order": "desc"})
+    return entries
+
+
+def _leaderboard_name(curve: Curve) -> tuple[str, int]:
+    """What the column is called, and which episode it shows."""
+    experiment = EXPERIMENTS[curve.experiment]
+    length = experiment.task.episode_length
+    episodes = min(experiment.num_episodes, LEADERBOARD_STEPS // length)
+    return f"{curve.title}: return at {episodes * length:,} env steps", episodes - 1
+
+
+def _document(output: str, facts: dict[str, Any], tests: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     return {
+        "visibility": "visible",
+        "stdout_visibility": "hidden",  # staff alone
         "output_format": "text",
-        "output": f"{FAULT_NOTE}\nNo grade was written; a member of staff will grade this submission again.",
-        "tests": [],
-        "extra_data": {"graded": False, "grader_faults": 1},
+        "test_output_format": "text",
+        "test_name_format": "text",
+        "output": _inert(output),
+        "tests": tests or [],
+        "extra_data": facts,
     }
 
 
@@ -56,7 +111,7 @@ def _summary(grade: Grade) -> str:
     intake = grade.intake
     lines = [f"{points(grade.report.score)} of {points(grade.report.max_score)} points by program."]
     if grade.report.faults:
-        lines = [FAULT_NOTE, "No grade was written; a member of staff will grade this submission again."]
+        lines = [FAULT_NOTE, NOT_GRADED]
     lines += [f"Missing: {name} (its functions count as not started)." for name in intake.missing]
     lines += [f"{p.file}:{p.line}: does not parse: {p.message}" for p in intake.syntax_errors]
     lines += [f"{i.file}:{i.line}: import of {i.module} is not allowed." for i in intake.forbidden_imports]
@@ -64,7 +119,7 @@ def _summary(grade: Grade) -> str:
         shown = ", ".join(intake.ignored[:20]) + (" ..." if len(intake.ignored) > 20 else "")
         lines.append(f"Ignored, as not part of the submission: {shown}.")
     lines += list(intake.notes)
-    return "\n".join(lines)[:MAX_OUTPUT]
+    return "\n".join(lines)
 
 
 def _test(item: StubReport | CurveReport) -> dict[str, Any]:
@@ -76,9 +131,7 @@ def _test(item: StubReport | CurveReport) -> dict[str, Any]:
         "score": item.score,
         "max_score": facts.points,
         "status": "passed" if item.verdict == "passed" else "failed",
-        "output_format": "text",
-        "output": "\n".join(_lines(item))[:MAX_OUTPUT],
-        "visibility": "visible" if load_assignment().visibility_before_due == "full" else "after_due_date",
+        "output": _inert("\n".join(_lines(item))),
     }
 
 
@@ -103,3 +156,10 @@ def _lines(item: StubReport | CurveReport) -> list[str]:
             lines.append(item.message)
         lines += list(item.flags)
     return lines
+
+
+def _inert(text: str) -> str:
+    """Bounded, and without control, direction and lone surrogate characters: not every JSON reader takes those."""
+    return "".join(
+        char if char == "\n" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:MAX_OUTPUT]
+    )

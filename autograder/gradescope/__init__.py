@@ -1,0 +1,1 @@
+"""The grader as a Gradescope autograder. See README.md."""
