@@ -137,6 +137,8 @@ class RemoteAgent:
         shapes = ((horizon, self._task.act_dim), (size, horizon + 1, self._task.obs_dim))
         if (plan.shape, imagined.shape) != shapes:
             raise BadAction(f"imagine_plan must return arrays of shapes {shapes}")
+        if not (np.isfinite(plan).all() and np.isfinite(imagined).all()):
+            raise BadAction("imagine_plan must return finite numbers")
         return np.clip(plan, self._task.action_low, self._task.action_high), imagined
 
 

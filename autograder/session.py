@@ -34,6 +34,7 @@ from hw4.worked_examples import WORKED_EXAMPLES
 MAX_JOBS = 2  # learning runs at once
 SUITE_SLOT = NUM_SLOTS - 1  # workers of the suite and of the curves never share a user id
 MIN_BUDGET_SECONDS = 30.0
+MAX_SHOWN_CHARACTERS = 5000
 MAX_SHOWN = 200  # numbers of an answer that a report shows
 
 
@@ -426,7 +427,7 @@ def _shown(value: Any) -> str:
             array = np.asarray(value)
             if array.size > MAX_SHOWN:
                 return f"an array of shape {array.shape}"
-            return np.array2string(array, precision=4, suppress_small=True, separator=", ")
+            return np.array2string(array, precision=4, suppress_small=True, separator=", ")[:MAX_SHOWN_CHARACTERS]
         except (ValueError, TypeError):
             return "no array"
     return ascii(value)[:300]
