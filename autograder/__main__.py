@@ -50,13 +50,13 @@ def grade(
     try:
         return _grade(console, submission, output, jobs, deadline_minutes * 60, accept_weak_confinement)
     except SubmissionRefused as error:
-        from autograder.report.results import refused
+        from autograder.report.documents import refused
 
         _write_json(output / "results.json", refused(error))
         console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
         return REFUSED
     except Exception as error:
-        from autograder.report.results import fault
+        from autograder.report.documents import fault
 
         _write_json(output / "results.json", fault())
         _write_json(output / "receipt.json", {"fault": f"{type(error).__name__}: {error}"})

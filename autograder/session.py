@@ -20,12 +20,13 @@ from autograder.isolation.fork_server import NUM_SLOTS, ForkServer, GraderFault,
 from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.private import graded_runs, load_private
-from autograder.referee import CurveRun, run_curve
+from autograder.referee import BadAction, CurveRun, RemoteAgent, run_curve
 from autograder.scoring import CurveReport, ExampleRun, Report, StubReport, full_report, stub_report
 from autograder.solutions import reference_code
 from autograder.suite import DEADLINE_PASSED, Outcome, Suite
 from hw4.assignment import Curve, load_assignment
 from hw4.checks import CheckFailed
+from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
 from hw4.hints import cause_of_exception
 from hw4.submission import Intake
@@ -247,19 +248,24 @@ class _Session:
             ends=self._ends,
         )
 
-    def _check_canary(self, slot: int) -> None:
+    def _check_canary(self, slot: int, curve: Curve | None = None) -> None:
         """The reference answers a known question in this slot, if need be at a second try, or nothing is graded."""
-        if not self._trouble_of_canary(slot):
+        if not self._trouble_of_canary(slot, curve):
             return
         self._server.restart()
-        if trouble := self._trouble_of_canary(slot):
+        if trouble := self._trouble_of_canary(slot, curve):
             raise GraderFault(f"the reference solution does not run in a worker: {trouble}")
 
-    def _trouble_of_canary(self, slot: int) -> str:
+    def _trouble_of_canary(self, slot: int, curve: Curve | None) -> str:
         try:
             with self._open(self._canary, slot) as subject:
+                if curve is not None:
+                    hidden = graded_runs(curve.id)[0]
+                    experiment = EXPERIMENTS[curve.experiment]
+                    env = make_env(experiment.task_name, hidden.world)
+                    RemoteAgent(subject, experiment, hidden, env).act(env.reset(seed=0)[0])
                 seen = subject.call("ensemble.gaussian_nll", np.zeros(1), np.zeros(1), np.ones(1))
-        except (WorkerDied, StudentError, GraderFault) as error:
+        except (WorkerDied, StudentError, GraderFault, BadAction) as error:
             return f"{type(error).__name__}: {error}"
         return "" if np.allclose(seen, 0.5) else f"it answers {seen} to a question whose answer is 0.5"
 
@@ -322,15 +328,15 @@ class _Session:
                 )
                 if not run.may_be_chance:
                     break
-            else:
-                self._blame(run, slot)
+            if run.may_be_chance or run.failure == "raised":
+                self._blame(run, curve, slot)
         self._listener.run_ended(curve, number)
         return run
 
-    def _blame(self, run: CurveRun, slot: int) -> None:
-        """The canary decides whose fault it is that a run ended twice."""
+    def _blame(self, run: CurveRun, curve: Curve, slot: int) -> None:
+        """The canary decides whose fault it is that a run ended: its agent is built and acts in the same slot."""
         try:
-            self._check_canary(slot)
+            self._check_canary(slot, curve)
         except GraderFault as fault:
             run.failure, run.message = "grader_fault", str(fault)
 

@@ -31,6 +31,7 @@ from autograder.hidden_tests.graded import Declared
 from autograder.isolation.confinement import Confinement
 from autograder.isolation.fork_server import FIRST_UID, LAST_UID
 from autograder.referee import CurveRun
+from autograder.report import documents
 from autograder.report import results as report
 from autograder.scoring import CurveReport, full_report, stub_report
 from autograder.session import Grade
@@ -231,11 +232,11 @@ def test_a_fault_anywhere_leaves_no_score_to_be_taken_for_a_grade() -> None:
 
 
 def test_what_is_no_grade_is_valid_too() -> None:
-    refusal = check(report.refused(SubmissionRefused("a link\x1b[31m\u202e\ud800", where="x.zip")))
+    refusal = check(documents.refused(SubmissionRefused("a link\x1b[31m\u202e\ud800", where="x.zip")))
     assert refusal["score"] == 0
     assert "a link" in refusal["output"]
-    assert "score" not in check(report.fault())
-    assert "score" not in check(report.out_of_time())
+    assert "score" not in check(documents.fault())
+    assert "score" not in check(documents.out_of_time())
 
 
 def test_a_text_of_a_student_is_bounded_and_inert() -> None:
@@ -403,7 +404,7 @@ def test_missing_metadata_is_no_error(tmp_path: Path) -> None:
 Supervise = Callable[..., dict[str, Any]]
 
 WRITES_RECEIPT = "(output / 'receipt.json').write_text(json.dumps({'confinement': {'uid': UID}}))"
-WRITES_RESULTS = f"(output / 'results.json').write_text({json.dumps(json.dumps(report.fault() | {'score': 7}))})"
+WRITES_RESULTS = f"(output / 'results.json').write_text({json.dumps(json.dumps(documents.fault() | {'score': 7}))})"
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def _environment() -> dict[str, str]:
 
 def _document(status: int, output: Path) -> dict[str, Any]:
     """What the grader wrote, if it may be believed, or what to say in its place."""
-    from autograder.report.results import fault, out_of_time
+    from autograder.report.documents import fault, out_of_time
 
     written = _read_json(output / "results.json")
     if status == OUT_OF_TIME:

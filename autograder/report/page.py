@@ -8,8 +8,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from autograder.report.documents import FAULT_NOTE
 from autograder.report.pictures import curve_svg
-from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, shown_score, verdict_of
+from autograder.report.words import exception_of, hint_of, points, shown_score, verdict_of
 from autograder.session import Grade
 from hw4.assignment import load_assignment
 from hw4.plots import read_bands

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import platform
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from autograder.curves import BARS_FILE
@@ -17,6 +16,16 @@ from autograder.solutions import ROOT
 from hw4.submission import Intake
 
 LOCK_FILE = ROOT / "requirements.lock"
+
+# The code that a verdict depends on; also there, whole, in the Gradescope bundle.
+DECIDING_FOLDERS = (
+    *("autograder", "autograder/hidden_tests", "autograder/isolation", "autograder/worker"),
+    "solutions",
+)
+NOT_DECIDING = (
+    *("autograder/__main__.py", "autograder/calibrate.py", "autograder/code_hash.py", "autograder/console.py"),
+    *("autograder/doctor.py", "autograder/regrade.py", "hw4/video.py"),
+)
 
 
 def receipt(grade: Grade) -> dict[str, Any]:
@@ -52,8 +61,8 @@ def facts_of_submission(intake: Intake) -> dict[str, str]:
 def facts_of_grader() -> dict[str, Any]:
     """All that decides a verdict beside the submission: with the same facts the same grade must come out."""
     return {
-        "grader": _hash_of_folder(ROOT / "autograder"),
-        "given_files": _hash_of_folder(ROOT / "hw4"),
+        "grader": _hash_of(DECIDING_FOLDERS),
+        "given_files": _hash_of(("hw4", "hw4/envs")),
         "assignment": _sha256((ROOT / "assignment.toml").read_bytes()),
         "bars": _sha256(BARS_FILE.read_bytes()),
         "lock_file": _sha256(LOCK_FILE.read_bytes()) if LOCK_FILE.exists() else None,
@@ -68,9 +77,10 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _hash_of_folder(folder: Path) -> str:
+def _hash_of(folders: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in (".py", ".toml", ".json", ".csv", ".j2") and "__pycache__" not in path.parts:
-            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    for path in sorted(path for folder in folders for path in (ROOT / folder).glob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if name not in NOT_DECIDING:
+            digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -15,16 +15,14 @@ import statistics
 from typing import Any
 
 from autograder.curves import FIRST_RUNS
-from autograder.report.words import FAULT_NOTE, exception_of, hint_of, points, shown_score, verdict_of
+from autograder.report.documents import FAULT_NOTE, NOT_GRADED, document, inert
+from autograder.report.words import exception_of, hint_of, points, shown_score, verdict_of
 from autograder.scoring import CurveReport, StubReport
 from autograder.session import COUNTS_AS_NONE, Grade
 from hw4.assignment import Curve, load_assignment
 from hw4.experiments import EXPERIMENTS
-from hw4.submission import SubmissionRefused
 
-MAX_OUTPUT = 20_000  # characters of one text: far below the 100,000 at which Gradescope is known to cut
 LEADERBOARD_STEPS = 1_000  # env steps
-NOT_GRADED = "No grade was written; a member of staff will grade this submission again."
 DETAILS_LATER = "Hints and checks are shown after the due date."
 
 
@@ -32,39 +30,22 @@ def results(grade: Grade) -> dict[str, Any]:
     """The document of a graded submission, with every detail."""
     report = grade.report
     facts = {"graded": not report.faults, "grader_faults": len(report.faults)}
-    document = _document(_summary(grade), facts, tests=[_test(item) for item in report.items])
-    document["execution_time"] = round(grade.seconds)
+    found = document(_summary(grade), facts, tests=[_test(item) for item in report.items])
+    found["execution_time"] = round(grade.seconds)
     if report.faults:  # what could not be judged must not count as nothing: no score at all
-        for test in document["tests"]:
+        for test in found["tests"]:
             del test["score"], test["max_score"], test["status"]
-        return document
+        return found
     if load_assignment().leaderboard:
-        document["leaderboard"] = leaderboard(grade)
-    return {"score": report.score, **document}
+        found["leaderboard"] = leaderboard(grade)
+    return {"score": report.score, **found}
 
 
-def refused(error: SubmissionRefused) -> dict[str, Any]:
-    """The document of a refused submission: nothing was graded, why, and how to mend it."""
-    output = f"The submission was refused, so nothing was graded.\n{error}"
-    return {"score": 0, **_document(output, {"graded": False, "refused": True})}
-
-
-def fault() -> dict[str, Any]:
-    """The document when the grader failed as a whole: without a score, so never a zero."""
-    return _document(f"{FAULT_NOTE}\n{NOT_GRADED}", {"graded": False, "grader_faults": 1})
-
-
-def out_of_time() -> dict[str, Any]:
-    """The document when the overall deadline passed before the grader was done: without a score."""
-    output = f"Grading took longer than it may, so it was stopped.\n{NOT_GRADED}"
-    return _document(output, {"graded": False, "out_of_time": True})
-
-
-def without_details(document: dict[str, Any]) -> dict[str, Any]:
+def without_details(whole: dict[str, Any]) -> dict[str, Any]:
     """The same document with points alone: no hint, no check and no example of any test."""
-    tests = [{key: value for key, value in test.items() if key != "output"} for test in document["tests"]]
-    output = f"{document['output']}\n{DETAILS_LATER}" if tests else document["output"]
-    return {**document, "output": output, "tests": tests}
+    tests = [{key: value for key, value in test.items() if key != "output"} for test in whole["tests"]]
+    output = f"{whole['output']}\n{DETAILS_LATER}" if tests else whole["output"]
+    return {**whole, "output": output, "tests": tests}
 
 
 def leaderboard(grade: Grade) -> list[dict[str, Any]]:
@@ -94,19 +75,6 @@ def _leaderboard_name(curve: Curve) -> tuple[str, int]:
     return f"{curve.title}: return at {episodes * length:,} env steps", episodes - 1
 
 
-def _document(output: str, facts: dict[str, Any], tests: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    return {
-        "visibility": "visible",
-        "stdout_visibility": "hidden",  # staff alone
-        "output_format": "text",
-        "test_output_format": "text",
-        "test_name_format": "text",
-        "output": _inert(output),
-        "tests": tests or [],
-        "extra_data": facts,
-    }
-
-
 def _summary(grade: Grade) -> str:
     intake = grade.intake
     lines = [f"{points(grade.report.score)} of {points(grade.report.max_score)} points by program."]
@@ -131,7 +99,7 @@ def _test(item: StubReport | CurveReport) -> dict[str, Any]:
         "score": item.score,
         "max_score": facts.points,
         "status": "passed" if item.verdict == "passed" else "failed",
-        "output": _inert("\n".join(_lines(item))),
+        "output": inert("\n".join(_lines(item))),
     }
 
 
@@ -156,10 +124,3 @@ def _lines(item: StubReport | CurveReport) -> list[str]:
             lines.append(item.message)
         lines += list(item.flags)
     return lines
-
-
-def _inert(text: str) -> str:
-    """Bounded, and without control, direction and lone surrogate characters: not every JSON reader takes those."""
-    return "".join(
-        char if char == "\n" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:MAX_OUTPUT]
-    )
