@@ -1,0 +1,38 @@
+"""The error rates that the handout prints: the enumeration against brute force, the bounds against known values."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from autograder.curves import grade_curve, needs_more_runs
+from autograder.error_rates import _lower_bound, full_credit, rate
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.83, 0.95, 1.0])
+def test_full_credit_is_what_the_rule_itself_gives_over_every_outcome_of_seven_runs(p: float) -> None:
+    total = 0.0
+    for outcome in itertools.product((0.0, 1.0), repeat=7):
+        first = list(outcome[:3])
+        scores = list(outcome) if needs_more_runs(first, 1.0) else first
+        weight = 1.0
+        for value in outcome:
+            weight *= p if value else 1 - p
+        total += weight * (grade_curve(scores, bar=1.0, floor=0.0).credit == 1.0)
+    assert full_credit(p) == pytest.approx(total, abs=1e-12)
+
+
+def test_bounds_are_clopper_and_pearsons() -> None:
+    assert _lower_bound(40, 40) == pytest.approx(0.05 ** (1 / 40))  # all successes: closed form
+    assert _lower_bound(0, 40) == 0.0
+    assert _lower_bound(9, 10) == pytest.approx(0.606, abs=1e-3)  # a tabled value
+
+
+def test_a_rate_is_the_wrong_verdict_of_its_kind_and_its_bound_lies_above() -> None:
+    good, bad = rate("a", 38, 40, is_correct=True), rate("b", 2, 40, is_correct=False)
+    assert good.wrong == pytest.approx(1 - full_credit(0.95))
+    assert bad.wrong == pytest.approx(full_credit(0.05))
+    assert good.wrong == pytest.approx(bad.wrong)  # the rule is the same from both sides
+    assert good.upper > good.wrong > 0
+    assert bad.upper > bad.wrong > 0
