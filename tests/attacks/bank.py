@@ -13,7 +13,7 @@ from hw4.assignment import load_assignment
 HERE = Path(__file__).resolve().parent
 TOP = "from __future__ import annotations\n"  # the prelude and `at_import` follow this line of the attacked file
 DEFAULT_STUB = "gaussian_nll"
-HONEST = ("normalizer_fit", "random_shooting")  # graded beside the attacked function: must keep their points
+HONEST = ("random_shooting",)  # graded beside the attacked function: must keep its points
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class Attack:
     causes: tuple[str, ...] = ("raised",)  # the first cause of the attacked function must be one of these
     stopped: bool = True  # the attack itself reports that it was refused (STOPPED)
     harmless: bool = False  # nothing of the reference was replaced: every point must be there
-    lost: tuple[str, ...] = ()  # further functions that may lose their points: those in a file that does not import
-    detected: bool = True  # without any confinement the trial must find this attack out
+    refused: bool = False  # by the intake, before anything runs
+    lost: tuple[str, ...] = ()  # further functions that may lose points: those that call it or share a broken file
+    needs: str = ""  # start of the name of a layer without which this is known to work, see SECURITY.md
     processor: str = ""  # the only architecture it is written for
 
     @property
@@ -67,8 +68,10 @@ def submission_of(attack: Attack, places: dict[str, str]) -> dict[str, bytes]:
         name=attack.name,
         kind="wrong",
         story=attack.story,
-        regions={} if attack.harmless else {attack.stub: attack.body},
-        replacements=() if attack.harmless else ((_file_of(attack), TOP, TOP + _prelude() + attack.at_import + "\n"),),
+        regions={} if attack.harmless or attack.refused else {attack.stub: attack.body},
+        replacements=()
+        if attack.harmless or attack.refused
+        else ((_file_of(attack), TOP, TOP + _prelude() + attack.at_import + "\n"),),
     )
     members = code_of(animal) | {name: text.encode() for name, text in attack.files.items()}
     return {filled(name, places): filled(content.decode(), places).encode() for name, content in members.items()}

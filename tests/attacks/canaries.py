@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from autograder.isolation import fork_server
 from autograder.solutions import ROOT
 
 WATCHED = ("autograder", "hw4", "solutions", "publish", "assignment.toml", "pyproject.toml", "Makefile")
+NOT_WATCHED = ("__pycache__", "hidden-mark", "hidden-run")  # canaries of other runs of the bank come and go
 PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", str(Path.home()))
 
 BYSTANDER = """
@@ -43,8 +45,8 @@ def _token(place: str) -> str:
 
 
 @contextlib.contextmanager
-def planted(scratch: Path, server_pid: int) -> Iterator[Planted]:
-    """Plant canaries for a grader that works in `scratch`, and a bystander: another process of the grader's user.
+def planted() -> Iterator[Planted]:
+    """Plant canaries, and a bystander: another process of the grader's user.
 
     A user who may not write into the repository (the unprivileged mode) gets the path of a hidden file that was
     planted before from the environment: HW4_PLANTED=path:token.
@@ -71,8 +73,9 @@ def planted(scratch: Path, server_pid: int) -> Iterator[Planted]:
         output.mkdir()
         for name in ("results.json", "receipt.json", "gradebook.db"):
             (output / name).write_text("{}", encoding="utf-8")
-        sibling = scratch / "sibling" / "hw4"  # as if a second submission were graded beside
-        sibling.mkdir(parents=True)
+        sibling = Path("/tmp" if os.access("/tmp", os.W_OK) else outside, f"grade-{mark[4:]}")  # one graded beside
+        sibling.mkdir(mode=0o755)
+        closing.callback(shutil.rmtree, sibling)
         (sibling / "mpc.py").write_text(tokens["sibling"], encoding="utf-8")
         memory = closing.enter_context(_bystander(hidden, tokens))
         places = {
@@ -83,13 +86,11 @@ def planted(scratch: Path, server_pid: int) -> Iterator[Planted]:
             "OTHER": str(other),
             "SIBLING": str(sibling / "mpc.py"),
             "OUTPUT": str(output),
-            "SCRATCH": str(scratch),
             "HOME": str(Path.home()),
             "TRUSTED": str(os.getpid()),
-            "SERVER": str(server_pid),
             "BYSTANDER": str(memory.pid),
         }
-        yield Planted(mark, tokens, places, (*(ROOT / name for name in WATCHED), outside, scratch), memory)
+        yield Planted(mark, tokens, places, (*(ROOT / name for name in WATCHED), outside, sibling), memory)
 
 
 @contextlib.contextmanager
@@ -125,7 +126,7 @@ def snapshot(paths: tuple[Path, ...]) -> Facts:
         try:
             status = os.lstat(path)
             if os.path.isdir(path) and not os.path.islink(path):
-                waiting += [entry.path for entry in os.scandir(path) if entry.name != "__pycache__"]
+                waiting += [entry.path for entry in os.scandir(path) if not entry.name.startswith(NOT_WATCHED)]
         except OSError:
             continue
         changed = 0 if os.path.isdir(path) else status.st_mtime_ns
@@ -153,7 +154,6 @@ class Process:
     parent: int
     started: int  # clock ticks since boot: a process id may come round again
     command: str
-    environment: str
 
 
 def processes() -> dict[int, Process]:
@@ -166,16 +166,13 @@ def processes() -> dict[int, Process]:
             command = Path(f"/proc/{name}/cmdline").read_text(errors="replace").replace("\0", " ")
         except OSError:
             continue
-        environment = ""
-        with contextlib.suppress(OSError):
-            environment = Path(f"/proc/{name}/environ").read_text(errors="replace")
         if fields[0] not in "ZX":
-            found[int(name)] = Process(int(name), int(fields[1]), int(fields[19]), command, environment)
+            found[int(name)] = Process(int(name), int(fields[1]), int(fields[19]), command)
     return found
 
 
-def own_processes(mark: str, scratch: Path) -> dict[tuple[int, int], str]:
-    """Processes that come from this grader: descendants, those with its environment or mark, and stray workers.
+def own_processes(mark: str) -> dict[tuple[int, int], str]:
+    """Processes that come from this grader: descendants, those with its mark, and stray workers.
 
     Returns:
         (pid, start) -> command line.
@@ -191,7 +188,7 @@ def own_processes(mark: str, scratch: Path) -> dict[tuple[int, int], str]:
     for process in everything.values():
         line = list(ancestors(process))
         stray = str(fork_server.FORK_SERVER) in process.command and (not line or line == [1])
-        marked = mark in process.command or f"HOME={scratch}" in process.environment
+        marked = mark in process.command
         if process.pid != os.getpid() and (os.getpid() in line or stray or marked):
             own[process.pid, process.started] = process.command
     return own

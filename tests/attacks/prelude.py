@@ -36,6 +36,7 @@ def tries(*deeds):
         else:
             if done is not None:
                 breach(f"did {done!r}")
+            errors.append("nothing found")
     raise PermissionError("STOPPED: " + ", ".join(errors))
 
 
@@ -46,10 +47,22 @@ def system_call(number, *args):
     return f"system call {number}: {result}"
 
 
+def search(path):
+    """What everybody may read about a process is no breach, unless a secret is in it."""
+    with open(path, "rb") as file:
+        loot(file.read(200_000))
+
+
 def read(path):
     with open(path, "rb") as file:
         loot(file.read(200_000))
     return f"read {path}"
+
+
+def listed(path):
+    """Names in a folder, if any is not a worker's own."""
+    names = [name for name in os.listdir(path) if name != "scratch"]
+    return names[:20] or None
 
 
 def opened(path, flags):

@@ -22,14 +22,15 @@ from autograder.console import print_report
 from autograder.private import load_private
 from autograder.report.page import page
 from autograder.report.receipt import receipt
-from autograder.report.results import results
+from autograder.report.results import refused, results
 from autograder.report.words import hint_of
 from autograder.session import Grade, Grader
 from autograder.zoo.visit import Silent
 from hw4.assignment import load_assignment
-from hw4.submission import read_submission
+from hw4.submission import SubmissionRefused, read_submission
 
-STOPPED = re.compile(r"STOPPED: ((?:\w+Error(?: \d+)?, )*\w+Error(?: \d+)?|nothing found)")
+ONE_ERROR = r"(?:\w+Error|gaierror|timeout)(?: -?\d+| None)?|nothing found"
+STOPPED = re.compile(f"STOPPED: ((?:(?:{ONE_ERROR}), )*(?:{ONE_ERROR}))")
 SYSTEM_ERRORS = re.compile(
     r"(PermissionError|OSError|FileNotFoundError|ProcessLookupError|BlockingIOError|ConnectionError|gaierror|"
     r"BrokenPipeError|NotADirectoryError|ImportError|ModuleNotFoundError|nothing found).*"
@@ -54,16 +55,22 @@ class Trial:
 def try_attack(grader: Grader, planted: Planted, attack: Attack, *, curves: bool = False) -> Trial:
     """Grade a submission that attacks. `problems` is empty if it gained, read, wrote and left nothing."""
     start = time.monotonic()
-    before, running = snapshot(planted.watched), own_processes(planted.mark, grader._scratch)
-    state = _state_of(planted)
+    places = planted.places | {"SERVER": str(grader._server.pid)}
+    before, running = snapshot(planted.watched), own_processes(planted.mark)
+    state = _state_of(planted, places)
     with tempfile.TemporaryDirectory(prefix="submission-") as folder:
-        for name, content in submission_of(attack, planted.places).items():
+        for name, content in submission_of(attack, places).items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        intake = read_submission(Path(folder), load_assignment())
+        try:
+            intake = read_submission(Path(folder), load_assignment())
+        except SubmissionRefused as error:
+            return _refused(attack, error)
         grade = grader.grade(intake, Silent(), curves=curves, only=None if curves else attack.graded)
     problems = [*_wrong_points(attack, grade), *_wrong_outputs(planted, grade)]
+    if attack.refused:
+        problems.append("was not refused")
     report = next(stub for stub in grade.report.stubs if stub.stub.id == attack.stub)
     failure = report.first_failure
     messages = [test.outcome.message for stub in grade.report.stubs for test in stub.tests]
@@ -72,8 +79,8 @@ def try_attack(grader: Grader, planted: Planted, attack: Attack, *, curves: bool
         problems += _not_stopped(failure.message if failure else "")
     problems += [f"changed: {path}" for path in differences(before, snapshot(planted.watched))]
     problems += [f"left behind: {path}" for path in marked_files(planted.mark)]
-    problems += _left_running(planted, grader, running)
-    problems += [f"changed: {what}" for what, value in _state_of(planted).items() if value != state[what]]
+    problems += _left_running(planted, running)
+    problems += [f"changed: {what}" for what, value in _state_of(planted, places).items() if value != state[what]]
     return Trial(
         attack,
         report.score,
@@ -83,6 +90,14 @@ def try_attack(grader: Grader, planted: Planted, attack: Attack, *, curves: bool
         tuple(problems),
         time.monotonic() - start,
     )
+
+
+def _refused(attack: Attack, error: SubmissionRefused) -> Trial:
+    """Nothing ran. What the student reads must be harmless all the same."""
+    problems = [] if attack.refused else [f"refused: {error}"]
+    if found := CONTROL_CHARACTERS.search("".join(_texts(refused(error))) + str(error)):
+        problems.append(f"the refusal holds the control character {found[0]!a}")
+    return Trial(attack, 0.0, "refused", "", str(error), tuple(problems), 0.0)
 
 
 def _wrong_points(attack: Attack, grade: Grade) -> Iterator[str]:
@@ -100,10 +115,7 @@ def _wrong_points(attack: Attack, grade: Grade) -> Iterator[str]:
                 yield f"{stub.stub.id}: cause {failure.cause!r}, expected {attack.causes}: {failure.message}"
             if stub.verdict == "failed" and hint_of(stub) is None:
                 yield f"{stub.stub.id} failed without a hint"
-        elif stub.stub.id in attack.lost:
-            if stub.score != 0:
-                yield f"{stub.stub.id} earned {stub.score:g} points"
-        elif stub.score != stub.stub.points:
+        elif stub.stub.id not in attack.lost and stub.score != stub.stub.points:
             failure = stub.first_failure
             yield f"{stub.stub.id}, which is honest, lost points: {failure}"
 
@@ -174,20 +186,20 @@ def _not_stopped(message: str) -> list[str]:
     return [f"stopped by itself, not by the grader: {odd}"] if odd else []
 
 
-def _left_running(planted: Planted, grader: Grader, before: dict[tuple[int, int], str]) -> list[str]:
+def _left_running(planted: Planted, before: dict[tuple[int, int], str]) -> list[str]:
     deadline = time.monotonic() + SECONDS_TO_END
     while True:
-        left = own_processes(planted.mark, grader._scratch).items() - before.items()
+        left = own_processes(planted.mark).items() - before.items()
         if not left or time.monotonic() > deadline:
             return [f"still runs: process {pid}: {command[:200]}" for (pid, _), command in left]
         time.sleep(0.1)
 
 
-def _state_of(planted: Planted) -> dict[str, Any]:
+def _state_of(planted: Planted, places: dict[str, str]) -> dict[str, Any]:
     """What a worker could change of processes that are not its own."""
     state: dict[str, Any] = {"the bystander's life": planted.bystander.poll()}
     for name in ("TRUSTED", "SERVER", "BYSTANDER"):
-        pid = int(planted.places[name])
+        pid = int(places[name])
         try:
             state[f"priority of {name}"] = os.getpriority(os.PRIO_PROCESS, pid)
             state[f"processors of {name}"] = os.sched_getaffinity(pid)
