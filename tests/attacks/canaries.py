@@ -18,7 +18,7 @@ from autograder.solutions import ROOT
 
 WATCHED = ("autograder", "hw4", "solutions", "publish", "assignment.toml", "pyproject.toml", "Makefile")
 NOT_WATCHED = ("__pycache__", "hidden-mark", "hidden-run")  # canaries of other runs of the bank come and go
-PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", str(Path.home()))
+PUBLIC_FOLDERS = ("/", "/tmp", "/var/tmp", "/dev", "/dev/shm", "/run", str(Path.home()))
 
 BYSTANDER = """
 import os, sys
@@ -144,7 +144,7 @@ def marked_files(mark: str) -> list[str]:
     found = []
     for folder in PUBLIC_FOLDERS:
         with contextlib.suppress(OSError):
-            found += [os.path.join(folder, name) for name in os.listdir(folder) if mark in name]
+            found += [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(mark)]
     return found
 
 

@@ -78,7 +78,7 @@ def canaries() -> Iterator[Planted]:
         ("reads_other_memory", "BREACH: did 'may use the memory"),
         ("ptrace", "BREACH: did 'attached"),
         ("sockets", "BREACH: did 'a socket"),
-        ("listens", "BREACH: did 'listens"),
+        ("listens", 'BREACH: did "listens'),
     ],
 )
 def test_without_confinement_an_attack_gets_through_and_is_found_out(

@@ -54,7 +54,7 @@ def run_in(mode: str, selection: list[str], log: Path | None) -> Run:
             "TMPDIR": str(scratch),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [sys.executable, str(MODES_FILE), mode, sys.executable, "-m", "pytest", "tests/attacks", "-q",
+        command = [sys.executable, str(MODES_FILE), mode, sys.executable, "-m", "pytest", "tests/attacks/test_attacks.py", "-q",
                    "-p", "no:cacheprovider", "--tb", "short", *selection]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if log is not None:
@@ -74,7 +74,7 @@ def hidden_file() -> Iterator[str]:
     try:
         yield f"{path}:{token}"
     finally:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def report(run: Run) -> Iterator[str]:
