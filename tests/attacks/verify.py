@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from attacks.modes import CANNOT, MODES, UNUSED_USER  # noqa: E402
 
 MODES_FILE = Path(__file__).with_name("modes.py")
+BANK = Path(__file__).with_name("test_attacks.py")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def run_in(mode: str, selection: list[str], log: Path | None) -> Run:
             "TMPDIR": str(scratch),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [sys.executable, str(MODES_FILE), mode, sys.executable, "-m", "pytest", "tests/attacks/test_attacks.py", "-q",
+        command = [sys.executable, str(MODES_FILE), mode, sys.executable, "-m", "pytest", str(BANK), "-q",
                    "-p", "no:cacheprovider", "--tb", "short", *selection]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if log is not None:
