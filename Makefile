@@ -28,8 +28,9 @@ test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/mypy
 	$(RUN) -m pytest -n 2 --dist loadfile --durations 10 -m 'not verify'
 
-verify: $(READY)  ## the tests that take long
+verify: $(READY)  ## the tests that take long, and the attack bank in every mode that this machine can take on
 	$(RUN) -m pytest -m verify --durations 10 -rP
+	$(RUN) tests/attacks/verify.py
 
 zoo: $(READY)  ## grade the zoo of wrong and of different correct submissions
 	$(RUN) -m autograder zoo

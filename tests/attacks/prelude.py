@@ -1,0 +1,87 @@
+# Put in front of every attack, inside the attacked file. An attack that gets what it is after says BREACH; one that is
+# refused says STOPPED and why. Names in capitals between at signs are filled in by bank.py.
+import ctypes
+import os
+import platform
+import re
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+ARM = platform.machine() == "aarch64"
+MARK = "@MARK@"
+SECRET = re.compile(r"canary-[a-z]+-[0-9a-f]{32}|master_seed = \d+|\*\* 2 \* torch\.exp\(-log_variance\)")
+
+
+def breach(what):
+    raise RuntimeError("BREACH: " + str(what)[:1000])
+
+
+def loot(data):
+    """Breach if there is a secret in it."""
+    text = data if isinstance(data, str) else bytes(data).decode("latin-1")
+    found = SECRET.findall(text)
+    if found:
+        breach(f"read {found[:3]}")
+
+
+def tries(*deeds):
+    """Each deed must raise OSError (or find nothing of value and return None)."""
+    errors = []
+    for deed in deeds:
+        try:
+            done = deed()
+        except OSError as error:
+            errors.append(f"{type(error).__name__} {error.errno}")
+        except ImportError as error:
+            errors.append(type(error).__name__)
+        else:
+            if done is not None:
+                breach(f"did {done!r}")
+            errors.append("nothing found")
+    raise PermissionError("STOPPED: " + ", ".join(errors))
+
+
+def system_call(number, *args):
+    result = LIBC.syscall(ctypes.c_long(number), *args)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+    return f"system call {number}: {result}"
+
+
+def search(path):
+    """What everybody may read about a process is no breach, unless a secret is in it."""
+    with open(path, "rb") as file:
+        loot(file.read(200_000))
+
+
+def read(path):
+    with open(path, "rb") as file:
+        loot(file.read(200_000))
+    return f"read {path}"
+
+
+def listed(path):
+    """Names in a folder, if any is not a worker's own."""
+    names = [name for name in os.listdir(path) if name != "scratch"]
+    return names[:20] or None
+
+
+def opened(path, flags):
+    os.close(os.open(path, flags))
+    return f"opened {path}"
+
+
+def connection():
+    """The worker's end of the line to the referee."""
+    import gc
+    import socket
+
+    return next(thing for thing in gc.get_objects() if isinstance(thing, socket.socket) and thing.fileno() >= 0)
+
+
+def frame(header):
+    """Bytes of a frame with this header, an object or raw bytes."""
+    import json
+    import struct
+
+    raw = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<I", len(raw)) + raw

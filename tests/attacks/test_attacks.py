@@ -1,0 +1,133 @@
+"""Every attack of the bank against the real grader, in the mode that this machine is in. Other modes: `make verify`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attacks.bank import Attack, load_bank
+from attacks.canaries import Planted, planted
+from attacks.trial import Trial, try_attack
+from autograder import session
+from autograder.isolation.package import package_with
+from autograder.isolation.remote import RemoteSubject
+from autograder.private import load_private
+from autograder.session import ConfinementTooWeak, Grader
+from autograder.solutions import reference_code
+from autograder.worker import layers
+from autograder.zoo.visit import Silent
+from hw4.assignment import Assignment, load_assignment
+from hw4.submission import read_submission
+
+BANK = load_bank()
+CALL_SECONDS = 1.0  # of processor time, and five of the clock: an attack that hangs is to be told soon
+WITH_CURVES = ("exit_in_the_agent",)
+
+
+def hasty_assignment() -> Assignment:
+    assignment = load_assignment()
+    return dataclasses.replace(assignment, limits=dataclasses.replace(assignment.limits, call_seconds=CALL_SECONDS))
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "load_assignment", hasty_assignment)
+        yield
+
+
+@pytest.fixture(scope="module")
+def grader(hasty: None) -> Iterator[Grader]:
+    """Grades everything, also where the system is too weak for that: what gets through is to be seen."""
+    with Grader(required=()) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def canaries(grader: Grader) -> Iterator[Planted]:
+    with planted() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("attack", BANK.values(), ids=BANK.keys())
+def test_an_attack_gains_finds_changes_and_leaves_nothing(grader: Grader, canaries: Planted, attack: Attack) -> None:
+    if attack.processor not in ("", platform.machine()):
+        pytest.skip(f"written for {attack.processor}")
+    trial = try_attack(grader, canaries, attack, curves=attack.name in WITH_CURVES)
+    _record(trial)
+    assert not [problem for problem in trial.problems if "earned" in problem]
+    if trial.problems and (reason := weakness_of(grader, attack)):
+        pytest.xfail(f"{reason}: {'; '.join(trial.problems)}")
+    assert not trial.problems
+
+
+def weakness_of(grader: Grader, attack: Attack) -> str:
+    """Why this attack may find something out here, if there is a reason; nowhere may it gain points."""
+    states = grader.confinement.layers
+    off = [f"{name} is {state}" for name, state in states.items() if attack.needs and name.startswith(attack.needs)]
+    if off and not off[0].endswith(" is on"):
+        return off[0]
+    missing = grader.confinement.missing(load_private().required_guarantees)
+    return "refused here: " + ", ".join(guarantee.id for guarantee in missing) if missing else ""
+
+
+def test_a_system_without_a_guarantee_grades_no_foreign_submission(grader: Grader, tmp_path: Path) -> None:
+    """What gets through in a weak mode gets through only where somebody accepted that."""
+    for name, content in reference_code().items():
+        (tmp_path / name).write_bytes(content + b"# foreign\n")
+    intake = read_submission(tmp_path, load_assignment())
+    only = frozenset({"normalizer_fit"})
+    with Grader() as careful:
+        if grader.confinement.missing(load_private().required_guarantees):
+            with pytest.raises(ConfinementTooWeak):
+                careful.grade(intake, Silent(), curves=False, only=only)
+        else:
+            assert careful.grade(intake, Silent(), curves=False, only=only).report.score == 3
+
+
+def test_the_kernel_confirms_what_a_worker_says_of_itself(grader: Grader) -> None:
+    """Every line of the hello that /proc/PID/status can speak to, in the mode that this run is in."""
+    package = package_with(reference_code())
+    with RemoteSubject(grader._server, package, slot=5, cpu_seconds=20, call_seconds=20, memory_mb=4096) as subject:
+        text = Path(f"/proc/{subject.pid}/status").read_text(encoding="utf-8")
+        status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+        said = {name: state == "on" for name, state in subject.layers.items()}
+        uids = {int(uid) for uid in status["Uid"].split()}
+        assert said[layers.OWN_USER] == (os.getuid() not in uids and len(uids) == 1)
+        assert said[layers.NO_CAPABILITIES] == (int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0)
+        assert said[layers.NO_PRIVILEGES] == (status["NoNewPrivs"].strip() == "1")
+        inherited = "Seccomp:\t2" in Path("/proc/self/status").read_text(encoding="utf-8")
+        assert said[layers.SECCOMP] == (status["Seccomp"].strip() == "2") or inherited
+        if said[layers.OWN_USER]:
+            assert status["Groups"].strip() == ""
+    facts: dict[str, Any] = {name: status[name].strip() for name in ("CapEff", "NoNewPrivs", "Seccomp")}
+    missing = grader.confinement.missing(load_private().required_guarantees)
+    facts |= {"uids": sorted(uids), "layers": subject.layers, "missing": [guarantee.id for guarantee in missing]}
+    _record_facts(facts)
+
+
+def _record(trial: Trial) -> None:
+    _record_facts(
+        {
+            "name": trial.attack.name,
+            "score": trial.score,
+            "cause": trial.cause,
+            "problems": trial.problems,
+            "message": trial.message[:300],
+            "seconds": round(trial.seconds, 2),
+        }
+    )
+
+
+def _record_facts(facts: dict[str, Any]) -> None:
+    """For the table of `make verify`."""
+    if path := os.environ.get("HW4_ATTACKS_RECORD"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
