@@ -31,7 +31,9 @@ from typing import TYPE_CHECKING, Any
 
 import typst
 
-from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE
+from autograder.calibrate import REFERENCE
+from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, load_bars
+from autograder.error_rates import CONFIDENCE, rates_of
 from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
 from hw4.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
@@ -128,7 +130,9 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS) -> dict[str, An
             "all_runs": NUMBER_WORDS[ALL_RUNS],
             "bar_quantile": f"{BAR_QUANTILE * 100:g} %",
             "floor_quantile": f"{FLOOR_QUANTILE * 100:g} %",
+            "confidence": f"{CONFIDENCE * 100:g} %",
         },
+        "error_rates": error_rates(assignment, bars_file),
         "hill": hill_facts(),
         "runs": run_facts(),
     }
@@ -287,6 +291,38 @@ def bar_of(curve_id: str, bars_file: Path = BARS) -> dict[str, str] | None:
     if entry is None:
         return None
     return {name: f"{entry[name]:g}".replace("-", MINUS) for name in ("bar", "floor", "num_reference_runs")}
+
+
+def error_rates(assignment: Assignment, bars_file: Path = BARS) -> list[dict[str, Any]]:
+    """Of each curve: how often the rule is wrong about each recorded implementation. Empty while none is recorded."""
+    if not bars_file.exists():
+        return []
+    bars = load_bars(bars_file)
+    tables = []
+    for curve in assignment.curves:
+        rates = rates_of(curve, bars[curve.id])
+        variant_names = [r.implementation for r in rates if r.is_correct and r.implementation != REFERENCE]
+        rows = [
+            {
+                "name": f"correct, in another way ({variant_names.index(r.implementation) + 1})"
+                if r.implementation in variant_names
+                else r.implementation.replace("_", " "),
+                "is_correct": r.is_correct,
+                "at_bar": f"{r.num_at_bar} of {r.num_runs}",
+                "wrong": percent(r.wrong),
+                "upper": percent(r.upper),
+            }
+            for r in rates
+        ]
+        tables.append({"title": curve.title, "rows": rows})
+    return tables
+
+
+def percent(share: float) -> str:
+    """Two significant digits, and never a rounded-off zero: "0 %" means that it was never seen."""
+    if share == 0:
+        return "0 %"
+    return "< 0.01 %" if share < 1e-4 else f"{100 * share:.2g} %"
 
 
 def written_answers(assignment: Assignment) -> dict[str, Any]:
