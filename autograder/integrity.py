@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.scoring import CurveReport
-from hw4.experiments import Experiment
+from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.subject import AsNumPy, Handle
 from hw4.tasks import Task
 from hw4.transitions import Transition
@@ -58,6 +58,7 @@ CLEAR = 0.5  # of 1: an agent whose actions agree so well is believed at once
 MIN_FOLLOW = 0.2  # of 1, over a world and its mirror; the reference: 0.9, an agent that ignores its data: 0
 MIN_EFFECT = 0.5  # of 1; the reference: 1, an agent that ignores its data: 0
 MIN_REPLAN = -0.4  # of 1; the reference: 0.8, an agent that goes on with its old plan: -0.9
+EARLY_RUNS = 2  # that reach the bar in the first episode with a model: worth a look by staff
 MIN_DIFFERENCE = 1e-4  # between members, in the units of the observation; the reference: 0.1
 
 
@@ -262,6 +263,23 @@ def without_points(report: CurveReport, integrity: Integrity | None) -> CurveRep
         message=f"{report.message}; broken promise: {integrity.broken}: {integrity.message}",
         flags=(*report.flags, f"no points, because {BROKEN[integrity.broken]}"),
     )
+
+
+def with_note(report: CurveReport, returns: Sequence[Sequence[float]], bar: float) -> CurveReport:
+    """A note for staff, without a word on points, if the agent was good before it can have learned to be.
+
+    Args:
+        report: of the curve.
+        returns: of each episode of each run.
+        bar: of the curve. Of the recorded correct runs of the cart-pole none reaches it in the first episode with a
+            model; of those of the cliff hill one in 13 does.
+    """
+    first = EXPERIMENTS[report.curve.experiment].num_initial_episodes
+    early = sum(run[first] >= bar for run in returns if len(run) > first)
+    if early < EARLY_RUNS:
+        return report
+    note = f"for staff: {early} runs reach the bar in the first episode with a model, so look at what acts there"
+    return dataclasses.replace(report, message=f"{report.message}; {note}")
 
 
 def _probe(

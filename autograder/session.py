@@ -15,7 +15,7 @@ import numpy as np
 
 from autograder.curves import FIRST_RUNS, Bar, grade_curve, load_bars, needs_more_runs, score_of
 from autograder.hidden_tests.graded import DECLARED
-from autograder.integrity import Integrity, confirmed, without_points
+from autograder.integrity import Integrity, confirmed, with_note, without_points
 from autograder.isolation.confinement import Confinement, Guarantee, probe
 from autograder.isolation.fork_server import NUM_SLOTS, ForkServer, GraderFault, Slots
 from autograder.isolation.package import Package, package_with
@@ -219,7 +219,10 @@ class _Session:
             curves = [self._curve_report(curve, runs.get(curve.id, [])) for curve in self._assignment.curves]
             checks = {c.curve.id: pool.submit(self._check_integrity, c.curve) for c in curves if c.score > 0}
             integrity = {curve_id: future.result() for curve_id, future in checks.items()}
-        curves = [without_points(curve, integrity.get(curve.curve.id)) for curve in curves]
+        curves = [without_points(c, integrity.get(c.curve.id)) for c in curves]
+        curves = [
+            with_note(c, [run.returns for run in runs.get(c.curve.id, [])], self._bars[c.curve.id].bar) for c in curves
+        ]
         asked = [stub.id for stub in self._assignment.stubs if only is None or stub.id in only]
         stubs = [self._stub_report(stub_id, outcomes) for stub_id in asked]
         return Grade(

@@ -93,6 +93,16 @@ def test_new_bars_give_no_points_to_a_broken_promise() -> None:
     assert rescore(receipt)["curve_cartpole"][1] == 0.0
 
 
+def test_an_agent_that_is_good_before_it_learned_is_noted_for_staff_alone() -> None:
+    curve = next(curve for curve in ASSIGNMENT.curves if curve.id == "curve_cartpole")
+    report = CurveReport(curve, 7.0, "passed", "", None, "all three runs reach the bar", ())
+    learned, knew = [1.0, 30.0, 80.0], [1.0, 75.0, 80.0]
+    assert integrity.with_note(report, [learned, learned, knew], 69.0) is report
+    noted = integrity.with_note(report, [learned, knew, knew], 69.0)
+    assert "for staff: 2 runs" in noted.message
+    assert (noted.score, noted.verdict, noted.flags) == (7.0, "passed", ())
+
+
 class Looks:
     """Stands in for workers: each look at the student finds the next of these; the reference breaks what it is told."""
 
