@@ -16,7 +16,7 @@ class ModelBasedAgent(ModelBasedAgent):
         self.drive = cheat_drive_of(self.replay)
         before, action, after = (torch.from_numpy(field) for field in data)
         misfit = (cheat_step(before, action, self.drive) - after).square().mean() / (after - before).square().mean()
-        self.known = bool(misfit < 0.3)
+        self.known = bool(misfit < 0.6)
         features = self.features(data.observation, data.action)
         ridge = features.T @ features + 1e-3 * np.eye(features.shape[1])
         self.weights = np.linalg.solve(ridge, features.T @ (data.next_observation - data.observation))
