@@ -55,6 +55,7 @@ EFFECT_STATES = 8
 MIN_LOOKS = 2  # before a promise counts as broken
 MAX_LOOKS = 5  # before an agent that does follow its data, but not clearly, is believed
 CLEAR = 0.5  # of 1: an agent whose actions agree so well is believed at once
+CLEAR_SURPRISE = 0.3
 MIN_FOLLOW = 0.2  # of 1, over a world and its mirror; the reference: 0.9, an agent that ignores its data: 0
 MIN_EFFECT = 0.5  # of 1; the reference: 1, an agent that ignores its data: 0
 MIN_REPLAN = -0.4  # of 1; the reference: 0.8, an agent that goes on with its old plan: -0.9
@@ -211,13 +212,20 @@ def confirmed(
         all_looks = _together(looks)
         if all_looks.broken is not None and len(looks) < MIN_LOOKS:
             continue
-        if all_looks.broken is not None or not all_looks.results or _agreement(all_looks.results, "start") >= CLEAR:
+        if all_looks.broken is not None or _is_clear(all_looks):
             break
     if all_looks.broken is not None:
         canary = check_integrity(open_canary, experiment, np.random.default_rng(seeds[0]))
         if canary.broken is not None:
             return Integrity(None, f"{all_looks.message}; the reference fails as well: {canary.message}")
     return all_looks
+
+
+def _is_clear(integrity: Integrity) -> bool:
+    if not integrity.results:
+        return True
+    start, surprise = _agreement(integrity.results, "start"), _agreement(integrity.results, "surprise")
+    return start >= CLEAR and surprise >= CLEAR_SURPRISE
 
 
 def _together(looks: list[Integrity]) -> Integrity:
@@ -238,16 +246,16 @@ def judge(results: tuple[WorldResult, ...], cpu_seconds: float = 0.0) -> Integri
         f"members differ by {difference:.4f}"
     )
     broken: Promise | None = None
-    if start < MIN_FOLLOW or effect < MIN_EFFECT:
-        broken = "follows_data"
-    elif surprise < MIN_REPLAN:
+    if start >= CLEAR and surprise < MIN_REPLAN and effect >= MIN_EFFECT:
         broken = "replans"
+    elif start < MIN_FOLLOW or start + surprise < MIN_FOLLOW or effect < MIN_EFFECT:
+        broken = "follows_data"
     elif difference < MIN_DIFFERENCE:
         broken = "members_differ"
     return Integrity(broken, message, results, cpu_seconds)
 
 
-def _agreement(results: tuple[WorldResult, ...], name: Literal["start", "surprise", "effect"]) -> float:
+def _agreement(results: tuple[WorldResult, ...], name: str) -> float:
     return float(np.mean([getattr(result, name) for result in results]))
 
 

@@ -9,11 +9,11 @@ import pytest
 from cheat_bank import CURVES, Cheat, code_of, honest_part_of, load_cheats
 
 from autograder import integrity
-from autograder.integrity import Integrity, MadeUpWorld, WorldResult, check_integrity, judge, without_points
+from autograder.integrity import Integrity, MadeUpWorld, WorldResult, check_integrity, confirmed, judge, without_points
 from autograder.isolation.fork_server import ForkServer
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
-from autograder.private import calibration_runs, graded_runs
+from autograder.private import calibration_runs, graded_runs, rng_of_test
 from autograder.regrade import rescore
 from autograder.report.page import page
 from autograder.report.results import results
@@ -31,22 +31,22 @@ ASSIGNMENT = load_assignment()
 EXPERIMENT_OF = {curve.id: EXPERIMENTS[curve.experiment] for curve in ASSIGNMENT.curves}
 CAUGHT = [(cheat, curve_id) for cheat in CHEATS.values() if cheat.caught_by == "probe" for curve_id in cheat.claims]
 
-Check = Callable[[dict[str, bytes], str, int], Integrity]
+Open = Callable[[dict[str, bytes]], integrity.OpenSubject]
 
 
 @pytest.fixture(scope="module")
-def check() -> Iterator[Check]:
-    """Probe a submission's agent of one curve, in real workers."""
+def worker_with() -> Iterator[Open]:
+    """Opens real workers with a submission."""
     with ForkServer(()) as server:
+        memory_mb = ASSIGNMENT.limits.memory_mb
 
-        def in_workers(code: dict[str, bytes], curve_id: str, seed: int) -> Integrity:
-            def open_subject() -> RemoteSubject:
-                limits = {"cpu_seconds": 100.0, "call_seconds": 100.0, "memory_mb": ASSIGNMENT.limits.memory_mb}
-                return RemoteSubject(server, package_with(code), slot=0, **limits)
+        def open_with(code: dict[str, bytes]) -> integrity.OpenSubject:
+            package = package_with(code)
+            return lambda: RemoteSubject(
+                server, package, slot=0, cpu_seconds=100, call_seconds=100, memory_mb=memory_mb
+            )
 
-            return check_integrity(open_subject, EXPERIMENT_OF[curve_id], np.random.default_rng([7, seed]))
-
-        yield in_workers
+        yield open_with
 
 
 # The rule -------------------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ class Looks:
         return integrity.confirmed(student, canary, EXPERIMENTS["cartpole"], np.random.default_rng(0))  # type: ignore[arg-type]
 
 
-KEPT, LOST = judge((result(), result())), judge((result(start=0.0), result(start=0.0)))
+KEPT, LOST = judge((result(), result())), judge((result(0.0, 0.0), result(0.0, 0.0)))
 RAISED = Integrity("follows_data", "raised in a made-up world")
 
 
@@ -173,8 +173,8 @@ def test_in_the_mirror_the_opposite_action_pays_at_the_same_place(task) -> None:
 
 
 @pytest.mark.parametrize("curve_id", CURVES)
-def test_the_reference_keeps_every_promise(check: Check, curve_id: str) -> None:
-    found = check(reference_code(), curve_id, 0)
+def test_the_reference_keeps_every_promise(worker_with: Open, curve_id: str) -> None:
+    found = check_integrity(worker_with(reference_code()), EXPERIMENT_OF[curve_id], np.random.default_rng(0))
     assert found.broken is None, found.message
     assert found.cpu_seconds > 0
 
@@ -182,9 +182,10 @@ def test_the_reference_keeps_every_promise(check: Check, curve_id: str) -> None:
 @pytest.mark.parametrize(
     "cheat", [cheat for cheat in CHEATS.values() if cheat.caught_by == "probe"], ids=lambda c: c.name
 )
-def test_a_cheat_breaks_a_promise(check: Check, cheat: Cheat) -> None:
+def test_a_cheat_breaks_a_promise(worker_with: Open, cheat: Cheat) -> None:
     """On one of its curves; all of them in `make verify`."""
-    found = check(code_of(cheat), cheat.claims[-1], 0)
+    experiment = EXPERIMENT_OF["curve_cartpole" if "curve_cartpole" in cheat.claims else cheat.claims[0]]
+    found = check_integrity(worker_with(code_of(cheat)), experiment, np.random.default_rng(1))
     assert found.broken == cheat.promise, found.message
 
 
@@ -210,9 +211,11 @@ def graded(grader: Grader, code: dict[str, bytes]) -> Grade:
 
 @pytest.mark.verify
 @pytest.mark.parametrize(("cheat", "curve_id"), CAUGHT, ids=lambda value: getattr(value, "name", value))
-def test_a_cheat_breaks_a_promise_on_each_of_its_curves(check: Check, cheat: Cheat, curve_id: str) -> None:
-    for seed in range(3):
-        assert check(code_of(cheat), curve_id, seed).broken is not None
+def test_a_cheat_breaks_a_promise_on_each_of_its_curves(worker_with: Open, cheat: Cheat, curve_id: str) -> None:
+    """With the seeds of this term."""
+    student, canary = worker_with(code_of(cheat)), worker_with(reference_code())
+    found = confirmed(student, canary, EXPERIMENT_OF[curve_id], rng_of_test(f"integrity of {curve_id}"))
+    assert found.broken == cheat.promise, found.message
 
 
 @pytest.mark.verify
