@@ -206,19 +206,25 @@ def confirmed(
 ) -> Integrity:
     """The verdict after as many looks as it needs. What the reference does not do either does not count."""
     seeds = [int(seed) for seed in rng.integers(1 << 31, size=MAX_LOOKS)]
-    looks: list[Integrity] = []
-    for seed in seeds:
-        looks.append(check_integrity(open_student, experiment, np.random.default_rng(seed)))
-        all_looks = _together(looks)
-        if all_looks.broken is not None and len(looks) < MIN_LOOKS:
-            continue
-        if all_looks.broken is not None or _is_clear(all_looks):
-            break
-    if all_looks.broken is not None:
+    integrity = look(open_student, experiment, seeds)
+    if integrity.broken is not None:
         canary = check_integrity(open_canary, experiment, np.random.default_rng(seeds[0]))
         if canary.broken is not None:
-            return Integrity(None, f"{all_looks.message}; the reference fails as well: {canary.message}")
-    return all_looks
+            return Integrity(None, f"{integrity.message}; the reference fails as well: {canary.message}")
+    return integrity
+
+
+def look(open_subject: OpenSubject, experiment: Experiment, seeds: list[int]) -> Integrity:
+    """Look with one seed after the other until it is clear, and judge all looks together."""
+    looks: list[Integrity] = []
+    for seed in seeds:
+        looks.append(check_integrity(open_subject, experiment, np.random.default_rng(seed)))
+        together = _together(looks)
+        if together.broken is None and _is_clear(together):
+            break
+        if together.broken is not None and len(looks) >= MIN_LOOKS:
+            break
+    return together
 
 
 def _is_clear(integrity: Integrity) -> bool:
