@@ -254,7 +254,7 @@ def judge(results: tuple[WorldResult, ...], cpu_seconds: float = 0.0) -> Integri
     broken: Promise | None = None
     if start >= CLEAR and surprise < MIN_REPLAN and effect >= MIN_EFFECT:
         broken = "replans"
-    elif start < MIN_FOLLOW or start + surprise < MIN_FOLLOW or effect < MIN_EFFECT:
+    elif start < MIN_FOLLOW or effect < MIN_EFFECT:
         broken = "follows_data"
     elif difference < MIN_DIFFERENCE:
         broken = "members_differ"

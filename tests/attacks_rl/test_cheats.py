@@ -193,8 +193,9 @@ def test_the_reference_keeps_every_promise(worker_with: Open, curve_id: str) -> 
 )
 def test_a_cheat_breaks_a_promise(worker_with: Open, cheat: Cheat) -> None:
     """On one of its curves; all of them in `make verify`."""
-    experiment = EXPERIMENT_OF["curve_cartpole" if "curve_cartpole" in cheat.claims else cheat.claims[0]]
-    found = look(worker_with(code_of(cheat)), experiment, list(range(integrity.MAX_LOOKS)))
+    curve_id = "curve_cartpole" if "curve_cartpole" in cheat.claims else cheat.claims[0]
+    seeds = [int(seed) for seed in rng_of_test(f"integrity of {curve_id}").integers(1 << 31, size=integrity.MAX_LOOKS)]
+    found = look(worker_with(code_of(cheat)), EXPERIMENT_OF[curve_id], seeds)
     assert found.broken == cheat.promise, found.message
 
 
