@@ -84,5 +84,6 @@ def rescore(then: dict[str, Any]) -> dict[str, tuple[float, float]]:
             continue
         scores = [score_of_run(curve, run["returns"], run["failure"]) for run in runs]
         grade = grade_curve(scores, bar=bars[curve.id].bar, floor=bars[curve.id].floor)
-        points[curve.id] = (item["score"], round(curve.points * grade.credit, 2))
+        broken = then.get("integrity", {}).get(curve.id, {}).get("broken")
+        points[curve.id] = (item["score"], 0.0 if broken else round(curve.points * grade.credit, 2))
     return points

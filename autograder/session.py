@@ -15,11 +15,12 @@ import numpy as np
 
 from autograder.curves import FIRST_RUNS, Bar, grade_curve, load_bars, needs_more_runs, score_of
 from autograder.hidden_tests.graded import DECLARED
+from autograder.integrity import Integrity, confirmed, with_note, without_points
 from autograder.isolation.confinement import Confinement, Guarantee, probe
 from autograder.isolation.fork_server import NUM_SLOTS, ForkServer, GraderFault, Slots
 from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
-from autograder.private import graded_runs, load_private
+from autograder.private import graded_runs, load_private, rng_of_test
 from autograder.referee import BadAction, CurveRun, RemoteAgent, run_curve
 from autograder.scoring import CurveReport, ExampleRun, Report, StubReport, full_report, stub_report
 from autograder.solutions import reference_code
@@ -62,6 +63,7 @@ class Grade:
     speed: float
     seconds: float
     broken_files: dict[str, Outcome] = field(default_factory=dict)
+    integrity: dict[str, Integrity] = field(default_factory=dict)  # of the curves that earn points
 
 
 class ConfinementTooWeak(GraderFault):
@@ -214,9 +216,15 @@ class _Session:
                     more[curve] = self._start_curve(pool, curve, range(FIRST_RUNS, len(graded_runs(curve.id))))
             for curve, futures in more.items():
                 runs[curve.id] += [future.result() for future in futures]
+            curves = [self._curve_report(curve, runs.get(curve.id, [])) for curve in self._assignment.curves]
+            checks = {c.curve.id: pool.submit(self._check_integrity, c.curve) for c in curves if c.score > 0}
+            integrity = {curve_id: future.result() for curve_id, future in checks.items()}
+        curves = [without_points(c, integrity.get(c.curve.id)) for c in curves]
+        curves = [
+            with_note(c, [run.returns for run in runs.get(c.curve.id, [])], self._bars[c.curve.id].bar) for c in curves
+        ]
         asked = [stub.id for stub in self._assignment.stubs if only is None or stub.id in only]
         stubs = [self._stub_report(stub_id, outcomes) for stub_id in asked]
-        curves = [self._curve_report(curve, runs.get(curve.id, [])) for curve in self._assignment.curves]
         return Grade(
             report=full_report(self._assignment, stubs, curves, []),
             intake=self._intake,
@@ -227,6 +235,7 @@ class _Session:
             speed=self._server.speed,
             seconds=time.monotonic() - start,
             broken_files=self._broken_files,
+            integrity=integrity,
         )
 
     @property
@@ -332,6 +341,20 @@ class _Session:
                 self._blame(run, curve, slot)
         self._listener.run_ended(curve, number)
         return run
+
+    def _check_integrity(self, curve: Curve) -> Integrity:
+        """Whether the agent of a curve that earns points keeps its promises."""
+        budget = max(MIN_BUDGET_SECONDS, self._bars[curve.id].cpu_seconds * self._assignment.limits.max_cpu_factor)
+        with self._slots.one() as slot:
+            try:
+                return confirmed(
+                    lambda: self._open(self._student, slot, budget * self._slowness),
+                    lambda: self._open(self._canary, slot, budget * self._slowness),
+                    EXPERIMENTS[curve.experiment],
+                    rng_of_test(f"integrity of {curve.id}"),
+                )
+            except GraderFault as fault:
+                return Integrity(None, f"not checked: {fault}")
 
     def _blame(self, run: CurveRun, curve: Curve, slot: int) -> None:
         """The canary decides whose fault it is that a run ended: its agent is built and acts in the same slot."""

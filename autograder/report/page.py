@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from autograder.report.documents import FAULT_NOTE
 from autograder.report.pictures import curve_svg
-from autograder.report.words import exception_of, hint_of, points, shown_score, verdict_of
+from autograder.report.words import exception_of, hint_of, points, promises, shown_score, verdict_of
 from autograder.session import Grade
 from hw4.assignment import load_assignment
 from hw4.plots import read_bands
@@ -27,6 +27,7 @@ def page(grade: Grade, name: str) -> str:
         hint_of=hint_of,
         exception_of=exception_of,
         points=points,
+        promises=promises,
         fault_note=FAULT_NOTE,
     )
     environment.filters["code"] = _code

@@ -47,6 +47,7 @@ def receipt(grade: Grade) -> dict[str, Any]:
             for item in grade.report.items
             if isinstance(item, CurveReport)
         },
+        "integrity": {curve_id: dataclasses.asdict(found) for curve_id, found in grade.integrity.items()},
         "runs": {curve: [dataclasses.asdict(run) for run in runs] for curve, runs in grade.runs.items()},
         "faults": grade.report.faults,
         "seconds": round(grade.seconds, 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from autograder.integrity import BROKEN, Integrity
 from autograder.scoring import CurveReport, StubReport
 from autograder.suite import Outcome
 from hw4.hints import HINTS, Hint
@@ -42,6 +43,13 @@ def exception_of(outcome: Outcome) -> str:
     if outcome.error and outcome.cause != "not_started":
         return f"{outcome.error} at {outcome.where}"
     return ""
+
+
+def promises(integrity: Integrity) -> str:
+    """What was found about the agent behind a curve."""
+    if integrity.broken is not None:
+        return BROKEN[integrity.broken]
+    return "the agent kept its promises" if integrity.results else "not checked"
 
 
 def shown_score(score: float) -> str:

@@ -1,0 +1,2 @@
+# Without a look at the data: the nominal world for ever.
+ModelBasedAgent.adaptive = False

@@ -1,0 +1,2 @@
+# Without the sign test.
+ModelBasedAgent.two_signs = False
