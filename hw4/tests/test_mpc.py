@@ -59,10 +59,10 @@ def test_sequence_returns_take_leading_batch_dimensions() -> None:
 
 @pytest.mark.stub("sequence_returns")
 def test_sequence_returns_leave_the_start_as_it_was() -> None:
-    start, plans = torch.zeros(OBS_DIM), torch.ones(POPULATION, HORIZON, ACT_DIM)
+    start, plans = torch.zeros(OBS_DIM), torch.full((POPULATION, HORIZON, ACT_DIM), 3.0)
     sequence_returns(drift, arrival, start, plans)
     check(bool((start == 0).all()), "the start observation was changed", "start_mutated")
-    check(bool((plans == 1).all()), "the action sequences were changed", "inplace")
+    check(bool((plans == 3).all()), "the action sequences were changed", "inplace")
 
 
 @pytest.mark.stub("sequence_returns")
@@ -94,6 +94,13 @@ def test_random_shooting_fills_bounds_that_differ_by_action() -> None:
     check_close(scored[0][0].numpy(), LOW.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 0")
     check_close(scored[0][1].numpy(), HIGH.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 1")
     check_close(plan.numpy(), LOW.expand(HORIZON, ACT_DIM).numpy(), "plan")
+
+
+@pytest.mark.stub("random_shooting")
+def test_random_shooting_leaves_the_bounds_as_they_were() -> None:
+    low, high = LOW.clone(), HIGH.clone()
+    random_shooting(lambda plans: plans[:, 0, 0], low, high, num_sequences=2, uniform=lambda n: numbers(n, HORIZON, 2))
+    check(torch.equal(low, LOW) and torch.equal(high, HIGH), "a bound was changed", "inplace")
 
 
 # refit_to_elites ------------------------------------------------------------------------------------------------------
@@ -155,10 +162,21 @@ def test_refit_to_a_single_elite_is_that_elite_with_std_0() -> None:
 
 
 @pytest.mark.stub("cem_refit")
+def test_refit_takes_no_elite_too_many_when_returns_are_equal() -> None:
+    plans = torch.tensor([8.0, 4.0, 4.0, 4.0, 0.0])[:, None, None].expand(5, HORIZON, ACT_DIM)
+    new_mean, _ = refit(action_sequences=plans, returns=torch.tensor([3.0, 2.0, 2.0, 2.0, 1.0]), num_elites=2)
+    slips = {"elite_count": np.full((HORIZON, ACT_DIM), 5.0)}
+    check_close(new_mean.numpy(), np.full((HORIZON, ACT_DIM), 6.0), "new_mean of 8 and one of the 4s", slips=slips)
+
+
+@pytest.mark.stub("cem_refit")
 def test_refit_leaves_its_inputs_as_they_were() -> None:
     mean, std = torch.ones(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)
-    refit(mean=mean, std=std, smoothing=0.5)
+    plans, returns = numbers(POPULATION, HORIZON, ACT_DIM), torch.arange(POPULATION).float()
+    refit(action_sequences=plans, returns=returns, mean=mean, std=std, smoothing=0.5)
     check(bool((mean == 1).all()) and bool((std == 1).all()), "the mean or the std passed in was changed", "inplace")
+    check(torch.equal(plans, numbers(POPULATION, HORIZON, ACT_DIM)), "the candidates were changed", "inplace")
+    check(torch.equal(returns, torch.arange(POPULATION).float()), "the returns were changed", "inplace")
 
 
 @pytest.mark.parametrize(
@@ -248,6 +266,41 @@ def test_cem_plan_keeps_the_best_candidates_for_the_next_iteration() -> None:
     best = first[((first - target) ** 2).sum(dim=(1, 2)).argsort()[:3]]
     found = [bool((second == plan).all(dim=2).all(dim=1).any()) for plan in best]
     check(all(found), f"{sum(found)} of the 3 best candidates competed again", "elites_not_kept")
+
+
+@pytest.mark.stub("cem_plan")
+def test_cem_plan_clips_the_mean_only_at_the_end() -> None:
+    """From a mean of 5, half is forgotten at each step, candidates are clipped to 1: means 3 and 2, or 1 if clipped."""
+    one = torch.ones(1, 1)
+    scored: list[float] = []
+
+    def objective(plans: Tensor) -> Tensor:
+        scored.append(float(plans[-1, 0, 0]))
+        return plans[:, 0, 0]
+
+    cem(
+        objective,
+        5.0 * one,
+        one,
+        -one[0],
+        one[0],
+        population_size=2,
+        num_iterations=2,
+        num_elites=2,
+        smoothing=0.5,
+        noise=lambda n: torch.tensor([0.0, -3.0])[:n, None, None],
+    )
+    check_close(np.array(scored), np.array([1.0, 1.0]), "the lower candidate", slips={"mean_clipped": [1.0, -0.5]})
+
+
+@pytest.mark.stub("cem_plan")
+def test_cem_plan_leaves_its_inputs_as_they_were() -> None:
+    mean, std = torch.ones(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)
+    low, high = LOW.clone(), HIGH.clone()
+    settings = {"population_size": 9, "num_iterations": 2, "num_elites": 3, "smoothing": 0.5}
+    cem(lambda plans: plans.sum(dim=(1, 2)), mean, std, low, high, noise=CountedNoise(), **settings)  # type: ignore[arg-type]
+    check(bool((mean == 1).all()) and bool((std == 1).all()), "the mean or the std passed in was changed", "inplace")
+    check(torch.equal(low, LOW) and torch.equal(high, HIGH), "a bound was changed", "inplace")
 
 
 # MPC.act --------------------------------------------------------------------------------------------------------------
