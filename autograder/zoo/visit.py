@@ -6,10 +6,11 @@ import multiprocessing
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from autograder.hidden_tests.graded import DECLARED
@@ -131,11 +132,11 @@ def named_share(visits: Iterable[Visit]) -> float:
     return sum(wrong) / len(wrong) if wrong else 1.0
 
 
-def visit_all(animals: list[Animal]) -> Iterator[Visit]:
-    """Grade each animal by itself, in several processes; in the order in which they finish."""
+def visit_all(groups: list[list[Animal]]) -> Iterator[list[Visit]]:
+    """Grade each group as one submission, in several processes; in the order in which they finish."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=spawn, initializer=_open_grader) as pool:
-        pending = [pool.submit(_visit_by_name, animal.name) for animal in animals]
+        pending = [pool.submit(_visit_by_name, [animal.name for animal in group]) for group in groups]
         for done in as_completed(pending):
             yield done.result()
 
@@ -145,23 +146,32 @@ _graders: list[Grader] = []
 
 def _open_grader() -> None:
     _graders.append(Grader().__enter__())
+    Finalize(None, _graders[0].__exit__, (None, None, None), exitpriority=1)
 
 
-def _visit_by_name(name: str) -> Visit:
-    return visit_animal(_graders[0], load_animals()[name])
+def _visit_by_name(names: list[str]) -> list[Visit]:
+    animals = [load_animals()[name] for name in names]
+    return visit_herd(_graders[0], animals) if len(animals) > 1 else [visit_animal(_graders[0], animals[0])]
 
 
-def visit(console: Console, names: list[str], page: Path = PAGE) -> int:
+def visit(console: Console, names: list[str], *, alone: bool, page: Path = PAGE) -> int:
     """Visit animals, print a table, write the page, and return 1 if there was a surprise."""
     from autograder.zoo.page import zoo_page
 
     animals = [animal for animal in load_animals().values() if not names or animal.name in names]
+    if unknown := set(names) - {animal.name for animal in animals}:
+        raise SystemExit(f"the zoo has no {', '.join(sorted(unknown))}")
+    by_themselves = [animal for animal in animals if alone or animal.slow or animal.kind == "correct"]
+    groups = [[animal] for animal in by_themselves]
+    groups += herds(animal for animal in animals if animal not in by_themselves)
+    groups.sort(key=lambda group: not group[0].slow)
     found: dict[str, Visit] = {}
-    with Progress(console=console) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
         bar = progress.add_task("visiting the zoo", total=len(animals))
-        for one in visit_all(animals):
-            found[one.animal.name] = one
-            progress.advance(bar)
+        for visits in visit_all(groups):
+            found |= {one.animal.name: one for one in visits}
+            progress.advance(bar, len(visits))
     visits = [found[animal.name] for animal in animals]
     probe_points = sum(stub.points for stub in load_assignment().stubs)
     table = Table("animal", "kind", f"points of {probe_points}", "tests failed", "first hint")
@@ -171,7 +181,9 @@ def visit(console: Console, names: list[str], page: Path = PAGE) -> int:
     for one in visits:
         for surprise in one.surprises:
             console.print(f"{one.animal.name}: {surprise}", markup=False, style="red")
-    console.print(f"The first hint names the cause of {named_share(visits):.0%} of the wrong animals.")
+    if wrong := [one for one in visits if one.animal.kind == "wrong"]:
+        share = named_share(visits)
+        console.print(f"{len(wrong)} wrong animals; the first hint names the cause of {share:.0%} of them.")
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(zoo_page(visits), encoding="utf-8")
     console.print(f"Wrote {page}", markup=False)
