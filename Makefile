@@ -14,7 +14,7 @@ export MKL_NUM_THREADS = 1
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help grade test zoo publish check handout notebooks solved calibrate lab lock clean
+.PHONY: help grade test verify zoo publish check handout notebooks solved calibrate lab lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -26,7 +26,10 @@ test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(RUN) -m pytest -n 2 --dist loadfile --durations 10
+	$(RUN) -m pytest -n 2 --dist loadfile --durations 10 -m 'not verify'
+
+verify: $(READY)  ## the tests that take long
+	$(RUN) -m pytest -m verify --durations 10 -rP
 
 zoo: $(READY)  ## grade the zoo of wrong and of different correct submissions
 	$(RUN) -m autograder zoo

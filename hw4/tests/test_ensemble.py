@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checks import check, check_close
+from hw4.checks import AnyOf, check, check_close
 from hw4.ensemble import (
     aggregate_returns,
     bootstrap_indices,
@@ -81,6 +81,14 @@ def test_minibatches_of_a_member_that_owns_one_transition_hold_only_that() -> No
 @pytest.mark.stub("member_minibatches")
 def test_minibatches_may_be_smaller_than_the_data_set() -> None:
     assert member_minibatches(torch.arange(ENSEMBLE * 50).reshape(ENSEMBLE, 50), 6, generator=seeded(0)).shape == (4, 6)
+
+
+@pytest.mark.stub("member_minibatches")
+def test_minibatches_of_one_member_do_not_follow_from_anothers() -> None:
+    owned = torch.arange(40).expand(2, 40)
+    first, second = member_minibatches(owned, 300, generator=seeded(1))
+    shifts = len(((first - second) % 40).unique())
+    check(shifts > 20, "one member's positions are another's, shifted", "members_share_minibatch")
 
 
 @pytest.mark.stub("member_minibatches")
@@ -243,6 +251,8 @@ def test_uncertainty_worked_example() -> None:
 def test_uncertainty_parts_add_up_to_the_variance_of_the_mixture() -> None:
     means, variances = numbers(ENSEMBLE, 6, OBS_DIM), numbers(ENSEMBLE, 6, OBS_DIM).square() + 0.1
     aleatoric, epistemic = decompose_uncertainty(means, variances)
+    other_axis = {"aggregation_axis": AnyOf((variances.mean(dim=1).numpy(), variances.mean(dim=2).numpy()))}
+    check_close(aleatoric.numpy(), variances.mean(dim=0).numpy(), "aleatoric", slips=other_axis)
     second_moment = (means**2 + variances).mean(dim=0)
     check_close((aleatoric + epistemic).numpy(), (second_moment - means.mean(dim=0) ** 2).numpy(), "total variance")
 
