@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.util import Finalize
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from rich.table import Table
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import hint_of
 from autograder.session import Grade, Grader
-from autograder.suite import Outcome
+from autograder.suite import HIDDEN_TESTS, Outcome
 from autograder.zoo import Animal, code_of, load_animals
 from hw4.assignment import Curve, load_assignment
 from hw4.submission import Intake
 
 PROCESSES = 2
 PAGE = Path("build/zoo.html")
+for _path in sorted(HIDDEN_TESTS.glob("test_*.py")):
+    importlib.import_module(f"autograder.hidden_tests.{_path.stem}")  # fills DECLARED
 CALLERS = {"cem_refit": ("cem_plan",), "mpc_act": ("agent_record",)}  # a bug here may show there
 
 
@@ -66,10 +69,8 @@ def visit_herd(grader: Grader, herd: list[Animal], *, everything: bool = True) -
     """Grade animals that change different functions as one submission: as telling as one by one, and much faster.
 
     Args:
-        everything: whether the functions that none of them changes are graded, too.
-
-    Raises:
-        AssertionError: one of those fails.
+        everything: whether the functions that none of them changes are graded, too. If one of those fails, that is a
+            surprise for the whole herd.
     """
     ranges = frozenset[str]().union(*map(range_of, herd))
     only = None if everything else ranges
@@ -77,10 +78,8 @@ def visit_herd(grader: Grader, herd: list[Animal], *, everything: bool = True) -
     nobody = _compare(
         graded, Animal("nobody", "correct", "", {}), {stub.id for stub in load_assignment().stubs} - ranges
     )
-    if nobody.surprises:
-        names = ", ".join(animal.name for animal in herd)
-        raise AssertionError(f"beyond what {names} change: {'; '.join(nobody.surprises)}")
-    return [_compare(graded, animal, range_of(animal)) for animal in herd]
+    visits = [_compare(graded, animal, range_of(animal)) for animal in herd]
+    return [replace(visit, surprises=visit.surprises + nobody.surprises) for visit in visits]
 
 
 def herd_of(herd: Iterable[Animal]) -> Animal:
