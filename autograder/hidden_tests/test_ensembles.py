@@ -284,7 +284,9 @@ def test_aggregates_with_leading_dimensions(subject: Subject, rng: RNG) -> None:
 def test_aggregation_leaves_the_returns_as_they_were(subject: Subject, rng: RNG) -> None:
     """The members' returns are not changed in place."""
     for aggregation in ("expected", "pessimistic", "optimistic"):
-        call_and_check_inputs(subject, "ensemble.aggregate_returns", rng.normal(size=(MEMBERS, 6)), aggregation)
+        returns = rng.normal(size=(MEMBERS, 6))
+        aggregated, _ = call_and_check_inputs(subject, "ensemble.aggregate_returns", returns, aggregation)
+        check_shape(aggregated, (6,), f'aggregate_returns with "{aggregation}"')
 
 
 @graded("gaussian_nll", weight=2)
@@ -345,7 +347,8 @@ def test_nll_survives_extreme_variances(subject: Subject, rng: RNG) -> None:
 @graded("gaussian_nll", weight=0.5)
 def test_nll_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Mean, log-variance and target are not changed in place."""
-    call_and_check_inputs(subject, "ensemble.gaussian_nll", *rng.normal(size=(3, 4, 2)))
+    nll, _ = call_and_check_inputs(subject, "ensemble.gaussian_nll", *rng.normal(size=(3, 4, 2)))
+    check_shape(nll, (4, 2), "nll")
 
 
 @graded("uncertainty_split", weight=2)
@@ -399,4 +402,6 @@ def test_uncertainty_adds_up_to_the_variance_of_the_mixture(subject: Subject, rn
 def test_uncertainty_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Means and variances are not changed in place."""
     means, variances = rng.normal(size=(MEMBERS, 3)), rng.uniform(0.5, 2, (MEMBERS, 3))
-    call_and_check_inputs(subject, "ensemble.decompose_uncertainty", means, variances)
+    answer, _ = call_and_check_inputs(subject, "ensemble.decompose_uncertainty", means, variances)
+    for part in check_pair(answer, "(aleatoric, epistemic)"):
+        check_shape(part, (3,), "aleatoric and epistemic")

@@ -320,7 +320,10 @@ def test_refit_works_at_the_edges(subject: Subject, rng: RNG) -> None:
 @graded("cem_refit", weight=0.5)
 def test_refit_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Candidates, returns, mean and std are not changed in place."""
-    call_and_check_inputs(subject, "mpc.refit_to_elites", *_refit_inputs(rng, 8), num_elites=3, smoothing=0.4)
+    inputs = _refit_inputs(rng, 8)
+    answer, _ = call_and_check_inputs(subject, "mpc.refit_to_elites", *inputs, num_elites=3, smoothing=0.4)
+    for part in check_pair(answer, "(new_mean, new_std)"):
+        check_shape(part, (HORIZON, ACT_DIM), "new_mean and new_std")
 
 
 class _CemRun:
