@@ -9,6 +9,7 @@ from autograder.curves import CurveGrade
 from autograder.hidden_tests.graded import Declared
 from autograder.suite import Outcome, Verdict
 from hw4.assignment import Assignment, Curve, Stub
+from hw4.checks import VAGUE_CAUSES
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class StubReport:
 
     @property
     def first_failure(self) -> Outcome | None:
-        return next((t.outcome for t in self.tests if t.outcome.verdict != "passed"), None)
+        """The failure to show: one that names a cause before one that only says that something is wrong."""
+        failures = [test.outcome for test in self.tests if test.outcome.verdict != "passed"]
+        return min(failures, key=lambda outcome: outcome.cause in VAGUE_CAUSES, default=None)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ class CheckFailed(AssertionError):
 
 
 GENERIC_CAUSES = frozenset({"wrong_value", "wrong_shape", "shapes_do_not_fit", "raised"})  # that it is wrong, not why
+VAGUE_CAUSES = GENERIC_CAUSES | {"not_finite", "imprecise"}  # in a report these give way to a cause that says more
+
+HALF_PRECISION = 1e-3  # relative spacing of float16 numbers
 
 
 class AnyOf(tuple[Any, ...]):
@@ -59,7 +62,8 @@ def check_close(
     for cause, slip in (slips or {}).items():
         if _is_slip(answer, slip, rtol, atol):
             raise CheckFailed(f"{what} is not what the docstring says", cause)
-    raise CheckFailed(f"{what} is not what the docstring says", "wrong_value")
+    close = _equal(answer, wanted, 4 * HALF_PRECISION, 4 * HALF_PRECISION * float(np.abs(wanted).max(initial=0.0)))
+    raise CheckFailed(f"{what} is not what the docstring says", "imprecise" if close else "wrong_value")
 
 
 def check_shape(actual: Any, shape: tuple[int, ...], what: str) -> None:

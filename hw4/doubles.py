@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,9 +45,17 @@ class QuadraticModel:
         return self.weights.detach().clone()
 
 
-def sgd(model: QuadraticModel, learning_rate: float) -> torch.optim.Optimizer:
-    """Plain gradient descent on the model's weights."""
-    return torch.optim.SGD([model.weights], lr=learning_rate)
+def sgd(
+    model: QuadraticModel,
+    learning_rate: float,
+    momentum: float = 0.0,
+    on_step: Callable[[], Any] | None = None,
+) -> torch.optim.Optimizer:
+    """Gradient descent on the model's weights, plain or with momentum; `on_step` hears of each step."""
+    optimizer = torch.optim.SGD([model.weights], lr=learning_rate, momentum=momentum)
+    if on_step is not None:
+        optimizer.register_step_post_hook(lambda *_: on_step())
+    return optimizer
 
 
 def same_generator(generator: torch.Generator) -> torch.Generator:
@@ -67,5 +77,32 @@ class LinearNetwork(torch.nn.Module):
 def loss_gradient(model: Any, network: LinearNetwork, batch: Transition) -> Tensor:
     """Gradient of the summed `model.loss(batch)` in the network's weight, the weight's shape."""
     network.weight.grad = None
-    model.loss(batch).sum().backward()
+    loss = model.loss(batch)
+    if isinstance(loss, Tensor) and loss.requires_grad:
+        loss.sum().backward()  # type: ignore[no-untyped-call]
     return torch.zeros_like(network.weight) if network.weight.grad is None else network.weight.grad
+
+
+def call_and_look(name: str, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    """Call a function of hw4, and look at what it was given.
+
+    Args:
+        name: "module.function", or ".method" of the first argument.
+
+    Returns:
+        The answer; the tensors and arrays that were handed in, in order, as they are after the call; and whether the
+        answer is still part of a graph of gradients.
+    """
+    if name.startswith("."):
+        answer = getattr(args[0], name[1:])(*args[1:], **kwargs)
+    else:
+        module, _, symbol = name.rpartition(".")
+        answer = getattr(importlib.import_module(f"hw4.{module}"), symbol)(*args, **kwargs)
+    handed_in = [tensor for value in (*args, *kwargs.values()) for tensor in _tensors_of(value)]
+    return answer, tuple(handed_in), isinstance(answer, Tensor) and answer.requires_grad
+
+
+def _tensors_of(value: Any) -> list[Any]:
+    if isinstance(value, tuple | list):
+        return [tensor for item in value for tensor in _tensors_of(item)]
+    return [value] if isinstance(value, Tensor | np.ndarray) else []

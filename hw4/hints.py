@@ -38,9 +38,14 @@ HINTS: dict[str, Hint] = {
     "wrong_type": Hint("The result is not a tensor of real numbers.", "the docstring of the stub"),
     "returns_none": Hint("The function returns None: a return statement is missing.", "the docstring of the stub"),
     "not_finite": Hint(
-        "The result holds NaN or infinity: look for a division by a std of 0, a logarithm or exponential of a large "
-        "number, or a std over a single sample.",
+        "The result holds NaN or infinity: look for a division by a std of 0, a logarithm of a negative number, an "
+        "exponential of a large one (float16 overflows early), or a std over a single sample.",
         "Conventions: divisors",
+    ),
+    "imprecise": Hint(
+        "The numbers are almost right, to about three digits. Either the code computes in half precision (`float16`, "
+        "`bfloat16`), or a small constant is added somewhere, or a divisor is slightly off.",
+        "the docstring of the stub",
     ),
     "raised": Hint("The function raised an exception on valid input.", "the exception's own message"),
     "device": Hint(
@@ -56,10 +61,16 @@ HINTS: dict[str, Hint] = {
         "Conventions: inputs",
     ),
     "too_slow": Hint(
-        "The call used up its time: an endless loop, or a Python loop over candidates, members or transitions.",
+        "The call used up its time: an endless loop, a Python loop over candidates, members or transitions, or a "
+        "`print` of tensors in a loop that runs thousands of times.",
         "How grading works: budgets",
     ),
     "out_of_memory": Hint("The call used up its memory.", "How grading works: budgets"),
+    "none_value": Hint(
+        "None is used where a number or a tensor is needed. Is an argument allowed to be None, as `refit_every` is, or "
+        "does a function of yours return nothing?",
+        "the docstring of the stub",
+    ),
     "asks_for_input": Hint(
         "The code waits for a keyboard: remove `input()` and `breakpoint()`.", "How grading works: what is run"
     ),
@@ -84,6 +95,15 @@ HINTS: dict[str, Hint] = {
     "std_floor": Hint(
         "Your std of a constant feature is not 1, so probably it is left at 0, raised to a tiny number, or has one "
         "added. The feature would blow up the first time it changes; divide it by 1 instead.",
+        "Conventions: normalising",
+    ),
+    "std_floor_too_high": Hint(
+        "Your normaliser takes a feature of small scale for a constant one, so probably your threshold is larger than "
+        "`MIN_STD`. Only below that is the std replaced by 1.",
+        "Conventions: normalising",
+    ),
+    "root_missing": Hint(
+        "Your std is its own square, so probably it is a variance. Take the square root, or call `std`.",
         "Conventions: normalising",
     ),
     "statistics_axis": Hint(
@@ -115,6 +135,11 @@ HINTS: dict[str, Hint] = {
         "Your model treats the next observation, not the change, as what the network answers, so probably the "
         "current observation is not subtracted in the loss, or is added one time too many.",
         "the docstring of the stub",
+    ),
+    "statistics_swapped": Hint(
+        "Your network's answer is un-normalised with the statistics of the inputs, so probably `input_normalizer` "
+        "stands where `delta_normalizer` is meant.",
+        "Conventions: normalising",
     ),
     "inputs_swapped": Hint(
         "Your network sees the action before the observation, so probably the arguments of the concatenation are "
@@ -180,6 +205,35 @@ HINTS: dict[str, Hint] = {
         "Your steps all use one minibatch, so probably `sample_indices()` is called before the loop and not in it.",
         "Conventions: randomness",
     ),
+    "minibatch_ignored": Hint(
+        "Your steps do not use the minibatches that are handed to you, so probably `sample_indices()` is never called "
+        "and all the data, or indices of your own, are used.",
+        "Conventions: randomness",
+    ),
+    "step_before_backward": Hint(
+        "Your steps are one gradient behind, so probably `optimizer.step()` stands before `backward()`. The order is: "
+        "loss, zero the gradients, backward, step.",
+        "the docstring of the stub",
+    ),
+    "optimizer_bypassed": Hint(
+        "Your weights are moved by something else than the optimiser that was passed in, so probably the gradient is "
+        "subtracted by hand or a new optimiser is made. Call `optimizer.step()`: it knows about momentum and Adam.",
+        "the docstring of the stub",
+    ),
+    "optimizer_restarted": Hint(
+        "Your second fit does not continue where the first ended, so probably the optimiser's state is cleared, or the "
+        "optimiser made anew. It keeps its state between calls.",
+        "the docstring of the stub",
+    ),
+    "losses_not_detached": Hint(
+        "Your returned losses still carry their graph, so every step's memory is kept. Append `loss.detach()`.",
+        "the docstring of the stub",
+    ),
+    "loss_after_step": Hint(
+        "Your returned losses are one step late, so probably the loss is taken again after the step. What is asked for "
+        "is the loss that the step was taken on.",
+        "the docstring of the stub",
+    ),
     "members_not_summed": Hint(
         "Your members learn too slowly, so probably their losses are averaged before the step. Step on the sum, so "
         "that each gets exactly its own gradient.",
@@ -203,6 +257,16 @@ HINTS: dict[str, Hint] = {
     ),
     "first_reward_missing": Hint(
         "Your return leaves out the first step, so probably the sum starts only after the first prediction.",
+        "Conventions: rewards",
+    ),
+    "reward_arguments": Hint(
+        "Your reward sees its observations in the wrong places, so probably the next one is passed first. The order is "
+        "s_t, a_t, s_{t+1}; a reward may depend on all three.",
+        "Conventions: rewards",
+    ),
+    "discounted": Hint(
+        "Your later rewards count less than the first, so probably there is a discount. A return here is the plain sum "
+        "over the horizon.",
         "Conventions: rewards",
     ),
     "state_not_propagated": Hint(
@@ -262,6 +326,16 @@ HINTS: dict[str, Hint] = {
         "Your mean stays what it was, so probably only the std is refitted, or the new mean is never used.",
         "Conventions: CEM",
     ),
+    "elite_count": Hint(
+        "Your refit takes more or fewer elites than `num_elites`, so probably a threshold or a quantile chooses them: "
+        "equal returns then bring too many. Count them out, with `topk` or a sort.",
+        "Conventions: CEM",
+    ),
+    "mean_clipped": Hint(
+        "Your mean is clipped between the iterations, so probably the clipping of the final mean stands inside the "
+        "loop. Candidates are clipped when they are drawn, the mean only at the end.",
+        "Conventions: CEM",
+    ),
     "non_elites": Hint(
         "Your refit uses candidates that are not elites, so probably the order is ascending, or the indices of the "
         "elites are used the wrong way.",
@@ -313,6 +387,16 @@ HINTS: dict[str, Hint] = {
         "compared with `replan_every`.",
         "Conventions: replanning",
     ),
+    "replans_off_by_one": Hint(
+        "Your controller plans again at the wrong step, so probably `>` stands where `>=` is meant, or an action is "
+        "counted twice or not at all. After `replan_every` actions the next call plans.",
+        "Conventions: replanning",
+    ),
+    "stale_observation": Hint(
+        "Your controller plans from an observation of an earlier step, so probably it is stored and used too late. "
+        "Plan from the one that `act` was just given.",
+        "Conventions: replanning",
+    ),
     "executes_last_action": Hint(
         "Your controller executes the plan from its end, so probably the index starts at the last action. Execute "
         "the first action first.",
@@ -345,6 +429,11 @@ HINTS: dict[str, Hint] = {
     # The agent
     "not_appended": Hint(
         "Your agent does not keep what it sees, so probably the transition is not appended to `self.replay`.",
+        "the docstring of the stub",
+    ),
+    "wrong_schedule": Hint(
+        "Your agent fits at the wrong steps. Write down the number of transitions at each fit for a small "
+        "`initial_steps` and `refit_every`, and compare with the docstring.",
         "the docstring of the stub",
     ),
     "fits_once": Hint(
@@ -435,6 +524,16 @@ HINTS: dict[str, Hint] = {
         "logarithm is taken once more.",
         "the docstring of the stub",
     ),
+    "log_variance_clamped": Hint(
+        "Your likelihood is right except for very small or very large variances, so probably the log-variance is "
+        "clamped, or the numbers lose their precision. Bounds belong into the network, where they are given.",
+        "the docstring of the stub",
+    ),
+    "total_for_part": Hint(
+        "One of your two parts is the whole variance, so probably the other is not subtracted, or both are added. Each "
+        "part stands for itself.",
+        "Conventions: ensembles",
+    ),
     "std_for_variance": Hint(
         "Your spread is off by a square, so probably a standard deviation and a variance are mixed up somewhere.",
         "the docstring of the stub",
@@ -509,6 +608,7 @@ MESSAGES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("reading from stdin", "eof when reading a line"), "asks_for_input"),
     (("cuda", "nvidia driver", "expected all tensors to be on the same device", "mps backend"), "device"),
     (("does not require grad",), "loss_detached"),
+    (("nonetype",), "none_value"),
     (("out of memory", "can't allocate memory", "unable to allocate"), "out_of_memory"),
     (
         (

@@ -1,6 +1,7 @@
 """A neural-network model of the dynamics: what happens next, learned from transitions.
 
 Shapes: N = transitions, B = minibatch. "..." stands for any leading batch dimensions, none included.
+What a function is handed it leaves as it is: nothing is changed in place.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Shapes: E = ensemble_size, N = transitions, B = minibatch. The member axis comes first, always. "..." stands for any
 leading batch dimensions, none included.
+What a function is handed it leaves as it is: nothing is changed in place.
 """
 
 from __future__ import annotations

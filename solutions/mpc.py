@@ -4,6 +4,7 @@ A planner here knows no model. It maximises an objective, a function from candid
 returns, and `sequence_returns` makes such an objective out of any model.
 
 Shapes: "..." stands for any leading batch dimensions, none included.
+What a function is handed it leaves as it is: nothing is changed in place.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ import numpy as np
 
 from autograder.hidden_tests import oracles
 from autograder.hidden_tests.graded import graded
-from hw4.checks import check, check_close, check_shape
+from autograder.hidden_tests.inputs import call_and_check_inputs
+from hw4.checks import AnyOf, check, check_close, check_shape
 from hw4.subject import Subject
 from hw4.transitions import Transition
 
@@ -19,8 +20,10 @@ OBS_DIM, ACT_DIM = 4, 3
 def _fitted(subject: Subject, values: Any) -> Any:
     """mean and std of the fitted normaliser, read off what it does: normalise 0 and 1."""
     normalizer = subject.call("dynamics_model.fit_normalizer", values)
+    check(normalizer is not None, "fit_normalizer returns None: a return statement is missing", "returns_none")
     dim = values.shape[-1]
     shift = subject.call_method(normalizer, "unnormalize", np.zeros(dim))
+    check(getattr(shift, "shape", None) == (dim,), f"mean and std must have shape ({dim},)", "statistics_axis")
     check_shape(shift, (dim,), "unnormalize(0), the mean")
     scale = subject.call_method(normalizer, "unnormalize", np.ones(dim))
     check_shape(scale, (dim,), "unnormalize(1), mean + std")
@@ -74,19 +77,22 @@ def test_normalizer_takes_mean_and_std_of_each_feature(subject: Subject, rng: RN
     slips = {
         "std_divisor": values.std(axis=0, ddof=1),
         "statistics_axis": np.full(5, values.std()),
-        "variance_for_std": values.var(axis=0),
+        "root_missing": AnyOf((values.var(axis=0), values.var(axis=0, ddof=1))),
     }
     check_close(std, wanted_std, "std", slips=slips)
 
 
 @graded("normalizer_fit")
 def test_normalizer_divides_a_constant_feature_by_one(subject: Subject, rng: RNG) -> None:
-    """A feature that never changed is divided by 1, not by a tiny number."""
-    values = rng.normal(size=(9, 3))
+    """A feature whose std is below MIN_STD is divided by 1, not by a tiny number; any other by its std."""
+    values = rng.normal(size=(9, 4))
     values[:, 1] = 2.0
+    values[:, 2] *= 1e-8
+    values[:, 3] *= 3e-3
     _, std = _fitted(subject, values)
     check(bool(np.isfinite(std).all()), "the std of a constant feature is not finite", "not_finite")
-    check(abs(std[1]) > 0.5, "the std of a constant feature is tiny", "std_floor")
+    check(bool((np.abs(std[1:3]) > 0.5).all()), "the std of a constant feature is tiny", "std_floor")
+    check(std[3] < 0.5, "a feature of small std counts as constant", "std_floor_too_high")
     check_close(std, oracles.normalizer(values)[1], "std", slips={"std_divisor": _with_one(values.std(axis=0, ddof=1))})
 
 
@@ -105,6 +111,12 @@ def test_normalizer_takes_all_leading_dimensions_as_samples(subject: Subject, rn
     check_close(std, np.ones(4), "std of one sample")
 
 
+@graded("normalizer_fit", weight=0.5)
+def test_normalizer_leaves_the_data_as_they_were(subject: Subject, rng: RNG) -> None:
+    """The data are not changed in place."""
+    call_and_check_inputs(subject, "dynamics_model.fit_normalizer", rng.normal(size=(8, 3)) + 2)
+
+
 def _with_one(std: Any) -> Any:
     return np.where(std < 1e-6, 1.0, std)
 
@@ -117,22 +129,26 @@ def test_predict_adds_the_unnormalized_change(subject: Subject, rng: RNG) -> Non
     s, a = batch.observation, batch.action
     answer, raw = model.answer(s, a), model.answer(s, a, normalized=False)
     inputs = np.concatenate([s, a], axis=-1)
-    own = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0) @ model.weight
-    own_1 = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0, ddof=1) @ model.weight
+    centered = inputs - inputs.mean(axis=0)
+    half = (((inputs - model.in_mean) @ model.weight), (inputs / model.in_std) @ model.weight)
+    swapped = (np.concatenate([a, s], axis=-1) - model.in_mean) / model.in_std
+
+    def after(answered: Any) -> Any:
+        return s + answered * model.d_std + model.d_mean
+
     slips = {
-        "input_not_normalized": s + raw * model.d_std + model.d_mean,
-        "output_not_unnormalized": s + answer,
+        "input_not_normalized": AnyOf((after(raw), after(half[0]), after(half[1]), s + raw)),
+        "output_not_unnormalized": AnyOf((s + answer, s + answer + model.d_mean)),
         "delta_mean_missing": s + answer * model.d_std,
         "delta_not_added": answer * model.d_std + model.d_mean,
-        "batch_statistics": s + own * model.d_std + model.d_mean,
-        "inputs_swapped": s
-        + ((np.concatenate([a, s], axis=-1) - model.in_mean) / model.in_std @ model.weight) * model.d_std
-        + model.d_mean,
+        "absolute_target": s + after(answer),
+        "statistics_swapped": s + answer * model.in_std[:OBS_DIM] + model.in_mean[:OBS_DIM],
+        "batch_statistics": AnyOf(
+            tuple(after(centered / inputs.std(axis=0, ddof=ddof) @ model.weight) for ddof in (0, 1))
+        ),
+        "inputs_swapped": after(swapped @ model.weight),
     }
-    predicted = subject.call_method(model.handle, "predict", s, a)
-    wanted = s + answer * model.d_std + model.d_mean
-    check_close(predicted, wanted, "predict", slips=slips)
-    check_close(predicted, wanted, "predict", slips={"batch_statistics": s + own_1 * model.d_std + model.d_mean})
+    check_close(subject.call_method(model.handle, "predict", s, a), after(answer), "predict", slips=slips)
 
 
 @graded("model_predict")
@@ -156,20 +172,42 @@ def test_predict_serves_an_ensemble_network(subject: Subject, rng: RNG) -> None:
     check_close(predicted, wanted, "predict of an ensemble", slips={"states_averaged": wanted.mean(axis=0)})
 
 
+@graded("model_predict", weight=0.5)
+def test_predict_leaves_its_inputs_and_normalizers_as_they_were(subject: Subject, rng: RNG) -> None:
+    """Observation and action are not changed in place, and a second call gives the same answer."""
+    model = _Model(subject, rng)
+    batch = _transitions(rng, 5)
+    s, a = batch.observation, batch.action
+    first, _ = call_and_check_inputs(subject, ".predict", model.handle, s, a)
+    again = subject.call_method(model.handle, "predict", s, a)
+    same = np.allclose(again, first, rtol=1e-6, atol=1e-6, equal_nan=True)
+    check(same, "a second call predicts something else: a stored normaliser has changed", "inplace")
+
+
 @graded("model_loss", weight=2)
 def test_loss_is_the_mean_squared_error_in_normalized_units(subject: Subject, rng: RNG) -> None:
     """Mean squared error between the network's answer and the normalised change."""
     model = _Model(subject, rng)
     batch = _transitions(rng, 9)
     s, a, after = batch
-    error = model.answer(s, a) - model.target(batch)
+    answer, target = model.answer(s, a), model.target(batch)
+    error = answer - target
+    inputs, change = np.concatenate([s, a], axis=-1), after - s
+    answers, targets = [answer], [target]
+    for ddof in (0, 1):
+        answers.append((inputs - inputs.mean(axis=0)) / inputs.std(axis=0, ddof=ddof) @ model.weight)
+        targets.append((change - change.mean(axis=0)) / change.std(axis=0, ddof=ddof))
+    raw_answer = model.answer(s, a, normalized=False)
+    swapped = (np.concatenate([a, s], axis=-1) - model.in_mean) / model.in_std @ model.weight
     slips = {
-        "loss_raw_units": np.mean((error * model.d_std) ** 2),
-        "input_not_normalized": np.mean((model.answer(s, a, normalized=False) - model.target(batch)) ** 2),
-        "loss_summed": np.sum(error**2),
-        "loss_not_squared": np.mean(np.abs(error)),
-        "absolute_target": np.mean((model.answer(s, a) - (after - model.d_mean) / model.d_std) ** 2),
-        "delta_mean_missing": np.mean((model.answer(s, a) - (after - s) / model.d_std) ** 2),
+        "loss_raw_units": AnyOf((np.mean((error * model.d_std) ** 2), np.mean((answer - change) ** 2))),
+        "input_not_normalized": AnyOf((np.mean((raw_answer - target) ** 2), np.mean((raw_answer - change) ** 2))),
+        "loss_summed": AnyOf((np.sum(error**2), np.sum(error**2) / len(error), np.sum(error**2) / OBS_DIM)),
+        "loss_not_squared": AnyOf((np.mean(np.abs(error)), np.mean(error**2) ** 0.5)),
+        "absolute_target": np.mean((answer - (after - model.d_mean) / model.d_std) ** 2),
+        "delta_mean_missing": np.mean((answer - change / model.d_std) ** 2),
+        "inputs_swapped": np.mean((swapped - target) ** 2),
+        "batch_statistics": AnyOf(tuple(np.mean((x - y) ** 2) for x in answers for y in targets)[1:]),
     }
     loss = subject.call_method(model.handle, "loss", batch)
     check_close(loss, np.mean(error**2), "loss", slips=slips)
@@ -198,22 +236,44 @@ def test_loss_is_differentiable_in_the_weights(subject: Subject, rng: RNG) -> No
     check_close(gradient, wanted, "gradient of the loss", slips={"loss_detached": np.zeros_like(wanted)})
 
 
-class _Fit:
-    """One call of the student's `fit` on a quadratic model, with everything it asked for."""
+@graded("model_loss", weight=0.5)
+def test_loss_leaves_the_batch_and_the_normalizers_as_they_were(subject: Subject, rng: RNG) -> None:
+    """The batch is not changed in place, and a second call gives the same loss."""
+    model = _Model(subject, rng)
+    batch = _transitions(rng, 6)
+    first, _ = call_and_check_inputs(subject, ".loss", model.handle, batch)
+    again = subject.call_method(model.handle, "loss", batch)
+    same = np.allclose(again, first, rtol=1e-6, atol=1e-6, equal_nan=True)
+    check(same, "a second call gives another loss: a stored normaliser has changed", "inplace")
 
-    def __init__(self, subject: Subject, rng: RNG, *, members: int | None, steps: int) -> None:
+
+class _Fit:
+    """Calls of the student's `fit` on a quadratic model, with everything they asked for."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        rng: RNG,
+        *,
+        members: int | None = None,
+        steps: int,
+        calls: int = 1,
+        momentum: float = 0.0,
+    ) -> None:
         self.data = _transitions(rng, 13)
         self.start = rng.normal(size=(OBS_DIM,) if members is None else (members, OBS_DIM))
         self.rate = 0.3
         batch_shape = (5,) if members is None else (members, 5)
-        self.drawn = [rng.integers(0, 13, batch_shape) for _ in range(steps + 10)]
+        self.drawn = [rng.integers(0, 13, batch_shape) for _ in range(calls * steps + 10)]
         self.events: list[tuple[str, Any]] = []
         self.num_draws = 0
+        self.num_optimizer_steps = 0
         model = subject.call("doubles.QuadraticModel", self.start, self._on_fit_normalizers, self._on_batch)
-        optimizer = subject.call("doubles.sgd", model, self.rate)
-        self.losses = subject.call(
-            "dynamics_model.fit", model, self.data, optimizer, sample_indices=self._draw, gradient_steps=steps
-        )
+        optimizer = subject.call("doubles.sgd", model, self.rate, momentum, self._on_step)
+        for _ in range(calls):
+            self.losses = subject.call(
+                "dynamics_model.fit", model, self.data, optimizer, sample_indices=self._draw, gradient_steps=steps
+            )
         self.weights = subject.call_method(model, "current_weights")
 
     def _draw(self) -> Any:
@@ -226,33 +286,72 @@ class _Fit:
     def _on_batch(self, observation: Any) -> None:
         self.events.append(("loss", observation))
 
-    def replay(self, steps: int, *, summed: float = 1.0, zeroed: bool = True) -> tuple[Any, Any]:
-        """(weights after, losses before each step) of plain gradient descent."""
-        weights, gradient, losses = self.start.copy(), np.zeros_like(self.start), []
-        for indices in self.drawn[:steps]:
+    def _on_step(self) -> None:
+        self.num_optimizer_steps += 1
+
+    @property
+    def bypasses_the_optimizer(self) -> bool:
+        return self.num_optimizer_steps == 0 and not np.allclose(self.weights, self.start)
+
+    def replay(
+        self,
+        steps: int,
+        *,
+        summed: Any = 1.0,
+        zeroed: bool = True,
+        late: bool = False,
+        momentum: float = 0.0,
+        restart: int = 0,
+    ) -> tuple[Any, Any]:
+        """(weights after, losses before each step) of gradient descent.
+
+        Args:
+            steps: how many.
+            summed: factor of the gradient, or of each member's.
+            zeroed: whether gradients are forgotten between steps.
+            late: whether each step uses the gradient of the step before.
+            momentum: weight of the earlier steps.
+            restart: forget the momentum after so many steps; 0 is never.
+        """
+        weights, gradient, velocity, losses = self.start.copy(), np.zeros_like(self.start), 0 * self.start, []
+        for number, indices in enumerate(self.drawn[:steps]):
             error = weights[..., None, :] - self.data.observation[indices]
             losses.append(float(np.sum(np.mean(error**2, axis=(-2, -1)))))
             step = 2 * error.mean(axis=-2) / OBS_DIM * summed
+            if late:
+                weights, gradient = weights - self.rate * gradient, step
+                continue
             gradient = step if zeroed else gradient + step
-            weights = weights - self.rate * gradient
+            forget = restart and number % restart == 0
+            velocity = gradient if forget else momentum * velocity + gradient
+            weights = weights - self.rate * velocity
         return weights, np.array(losses)
+
+
+def _check_draws(run: _Fit, wanted: int) -> None:
+    cause = {0: "minibatch_ignored", 1: "same_minibatch"}.get(run.num_draws, "wrong_step_count")
+    check(run.num_draws == wanted, f"sample_indices was called {run.num_draws} times for {wanted} steps", cause)
 
 
 @graded("model_fit", weight=2)
 def test_fit_takes_the_gradient_steps(subject: Subject, rng: RNG) -> None:
     """`gradient_steps` optimiser steps, each on a fresh minibatch from `sample_indices`, gradients zeroed."""
-    run = _Fit(subject, rng, members=None, steps=6)
+    run = _Fit(subject, rng, steps=6)
+    _check_draws(run, 6)
     weights, losses = run.replay(6)
-    one_batch = _Fit.replay(_repeated(run), 6)[0]
     slips = {
         "no_gradient_step": run.start,
         "gradients_not_zeroed": run.replay(6, zeroed=False)[0],
-        "wrong_step_count": run.replay(5)[0],
-        "same_minibatch": one_batch,
+        "wrong_step_count": AnyOf((run.replay(5)[0], run.replay(7)[0])),
+        "step_before_backward": run.replay(6, late=True)[0],
+        "same_minibatch": _Fit.replay(_repeated(run), 6)[0],
     }
+    if run.bypasses_the_optimizer:
+        slips["optimizer_bypassed"] = AnyOf((run.weights,))
     check_close(run.weights, weights, "the weights after fitting", slips=slips)
-    check(run.num_draws == 6, f"sample_indices was called {run.num_draws} times for 6 steps", "wrong_step_count")
-    check_close(run.losses, losses, "the returned losses", slips={"wrong_step_count": losses[:1]})
+    after = np.append(losses[1:], np.mean((weights - run.data.observation[run.drawn[5]]) ** 2))
+    slips = {"wrong_step_count": AnyOf((losses[:1], losses[:5], losses[-1], losses[-1:])), "mean_taken": losses.mean()}
+    check_close(run.losses, losses, "the returned losses", slips={**slips, "loss_after_step": after})
 
 
 def _repeated(run: _Fit) -> _Fit:
@@ -266,16 +365,16 @@ def _repeated(run: _Fit) -> _Fit:
 @graded("model_fit")
 def test_fit_refreshes_the_normalizers_first_from_all_data(subject: Subject, rng: RNG) -> None:
     """The normalisers are refreshed once, before the first loss, from all the transitions."""
-    run = _Fit(subject, rng, members=None, steps=3)
+    run = _Fit(subject, rng, steps=3)
     refreshed = [i for i, (what, _) in enumerate(run.events) if what == "fit_normalizers"]
     check(len(refreshed) > 0, "fit_normalizers was never called", "normalizers_not_refreshed")
-    check(refreshed[0] == 0, "a loss was taken before fit_normalizers was called", "normalizers_not_refreshed")
-    seen = run.events[0][1]
+    seen = run.events[refreshed[0]][1]
     check(
         seen.shape == run.data.observation.shape, "fit_normalizers saw part of the data", "normalizers_from_minibatch"
     )
-    check_close(seen, run.data.observation, "what fit_normalizers saw")
     check(len(refreshed) == 1, f"fit_normalizers was called {len(refreshed)} times", "normalizers_from_minibatch")
+    check(refreshed[0] == 0, "a loss was taken before fit_normalizers was called", "normalizers_not_refreshed")
+    check_close(seen, run.data.observation, "what fit_normalizers saw")
 
 
 @graded("model_fit")
@@ -283,6 +382,49 @@ def test_fit_steps_on_the_sum_of_the_members_losses(subject: Subject, rng: RNG) 
     """For an ensemble each member takes exactly its own gradient step."""
     run = _Fit(subject, rng, members=3, steps=4)
     weights, losses = run.replay(4)
-    slips = {"members_not_summed": run.replay(4, summed=1 / 3)[0], "no_gradient_step": run.start}
+    first_alone, last_alone = (run.replay(4, summed=np.eye(3)[e][:, None])[0] for e in (0, 2))
+    slips = {
+        "members_not_summed": run.replay(4, summed=1 / 3)[0],
+        "one_member_only": AnyOf((first_alone, last_alone)),
+        "no_gradient_step": run.start,
+    }
     check_close(run.weights, weights, "the members' weights after fitting", slips=slips)
+    per_member = getattr(run.losses, "shape", None) in ((4, 3), (3, 4))
+    check(not per_member, "the returned losses hold one entry per member", "members_not_summed")
     check_close(run.losses, losses, "the returned losses", slips={"members_not_summed": losses / 3})
+
+
+@graded("model_fit")
+def test_fit_steps_with_the_optimizer_it_is_given(subject: Subject, rng: RNG) -> None:
+    """The optimiser itself takes the steps, and what it remembers lives on between two fits."""
+    run = _Fit(subject, rng, steps=3, calls=2, momentum=0.8)
+    slips = {
+        "optimizer_bypassed": run.replay(6)[0],
+        "optimizer_restarted": run.replay(6, momentum=0.8, restart=3)[0],
+        "no_gradient_step": run.start,
+        "gradients_not_zeroed": run.replay(6, momentum=0.8, zeroed=False)[0],
+        "step_before_backward": run.replay(6, late=True)[0],
+    }
+    if run.bypasses_the_optimizer:
+        slips["optimizer_bypassed"] = run.weights
+    check_close(run.weights, run.replay(6, momentum=0.8)[0], "the weights after two fits with momentum", slips=slips)
+    message = f"the optimiser took {run.num_optimizer_steps} steps, wanted 6"
+    check(run.num_optimizer_steps == 6, message, "optimizer_bypassed")
+
+
+@graded("model_fit", weight=0.5)
+def test_fit_leaves_the_data_as_they_were_and_returns_plain_numbers(subject: Subject, rng: RNG) -> None:
+    """The transitions are not changed in place, and the returned losses are detached."""
+    data = _transitions(rng, 9)
+    model = subject.call("doubles.QuadraticModel", rng.normal(size=OBS_DIM))
+    optimizer = subject.call("doubles.sgd", model, 0.2)
+    _, has_graph = call_and_check_inputs(
+        subject,
+        "dynamics_model.fit",
+        model,
+        data,
+        optimizer,
+        sample_indices=lambda: np.array([2, 5]),
+        gradient_steps=3,
+    )
+    check(not has_graph, "the returned losses are not detached", "losses_not_detached")

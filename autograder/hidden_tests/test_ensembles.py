@@ -9,7 +9,8 @@ import numpy as np
 
 from autograder.hidden_tests import oracles
 from autograder.hidden_tests.graded import graded
-from hw4.checks import check, check_close, check_pair, check_shape
+from autograder.hidden_tests.inputs import call_and_check_inputs
+from hw4.checks import AnyOf, check, check_close, check_pair, check_shape
 from hw4.subject import Seed, Subject
 
 RNG = np.random.Generator
@@ -18,7 +19,7 @@ OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS = 4, 2, 5, 6, 3
 
 def _whole_numbers(actual: Any, shape: tuple[int, ...], low: int, high: int, what: str) -> Any:
     check_shape(actual, shape, what)
-    check(actual.dtype.kind in "iu", f"{what} must be integers, got {actual.dtype}", "wrong_type")
+    check(actual.dtype == np.int64, f"{what} must be int64, got {actual.dtype}", "wrong_type")
     inside = actual.min() >= low and actual.max() < high
     check(bool(inside), f"{what} must lie in [{low}, {high})", "out_of_range")
     return actual
@@ -31,18 +32,22 @@ def test_bootstrap_draws_with_replacement_for_each_member(subject: Subject, rng:
     seed = int(rng.integers(1 << 30))
     drawn = subject.call("ensemble.bootstrap_indices", n, members, generator=Seed(seed))
     drawn = _whole_numbers(drawn, (members, n), 0, n, "indices")
+    permuted = all(len(np.unique(row)) == n for row in drawn) and len(np.unique(drawn, axis=0)) == members
+    check(not permuted, "every transition is drawn exactly once", "without_replacement")
     for a, b in itertools.combinations(drawn, 2):
         alike, sorted_alike = np.mean(a == b), np.mean(np.sort(a) == np.sort(b))
         check(alike < 0.5 and sorted_alike < 0.9, "two members have the same data", "members_share_data")
     for row in drawn:
         distinct = len(np.unique(row)) / n
         # 1 - 1/e = 0.632 of the transitions are expected; 0.56 and 0.70 are more than five standard deviations away.
-        check(distinct < 0.99, "every transition is drawn exactly once", "without_replacement")
         check(0.56 < distinct < 0.70, f"{distinct:.0%} of the transitions were drawn", "wrong_value")
         # The mean has the standard deviation 0.013 n; an index is drawn three times or more with probability 0.08.
         check(abs(row.mean() - (n - 1) / 2) < 0.08 * n, "the draw is not uniform", "wrong_value")
         check(np.ptp(row) > 0.95 * n, "the draw leaves out one end of the data", "wrong_value")
         check(np.bincount(row).max() >= 3, "no transition is drawn three times", "without_replacement")
+    few = subject.call("ensemble.bootstrap_indices", 4, 300, generator=Seed(seed))
+    _whole_numbers(few, (300, 4), 0, 4, "indices of 4 transitions")
+    check(len(np.unique(few)) == 4, "some of 4 transitions are never drawn", "out_of_range")
 
 
 @graded("bootstrap_indices")
@@ -64,7 +69,7 @@ def test_minibatches_come_from_each_members_own_data(subject: Subject, rng: RNG)
     """Row e holds entries of row e of the data sets, not positions in it."""
     own = np.stack([rng.choice(np.arange(1000 * (e + 1), 1000 * e + 1200), 30) for e in range(4)])
     batch = subject.call("ensemble.member_minibatches", own, 11, generator=Seed(int(rng.integers(1 << 30))))
-    check_shape(batch, (4, 11), "indices")
+    batch = _whole_numbers(batch, (4, 11), 0, 1 << 40, "indices")
     check(batch.max() >= 30, "the result holds positions, not the indices at these positions", "not_own_data")
     for e in range(4):
         check(bool(np.isin(batch[e], own[e]).all()), f"member {e} got transitions of another's data", "not_own_data")
@@ -72,12 +77,17 @@ def test_minibatches_come_from_each_members_own_data(subject: Subject, rng: RNG)
 
 @graded("member_minibatches", weight=2)
 def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG) -> None:
-    """The positions drawn for one member say nothing about another's, and all are drawn."""
+    """Positions are drawn with replacement, all of them, and one member's say nothing about another's."""
+    few = subject.call("ensemble.member_minibatches", np.tile(np.arange(15), (4, 1)), 14, generator=Seed(0))
+    _whole_numbers(few, (4, 14), 0, 15, "indices")
+    # Four members draw 14 of 15 without a single repetition with probability 1e-20.
+    check(any(len(np.unique(row)) < 14 for row in few), "no entry is drawn twice", "without_replacement")
     n, size = 50, 400
     own = np.tile(np.arange(n), (3, 1))
     seeds = [int(s) for s in rng.integers(1 << 30, size=2)]
-    first, second = (subject.call("ensemble.member_minibatches", own, size, generator=Seed(s)) for s in seeds)
-    for batch in (first, second):
+    draws = [subject.call("ensemble.member_minibatches", own, size, generator=Seed(s)) for s in (*seeds, seeds[0])]
+    first, second, again = draws
+    for batch in draws:
         _whole_numbers(batch, (3, size), 0, n, "indices")
         for a, b in ((0, 1), (1, 2), (0, 2)):
             check(np.mean(batch[a] == batch[b]) < 0.2, "two members got the same minibatch", "members_share_minibatch")
@@ -86,10 +96,21 @@ def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG)
         for row in batch:
             # 400 draws of 50 leave one out with probability 50 * (49/50)^400 = 0.015; up to 4 may be missing.
             check(len(np.unique(row)) >= n - 4, "parts of the data are never drawn", "wrong_value")
+    check(bool((first == again).all()), "the same seed drew different minibatches", "generator_ignored")
     check(not (first == second).all(), "two seeds drew the same minibatch", "generator_ignored")
     generator = subject.call("doubles.same_generator", Seed(seeds[0]))
     first, second = (subject.call("ensemble.member_minibatches", own, size, generator=generator) for _ in range(2))
     check(not (first == second).all(), "one generator drew the same minibatch twice", "generator_ignored")
+
+
+@graded("member_minibatches", weight=0.5)
+def test_minibatches_leave_the_data_sets_as_they_were(subject: Subject, rng: RNG) -> None:
+    """The members' data sets are not changed in place."""
+    own = rng.permutation(np.arange(60)).reshape(4, 15)
+    batch, _ = call_and_check_inputs(
+        subject, "ensemble.member_minibatches", own, 14, generator=Seed(int(rng.integers(1 << 30)))
+    )
+    _whole_numbers(batch, (4, 14), 0, 60, "indices")
 
 
 class _Ensemble:
@@ -127,8 +148,20 @@ class _Ensemble:
             ]
         )
 
+    def changes_members(self, start: Any, sequences: Any, returns: Any) -> bool:
+        """Whether each return could come from a roll-out that goes from member to member."""
+        for i, actions in enumerate(sequences):
+            paths = [(start, 0.0)]
+            for action in actions:
+                steps = [(s, total, self.member(e)(s, action)) for s, total in paths for e in range(MEMBERS)]
+                paths = [(after, total + self.reward(s, action, after)) for s, total, after in steps]
+            possible = np.array([total for _, total in paths])
+            if np.abs(returns[:, i, None] - possible).min(axis=1).max() > 1e-3:
+                return False
+        return True
+
     def slips(self, start: Any, sequences: Any, wanted: Any) -> dict[str, Any]:
-        averaged, resampled, stuck, old = (np.zeros_like(wanted) for _ in range(4))
+        averaged, stuck, old, shared = (np.zeros_like(wanted) for _ in range(4))
         for i, actions in enumerate(sequences):
             state = start
             for action in actions:
@@ -143,18 +176,22 @@ class _Ensemble:
                     after_own = self.member(e)(own, action)
                     old[e, i] += self.reward(own, action, own)
                     own = after_own
-                other = start
-                for t, action in enumerate(actions):
-                    after_other = self.member((e + t) % MEMBERS)(other, action)
-                    resampled[e, i] += self.reward(other, action, after_other)
-                    other = after_other
+                leader = start
+                for action in actions:
+                    shared[e, i] += self.reward(leader, action, self.member(e)(leader, action))
+                    leader = self.member(0)(leader, action)
+        num_sequences = len(sequences)
+        rows = np.repeat(np.arange(num_sequences), MEMBERS).reshape(MEMBERS, num_sequences)
+        others = np.stack([self.returns(start, sequences[rows[e]])[e] for e in range(MEMBERS)])
         return {
             "states_averaged": averaged,
+            "actions_misaligned": others,
             "state_not_propagated": stuck,
             "reward_on_old_observation": old,
-            "members_resampled": resampled,
-            "one_member_only": np.tile(wanted[0], (MEMBERS, 1)),
-            "aggregation_axis": wanted.T if wanted.shape[0] != wanted.shape[1] else wanted * np.nan,
+            "one_member_only": AnyOf(
+                (*(np.tile(own, (MEMBERS, 1)) for own in wanted), *wanted, shared)  # all rows, one row, one state
+            ),
+            "aggregation_axis": AnyOf((wanted.T, wanted.mean(axis=0), wanted.sum(axis=0))),
         }
 
 
@@ -170,8 +207,9 @@ def test_each_member_propagates_its_own_state(subject: Subject, rng: RNG) -> Non
     slips = ensemble.slips(start, sequences, wanted)
     short = ensemble.returns(start, sequences[:, :-1])
     slips |= {"last_action_ignored": short, "last_reward_only": wanted - short}
-    if getattr(returns, "shape", None) == (NUM_SEQUENCES,):
-        check_close(returns, wanted, "returns", slips={"states_averaged": slips["states_averaged"][0]})
+    if getattr(returns, "shape", None) == wanted.shape and ensemble.changes_members(start, sequences, returns):
+        slips["members_resampled"] = returns
+    slips["states_averaged"] = AnyOf((slips["states_averaged"], slips["states_averaged"][0]))
     check_close(returns, wanted, "returns", slips=slips)
 
 
@@ -201,6 +239,17 @@ def test_member_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG
     check_close(returns, wanted, "returns for 2 start observations")
 
 
+@graded("member_returns", weight=0.5)
+def test_member_returns_leave_start_and_plans_as_they_were(subject: Subject, rng: RNG) -> None:
+    """The start observation and the action sequences are not changed in place."""
+    ensemble = _Ensemble(rng)
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (NUM_SEQUENCES, HORIZON, ACT_DIM))
+    arguments = (ensemble.predict, ensemble.reward, start, sequences)
+    call_and_check_inputs(
+        subject, "ensemble.member_returns", *arguments, ensemble_size=MEMBERS, causes={0: "start_mutated"}
+    )
+
+
 @graded("aggregate_returns", weight=2)
 def test_aggregates_over_the_members(subject: Subject, rng: RNG) -> None:
     """Mean, smallest and largest member's return of each plan."""
@@ -212,7 +261,7 @@ def test_aggregates_over_the_members(subject: Subject, rng: RNG) -> None:
         slips = {
             "aggregation_axis": functions[aggregation](returns, axis=1),
             "pessimism_swapped": wanted[other],
-            "one_member_only": returns[0],
+            "one_member_only": AnyOf((*returns, *(returns[i(returns.mean(1))] for i in (np.argmin, np.argmax)))),
             "mean_taken": returns.mean(0),
             "members_not_summed": returns.sum(0),
         }
@@ -226,7 +275,18 @@ def test_aggregates_with_leading_dimensions(subject: Subject, rng: RNG) -> None:
     returns = rng.normal(size=(MEMBERS, 2, 5))
     for aggregation, function in (("expected", np.mean), ("pessimistic", np.min), ("optimistic", np.max)):
         aggregated = subject.call("ensemble.aggregate_returns", returns, aggregation)
-        check_close(aggregated, function(returns, axis=0), f'aggregate_returns with "{aggregation}"')
+        wanted = function(returns, axis=0)
+        slips = {"aggregation_axis": AnyOf((function(returns, axis=1), function(returns, axis=2), function(returns)))}
+        check_close(aggregated, wanted, f'aggregate_returns with "{aggregation}"', slips=slips)
+
+
+@graded("aggregate_returns", weight=0.5)
+def test_aggregation_leaves_the_returns_as_they_were(subject: Subject, rng: RNG) -> None:
+    """The members' returns are not changed in place."""
+    for aggregation in ("expected", "pessimistic", "optimistic"):
+        returns = rng.normal(size=(MEMBERS, 6))
+        aggregated, _ = call_and_check_inputs(subject, "ensemble.aggregate_returns", returns, aggregation)
+        check_shape(aggregated, (6,), f'aggregate_returns with "{aggregation}"')
 
 
 @graded("gaussian_nll", weight=2)
@@ -235,16 +295,33 @@ def test_nll_of_a_gaussian(subject: Subject, rng: RNG) -> None:
     mean, log_variance, target = rng.normal(size=(5, 3)), rng.normal(size=(5, 3)) * 1.5, rng.normal(size=(5, 3)) * 2
     squared, variance = (target - mean) ** 2, np.exp(log_variance)
     wanted = oracles.gaussian_nll(mean, log_variance, target)
-    slips = {
-        "log_variance_missing": 0.5 * squared / variance,
-        "log_variance_sign": 0.5 * (squared / variance - log_variance),
-        "variance_for_log_variance": 0.5 * (np.log(np.abs(log_variance)) + squared / log_variance),
-        "std_for_variance": log_variance + 0.5 * squared / variance**2,
-        "half_missing": 2 * wanted,
-        "constant_included": wanted + 0.5 * np.log(2 * np.pi),
-        "mean_taken": np.mean(wanted),
-        "loss_summed": np.sum(wanted),
-    }
+    fit = squared / variance
+    with np.errstate(invalid="ignore"):
+        slips = {
+            "log_variance_missing": 0.5 * fit,
+            "log_variance_sign": AnyOf(
+                (0.5 * (fit - log_variance), -wanted, 0.5 * (log_variance + squared * variance))
+            ),
+            "variance_for_log_variance": AnyOf(
+                (
+                    0.5 * (np.log(np.abs(log_variance)) + squared / log_variance),
+                    0.5 * (log_variance + squared / log_variance),
+                    0.5 * (np.log(log_variance) + squared / log_variance),
+                )
+            ),
+            "std_for_variance": AnyOf(
+                (
+                    log_variance + 0.5 * squared / variance**2,
+                    0.5 * (log_variance + squared / variance**2),
+                    0.5 * (log_variance + squared / np.sqrt(variance)),
+                )
+            ),
+            "half_missing": AnyOf((2 * wanted, log_variance + 0.5 * fit, 0.5 * log_variance + fit)),
+            "constant_included": AnyOf((wanted + 0.5 * np.log(2 * np.pi), wanted + np.log(2 * np.pi))),
+            "mean_taken": AnyOf(
+                (np.mean(wanted), np.sum(wanted), wanted.mean(0), wanted.mean(1), wanted.sum(0), wanted.sum(1))
+            ),
+        }
     nll = subject.call("ensemble.gaussian_nll", mean, log_variance, target)
     check_close(nll, wanted, "nll", slips=slips)
     zero = np.zeros((2, 2))
@@ -258,7 +335,20 @@ def test_nll_survives_extreme_variances(subject: Subject, rng: RNG) -> None:
     mean = rng.normal(size=(3, 1, 3))
     target = mean + rng.normal(size=(3, 1, 3)) * np.exp(log_variance / 2)
     nll = subject.call("ensemble.gaussian_nll", mean, log_variance, target)
-    check_close(nll, oracles.gaussian_nll(mean, log_variance, target), "nll", rtol=2e-2, atol=2e-2)
+    wanted = oracles.gaussian_nll(mean, log_variance, target)
+    check_shape(nll, wanted.shape, "nll")
+    right = np.isclose(nll, wanted, rtol=2e-2, atol=2e-2)
+    extreme = np.abs(log_variance) > 10
+    clamped = right.any() and not right[extreme].all()
+    check(not clamped, "the nll is wrong for extreme variances alone", "log_variance_clamped")
+    check_close(nll, wanted, "nll", rtol=2e-2, atol=2e-2)
+
+
+@graded("gaussian_nll", weight=0.5)
+def test_nll_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
+    """Mean, log-variance and target are not changed in place."""
+    nll, _ = call_and_check_inputs(subject, "ensemble.gaussian_nll", *rng.normal(size=(3, 4, 2)))
+    check_shape(nll, (4, 2), "nll")
 
 
 @graded("uncertainty_split", weight=2)
@@ -270,15 +360,21 @@ def test_uncertainty_follows_the_law_of_total_variance(subject: Subject, rng: RN
     wanted_aleatoric, wanted_epistemic = variances.mean(0), ((means - means.mean(0)) ** 2).mean(0)
     slips = {
         "kinds_swapped": wanted_epistemic,
-        "std_for_variance": np.sqrt(variances).mean(0),
-        "statistics_axis": variances.mean(1),
+        "std_for_variance": AnyOf(
+            (np.sqrt(variances).mean(0), np.sqrt(variances).mean(0) ** 2, np.sqrt(variances.mean(0)))
+        ),
+        "aggregation_axis": AnyOf((variances.mean(1), variances.mean(), variances)),
+        "one_member_only": AnyOf(tuple(variances)),
+        "mean_taken": variances.sum(0),
+        "total_for_part": wanted_aleatoric + wanted_epistemic,
         "variance_for_log_variance": np.exp(variances).mean(0),
     }
     check_close(aleatoric, wanted_aleatoric, "aleatoric", slips=slips)
     slips = {
         "epistemic_divisor": means.var(0, ddof=1),
-        "std_for_variance": means.std(0),
-        "statistics_axis": means.var(1),
+        "std_for_variance": AnyOf((means.std(0), means.std(0, ddof=1))),
+        "aggregation_axis": AnyOf((means.var(1), means.var(1, ddof=1), means.var())),
+        "total_for_part": wanted_aleatoric + wanted_epistemic,
         "kinds_swapped": wanted_aleatoric,
     }
     check_close(epistemic, wanted_epistemic, "epistemic", slips=slips)
@@ -291,7 +387,8 @@ def test_uncertainty_adds_up_to_the_variance_of_the_mixture(subject: Subject, rn
     answer = subject.call("ensemble.decompose_uncertainty", means, variances)
     aleatoric, epistemic = check_pair(answer, "(aleatoric, epistemic)")
     second_moment = (variances + means**2).mean(0)
-    check_shape(aleatoric, (2, 5), "aleatoric")
+    by_other_axis = {"aggregation_axis": AnyOf((variances.mean(1), variances.mean(2)))}
+    check_close(aleatoric, variances.mean(0), "aleatoric", slips=by_other_axis)
     check_shape(epistemic, (2, 5), "epistemic")
     total = aleatoric + epistemic
     slips = {"epistemic_divisor": variances.mean(0) + means.var(0, ddof=1)}
@@ -299,3 +396,12 @@ def test_uncertainty_adds_up_to_the_variance_of_the_mixture(subject: Subject, rn
     answer = subject.call("ensemble.decompose_uncertainty", np.ones((MEMBERS, 4)), np.full((MEMBERS, 4), 0.3))
     _, epistemic = check_pair(answer, "(aleatoric, epistemic)")
     check_close(epistemic, np.zeros(4), "epistemic, if all members agree", slips={"kinds_swapped": np.full(4, 0.3)})
+
+
+@graded("uncertainty_split", weight=0.5)
+def test_uncertainty_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
+    """Means and variances are not changed in place."""
+    means, variances = rng.normal(size=(MEMBERS, 3)), rng.uniform(0.5, 2, (MEMBERS, 3))
+    answer, _ = call_and_check_inputs(subject, "ensemble.decompose_uncertainty", means, variances)
+    for part in check_pair(answer, "(aleatoric, epistemic)"):
+        check_shape(part, (3,), "aleatoric and epistemic")

@@ -25,6 +25,8 @@ class Animal:
     fails: tuple[str, ...] = ()  # hidden tests that must fail; every other must pass, but for
     either: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()  # the first hint must be one of these
+    unnamed: str = ""  # why the first hint cannot name the cause
+    slow: bool = False  # uses up a time limit: visited by `python -m autograder zoo` alone
     curves_fail: tuple[str, ...] = ()  # curves that this bug is meant to fail
     curves_pass: tuple[str, ...] = ()  # curves that must be passed all the same
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -70,6 +71,21 @@ def test_normalizer_leaves_a_constant_feature_its_size_when_it_changes_later() -
 
 
 @pytest.mark.stub("normalizer_fit")
+def test_normalizer_knows_a_small_feature_from_a_constant_one() -> None:
+    values = torch.tensor([[1e-8, 0.01, 7.0], [-1e-8, -0.01, 7.0]])
+    std = fit_normalizer(values).normalize(values).std(dim=0, correction=0)  # 1 unless the feature counts as constant
+    check(bool((std[[0, 2]] < 0.5).all()), "a feature with std below MIN_STD was scaled up", "std_floor")
+    check(bool(std[1] > 0.5), "a feature with std 0.01 was not scaled", "std_floor_too_high")
+
+
+@pytest.mark.stub("normalizer_fit")
+def test_normalizer_leaves_the_data_as_they_were() -> None:
+    values = 3.0 + numbers(BATCH, OBS_DIM)
+    fit_normalizer(values)
+    check(torch.equal(values, 3.0 + numbers(BATCH, OBS_DIM)), "the data were changed", "inplace")
+
+
+@pytest.mark.stub("normalizer_fit")
 def test_normalizer_of_a_single_sample_is_finite() -> None:
     normalizer = fit_normalizer(torch.tensor([[4.0, -1.0]]))
     check_close(normalizer.std.numpy(), torch.ones(2).numpy(), "std")
@@ -113,7 +129,13 @@ def test_predict_leaves_its_inputs_as_they_were() -> None:
     model = model_with(LinearNetwork(numbers(OBS_DIM + ACT_DIM, OBS_DIM)))
     observation, action = numbers(BATCH, OBS_DIM), numbers(BATCH, ACT_DIM)
     with torch.no_grad():
-        model.predict(observation, action)
+        first = model.predict(observation, action).clone()
+        again = model.predict(numbers(BATCH, OBS_DIM), numbers(BATCH, ACT_DIM))
+    check(
+        torch.allclose(first, again, rtol=1e-6, atol=1e-6, equal_nan=True),
+        "a second call predicts something else",
+        "inplace",
+    )
     check(torch.equal(observation, numbers(BATCH, OBS_DIM)), "predict changed the observation it was given", "inplace")
     check(torch.equal(action, numbers(BATCH, ACT_DIM)), "predict changed the action it was given", "inplace")
 
@@ -163,6 +185,15 @@ def test_loss_gradient_reaches_every_weight() -> None:
     check(bool((gradient != 0).all()), "some weights have no gradient", "loss_detached")
 
 
+@pytest.mark.stub("model_loss")
+def test_loss_leaves_its_batch_as_it_was() -> None:
+    model = model_with(LinearNetwork(numbers(OBS_DIM + ACT_DIM, OBS_DIM)))
+    batch = transitions_of_shape(BATCH)
+    model.loss(batch)
+    unchanged = all(torch.equal(new, old) for new, old in zip(batch, transitions_of_shape(BATCH), strict=True))
+    check(unchanged, "the batch was changed", "inplace")
+
+
 # fit ------------------------------------------------------------------------------------------------------------------
 
 
@@ -181,8 +212,8 @@ def test_fit_draws_one_minibatch_per_gradient_step() -> None:
 
     model = QuadraticModel(torch.zeros(OBS_DIM))
     result = fit(model, transitions_of_shape(5), sgd(model, 0.01), sample_indices=sample_indices, gradient_steps=11)
-    assert result.shape == (11,)
     check(len(draws) == 11, f"sample_indices was called {len(draws)} times in 11 steps", "wrong_step_count")
+    assert result.shape == (11,)
 
 
 @pytest.mark.stub("model_fit")
@@ -191,7 +222,36 @@ def test_fit_returns_numbers_without_a_graph() -> None:
     result = fit(
         model, transitions_of_shape(5), sgd(model, 0.1), sample_indices=lambda: torch.tensor([0]), gradient_steps=2
     )
-    assert not result.requires_grad, "the returned losses must be detached"
+    check(not result.requires_grad, "the returned losses must be detached", "losses_not_detached")
+
+
+@pytest.mark.stub("model_fit")
+def test_fit_steps_with_the_optimizer_that_it_is_given() -> None:
+    """Weights 0, data 1: a step goes half-way, plus half of the step before: 1/2, 1/4 + 1/4, 0 + 1/4, -1/8 + 1/8 ..."""
+    steps: list[int] = []
+    model = QuadraticModel(torch.zeros(1))
+    optimizer = sgd(model, 0.25, momentum=0.5, on_step=lambda: steps.append(1))
+    data = Transition(torch.ones(2, 1), torch.zeros(2, 1), torch.ones(2, 1))
+    for _ in range(2):  # three steps each; the optimiser remembers the last one
+        fit(model, data, optimizer, sample_indices=lambda: torch.tensor([0, 1]), gradient_steps=3)
+    slips = {
+        "optimizer_bypassed": np.array([1 - 0.5**6]),
+        "optimizer_restarted": np.array([0.9375]),
+        "no_gradient_step": np.array([0.0]),
+        "wrong_step_count": np.array([1.25]),
+    }
+    bypassed = not steps and bool(model.current_weights() != 0)
+    check(not bypassed, "the weights moved, but the optimiser took no step", "optimizer_bypassed")
+    check_close(model.current_weights().numpy(), np.array([1.0]), "weights", slips=slips, rtol=1e-4)
+    check(len(steps) == 6, f"the optimiser took {len(steps)} steps, not 6", "optimizer_bypassed")
+
+
+@pytest.mark.stub("model_fit")
+def test_fit_leaves_the_data_as_they_were() -> None:
+    model, data = QuadraticModel(torch.zeros(OBS_DIM)), transitions_of_shape(BATCH)
+    fit(model, data, sgd(model, 0.1), sample_indices=lambda: torch.tensor([0]), gradient_steps=2)
+    unchanged = all(torch.equal(new, old) for new, old in zip(data, transitions_of_shape(BATCH), strict=True))
+    check(unchanged, "the transitions were changed", "inplace")
 
 
 @pytest.mark.stub("model_fit")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checks import check, check_close
+from hw4.checks import AnyOf, check, check_close
 from hw4.ensemble import (
     aggregate_returns,
     bootstrap_indices,
@@ -56,6 +56,13 @@ def test_bootstrap_leaves_the_global_generator_alone() -> None:
     check(torch.equal(before, torch.get_rng_state()), "torch's global generator was used", "generator_ignored")
 
 
+@pytest.mark.stub("bootstrap_indices")
+def test_bootstrap_follows_its_generator() -> None:
+    draws = [bootstrap_indices(30, ENSEMBLE, generator=seeded(seed)) for seed in (3, 3, 4)]
+    check(torch.equal(draws[0], draws[1]), "the same seed drew different data sets", "generator_ignored")
+    check(not torch.equal(draws[0], draws[2]), "two seeds drew the same data sets", "generator_ignored")
+
+
 # member_minibatches ---------------------------------------------------------------------------------------------------
 
 
@@ -77,10 +84,32 @@ def test_minibatches_may_be_smaller_than_the_data_set() -> None:
 
 
 @pytest.mark.stub("member_minibatches")
+def test_minibatches_of_one_member_do_not_follow_from_anothers() -> None:
+    owned = torch.arange(40).expand(2, 40)
+    first, second = member_minibatches(owned, 300, generator=seeded(1))
+    shifts = len(((first - second) % 40).unique())
+    check(shifts > 20, "one member's positions are another's, shifted", "members_share_minibatch")
+
+
+@pytest.mark.stub("member_minibatches")
 def test_minibatches_change_from_draw_to_draw() -> None:
     generator, owned = seeded(0), torch.arange(ENSEMBLE * 50).reshape(ENSEMBLE, 50)
     first, second = (member_minibatches(owned, 6, generator=generator) for _ in range(2))
     check(not torch.equal(first, second), "two draws from one generator are equal", "generator_ignored")
+
+
+@pytest.mark.stub("member_minibatches")
+def test_minibatches_leave_the_data_sets_as_they_were() -> None:
+    owned = torch.arange(ENSEMBLE * 50).reshape(ENSEMBLE, 50)
+    member_minibatches(owned, 6, generator=seeded(0))
+    check(torch.equal(owned.flatten(), torch.arange(ENSEMBLE * 50)), "the data sets were changed", "inplace")
+
+
+@pytest.mark.stub("member_minibatches")
+def test_minibatches_are_drawn_with_replacement() -> None:
+    draws = [member_minibatches(torch.tensor([[5, 6, 7]]), 3, generator=seeded(seed)) for seed in range(30)]
+    repeated = any(len(set(draw[0].tolist())) < 3 for draw in draws)
+    check(repeated, "30 minibatches of 3 from 3 hold no entry twice", "without_replacement")
 
 
 # member_returns -------------------------------------------------------------------------------------------------------
@@ -129,9 +158,10 @@ def test_member_returns_take_leading_batch_dimensions() -> None:
 
 @pytest.mark.stub("member_returns")
 def test_member_returns_leave_the_start_as_it_was() -> None:
-    start = torch.zeros(OBS_DIM)
-    member_returns(add_member, arrival, start, torch.ones(SEQUENCES, HORIZON, ACT_DIM), ensemble_size=ENSEMBLE)
+    start, plans = torch.zeros(OBS_DIM), torch.full((SEQUENCES, HORIZON, ACT_DIM), 3.0)
+    member_returns(add_member, arrival, start, plans, ensemble_size=ENSEMBLE)
     check(bool((start == 0).all()), "the start observation was changed", "start_mutated")
+    check(bool((plans == 3).all()), "the action sequences were changed", "inplace")
 
 
 # aggregate_returns ----------------------------------------------------------------------------------------------------
@@ -145,7 +175,22 @@ def test_aggregate_worked_example() -> None:
 @pytest.mark.stub("aggregate_returns")
 @pytest.mark.parametrize("aggregation", ["expected", "pessimistic", "optimistic"])
 def test_aggregate_keeps_all_axes_but_the_first(aggregation: Any) -> None:
-    assert aggregate_returns(numbers(ENSEMBLE, 6, SEQUENCES), aggregation).shape == (6, SEQUENCES)
+    returns = numbers(ENSEMBLE, 6, SEQUENCES)
+    of_one_row = aggregate_returns(returns[:, 2], aggregation)
+    wrong = {"aggregation_axis": torch.stack([aggregate_returns(part, aggregation) for part in returns]).numpy()}
+    aggregated = aggregate_returns(returns, aggregation).numpy()
+    check(aggregated.shape != (ENSEMBLE, SEQUENCES), "the member axis is still there", "aggregation_axis")
+    check(aggregated.shape != (ENSEMBLE, 6), "the member axis is still there", "aggregation_axis")
+    assert aggregated.shape == (6, SEQUENCES)
+    check_close(aggregated[2], of_one_row.numpy(), "the third row of plans", slips=wrong)
+
+
+@pytest.mark.stub("aggregate_returns")
+@pytest.mark.parametrize("aggregation", ["expected", "pessimistic", "optimistic"])
+def test_aggregate_leaves_the_returns_as_they_were(aggregation: Any) -> None:
+    returns = numbers(ENSEMBLE, SEQUENCES)
+    aggregate_returns(returns, aggregation)
+    check(torch.equal(returns, numbers(ENSEMBLE, SEQUENCES)), "the returns were changed", "inplace")
 
 
 def test_an_unknown_aggregation_is_refused() -> None:
@@ -177,6 +222,23 @@ def test_nll_is_smallest_at_the_variance_of_the_error() -> None:
     assert int(nll.argmin()) == 2, "an error of 3 is likeliest under a variance of 9"
 
 
+@pytest.mark.stub("gaussian_nll")
+def test_nll_is_right_for_tiny_and_for_huge_variances() -> None:
+    log_variance = torch.tensor([-11.5, -11.5, 11.5, 11.5])
+    error = torch.tensor([0.0, 2.0, 0.0, 2.0]) * torch.exp(log_variance / 2)  # none, or two standard deviations
+    nll = gaussian_nll(torch.zeros(4), log_variance, error)
+    check(bool(nll.isfinite().all()), "the nll is not finite", "not_finite")
+    right = torch.isclose(nll, torch.tensor([-5.75, -3.75, 5.75, 7.75]), rtol=1e-3)
+    check(bool(right.all()), "the nll is wrong for an extreme variance", "log_variance_clamped")
+
+
+@pytest.mark.stub("gaussian_nll")
+def test_nll_leaves_its_inputs_as_they_were() -> None:
+    inputs = [numbers(3, 4) for _ in range(3)]
+    gaussian_nll(*inputs)
+    check(all(torch.equal(tensor, numbers(3, 4)) for tensor in inputs), "an input was changed", "inplace")
+
+
 # decompose_uncertainty ------------------------------------------------------------------------------------------------
 
 
@@ -189,8 +251,18 @@ def test_uncertainty_worked_example() -> None:
 def test_uncertainty_parts_add_up_to_the_variance_of_the_mixture() -> None:
     means, variances = numbers(ENSEMBLE, 6, OBS_DIM), numbers(ENSEMBLE, 6, OBS_DIM).square() + 0.1
     aleatoric, epistemic = decompose_uncertainty(means, variances)
+    other_axis = {"aggregation_axis": AnyOf((variances.mean(dim=1).numpy(), variances.mean(dim=2).numpy()))}
+    check_close(aleatoric.numpy(), variances.mean(dim=0).numpy(), "aleatoric", slips=other_axis)
     second_moment = (means**2 + variances).mean(dim=0)
     check_close((aleatoric + epistemic).numpy(), (second_moment - means.mean(dim=0) ** 2).numpy(), "total variance")
+
+
+@pytest.mark.stub("uncertainty_split")
+def test_uncertainty_leaves_its_inputs_as_they_were() -> None:
+    means, variances = numbers(ENSEMBLE, OBS_DIM), 1.0 + numbers(ENSEMBLE, OBS_DIM).square()
+    decompose_uncertainty(means, variances)
+    check(torch.equal(means, numbers(ENSEMBLE, OBS_DIM)), "the means were changed", "inplace")
+    check(torch.equal(variances, 1.0 + numbers(ENSEMBLE, OBS_DIM).square()), "the variances were changed", "inplace")
 
 
 @pytest.mark.stub("uncertainty_split")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checks import check, check_close
+from hw4.checks import AnyOf, check, check_close
 from hw4.mpc import MPC, ModelBasedAgent, cem, random_shooting, refit_to_elites, sequence_returns
 from hw4.subject import LocalSubject
 from hw4.transitions import ReplayBuffer, Transition
@@ -54,15 +54,37 @@ def test_sequence_returns_take_leading_batch_dimensions() -> None:
     starts, plans = numbers(4, OBS_DIM), numbers(4, POPULATION, HORIZON, ACT_DIM)
     together = sequence_returns(drift, arrival, starts, plans)
     alone = torch.stack([sequence_returns(drift, arrival, s, p) for s, p in zip(starts, plans, strict=True)])
-    check_close(together.numpy(), alone.numpy(), "returns of a batch of starts", atol=1e-2)
+    tiled = starts.repeat(POPULATION, 1).reshape(4, POPULATION, OBS_DIM)
+    mixed = [
+        torch.cat([sequence_returns(drift, arrival, s, plan[None]) for s, plan in zip(*own, strict=True)])
+        for own in zip(tiled, plans, strict=True)
+    ]
+    slips = {"actions_misaligned": torch.stack(mixed).numpy()}
+    check_close(together.numpy(), alone.numpy(), "returns of a batch of starts", atol=1e-2, slips=slips)
 
 
 @pytest.mark.stub("sequence_returns")
 def test_sequence_returns_leave_the_start_as_it_was() -> None:
-    start, plans = torch.zeros(OBS_DIM), torch.ones(POPULATION, HORIZON, ACT_DIM)
+    start, plans = torch.zeros(OBS_DIM), torch.full((POPULATION, HORIZON, ACT_DIM), 3.0)
     sequence_returns(drift, arrival, start, plans)
     check(bool((start == 0).all()), "the start observation was changed", "start_mutated")
-    check(bool((plans == 1).all()), "the action sequences were changed", "inplace")
+    check(bool((plans == 3).all()), "the action sequences were changed", "inplace")
+
+
+@pytest.mark.stub("sequence_returns")
+def test_sequence_returns_hand_the_reward_its_three_arguments_in_order() -> None:
+    """From 1 by +2 and +3: (100 * 1 + 10 * 2 + 3) + (100 * 3 + 10 * 3 + 6) = 459."""
+    returns = sequence_returns(
+        lambda s, a: s + a,
+        lambda s, a, after: (100.0 * s + 10.0 * a + after)[..., 0],
+        torch.ones(1),
+        torch.tensor([[[2.0], [3.0]]]),
+    )
+    slips = {
+        "reward_arguments": AnyOf((np.array([954.0]), np.array([959.0]))),
+        "reward_on_old_observation": np.array([454.0]),
+    }
+    check_close(returns.numpy(), np.array([459.0]), "returns", slips=slips)
 
 
 @pytest.mark.stub("sequence_returns")
@@ -91,9 +113,22 @@ def test_random_shooting_fills_bounds_that_differ_by_action() -> None:
 
     draws = torch.stack([torch.zeros(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)])
     plan = random_shooting(objective, LOW, HIGH, num_sequences=2, uniform=lambda n: draws[:n])
-    check_close(scored[0][0].numpy(), LOW.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 0")
+    first = scored[0][0].numpy()
+    shape = (HORIZON, ACT_DIM)
+    lowest = (np.zeros(shape), np.full(shape, -1.0), -HIGH.expand(shape).numpy())
+    slips = {"bounds_ignored": AnyOf(lowest)}
+    if len(np.unique(first)) > ACT_DIM:
+        slips["noise_not_used"] = AnyOf((first,))  # with u = 0 every step is the same
+    check_close(first, LOW.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 0", slips=slips)
     check_close(scored[0][1].numpy(), HIGH.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 1")
     check_close(plan.numpy(), LOW.expand(HORIZON, ACT_DIM).numpy(), "plan")
+
+
+@pytest.mark.stub("random_shooting")
+def test_random_shooting_leaves_the_bounds_as_they_were() -> None:
+    low, high = LOW.clone(), HIGH.clone()
+    random_shooting(lambda plans: plans[:, 0, 0], low, high, num_sequences=2, uniform=lambda n: numbers(n, HORIZON, 2))
+    check(torch.equal(low, LOW) and torch.equal(high, HIGH), "a bound was changed", "inplace")
 
 
 # refit_to_elites ------------------------------------------------------------------------------------------------------
@@ -155,10 +190,21 @@ def test_refit_to_a_single_elite_is_that_elite_with_std_0() -> None:
 
 
 @pytest.mark.stub("cem_refit")
+def test_refit_takes_no_elite_too_many_when_returns_are_equal() -> None:
+    plans = torch.tensor([8.0, 4.0, 4.0, 4.0, 0.0])[:, None, None].expand(5, HORIZON, ACT_DIM)
+    new_mean, _ = refit(action_sequences=plans, returns=torch.tensor([3.0, 2.0, 2.0, 2.0, 1.0]), num_elites=2)
+    slips = {"elite_count": np.full((HORIZON, ACT_DIM), 5.0)}
+    check_close(new_mean.numpy(), np.full((HORIZON, ACT_DIM), 6.0), "new_mean of 8 and one of the 4s", slips=slips)
+
+
+@pytest.mark.stub("cem_refit")
 def test_refit_leaves_its_inputs_as_they_were() -> None:
     mean, std = torch.ones(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)
-    refit(mean=mean, std=std, smoothing=0.5)
+    plans, returns = numbers(POPULATION, HORIZON, ACT_DIM), torch.arange(POPULATION).float()
+    refit(action_sequences=plans, returns=returns, mean=mean, std=std, smoothing=0.5)
     check(bool((mean == 1).all()) and bool((std == 1).all()), "the mean or the std passed in was changed", "inplace")
+    check(torch.equal(plans, numbers(POPULATION, HORIZON, ACT_DIM)), "the candidates were changed", "inplace")
+    check(torch.equal(returns, torch.arange(POPULATION).float()), "the returns were changed", "inplace")
 
 
 @pytest.mark.parametrize(
@@ -237,7 +283,8 @@ def test_cem_plan_scores_exactly_the_documented_number_of_candidates(num_kept_el
     target = torch.ones(HORIZON, ACT_DIM)
     _, scored, noise_drawn = plan_with_cem(target, num_kept_elites=num_kept_elites)
     check(len(scored) == 12 * 60, f"{len(scored)} candidates were scored, not 720", "wrong_candidate_count")
-    check(noise_drawn == drawn, f"{noise_drawn} sequences of noise were drawn, not {drawn}", "elites_not_kept")
+    cause = "noise_not_used" if noise_drawn < drawn else "elites_not_kept"
+    check(noise_drawn == drawn, f"{noise_drawn} sequences of noise were drawn, not {drawn}", cause)
 
 
 @pytest.mark.stub("cem_plan")
@@ -248,6 +295,41 @@ def test_cem_plan_keeps_the_best_candidates_for_the_next_iteration() -> None:
     best = first[((first - target) ** 2).sum(dim=(1, 2)).argsort()[:3]]
     found = [bool((second == plan).all(dim=2).all(dim=1).any()) for plan in best]
     check(all(found), f"{sum(found)} of the 3 best candidates competed again", "elites_not_kept")
+
+
+@pytest.mark.stub("cem_plan")
+def test_cem_plan_clips_the_mean_only_at_the_end() -> None:
+    """From a mean of 5, half is forgotten at each step, candidates are clipped to 1: means 3 and 2, or 1 if clipped."""
+    one = torch.ones(1, 1)
+    scored: list[float] = []
+
+    def objective(plans: Tensor) -> Tensor:
+        scored.append(float(plans[-1, 0, 0]))
+        return plans[:, 0, 0]
+
+    cem(
+        objective,
+        5.0 * one,
+        one,
+        -one[0],
+        one[0],
+        population_size=2,
+        num_iterations=2,
+        num_elites=2,
+        smoothing=0.5,
+        noise=lambda n: torch.tensor([0.0, -3.0])[:n, None, None],
+    )
+    check_close(np.array(scored), np.array([1.0, 1.0]), "the lower candidate", slips={"mean_clipped": [1.0, -0.5]})
+
+
+@pytest.mark.stub("cem_plan")
+def test_cem_plan_leaves_its_inputs_as_they_were() -> None:
+    mean, std = torch.ones(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)
+    low, high = LOW.clone(), HIGH.clone()
+    settings = {"population_size": 9, "num_iterations": 2, "num_elites": 3, "smoothing": 0.5}
+    cem(lambda plans: plans.sum(dim=(1, 2)), mean, std, low, high, noise=CountedNoise(), **settings)  # type: ignore[arg-type]
+    check(bool((mean == 1).all()) and bool((std == 1).all()), "the mean or the std passed in was changed", "inplace")
+    check(torch.equal(low, LOW) and torch.equal(high, HIGH), "a bound was changed", "inplace")
 
 
 # MPC.act --------------------------------------------------------------------------------------------------------------

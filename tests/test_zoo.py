@@ -1,0 +1,205 @@
+"""The zoo: every bug is caught, named and explained; every different correct submission gets full marks."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder import calibrate
+from autograder.calibrate import RecordedRun, recorded_file, write_recorded
+from autograder.code_hash import code_hash
+from autograder.hidden_tests.graded import DECLARED
+from autograder.private import PRIVATE_FILE
+from autograder.session import Grader
+from autograder.solutions import ROOT, reference_code
+from autograder.zoo import Animal, code_of, load_animals
+from autograder.zoo.page import columns_of, recorded_results, zoo_page
+from autograder.zoo.visit import Visit, herd_of, herds, named_share, range_of, visit_animal, visit_herd
+from hw4.assignment import load_assignment
+from hw4.experiments import EXPERIMENTS
+from hw4.hints import HINTS
+from publish.stubs import write_solved
+
+ASSIGNMENT = load_assignment()
+PROBE_POINTS = sum(stub.points for stub in ASSIGNMENT.stubs)
+CORRECT = [animal for animal in load_animals().values() if animal.kind == "correct"]
+WRONG = [animal for animal in load_animals().values() if animal.kind == "wrong" and not animal.slow]
+HERDS = herds(WRONG)
+CHECKED_OFTEN = (
+    2  # herds whose hints are compared with `python -m hw4 check` in every `make test`; all by `make verify`
+)
+
+# Bugs for which `python -m hw4 check` names another cause than the hidden tests, and why.
+CHECK_DIFFERS: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def visit_of(grader: Grader) -> Callable[[Animal], Visit]:
+    """Visits a bug together with its herd, each herd once."""
+    visits: dict[str, Visit] = {}
+
+    def visit(animal: Animal) -> Visit:
+        if animal.name not in visits:
+            herd = next(herd for herd in HERDS if animal in herd)
+            visits.update({one.animal.name: one for one in visit_herd(grader, herd, everything=False)})
+        return visits[animal.name]
+
+    return visit
+
+
+@pytest.mark.parametrize("animal", CORRECT, ids=lambda animal: animal.name)
+def test_a_different_but_correct_submission_gets_full_marks(grader: Grader, animal: Animal) -> None:
+    visit = visit_animal(grader, animal)
+    assert not visit.surprises
+    assert visit.score == PROBE_POINTS
+
+
+@pytest.mark.parametrize("animal", WRONG, ids=lambda animal: animal.name)
+def test_a_bug_gets_the_report_it_deserves(visit_of: Callable[[Animal], Visit], animal: Animal) -> None:
+    visit = visit_of(animal)
+    assert not visit.surprises
+    assert visit.failed
+    assert visit.score < PROBE_POINTS
+
+
+def test_the_first_hint_names_the_cause_of_nearly_every_bug(visit_of: Callable[[Animal], Visit]) -> None:
+    assert named_share(map(visit_of, WRONG)) >= 0.85
+
+
+def test_every_hidden_test_catches_a_bug(visit_of: Callable[[Animal], Visit]) -> None:
+    assert [column.test.name for column in columns_of(map(visit_of, WRONG)) if not column.caught] == []
+
+
+def test_there_are_enough_animals() -> None:
+    assert len(WRONG) >= 45
+    assert len(CORRECT) >= 8
+
+
+def test_every_stub_has_bugs_and_every_cause_of_the_zoo_has_a_hint() -> None:
+    assert {stub_id for animal in WRONG for stub_id in animal.regions} == {stub.id for stub in ASSIGNMENT.stubs}
+    assert {cause for animal in load_animals().values() for cause in animal.causes} <= HINTS.keys()
+    vague = [a.name for a in WRONG if set(a.causes) <= {"wrong_value", "raised"}]
+    assert not vague, "`causes` of these name no cause"
+
+
+def test_bugs_of_one_herd_change_different_functions() -> None:
+    assert sorted(animal.name for herd in HERDS for animal in herd) == sorted(animal.name for animal in WRONG)
+    for herd in HERDS:
+        changed = [stub_id for animal in herd for stub_id in range_of(animal)]
+        assert len(changed) == len(set(changed))
+
+
+# Hints ----------------------------------------------------------------------------------------------------------------
+
+
+def test_hints_are_fixed_texts_without_a_hidden_number() -> None:
+    tree = ast.parse((ROOT / "hw4" / "hints.py").read_text(encoding="utf-8"))
+    catalogue = next(n.value for n in tree.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "HINTS")
+    made = [node for node in ast.walk(catalogue) if isinstance(node, ast.JoinedStr | ast.BinOp | ast.Name)]
+    assert {node.id for node in made if isinstance(node, ast.Name)} == {"Hint"}
+    assert all(isinstance(node, ast.Name) for node in made), "a hint is put together from other values"
+    numbers = {number for hint in HINTS.values() for number in re.findall(r"(?<!\w)\d+", hint.text + hint.read)}
+    assert numbers <= {"0", "1", "2"}, "a hint holds a number that could be a hidden one"
+    secrets = re.findall(r"\d{3,}", PRIVATE_FILE.read_text(encoding="utf-8"))
+    assert secrets
+    assert not numbers & set(secrets)
+
+
+CHECK_TREE = """
+import io, json, sys
+from rich.console import Console
+from hw4.assignment import load_assignment
+from hw4.check import check_stubs
+stubs = [stub for stub in load_assignment().stubs if stub.id in sys.argv[1:]]
+reports = check_stubs(stubs, Console(file=io.StringIO()))
+print(json.dumps({report.stub.id: report.main_failure and report.main_failure.cause for report in reports}))
+"""
+
+
+def causes_by_public_tests(tree: Path, herd: list[Animal]) -> dict[str, str | None]:
+    """Animal -> the cause of `python -m hw4 check` in a solved tree with the herd's code in place."""
+    for name, code in code_of(herd_of(herd)).items():
+        (tree / "hw4" / name).write_bytes(code)
+    stub_ids = {stub_id for animal in herd for stub_id in animal.regions}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONPATH", None)
+    command = [sys.executable, "-c", CHECK_TREE, *sorted(stub_ids)]
+    run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    assert run.returncode == 0, run.stderr
+    found: dict[str, str | None] = json.loads(run.stdout)
+    return {
+        animal.name: next((found[stub_id] for stub_id in found if stub_id in animal.regions and found[stub_id]), None)
+        for animal in herd
+    }
+
+
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(i, marks=[pytest.mark.verify] if i >= CHECKED_OFTEN else []) for i in range(len(HERDS))],
+)
+def test_the_public_check_names_the_same_cause(
+    number: int, visit_of: Callable[[Animal], Visit], tmp_path: Path
+) -> None:
+    seen = causes_by_public_tests(write_solved(tmp_path / "solved"), HERDS[number])
+    wanted = {animal.name: visit_of(animal).cause for animal in HERDS[number]}
+    different = {name: (seen[name], cause) for name, cause in wanted.items() if seen[name] != cause}
+    assert different.keys() == {animal.name for animal in HERDS[number]} & CHECK_DIFFERS.keys(), different
+    assert all(seen.values()), "the public tests pass a bug"
+
+
+# The page -------------------------------------------------------------------------------------------------------------
+
+
+def made_up_visits() -> list[Visit]:
+    bug, other, correct = WRONG[0], WRONG[1], CORRECT[0]
+    first, second = (name for name, test in DECLARED.items() if test.stub_id == "model_predict" and test.weight == 1)
+    return [
+        Visit(bug, {first: "std_floor"}, "std_floor", 57.0, ()),
+        Visit(other, {first: "raised", second: "raised"}, "raised", 57.0, ("<b>a surprise</b>",)),
+        Visit(correct, {}, "", 60.0, ()),
+    ]
+
+
+def test_the_page_is_self_contained_and_inert() -> None:
+    page = zoo_page(made_up_visits())
+    assert not re.findall(r"(?:src|href)=\"(?!#)|@import|url\(|<script", page)
+    assert "&lt;b&gt;a surprise" in page
+    for name in (WRONG[0].name, WRONG[1].name, CORRECT[0].name):
+        assert name in page
+
+
+def test_the_page_marks_a_bug_that_only_one_test_catches() -> None:
+    visits = made_up_visits()
+    columns = [column for column in columns_of(visits[:2]) if column.test.name in visits[1].failed]
+    assert [len(column.caught) for column in columns] == [2, 1]
+    assert [column.alone for column in columns] == [(visits[0].animal.name,), ()]
+    rows = {row.partition("</code>")[0]: row for row in zoo_page(visits).split('<th scope="row"><code>')[1:]}
+    assert "cell alone" in rows[WRONG[0].name]
+    assert "cell alone" not in rows[WRONG[1].name]
+
+
+def test_recorded_runs_of_other_code_are_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrate, "REFERENCE_DIR", tmp_path)
+    curve = ASSIGNMENT.curves[0]
+    assert {(r.num_runs, r.num_stale) for r in recorded_results(curve)} == {(0, 0)}
+    today = code_hash(reference_code(), EXPERIMENTS[curve.experiment])
+    runs = [RecordedRun("reference", i, h, 1, 1.0, 1.0, 1.0, 1.0, (9e9,), (), ()) for i, h in enumerate((today, "old"))]
+    write_recorded(curve, runs)
+    reference = next(result for result in recorded_results(curve) if result.name == "reference")
+    assert (reference.num_runs, reference.num_stale, reference.above) == (1, 1, 1)
+    recorded_file(curve).write_text("implementation,run\nreference,0\n", encoding="utf-8")
+    assert recorded_results(curve) == []
