@@ -28,6 +28,7 @@ def grade(
     jobs: int = 2,
     deadline_minutes: float = 60.0,
     accept_weak_confinement: bool = False,
+    quick: bool = False,
 ) -> int:
     """Grade one submission: a folder, a .zip or a .tar.gz.
 
@@ -40,6 +41,7 @@ def grade(
         jobs: learning runs at once.
         deadline_minutes: wall-clock time for everything; what is not done by then is reported as not judged.
         accept_weak_confinement: grade a submission of others although `doctor` misses a required guarantee.
+        quick: functions alone, no learning curves: a look within seconds, and no grade.
     """
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)  # what a TA likes in a shell must not change the hidden suite
@@ -48,7 +50,13 @@ def grade(
     for name in ("results.json", "report.html", "receipt.json"):
         (output / name).unlink(missing_ok=True)  # an old grade is never taken for a new one
     try:
-        return _grade(console, submission, output, jobs, deadline_minutes * 60, accept_weak_confinement)
+        grader_options = {
+            "jobs": jobs,
+            "required": () if accept_weak_confinement else None,
+            "deadline_seconds": deadline_minutes * 60,
+            "hidden": (submission.resolve().parent, output.resolve()),
+        }
+        return _grade(console, submission, output, grader_options, curves=not quick)
     except SubmissionRefused as error:
         from autograder.report.documents import refused
 
@@ -58,8 +66,11 @@ def grade(
     except Exception as error:
         from autograder.report.documents import fault
 
-        _write_json(output / "results.json", fault())
-        _write_json(output / "receipt.json", {"fault": f"{type(error).__name__}: {error}"})
+        try:
+            _write_json(output / "results.json", fault())
+            _write_json(output / "receipt.json", {"fault": f"{type(error).__name__}: {error}"})
+        except OSError as why:
+            console.print(f"Not even that could be written: {why}", markup=False, style="magenta")
         console.print(
             f"Grader fault, no grade was written: {type(error).__name__}: {error}", markup=False, style="magenta"
         )
@@ -68,28 +79,20 @@ def grade(
         return FAULT
 
 
-def _grade(
-    console: Console, submission: Path, output: Path, jobs: int, deadline_seconds: float, accept_weak: bool
-) -> int:
+def _grade(console: Console, submission: Path, output: Path, grader_options: dict[str, Any], *, curves: bool) -> int:
     intake = read_submission(submission, load_assignment())
 
     from autograder.console import LiveProgress, print_report
     from autograder.report.page import page
     from autograder.report.receipt import receipt
-    from autograder.report.results import results
+    from autograder.report.results import quick_look, results
     from autograder.session import Grader
 
     start = time.monotonic()
-    grader_of = Grader(
-        jobs=jobs,
-        required=() if accept_weak else None,
-        deadline_seconds=deadline_seconds,
-        hidden=(submission.resolve().parent, output.resolve()),
-    )
-    with LiveProgress(console) as progress, grader_of as grader:
-        graded = grader.grade(intake, progress)
+    with LiveProgress(console) as progress, Grader(**grader_options) as grader:
+        graded = grader.grade(intake, progress, curves=curves)
     _write_json(output / "receipt.json", receipt(graded))
-    _write_json(output / "results.json", results(graded))
+    _write_json(output / "results.json", results(graded) if curves else quick_look(graded))
     print_report(console, graded.report)
     try:
         _write(output / "report.html", page(graded, submission.name))

@@ -279,6 +279,7 @@ def test_the_overall_deadline_leaves_a_partial_grade(grader: Grader, monkeypatch
     assert 0 < grade.report.score < POINTS
 
 
+@pytest.mark.verify  # the server is started again for every run
 def test_a_curve_whose_worker_always_dies_is_the_graders_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs end, the canary ends in the same slot: points are not lost in silence."""
     with Grader() as grader:
@@ -371,9 +372,9 @@ def copy_of_grader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def grade_in(folder: Path, submission: Path, output: Path) -> tuple[int, str, dict[str, Any]]:
+def grade_in(folder: Path, submission: Path, output: Path, *options: str) -> tuple[int, str, dict[str, Any]]:
     """Run `autograder grade` there. Returns exit status, what it printed, and results.json."""
-    command = [sys.executable, "-m", "autograder", "grade", str(submission), "--output", str(output)]
+    command = [sys.executable, "-m", "autograder", "grade", str(submission), "--output", str(output), *options]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     results = output / "results.json"
     return run.returncode, run.stdout + run.stderr, json.loads(results.read_text()) if results.exists() else {}
@@ -386,7 +387,7 @@ def grade_in(folder: Path, submission: Path, output: Path) -> tuple[int, str, di
         ("autograder/reference/bars.json", b"{}"),
         ("autograder/private.toml", b"master_seed = "),
         ("assignment.toml", b"[course]\n"),
-        ("hw4/networks.py", b"raise RuntimeError('a damaged given file')\n"),
+        ("hw4/subject.py", b"raise RuntimeError('a damaged given file')\n"),
         ("solutions/ensemble.py", b"def broken(:\n"),
         ("autograder/worker/forkserver.py", b"import a_wheel_that_is_missing\n"),
         ("autograder/hidden_tests/test_planning.py", b"def broken(:\n"),
@@ -400,14 +401,27 @@ def test_a_damaged_grader_says_so(
     whole = path.read_bytes()
     path.write_bytes(content)
     try:
-        status, printed, results = grade_in(copy_of_grader, submission, tmp_path / "out")
+        status, printed, results = grade_in(copy_of_grader, submission, tmp_path / "out", "--quick")
     finally:
         path.write_bytes(whole)
     assert status == 5, printed
     assert "fault" in printed.lower()
     assert "score" not in results, "a fault must not count as points"
-    if file not in ("hw4/networks.py", "autograder/hidden_tests/test_planning.py"):
+    if file != "autograder/hidden_tests/test_planning.py":
         assert not results["tests"]
+
+
+@pytest.mark.verify  # learning curves
+def test_a_damaged_file_that_only_agents_use_is_noticed(copy_of_grader: Path, submission: Path, tmp_path: Path) -> None:
+    path = copy_of_grader / "hw4" / "networks.py"
+    whole = path.read_bytes()
+    path.write_bytes(b"raise RuntimeError('a damaged given file')\n")
+    try:
+        status, printed, results = grade_in(copy_of_grader, submission, tmp_path / "out")
+    finally:
+        path.write_bytes(whole)
+    assert status == 5, printed
+    assert "score" not in results
 
 
 def test_a_full_disk_is_no_zero(copy_of_grader: Path, submission: Path, tmp_path: Path) -> None:
@@ -418,7 +432,7 @@ def test_a_full_disk_is_no_zero(copy_of_grader: Path, submission: Path, tmp_path
         pytest.skip("nothing can be mounted here")
     try:
         (output / "filler").write_bytes(b"x" * 4096)
-        status, printed, results = grade_in(copy_of_grader, submission, output)
+        status, printed, results = grade_in(copy_of_grader, submission, output, "--quick")
         assert status == 5, printed
         assert "No space left" in printed
         assert not results

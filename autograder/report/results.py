@@ -41,6 +41,12 @@ def results(grade: Grade) -> dict[str, Any]:
     return {"score": report.score, **found}
 
 
+def quick_look(grade: Grade) -> dict[str, Any]:
+    """The document of a grading without learning curves: verdicts, and no score that could be taken for a grade."""
+    found = {key: value for key, value in results(grade).items() if key not in ("score", "leaderboard")}
+    return {**found, "output": inert(f"A quick look without learning curves: no grade.\n{found['output']}")}
+
+
 def without_details(whole: dict[str, Any]) -> dict[str, Any]:
     """The same document with points alone: no hint, no check and no example of any test."""
     tests = [{key: value for key, value in test.items() if key != "output"} for test in whole["tests"]]
