@@ -1,0 +1,114 @@
+"""Receipts: a second grading finds the same, and finds what differs."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder import __main__ as command
+from autograder.regrade import ReceiptError, read_receipt, rescore, verify
+from autograder.report.receipt import receipt
+from autograder.session import Grader
+from autograder.solutions import reference_code
+from autograder.zoo import code_of, load_animals
+from autograder.zoo.visit import Silent, intake_of
+from hw4.assignment import load_assignment
+from hw4.submission import Intake
+
+STUB = b"from __future__ import annotations\n"
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def intake() -> Intake:
+    return intake_of(code_of(load_animals()["smoothing_reversed"]))
+
+
+@pytest.fixture(scope="module")
+def first(grader: Grader, intake: Intake) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(receipt(grader.grade(intake, Silent(), curves=False))))
+    return found
+
+
+def test_a_second_grading_is_the_same_in_everything_also_after_a_restart(
+    grader: Grader, intake: Intake, first: dict[str, Any]
+) -> None:
+    assert 0 < first["score"] < first["max_score"]
+    grader._server.restart()
+    found = verify(first, intake, grader, Silent())
+    assert (found.changed_since, found.differences) == ((), ())
+
+
+def test_every_difference_is_found_and_named(grader: Grader, intake: Intake, first: dict[str, Any]) -> None:
+    changed = copy.deepcopy(first)
+    name = next(name for name, test in changed["tests"].items() if test["verdict"] == "failed")
+    changed["tests"][name]["cause"] = "another"
+    changed["score"] += 1
+    changed["master_seed"] = 7
+    found = verify(changed, intake, grader, Silent())
+    assert found.changed_since == ("master_seed",)
+    assert any(f"tests.{name}.cause: 'another' -> " in difference for difference in found.differences)
+    assert any(difference.startswith("score: ") for difference in found.differences)
+    assert len(found.differences) == 2
+
+
+def test_a_receipt_of_other_files_is_refused(grader: Grader, first: dict[str, Any]) -> None:
+    with pytest.raises(ReceiptError, match="other files"):
+        verify(first, intake_of(reference_code()), grader, Silent())
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"fault": "x"}', b"\xff\xfe"])
+def test_what_is_no_receipt_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "receipt.json"
+    path.write_bytes(content)
+    with pytest.raises(ReceiptError):
+        read_receipt(path)
+    assert command.regrade(path, tmp_path) == command.REFUSED
+
+
+def test_stored_returns_are_scored_by_todays_bars_without_running_anything(first: dict[str, Any]) -> None:
+    curve = load_assignment().curves[0]
+    good, bad = [0.0] * 9 + [1000.0] * 3, [0.0] * 9 + [-1000.0] * 3
+    then = copy.deepcopy(first)
+    then["items"][curve.id] = {"score": 1.5, "verdict": "failed"}
+    for returns, points in ((good, float(curve.points)), (bad, 0.0)):
+        then["runs"] = {curve.id: [{"returns": returns, "failure": ""}] * 3}
+        assert rescore(then) == {curve.id: (1.5, points)}
+    then["runs"] = {curve.id: [{"returns": good, "failure": "raised"}] * 3}
+    assert rescore(then) == {curve.id: (1.5, 0.0)}
+
+
+def submissions() -> dict[str, dict[str, bytes]]:
+    """Twenty submissions: correct ones, wrong ones, and some with a part missing, which keeps curves from running."""
+    animals = load_animals()
+    whole = ("sort_instead_of_topk", "smoothing_reversed", "fits_once")
+    found = {"reference": reference_code(), **{name: code_of(animals[name]) for name in whole}}
+    for name in [name for name, animal in animals.items() if animal.kind == "wrong"][:15]:
+        found[f"{name}, no agent"] = {**code_of(animals[name]), "mpc.py": STUB}
+    found["nothing"] = dict.fromkeys(reference_code(), STUB)
+    return found
+
+
+@pytest.mark.verify
+def test_twenty_of_twenty_receipts_are_reproduced(tmp_path: Path) -> None:
+    """Whole grades, curves where they run; the second time by one job instead of two."""
+    same = []
+    for name, code in submissions().items():
+        with Grader(jobs=2) as grader:
+            then = json.loads(json.dumps(receipt(grader.grade(intake_of(code), Silent()))))
+        with Grader(jobs=1) as grader:
+            found = verify(then, intake_of(code), grader, Silent())
+        print(f"{name}: {then['score']:g} points, {sum(map(len, then['runs'].values()))} runs, {found.differences}")
+        same.append(not found.differences)
+    assert len(same) == 20
+    assert all(same)
