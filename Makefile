@@ -14,7 +14,7 @@ export MKL_NUM_THREADS = 1
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help grade test verify zoo publish check gradescope handout notebooks solved calibrate lab lock clean
+.PHONY: help grade test verify bench zoo publish check gradescope handout notebooks solved calibrate lab lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -40,6 +40,9 @@ publish: $(READY)  ## write every generated file and the student bundle
 
 check: $(READY)  ## fail if a generated file is not what its source gives
 	$(RUN) -m publish check
+
+bench: $(READY)  ## benchmarks: ratios side by side in one run
+	$(RUN) -m benchmarks.ready_worker
 
 gradescope: $(READY)  ## build build/gradescope-autograder.zip; see autograder/gradescope/README.md
 	$(RUN) -m publish.gradescope
