@@ -51,11 +51,16 @@ def check_belongs(then: dict[str, Any], intake: Intake) -> None:
     now = facts_of_submission(intake)
     other = sorted(name for name in {**then["submission"], **now} if then["submission"].get(name) != now.get(name))
     if other:
-        raise ReceiptError(f"the receipt belongs to another submission: other content in {', '.join(other)}")
+        raise ReceiptError(f"the receipt belongs to other files than these: another {', another '.join(other)}")
 
 
 def verify(then: dict[str, Any], intake: Intake, grader: Grader, listener: Listener) -> Verification:
-    """Grade again and compare verdicts, causes, points and every return."""
+    """Grade again and compare verdicts, causes, points and every return.
+
+    Raises:
+        ReceiptError: the receipt is that of other files.
+    """
+    check_belongs(then, intake)
     changed = [name for name, value in facts_of_grader().items() if then.get(name) != value]
     now = json.loads(json.dumps(receipt(grader.grade(intake, listener, curves=bool(then["runs"])))))
     differences = [difference for part in COMPARED for difference in _differences(part, then[part], now[part])]
