@@ -1,4 +1,4 @@
-"""python -m autograder: grade a submission, look at the system, record reference runs, visit the zoo."""
+"""python -m autograder: grade a submission or repeat a grade, look at the system, record runs, visit the zoo."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ def grade(
         accept_weak_confinement: grade a submission of others although `doctor` misses a required guarantee.
         quick: functions alone, no learning curves: a look within seconds, and no grade.
     """
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
-        os.environ.pop(name, None)  # what a TA likes in a shell must not change the hidden suite
+    _forget_pytest_options()
     console = Console(file=sys.stdout)  # kept, while the suite's own output is redirected
     output.mkdir(parents=True, exist_ok=True)
     for name in ("results.json", "report.html", "receipt.json"):
@@ -83,9 +82,10 @@ def _grade(console: Console, submission: Path, output: Path, grader_options: dic
     intake = read_submission(submission, load_assignment())
 
     from autograder.console import LiveProgress, print_report
+    from autograder.report.documents import QUICK_NOTE, inert
     from autograder.report.page import page
     from autograder.report.receipt import receipt
-    from autograder.report.results import quick_look, results
+    from autograder.report.results import about, quick_look, results
     from autograder.session import Grader
 
     start = time.monotonic()
@@ -94,20 +94,26 @@ def _grade(console: Console, submission: Path, output: Path, grader_options: dic
     _write_json(output / "receipt.json", receipt(graded))
     _write_json(output / "results.json", results(graded) if curves else quick_look(graded))
     print_report(console, graded.report)
+    for line in about(intake):
+        console.print(inert(line), markup=False, style="yellow")
+    if not curves:
+        console.print(QUICK_NOTE, style="yellow")
     try:
         _write(output / "report.html", page(graded, submission.name))
     except Exception as error:  # the grade stands
         console.print(f"No page was written: {type(error).__name__}: {error}", markup=False, style="magenta")
-    console.print(f"Graded in {time.monotonic() - start:.0f} s: {output / 'report.html'}", markup=False)
+    ending = "Done" if graded.report.faults or not curves else "Graded"
+    console.print(f"{ending} in {time.monotonic() - start:.0f} s: {output / 'report.html'}", markup=False)
     return FAULT if graded.report.faults else GRADED
 
 
 def regrade(
     receipt: Annotated[Path, tyro.conf.Positional],
-    submission: Annotated[Path, tyro.conf.Positional],
+    submission: Annotated[Path | None, tyro.conf.Positional] = None,
     *,
     verify: bool = False,
     jobs: int = 2,
+    accept_weak_confinement: bool = False,
 ) -> int:
     """Go back to a grade by its receipt.
 
@@ -116,24 +122,34 @@ def regrade(
 
     Args:
         receipt: the receipt.json of the grade.
-        submission: what was graded.
+        submission: what was graded; needed with --verify alone.
         verify: grade again and compare.
         jobs: learning runs at once.
+        accept_weak_confinement: as for `grade`.
     """
     from autograder.console import LiveProgress
-    from autograder.regrade import DIFFERENT, SAME, ReceiptError, read_receipt, rescore
+    from autograder.regrade import DIFFERENT, SAME, ReceiptError, check_belongs, read_receipt, rescore
     from autograder.regrade import verify as grade_again
     from autograder.session import Grader
 
+    _forget_pytest_options()
     console = Console(file=sys.stdout)
     try:
         then = read_receipt(receipt)
         if not verify:
-            for curve, (before, now) in rescore(then).items():
-                console.print(f"{curve}: {before:g} -> {now:g}", style=None if before == now else "yellow")
+            rescored = rescore(then)
+            for curve, (before, now) in rescored.items():
+                console.print(f"{curve}: {before:g} -> {now:g} points", style=None if before == now else "yellow")
+            if not rescored:
+                console.print("The receipt holds no learning curve with points to score again.", style="yellow")
             return GRADED
+        if submission is None:
+            raise ReceiptError("--verify grades again, so it needs the submission, too")
         intake = read_submission(submission, load_assignment())
-        with LiveProgress(console) as progress, Grader(jobs=jobs) as grader:
+        check_belongs(then, intake)
+        required = () if accept_weak_confinement else None
+        hidden = (submission.resolve().parent, receipt.resolve().parent)
+        with LiveProgress(console) as progress, Grader(jobs=jobs, required=required, hidden=hidden) as grader:
             found = grade_again(then, intake, grader, progress)
     except (ReceiptError, SubmissionRefused) as error:
         console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
@@ -142,10 +158,11 @@ def regrade(
         console.print(f"Grader fault: {error}", markup=False, style="magenta")
         return FAULT
     if found.changed_since:
-        console.print(f"Not as it was: {', '.join(found.changed_since)}.", style="yellow")
+        changed = ", ".join(found.changed_since)
+        console.print(f"Since that grade this has changed, which may explain differences: {changed}.", style="yellow")
     for difference in found.differences:
         console.print(difference, markup=False, style="red")
-    console.print(f"{len(found.differences)} differences." if found.differences else "The same in everything.")
+    console.print(f"Differences: {len(found.differences)}." if found.differences else "The same in everything.")
     return DIFFERENT if found.differences else SAME
 
 
@@ -156,7 +173,12 @@ def doctor() -> int:
     """
     from autograder.doctor import examine
 
-    return examine(Console())
+    console = Console()
+    try:
+        return examine(console)
+    except GraderFault as error:
+        console.print(f"Nothing can be graded here: {error}", markup=False, style="magenta")
+        return FAULT
 
 
 def calibrate(
@@ -191,6 +213,12 @@ def zoo(*, names: tuple[str, ...] = (), alone: bool = False) -> int:
     from autograder.zoo.visit import visit
 
     return visit(Console(), list(names), alone=alone)
+
+
+def _forget_pytest_options() -> None:
+    """What a TA likes in a shell must not change the hidden suite."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -95,7 +95,10 @@ def print_report(console: Console, report: Report) -> None:
                 Text(hint.text if hint else _note(item)),
             )
         console.print(table)
-    console.print(f"[bold]{points(report.score)} of {points(report.max_score)} points by program[/bold]")
+    if report.faults:
+        console.print("[bold magenta]No grade: the grader could not judge everything.[/bold magenta]")
+    else:
+        console.print(f"[bold]{points(report.score)} of {points(report.max_score)} points by program[/bold]")
     for fault in report.faults:
         console.print(Text(f"grader fault: {fault[:300]}", style="magenta"))
 
@@ -107,4 +110,4 @@ def _facts(item: StubReport | CurveReport) -> Stub | Curve:
 def _note(item: StubReport | CurveReport) -> str:
     if isinstance(item, CurveReport) and item.grade:
         return f"{item.grade.decided_by}: {', '.join(map(shown_score, item.grade.scores))}"
-    return ""
+    return item.message if isinstance(item, CurveReport) and item.verdict == "not_run" else ""

@@ -24,7 +24,7 @@ MIN_FREE_BYTES = 1_000_000_000
 
 
 def examine(console: Console) -> int:
-    """Print what a submission cannot do here, layer by layer, and the speed of the machine."""
+    """Print what a submission cannot do here, layer by layer, and the speed of the machine. Returns an exit status."""
     start = time.monotonic()
     with ForkServer() as server:
         started = time.monotonic() - start
@@ -48,9 +48,9 @@ def examine(console: Console) -> int:
     console.print(f"{free / 1e9:.1f} GB of disk are free.", style="red" if free < MIN_FREE_BYTES else None)
     missing = confinement.missing(required)
     if missing:
-        console.print("Only the reference is graded here. Missing:", style="red")
+        console.print("Only the reference is graded here. Not so, though required:", style="red")
         for guarantee in missing:
-            console.print(f"  a submission must be one that {guarantee.text}: {guarantee.mend}", style="red")
+            console.print(f"  a submission {guarantee.text}. To mend it: {guarantee.mend}.", style="red", markup=False)
     else:
         console.print("Submissions of others may be graded here.", style="green")
     return DOES_NOT_HOLD if missing else HOLDS

@@ -204,13 +204,13 @@ def check_integrity(open_subject: OpenSubject, experiment: Experiment, rng: np.r
 def confirmed(
     open_student: OpenSubject, open_canary: OpenSubject, experiment: Experiment, rng: np.random.Generator
 ) -> Integrity:
-    """The verdict after as many looks as it needs. What the reference does not do either does not count."""
+    """The verdict after as many looks as it needs. What the reference is not seen to keep either does not count."""
     seeds = [int(seed) for seed in rng.integers(1 << 31, size=MAX_LOOKS)]
     integrity = look(open_student, experiment, seeds)
     if integrity.broken is not None:
         canary = check_integrity(open_canary, experiment, np.random.default_rng(seeds[0]))
-        if canary.broken is not None:
-            return Integrity(None, f"{integrity.message}; the reference fails as well: {canary.message}")
+        if canary.broken is not None or not canary.results:
+            return Integrity(None, f"{integrity.message}; the reference does not keep it either: {canary.message}")
     return integrity
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from autograder.curves import grade_curve, load_bars
 from autograder.report.receipt import facts_of_grader, facts_of_submission, receipt
-from autograder.session import Grader, score_of_run
+from autograder.session import Grader, Listener, score_of_run
 from hw4.assignment import load_assignment
 from hw4.submission import Intake
 
 SAME, DIFFERENT = 0, 6
+COMPARED = ("score", "items", "tests", "curves", "runs", "faults")
+RECEIPT_PARTS = {"submission", "grader", *COMPARED}
 NOT_COMPARED = ("cpu_seconds", "seconds", "may_be_chance")  # clocks never show the same time twice
 
 
@@ -26,9 +28,8 @@ class ReceiptError(ValueError):
 class Verification:
     """What a second grading found."""
 
-    changed_since: tuple[
-        str, ...
-    ]  # what is not as it was when the receipt was written: a different verdict is then no surprise
+    # Facts of the grader that are not as they were when the receipt was written: other verdicts are then no surprise.
+    changed_since: tuple[str, ...]
     differences: tuple[str, ...]  # "what: then -> now"
 
 
@@ -38,26 +39,31 @@ def read_receipt(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ReceiptError(f"{path} cannot be read: {error}") from error
-    if not isinstance(found, dict) or not {"submission", "grader", "items", "tests", "runs"} <= found.keys():
+    if isinstance(found, dict) and "fault" in found:
+        raise ReceiptError(f"{path} tells of a grader fault, not of a grade: {found['fault']}")
+    if not isinstance(found, dict) or not found.keys() >= RECEIPT_PARTS:
         raise ReceiptError(f"{path} is not a receipt of a grade")
     return found
 
 
-def verify(then: dict[str, Any], intake: Intake, grader: Grader, listener: Any) -> Verification:
+def check_belongs(then: dict[str, Any], intake: Intake) -> None:
+    """Raises ReceiptError if the receipt is that of other files."""
+    now = facts_of_submission(intake)
+    other = sorted(name for name in {**then["submission"], **now} if then["submission"].get(name) != now.get(name))
+    if other:
+        raise ReceiptError(f"the receipt belongs to other files than these: another {', another '.join(other)}")
+
+
+def verify(then: dict[str, Any], intake: Intake, grader: Grader, listener: Listener) -> Verification:
     """Grade again and compare verdicts, causes, points and every return.
 
     Raises:
         ReceiptError: the receipt is that of other files.
     """
-    if facts_of_submission(intake) != then["submission"]:
-        raise ReceiptError("the receipt belongs to other files than these: compare the hashes under `submission`")
+    check_belongs(then, intake)
     changed = [name for name, value in facts_of_grader().items() if then.get(name) != value]
     now = json.loads(json.dumps(receipt(grader.grade(intake, listener, curves=bool(then["runs"])))))
-    differences = [
-        difference
-        for part in ("score", "items", "tests", "curves", "runs", "faults")
-        for difference in _differences(part, then[part], now[part])
-    ]
+    differences = [difference for part in COMPARED for difference in _differences(part, then[part], now[part])]
     return Verification(tuple(changed), tuple(differences))
 
 

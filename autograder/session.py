@@ -75,7 +75,7 @@ class ConfinementTooWeak(GraderFault):
             "this system is not safe enough for submissions of others ("
             + "; ".join(lines)
             + f"). Possible was: {', '.join(holes)}. See `python -m autograder doctor`; "
-            "`--accept-weak-confinement` grades all the same, and the report says so."
+            "`--accept-weak-confinement` grades all the same, and the receipt says what was possible."
         )
 
 
@@ -284,7 +284,9 @@ class _Session:
         for problem in self._intake.syntax_errors:
             code.pop(problem.file, None)
             where = f"hw4/{problem.file}:{problem.line}"
-            self._broken_files[problem.file] = Outcome("", "failed", "raised", where, "SyntaxError", problem.message)
+            self._broken_files[problem.file] = Outcome(
+                "", "failed", "does_not_import", where, "SyntaxError", problem.message
+            )
         while (broken := self._first_broken(code)) is not None:
             self._broken_files[broken.test] = broken
             del code[broken.test]

@@ -61,8 +61,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: inputs",
     ),
     "too_slow": Hint(
-        "The call used up its time: an endless loop, a Python loop over candidates, members or transitions, or a "
-        "`print` of tensors in a loop that runs thousands of times.",
+        "The call used up its time: an endless loop, a Python loop over candidates, members or transitions, a "
+        "`print` of tensors in a loop that runs thousands of times, or a wait, as by `time.sleep`.",
         "How grading works: budgets",
     ),
     "out_of_memory": Hint("The call used up its memory.", "How grading works: budgets"),
@@ -582,8 +582,8 @@ HINTS: dict[str, Hint] = {
     "ignores_its_data": Hint(
         "Your agent's actions do not follow the data it was given: in a made-up world, where only its own data tell "
         "which action pays, it does not do what pays. A curve earns points only with a model that is learned from the "
-        "agent's own data, and a planner that uses it.",
-        "How grading works",
+        "agent's own data, and a planner that uses it. An exception raised there counts as well.",
+        "How grading works: what a curve asks of its agent",
     ),
     "ignores_surprises": Hint(
         "Your agent goes on with its old plan when an observation comes that the plan did not expect. Plan anew from "

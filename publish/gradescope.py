@@ -21,7 +21,9 @@ PYTHON_FOLDERS = (
     *("hw4", "hw4/envs", "autograder", "autograder/gradescope", "autograder/hidden_tests"),
     *("autograder/isolation", "autograder/report", "autograder/worker"),
 )
-NOT_FOR_GRADING = ("autograder/calibrate.py", "autograder/code_hash.py", "hw4/video.py")
+NOT_FOR_GRADING = (
+    *("autograder/calibrate.py", "autograder/code_hash.py", "autograder/error_rates.py", "hw4/video.py"),
+)
 OTHER_FILES = (
     *("assignment.toml", "requirements.lock", "LICENSE", "hw4/reference_curves.csv"),
     *("autograder/private.toml", "autograder/reference/bars.json", "autograder/report/page.html.j2"),

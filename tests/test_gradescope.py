@@ -242,7 +242,7 @@ def test_what_is_no_grade_is_valid_too() -> None:
 def test_a_text_of_a_student_is_bounded_and_inert() -> None:
     text = "<script>\x1b[31m\x00\u202e\ud800*bold*" + "x" * 300_000
     document = check(report.results(grade_of("failed", text=text)))
-    assert max(len(test["output"]) for test in document["tests"]) == report.MAX_OUTPUT
+    assert max(len(test["output"]) for test in document["tests"]) == documents.MAX_OUTPUT
     assert "<script>" in document["tests"][0]["output"]  # as text: the formats say so
     assert {document[f"{name}_format"] for name in ("output", "test_output", "test_name")} == {"text"}
 

@@ -89,6 +89,7 @@ def test_a_syntax_error_costs_its_own_file_alone(submit: Submit) -> None:
     failure = stub_report(grade, "cem_refit").first_failure
     assert failure is not None
     assert (failure.error, failure.where.rpartition(":")[0]) == ("SyntaxError", "hw4/mpc.py")
+    assert failure.cause == "does_not_import"
     assert "mpc.py" in json.dumps(results(grade))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typst
 
+from autograder.curves import Bar, dump_bars
 from autograder.solutions import SOLUTIONS
 from hw4.assignment import ASSIGNMENT_FILE, load_assignment
 from hw4.experiments import EXPERIMENTS
@@ -19,7 +20,7 @@ from publish import handout
 from publish.stubs import build_stubs, solution_lines
 
 MAX_PAGES = 10
-BAR = {"bar": 51.5, "floor": -7.0, "num_reference_runs": 3, "more": 1}
+BAR = Bar(bar=51.5, floor=-7.0, cpu_seconds=1.0, speed=0.1, num_reference_runs=3, code_hash="")
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,7 @@ def test_settings_table_holds_every_hyper_parameter(facts: dict[str, Any]) -> No
 def test_bars_are_shown_once_they_are_recorded(tmp_path: Path) -> None:
     assignment = load_assignment()
     bars = tmp_path / "bars.json"
-    bars.write_text(json.dumps({curve.id: BAR for curve in assignment.curves}))
+    bars.write_text(dump_bars({curve.id: BAR for curve in assignment.curves}))
 
     head, *rows = table_rows(handout.gather_facts(assignment, bars), "No.", "Curve")
     assert head[-3:] == ["Floor", "Bar", "Points"]

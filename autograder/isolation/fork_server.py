@@ -58,7 +58,11 @@ class ForkServer:
     def __enter__(self) -> ForkServer:
         make_untraceable()
         self._first_uid = unused_uids(NUM_SLOTS)
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self._closing.close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -185,6 +189,7 @@ class ForkServer:
             try:
                 data = self._control.recv(65536)
             except OSError as error:
+                self._control.close()  # an answer that comes late must not be taken for that to the next question
                 raise GraderFault(f"the fork server does not answer: {error}") from error
             if not data:
                 raise GraderFault(f"the fork server ended: {self._why_it_ended()}")

@@ -8,6 +8,7 @@ from hw4.submission import SubmissionRefused
 
 MAX_OUTPUT = 20_000  # characters of one text: far below the 100,000 at which Gradescope is said to cut
 NOT_GRADED = "No grade was written; a member of staff will grade this submission again."
+QUICK_NOTE = "A quick look without learning curves: no grade."
 FAULT_NOTE = "The grader itself failed here. This is not your fault and will not cost you points: staff are told."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder.report.documents import FAULT_NOTE
+from autograder.report.documents import FAULT_NOTE, QUICK_NOTE
 from autograder.report.pictures import curve_svg
 from autograder.report.words import exception_of, hint_of, points, promises, shown_score, verdict_of
 from autograder.session import Grade
@@ -29,6 +29,7 @@ def page(grade: Grade, name: str) -> str:
         points=points,
         promises=promises,
         fault_note=FAULT_NOTE,
+        quick_note=QUICK_NOTE,
     )
     environment.filters["code"] = _code
     assignment = load_assignment()

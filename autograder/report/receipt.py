@@ -24,7 +24,7 @@ DECIDING_FOLDERS = (
 )
 NOT_DECIDING = (
     *("autograder/__main__.py", "autograder/calibrate.py", "autograder/code_hash.py", "autograder/console.py"),
-    *("autograder/doctor.py", "autograder/regrade.py", "hw4/video.py"),
+    *("autograder/doctor.py", "autograder/error_rates.py", "autograder/regrade.py", "hw4/video.py"),
 )
 
 

@@ -15,12 +15,13 @@ import statistics
 from typing import Any
 
 from autograder.curves import FIRST_RUNS
-from autograder.report.documents import FAULT_NOTE, NOT_GRADED, document, inert
+from autograder.report.documents import FAULT_NOTE, NOT_GRADED, QUICK_NOTE, document, inert
 from autograder.report.words import exception_of, hint_of, points, shown_score, verdict_of
 from autograder.scoring import CurveReport, StubReport
 from autograder.session import COUNTS_AS_NONE, Grade
 from hw4.assignment import Curve, load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.submission import Intake
 
 LEADERBOARD_STEPS = 1_000  # env steps
 DETAILS_LATER = "Hints and checks are shown after the due date."
@@ -44,7 +45,7 @@ def results(grade: Grade) -> dict[str, Any]:
 def quick_look(grade: Grade) -> dict[str, Any]:
     """The document of a grading without learning curves: verdicts, and no score that could be taken for a grade."""
     found = {key: value for key, value in results(grade).items() if key not in ("score", "leaderboard")}
-    return {**found, "output": inert(f"A quick look without learning curves: no grade.\n{found['output']}")}
+    return {**found, "output": inert(f"{QUICK_NOTE}\n{found['output']}")}
 
 
 def without_details(whole: dict[str, Any]) -> dict[str, Any]:
@@ -82,18 +83,21 @@ def _leaderboard_name(curve: Curve) -> tuple[str, int]:
 
 
 def _summary(grade: Grade) -> str:
-    intake = grade.intake
     lines = [f"{points(grade.report.score)} of {points(grade.report.max_score)} points by program."]
     if grade.report.faults:
         lines = [FAULT_NOTE, NOT_GRADED]
-    lines += [f"Missing: {name} (its functions count as not started)." for name in intake.missing]
+    return "\n".join([*lines, *about(grade.intake)])
+
+
+def about(intake: Intake) -> list[str]:
+    """What is to be said of the files that were handed in. Names are the student's own: see `inert`."""
+    lines = [f"Missing: {name} (its functions count as not started)." for name in intake.missing]
     lines += [f"{p.file}:{p.line}: does not parse: {p.message}" for p in intake.syntax_errors]
     lines += [f"{i.file}:{i.line}: import of {i.module} is not allowed." for i in intake.forbidden_imports]
     if intake.ignored:
         shown = ", ".join(intake.ignored[:20]) + (" ..." if len(intake.ignored) > 20 else "")
         lines.append(f"Ignored, as not part of the submission: {shown}.")
-    lines += list(intake.notes)
-    return "\n".join(lines)
+    return [*lines, *intake.notes]
 
 
 def _test(item: StubReport | CurveReport) -> dict[str, Any]:

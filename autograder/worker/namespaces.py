@@ -56,8 +56,14 @@ def cover(folders: list[str], needed: list[str]) -> None:
 
 
 def own_namespaces() -> None:
-    """An own list of mounts and an empty network, no shared memory or message queue of others."""
+    """An own list of mounts and an empty network, no shared memory or message queue of others.
+
+    Raises:
+        OSError: the system does not allow it, or did not allow to hide private folders before.
+    """
     _unshare(NEW_MOUNTS | NEW_HOSTNAME | NEW_IPC | NEW_NETWORK)
+    if not os.statvfs("/tmp").f_flag & os.ST_RDONLY:
+        raise OSError("private folders could not be hidden")
 
 
 def mount_scratch(uid: int, megabytes: int) -> None:

@@ -126,6 +126,7 @@ class Looks:
 
 KEPT, LOST = judge((result(), result())), judge((result(0.0, 0.0), result(0.0, 0.0)))
 RAISED = Integrity("follows_data", "raised in a made-up world")
+OUT_OF_TIME = Integrity(None, "not checked: the overall deadline passed")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,8 @@ RAISED = Integrity("follows_data", "raised in a made-up world")
         ([RAISED, RAISED], KEPT, "follows_data", 2),
         ([RAISED, LOST], KEPT, "follows_data", 2),
         ([LOST, LOST], LOST, None, 2),  # the reference does no better: not the student's fault
-        ([Integrity(None, "not checked: the overall deadline passed")], KEPT, None, 1),
+        ([LOST, LOST], OUT_OF_TIME, None, 2),  # nobody saw the reference do better
+        ([OUT_OF_TIME], KEPT, None, 1),
     ],
 )
 def test_what_is_not_clear_is_looked_at_again(
