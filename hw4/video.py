@@ -348,7 +348,7 @@ SHOWN: dict[str, tuple[list[Series], Callable[[Axes, Trajectory], Update] | None
     ),
     "half_cheetah": (
         [
-            Series("mean velocity (m/s)", _component(0)),
+            Series("speed (m/s)", _component(0)),
             Series("height (m)", _component(1)),
             Series("pitch (rad)", _component(2)),
         ],

@@ -70,7 +70,7 @@ class GymnasiumMujocoEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
         model, data = self._simulator.model, self._simulator.data
         mujoco.mj_setState(model, data, state, STATE_PARTS)
         mujoco.mj_forward(model, data)
-        mujoco.mj_setState(model, data, state, STATE_PARTS)  # the solver's start again: `mj_forward` has moved it
+        mujoco.mj_setState(model, data, state, STATE_PARTS)  # again: `mj_forward` may move the solver's start
         self._current = self._observe()
 
     def _begin(self) -> None:
