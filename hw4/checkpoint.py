@@ -27,7 +27,7 @@ from hw4.transitions import Transition
 
 
 @dataclass(frozen=True)
-class _Parts:
+class AgentParts:
     """What `hw4.agents.build_agent` made an agent of."""
 
     model: DynamicsModel
@@ -35,20 +35,21 @@ class _Parts:
     generator: torch.Generator
     base_policy_rng: np.random.Generator
 
-    @classmethod
-    def of(cls, agent: ModelBasedAgent) -> _Parts:
-        of_fit = inspect.getclosurevars(agent.fit).nonlocals
-        of_policy = inspect.getclosurevars(agent.base_policy).nonlocals
-        return cls(of_fit["model"], of_fit["optimizer"], of_fit["generator"], of_policy["rng"])
-
     @property
     def weights(self) -> list[Tensor]:
         return [weight for group in self.optimizer.param_groups for weight in group["params"]]
 
 
+def agent_parts(agent: ModelBasedAgent) -> AgentParts:
+    """The parts of an agent from `build_agent`; its fit and its base policy are functions that hold on to them."""
+    of_fit = inspect.getclosurevars(agent.fit).nonlocals
+    of_policy = inspect.getclosurevars(agent.base_policy).nonlocals
+    return AgentParts(of_fit["model"], of_fit["optimizer"], of_fit["generator"], of_policy["rng"])
+
+
 def save_checkpoint(path: Path, agent: ModelBasedAgent, *, num_episodes: int) -> None:
     """Write down an agent that has finished `num_episodes` episodes. The file is replaced in one step."""
-    parts = _Parts.of(agent)
+    parts = agent_parts(agent)
     data = agent.replay.stacked()
     checkpoint = {
         "num_episodes": num_episodes,
@@ -74,7 +75,7 @@ def load_checkpoint(path: Path, agent: ModelBasedAgent) -> int:
         The number of episodes it has finished.
     """
     checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
-    parts = _Parts.of(agent)
+    parts = agent_parts(agent)
     for transition in zip(*(field.numpy() for field in checkpoint["transitions"]), strict=True):
         agent.replay.append(Transition(*transition))
     with torch.no_grad():

@@ -256,7 +256,7 @@ QUICK = [
     *("--num-iterations", "2", "--width", "16", "--batch-size", "32"),
 ]
 
-STOP_AND_RESUME = f"""
+STOP_AND_RESUME = f'''
 import json, sys
 import hw4.checkpoint, hw4.imagination
 from hw4.cli import main
@@ -302,8 +302,33 @@ for experiment, length in (("noisy_field", 40), ("reacher", 50)):
 for experiment in ("pusher", "half_cheetah"):
     quick = [*{QUICK}, "--num-episodes", "2", "--num-initial-episodes", "1"]
     assert main(["train", experiment, "--seeds", "0", "--name", "whole", *quick]) == 0
-print(json.dumps(statuses), file=sys.stderr)
-"""
+
+import numpy as np
+import torch
+from hw4.agents import build_agent
+from hw4.checkpoint import agent_parts
+from hw4.ensemble import decompose_uncertainty
+from hw4.envs import make_env
+from hw4.envs.noisy_field import NOISY_CENTER, TURNED_CENTER
+from hw4.experiments import EXPERIMENTS
+from hw4.training import train
+
+def uncertainties(seed):
+    """Aleatoric and epistemic std (m) of one step in each patch, by a model fitted to random data."""
+    experiment = EXPERIMENTS["noisy_field"]
+    agent = build_agent(experiment, seed)
+    list(train(make_env("noisy_field"), agent, num_episodes=experiment.num_initial_episodes, seed=seed))
+    rng, found = np.random.default_rng(0), {{}}
+    for patch, center in (("noisy", NOISY_CENTER), ("turned", TURNED_CENTER), ("plain", (-1.7, -0.3))):
+        places, actions = np.array(center) + rng.uniform(-0.25, 0.25, (100, 2)), rng.uniform(-1, 1, (100, 2))
+        batch = [torch.tensor(values, dtype=torch.float32).expand(5, 100, 2) for values in (places, actions)]
+        with torch.no_grad():
+            parts = decompose_uncertainty(*agent_parts(agent).model.predict_distribution(*batch))
+        found[patch] = [float(part.mean().sqrt()) for part in parts]
+    return found
+
+print(json.dumps([statuses, [uncertainties(seed) for seed in range(3)]]), file=sys.stderr)
+'''
 
 
 @dataclass(frozen=True)
@@ -311,6 +336,7 @@ class Trained:
     tree: Path
     printed: str
     statuses: dict[str, list[int]]
+    uncertainties: list[dict[str, tuple[float, float]]]  # of each seed and patch: aleatoric and epistemic std (m)
 
 
 def run_in(tree: Path, program: str) -> subprocess.CompletedProcess[str]:
@@ -326,7 +352,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     tree = write_solved(tmp_path_factory.mktemp("tasks") / "solved")
     done = run_in(tree, STOP_AND_RESUME)
     assert done.returncode == 0, done.stderr
-    return Trained(tree, done.stdout, json.loads(done.stderr.splitlines()[-1]))
+    return Trained(tree, done.stdout, *json.loads(done.stderr.splitlines()[-1]))
 
 
 def test_each_stop_ends_with_its_own_status_and_says_how_to_go_on(trained: Trained) -> None:
@@ -349,6 +375,15 @@ def test_a_run_that_was_stopped_four_times_is_the_same_as_a_whole_one(
         assert sorted(resumed.files) == sorted(expected.files)
         for name in expected.files:
             np.testing.assert_array_equal(resumed[name], expected[name])
+
+
+def test_the_two_kinds_of_uncertainty_are_told_apart_on_random_data(trained: Trained) -> None:
+    for patches in trained.uncertainties:
+        aleatoric, epistemic = ({patch: parts[kind] for patch, parts in patches.items()} for kind in (0, 1))
+        assert 0.7 * NOISE_STD < aleatoric["noisy"] < 1.5 * NOISE_STD
+        assert aleatoric["noisy"] > 3 * aleatoric["plain"]
+        assert epistemic["turned"] > 2 * epistemic["noisy"]
+        assert epistemic["turned"] > 5 * epistemic["plain"]
 
 
 @pytest.fixture
