@@ -213,7 +213,7 @@ def read_config(seed_folder: Path) -> RunConfig:
 def read_trajectory(seed_folder: Path) -> Trajectory:
     path = seed_folder / TRAJECTORY_FILE
     if not path.is_file():
-        raise RunError(f"{path} is missing: the run was interrupted before its last episode; train again")
+        raise RunError(f"{path} is missing: the run was stopped before its last episode; go on with --resume")
     with np.load(path, allow_pickle=False) as arrays:
         return Trajectory(**{field.name: arrays[field.name] for field in dataclasses.fields(Trajectory)})
 
