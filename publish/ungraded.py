@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autograder.code_hash import _meaning, code_hash
+from autograder.code_hash import code_hash, meaning
 from autograder.solutions import ROOT, reference_code
 from hw4.experiments import EXPERIMENTS
 from hw4.runs import read_run
@@ -53,7 +53,7 @@ class UngradedRun:
 def hash_of(experiment: str) -> str:
     """Hash of everything that decides a recorded run."""
     graded = code_hash(reference_code(), EXPERIMENTS[experiment])
-    shared = _meaning(SHARED_ENVIRONMENT.read_bytes(), SHARED_ENVIRONMENT)
+    shared = meaning(SHARED_ENVIRONMENT.read_bytes(), SHARED_ENVIRONMENT)
     return hashlib.sha256(graded.encode() + shared).hexdigest()[:16]
 
 
