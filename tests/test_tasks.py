@@ -83,7 +83,10 @@ def test_the_half_cheetah_is_paid_its_mean_velocity() -> None:
 
 
 @OF_GYMNASIUM
-def test_observations_and_rewards_are_those_of_gymnasium(name: str) -> None:
+def test_observations_and_rewards_are_those_of_gymnasium(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # MuJoCo logs what it thinks of their half-cheetah
     ours, theirs = make_env(name), gymnasium.make(GYMNASIUM_NAMES[name])
     observation, _ = ours.reset(seed=3)
     their_observation, _ = theirs.reset(seed=3)
