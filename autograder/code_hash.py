@@ -38,19 +38,20 @@ def code_hash(code: Mapping[str, bytes], experiment: Experiment) -> str:
         "task": {f.name: getattr(task, f.name) for f in dataclasses.fields(task) if f.name != "reward"},
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    digest.update(_meaning(inspect.getsource(task.reward).encode(), Path("rewards.py")))
+    digest.update(meaning(inspect.getsource(task.reward).encode(), Path("rewards.py")))
     for constant in sorted(task.reward.__code__.co_names):
         if constant.isupper():
             digest.update(f"{constant} = {getattr(rewards, constant)!r}".encode())
     gaussian = ("gaussian_model.py",) if experiment.members == "gaussian" else ()
     for name in (*DECIDING_FILES, *gaussian, f"envs/{experiment.task_name}.py"):
-        digest.update(_meaning((GIVEN / name).read_bytes(), GIVEN / name))
+        digest.update(meaning((GIVEN / name).read_bytes(), GIVEN / name))
     for name in sorted(code):
-        digest.update(_meaning(code[name], Path(name)))
+        digest.update(meaning(code[name], Path(name)))
     return digest.hexdigest()[:16]
 
 
-def _meaning(source: bytes, path: Path) -> bytes:
+def meaning(source: bytes, path: Path) -> bytes:
+    """What a file says, without comments, docstrings, annotations, layout and the wording of errors."""
     tree = ast.parse(source, filename=str(path))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):

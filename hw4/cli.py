@@ -19,7 +19,8 @@ from hw4.assignment import Assignment, Stub, load_assignment
 from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
 
 if TYPE_CHECKING:
-    from hw4.runs import RunConfig
+    from hw4.mpc import ModelBasedAgent
+    from hw4.runs import RunConfig, SeedFolder
     from hw4.submission import Intake
 
 PACKAGE = Path(__file__).resolve().parent
@@ -46,6 +47,10 @@ class TrainOptions:
     """name of the run; the time of its start by default"""
     runs: Path = RUNS
     """folder that holds all runs"""
+    resume: bool = False
+    """go on with the run of this --name where it was stopped; every other option as it was begun"""
+    tensorboard: bool = False
+    """write the curve for TensorBoard too, with the model's one-step error (pip install tensorboard)"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,16 +87,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(options: Any) -> int:
-    """Train agents and write a run folder: config and learning curve per seed."""
-    from hw4.runs import RunConfig, RunError, new_run_folder
+    """Train agents and write a run folder: config and learning curve per seed. Ctrl-C keeps what is there."""
+    from hw4.runs import RunConfig, RunError, new_run_folder, old_run_folder
 
     assert isinstance(options, TrainOptions)
     experiment, seeds = options.experiment, options.seeds
     settings = _with_version(options.settings, EXPERIMENTS[experiment], options.version)
     if len(set(seeds)) < len(seeds) or any(seed < 0 for seed in seeds):
         raise CommandFailed(f"--seeds must be different numbers, 0 or more, got {' '.join(map(str, seeds))}")
+    if options.resume and options.name is None:
+        raise CommandFailed("--resume needs --name, the name of the run to go on with")
+    name = options.name or f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
     try:
-        folder = new_run_folder(options.runs, experiment, options.name or f"{datetime.now():%Y-%m-%d_%H-%M-%S}")
+        find_folder = old_run_folder if options.resume else new_run_folder
+        folder = find_folder(options.runs, experiment, name)
     except RunError as error:
         raise CommandFailed(str(error)) from None
 
@@ -108,9 +117,18 @@ def train(options: Any) -> int:
         TimeRemainingColumn(),
     )
     print(f"{experiment}: {settings.num_episodes} episodes of {settings.task.episode_length} env steps for each seed")
-    with Progress(*columns) as progress:
-        for seed in seeds:
-            _train_seed(folder, RunConfig(experiment, settings, seed, options.actuator_sign), progress)
+    try:
+        with Progress(*columns) as progress:
+            for seed in seeds:
+                config = RunConfig(experiment, settings, seed, options.actuator_sign)
+                _train_seed(folder, config, progress, resume=options.resume, tensorboard=options.tensorboard)
+    except RunError as error:
+        raise CommandFailed(str(error)) from None
+    except KeyboardInterrupt:
+        if folder.exists():
+            print(f"Stopped. {folder} keeps every finished episode.")
+            print(f"To go on: the same command with --name {name} --resume")
+        raise
     print(f"Wrote {folder}")
     print(f"Next: python -m hw4 plot {folder}")
     print(f"      python -m hw4 video {folder}")
@@ -138,41 +156,70 @@ def _with_version(settings: Experiment, published: Experiment, version: Version 
     return versioned
 
 
-def _train_seed(folder: Path, config: RunConfig, progress: Any) -> None:
+def _train_seed(folder: Path, config: RunConfig, progress: Any, *, resume: bool, tensorboard: bool) -> None:
     import numpy as np
 
     from hw4.agents import build_agent
+    from hw4.checkpoint import save_checkpoint, train_from
     from hw4.envs import World, make_env
     from hw4.imagination import ImaginationRecorder
     from hw4.runs import SeedFolder, Trajectory
-    from hw4.training import train as run_episodes
+    from hw4.tensorboard import ModelErrorMeter, ScalarWriter, require_tensorboard
 
-    settings = config.settings
+    if tensorboard:
+        require_tensorboard()
+    settings, path = config.settings, folder / f"seed_{config.seed}"
     try:
         agent = build_agent(settings, config.seed)
     except ValueError as error:  # settings that do not fit together
         raise CommandFailed(str(error)) from None
+    first_episode = 0
+    if resume and path.exists():
+        first_episode, seed_folder = _reopen(folder, config, agent)
+    else:
+        seed_folder = SeedFolder(folder, config)
     num_steps = settings.num_episodes * settings.task.episode_length
-    bar = progress.add_task(f"seed {config.seed}", total=num_steps, status="random actions")
+    bar = progress.add_task(
+        f"seed {config.seed}", total=num_steps, completed=len(agent.replay), status="random actions"
+    )
+    if first_episode == settings.num_episodes:
+        progress.update(bar, completed=num_steps, status="is finished")
+        return
     recorder = ImaginationRecorder(
         agent,
         ensemble_size=settings.ensemble_size,
-        episode=settings.num_episodes - 1,
+        episode=settings.num_episodes - 1 - first_episode,
         on_step=lambda: progress.advance(bar),
     )
+    meter = ModelErrorMeter(recorder, agent) if tensorboard else None
+    writer = ScalarWriter(seed_folder.path, env_steps=len(agent.replay)) if tensorboard else None
     env = make_env(settings.task_name, World(actuator_sign=config.actuator_sign))
-    seed_folder = SeedFolder(folder, config)
     try:
-        for record in run_episodes(env, recorder, num_episodes=settings.num_episodes, seed=config.seed):
+        for record in train_from(
+            env,
+            meter or recorder,
+            first_episode=first_episode,
+            env_steps=len(agent.replay),
+            num_episodes=settings.num_episodes,
+            seed=config.seed,
+        ):
             seed_folder.add(record)
+            if meter is not None and writer is not None:
+                writer.add(record, meter.episode_error())
+            if record.episode < settings.num_episodes - 1:
+                save_checkpoint(seed_folder.checkpoint, agent, num_episodes=record.episode + 1)
             status = f"episode {record.episode + 1}/{settings.num_episodes}, return {record.episode_return:.1f}"
             progress.update(bar, status=status)
     except NotImplementedError as error:
-        shutil.rmtree(seed_folder.path)
-        for empty in (folder, folder.parent):
-            if not any(empty.iterdir()):
-                empty.rmdir()
+        if not resume:
+            shutil.rmtree(seed_folder.path)
+            for empty in (folder, folder.parent):
+                if not any(empty.iterdir()):
+                    empty.rmdir()
         raise CommandFailed(_not_written_yet(str(error))) from None
+    finally:
+        if writer is not None:
+            writer.close()
     seed_folder.save_trajectory(
         Trajectory(
             observations=record.observations,
@@ -181,6 +228,24 @@ def _train_seed(folder: Path, config: RunConfig, progress: Any) -> None:
             imagined=np.array(recorder.imagined, dtype=np.float32),
         )
     )
+    seed_folder.checkpoint.unlink(missing_ok=True)
+
+
+def _reopen(folder: Path, config: RunConfig, agent: ModelBasedAgent) -> tuple[int, SeedFolder]:
+    """Bring a fresh agent to where a seed was stopped: the episodes it has finished, and its files.
+
+    Without a checkpoint a seed is trained from its first episode, to the same numbers.
+    """
+    from hw4.checkpoint import load_checkpoint
+    from hw4.runs import CHECKPOINT_FILE, SeedFolder, is_finished
+
+    path = folder / f"seed_{config.seed}"
+    num_episodes = 0
+    if is_finished(path):
+        num_episodes = config.settings.num_episodes
+    elif (path / CHECKPOINT_FILE).is_file():
+        num_episodes = load_checkpoint(path / CHECKPOINT_FILE, agent)
+    return num_episodes, SeedFolder.reopen(folder, config, num_episodes=num_episodes)
 
 
 def _not_written_yet(message: str) -> str:
@@ -210,7 +275,7 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]], output: Path = Path("lear
         runs: run folders; runs of the same task share a panel.
         output: picture to write: .png, .pdf or .svg.
     """
-    from hw4.plots import REFERENCE_FILE, draw_runs, read_bands
+    from hw4.plots import REFERENCE_FILE, UNGRADED_FILE, draw_runs, read_bands
     from hw4.runs import RunError, read_run
 
     if not runs:
@@ -221,7 +286,7 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]], output: Path = Path("lear
         found = [read_run(run) for run in runs]
     except RunError as error:
         raise CommandFailed(str(error)) from None
-    bands = read_bands(REFERENCE_FILE)
+    bands = read_bands(REFERENCE_FILE) | read_bands(UNGRADED_FILE)
     draw_runs(found, bands).savefig(output, dpi=150)
     print(f"Wrote {output}")
     if without := sorted({run.experiment for run in found} - bands.keys()):

@@ -17,6 +17,7 @@ from hw4.assignment import load_assignment
 from hw4.runs import LearningCurve, Run
 
 REFERENCE_FILE = Path(__file__).resolve().parent / "reference_curves.csv"
+UNGRADED_FILE = REFERENCE_FILE.with_name("reference_curves_ungraded.csv")
 # Okabe and Ito's palette: distinct for colour-blind readers
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 BAND_COLOR = "#999999"
@@ -24,7 +25,7 @@ BAND_COLOR = "#999999"
 
 @dataclass(frozen=True)
 class Band:
-    """The reference solution's returns on many seeds."""
+    """The reference solution's returns over several runs: 90 % of them, or all where they are not graded."""
 
     env_steps: tuple[int, ...]
     low: tuple[float, ...]
@@ -33,6 +34,8 @@ class Band:
     bar: float | None = None  # full points
     floor: float | None = None  # no points
     random: float | None = None  # median return of a random policy
+    ceiling: float | None = None  # median return of a planner that holds the true simulator
+    num_runs: int | None = None
 
 
 def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
@@ -54,6 +57,8 @@ def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
             bar=_optional_number(of_curve[0].get("bar")),
             floor=_optional_number(of_curve[0].get("floor")),
             random=_optional_number(of_curve[0].get("random")),
+            ceiling=_optional_number(of_curve[0].get("ceiling")),
+            num_runs=int(of_curve[0]["num_runs"]) if of_curve[0].get("num_runs") else None,
         )
         for experiment, of_curve in by_curve.items()
     }
@@ -113,8 +118,11 @@ def _draw_task(axes: Axes, task_name: str, runs: Sequence[Run], bands: dict[str,
 
 def _draw_band(axes: Axes, band: Band, experiment: str, color: str) -> None:
     label = f"{experiment}, reference"
-    axes.fill_between(band.env_steps, band.low, band.high, color=color, alpha=0.2, linewidth=0, label=f"{label} band")
-    axes.plot(band.env_steps, band.median, color=color, linewidth=1.2, linestyle=":", label=f"{label} median")
+    runs = "" if band.num_runs is None else f" of {band.num_runs} run{'s' if band.num_runs != 1 else ''}"
+    axes.fill_between(
+        band.env_steps, band.low, band.high, color=color, alpha=0.2, linewidth=0, label=f"{label} band{runs}"
+    )
+    axes.plot(band.env_steps, band.median, color=color, linewidth=1.2, linestyle=":", label=f"{label} median{runs}")
     if band.bar is not None:
         axes.axhline(
             band.bar,
@@ -131,6 +139,12 @@ def _draw_band(axes: Axes, band: Band, experiment: str, color: str) -> None:
             linestyle="-.",
             label=f"{experiment}, floor {band.floor:.3g} for the score",
         )
+    if band.ceiling is not None and band.random is not None:
+        for level, what, style in (
+            (band.ceiling, "planner on the true simulator", "--"),
+            (band.random, "random", "-."),
+        ):
+            axes.axhline(level, color=color, linewidth=1.0, linestyle=style, label=f"{experiment}, {what}: {level:.3g}")
 
 
 def _color_of(experiment: str, runs: Sequence[Run]) -> str:

@@ -17,6 +17,12 @@ Reward = Callable[[Any, Any, Any], Any]
 CLIFF_HILL_ACTION_COST = 0.02
 CARTPOLE_ACTION_COST = 0.01
 CARTPOLE_POLE_LENGTH = 0.6  # m
+NOISY_FIELD_GOAL = (2.5, 0.0)  # m
+NOISY_FIELD_ACTION_COST = 0.02
+PUSHER_ACTION_COST = 0.1
+PUSHER_REACH_WEIGHT = 0.5
+REACHER_ACTION_COST = 1.0
+HALF_CHEETAH_ACTION_COST = 0.1
 
 
 def cliff_hill_reward(observation: Any, action: Any, next_observation: Any) -> Any:
@@ -35,3 +41,33 @@ def cartpole_reward(observation: Any, action: Any, next_observation: Any) -> Any
     horizontal = x / CARTPOLE_POLE_LENGTH + sin
     vertical = cos - 1.0
     return xp.exp(-(horizontal**2 + vertical**2)) - CARTPOLE_ACTION_COST * xp.sum(action**2, axis=-1)
+
+
+def noisy_field_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """Minus the distance to the goal, minus a small action cost: neither patch is in this line."""
+    xp = array_namespace(next_observation)
+    to_goal_x = next_observation[..., 0] - NOISY_FIELD_GOAL[0]
+    to_goal_y = next_observation[..., 1] - NOISY_FIELD_GOAL[1]
+    return -xp.sqrt(to_goal_x**2 + to_goal_y**2) - NOISY_FIELD_ACTION_COST * xp.sum(action**2, axis=-1)
+
+
+def pusher_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """Minus the distance object to goal, minus half the distance tip to object, minus 0.1 |a|^2: gymnasium's own."""
+    xp = array_namespace(next_observation)
+    tip, thing, goal = next_observation[..., 14:17], next_observation[..., 17:20], next_observation[..., 20:23]
+    to_goal = xp.sqrt(xp.sum((thing - goal) ** 2, axis=-1))
+    to_thing = xp.sqrt(xp.sum((thing - tip) ** 2, axis=-1))
+    return -to_goal - PUSHER_REACH_WEIGHT * to_thing - PUSHER_ACTION_COST * xp.sum(action**2, axis=-1)
+
+
+def reacher_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """Minus the distance of the fingertip from the target, minus |a|^2: gymnasium's own."""
+    xp = array_namespace(next_observation)
+    distance = xp.sqrt(xp.sum(next_observation[..., 8:10] ** 2, axis=-1))
+    return -distance - REACHER_ACTION_COST * xp.sum(action**2, axis=-1)
+
+
+def half_cheetah_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """Mean forward velocity over the step, minus 0.1 |a|^2: gymnasium's own."""
+    xp = array_namespace(next_observation)
+    return next_observation[..., 0] - HALF_CHEETAH_ACTION_COST * xp.sum(action**2, axis=-1)

@@ -3,6 +3,8 @@
 runs/cartpole/2027-03-02_14-30-00/seed_0/config.json          the experiment, its settings, the seed
                                          learning_curve.csv   episode, env_steps, return
                                          trajectory.npz       the last episode and the plans imagined in it
+                                         checkpoint.pt        where `--resume` goes on, until the run is finished
+                                         events.out.tfevents  the same curve for TensorBoard, with `--tensorboard`
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ from hw4.training import EpisodeRecord
 CONFIG_FILE = "config.json"
 CURVE_FILE = "learning_curve.csv"
 TRAJECTORY_FILE = "trajectory.npz"
+CHECKPOINT_FILE = "checkpoint.pt"
 CURVE_COLUMNS = ("episode", "env_steps", "return")
 
 
@@ -90,6 +94,30 @@ class SeedFolder:
         (self.path / CONFIG_FILE).write_text(text, encoding="utf-8")
         self._append(CURVE_COLUMNS)
 
+    @classmethod
+    def reopen(cls, run_folder: Path, config: RunConfig, *, num_episodes: int) -> SeedFolder:
+        """Go on with a seed's files after its first `num_episodes` episodes; what was written of later ones is dropped.
+
+        Raises:
+            RunError: the seed was trained with other settings, or a file of it cannot be read.
+        """
+        folder = cls.__new__(cls)
+        folder.path = run_folder / f"seed_{config.seed}"
+        if read_config(folder.path) != config:
+            raise RunError(f"{folder.path} was trained with other settings: give the options it was begun with")
+        curve = _read_curve(folder.path, config.seed)
+        if len(curve.returns) < num_episodes:
+            raise RunError(f"{folder.path / CURVE_FILE} has lost episodes: delete {folder.path} to train it again")
+        lines = (folder.path / CURVE_FILE).read_text(encoding="utf-8").splitlines(keepends=True)
+        part = folder.path / f"{CURVE_FILE}.part"
+        part.write_text("".join(lines[: 1 + num_episodes]), encoding="utf-8")
+        os.replace(part, folder.path / CURVE_FILE)
+        return folder
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / CHECKPOINT_FILE
+
     def add(self, record: EpisodeRecord) -> None:
         """Append one episode to the learning curve."""
         self._append((record.episode, record.env_steps, repr(record.episode_return)))
@@ -114,12 +142,33 @@ def new_run_folder(root: Path, experiment: str, name: str) -> Path:
     Raises:
         RunError: the name is taken, or cannot be a folder's name.
     """
+    folder = _run_folder(root, experiment, name)
+    if folder.exists():
+        raise RunError(f"{folder} is there already: choose another --name, go on with it by --resume, or delete it")
+    return folder
+
+
+def old_run_folder(root: Path, experiment: str, name: str) -> Path:
+    """The path of a run to go on with.
+
+    Raises:
+        RunError: there is none of this name.
+    """
+    folder = _run_folder(root, experiment, name)
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not there: nothing to resume; leave out --resume to begin")
+    return folder
+
+
+def is_finished(seed_folder: Path) -> bool:
+    """Whether a seed has been trained to its last episode."""
+    return (seed_folder / TRAJECTORY_FILE).is_file()
+
+
+def _run_folder(root: Path, experiment: str, name: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
         raise RunError(f"a run's name consists of letters, digits and . _ + -, got {name!r}")
-    folder = root / experiment / name
-    if folder.exists():
-        raise RunError(f"{folder} is there already: choose another --name, or delete it")
-    return folder
+    return root / experiment / name
 
 
 def seed_folders(run_folder: Path) -> list[Path]:
@@ -164,7 +213,7 @@ def read_config(seed_folder: Path) -> RunConfig:
 def read_trajectory(seed_folder: Path) -> Trajectory:
     path = seed_folder / TRAJECTORY_FILE
     if not path.is_file():
-        raise RunError(f"{path} is missing: the run was interrupted before its last episode; train again")
+        raise RunError(f"{path} is missing: the run was stopped before its last episode; go on with --resume")
     with np.load(path, allow_pickle=False) as arrays:
         return Trajectory(**{field.name: arrays[field.name] for field in dataclasses.fields(Trajectory)})
 

@@ -17,11 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, Rectangle
 from numpy.typing import NDArray
 
 from hw4.plots import COLORS
-from hw4.rewards import CARTPOLE_POLE_LENGTH
+from hw4.rewards import CARTPOLE_POLE_LENGTH, NOISY_FIELD_GOAL
 from hw4.runs import RunConfig, RunError, Trajectory
 from hw4.tasks import TASKS, Task
 
@@ -29,6 +29,8 @@ REAL_COLOR = "#000000"
 FIGURE_INCHES = (9.0, 4.4)
 DOTS_PER_INCH = 80
 FRAMES_PER_SECOND = 15
+REACHER_UPPER_ARM, REACHER_FOREARM = 0.1, 0.11  # m, as in gymnasium's model
+PUSHER_OBJECT_RADIUS, PUSHER_GOAL_RADIUS = 0.05, 0.08  # m
 
 Update = Callable[[int], None]  # draws env step t
 
@@ -74,18 +76,10 @@ def frames(trajectory: Trajectory, config: RunConfig, *, every: int = 1) -> Iter
     task = TASKS[config.settings.task_name]
     figure = Figure(figsize=FIGURE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     canvas: Any = FigureCanvasAgg(figure)
-    if task.name == "cartpole":
-        series = [
-            Series("height of the tip (m)", lambda observations: CARTPOLE_POLE_LENGTH * observations[..., 2]),
-            Series("cart position (m)", lambda observations: observations[..., 0]),
-        ]
-        scene: Callable[[Axes, Trajectory], Update] | None = _cartpole_scene
-    elif task.name == "cliff_hill":
-        series = [Series("height (m)", lambda observations: observations[..., 2])]
-        scene = _cliff_hill_scene
-    else:
-        series = [Series(name, _component(index)) for index, name in enumerate(task.observation_names[:4])]
-        scene = None
+    series, scene = SHOWN.get(task.name) or (
+        [Series(name, _component(index)) for index, name in enumerate(task.observation_names[:4])],
+        None,
+    )
     columns = figure.add_gridspec(len(series), 2, width_ratios=(1.25, 1.0) if scene else (0.001, 1.0))
     updates = [scene(figure.add_subplot(columns[:, 0]), trajectory)] if scene else []
     for row, one in enumerate(series):
@@ -204,9 +198,74 @@ def _cliff_hill_scene(axes: Axes, trajectory: Trajectory) -> Update:
         EDGE_X - 0.1, 0.1 - ARENA, f"edge: steep, to {BOTTOM_HEIGHT:g} m", rotation=90, ha="right", va="bottom",
         fontsize="small", clip_on=True,
     )  # fmt: skip
-    axes.set_aspect("equal")
     axes.set_xlim(-ARENA, ARENA)
     axes.set_ylim(-ARENA, ARENA)
+    return _path_from_above(axes, trajectory, 0, 1)
+
+
+def _noisy_field_scene(axes: Axes, trajectory: Trajectory) -> Update:
+    from hw4.envs.noisy_field import ARENA, NOISY_CENTER, NOISY_RADIUS, TURNED_CENTER, TURNED_RADIUS
+
+    patches = (
+        (NOISY_CENTER, NOISY_RADIUS, COLORS[4], "noisy"),
+        (TURNED_CENTER, TURNED_RADIUS, COLORS[5], "turned"),
+    )
+    for center, radius, color, name in patches:
+        axes.add_patch(Circle(center, radius, facecolor=color, alpha=0.35, linewidth=0))
+        axes.text(center[0], center[1] + radius + 0.1, name, ha="center", va="bottom", fontsize="small")
+    axes.plot(*NOISY_FIELD_GOAL, color=REAL_COLOR, marker="x", markersize=8, linestyle="none")
+    axes.set_xlim(-ARENA, ARENA)
+    axes.set_ylim(-ARENA, ARENA)
+    return _path_from_above(axes, trajectory, 0, 1)
+
+
+def _reacher_scene(axes: Axes, trajectory: Trajectory) -> Update:
+    target = (float(trajectory.observations[0, 4]), float(trajectory.observations[0, 5]))
+    axes.plot(*target, color=COLORS[2], marker="o", markersize=9, linestyle="none")
+    axes.annotate("target", target, xytext=(8, 0), textcoords="offset points", va="center", fontsize="small")
+    axes.set_xlim(-0.25, 0.25)
+    axes.set_ylim(-0.25, 0.25)
+    axes.set_aspect("equal")
+    axes.set_xlabel("x (m)")
+    axes.set_ylabel("y (m)")
+    imagined_paths = _member_lines(axes, trajectory)
+    (arm,) = axes.plot([], [], color=REAL_COLOR, linewidth=4.0, marker="o", markersize=5, solid_capstyle="round")
+
+    def update(step: int) -> None:
+        cos_shoulder, cos_elbow, sin_shoulder, sin_elbow = trajectory.observations[step, :4]
+        direction = np.array([cos_shoulder, sin_shoulder])
+        elbow = REACHER_UPPER_ARM * direction
+        turned = np.array([-sin_shoulder, cos_shoulder])
+        tip = elbow + REACHER_FOREARM * (cos_elbow * direction + sin_elbow * turned)
+        arm.set_data([0.0, elbow[0], tip[0]], [0.0, elbow[1], tip[1]])
+        for line, member in zip(imagined_paths, _imagined_at(trajectory, step), strict=False):
+            line.set_data(member[:, 8] + target[0], member[:, 9] + target[1])
+
+    return update
+
+
+def _pusher_scene(axes: Axes, trajectory: Trajectory) -> Update:
+    goal = (float(trajectory.observations[0, 20]), float(trajectory.observations[0, 21]))
+    axes.add_patch(Circle(goal, PUSHER_GOAL_RADIUS, facecolor=COLORS[2], alpha=0.35, linewidth=0))
+    axes.text(goal[0], goal[1] + PUSHER_GOAL_RADIUS + 0.02, "goal", ha="center", va="bottom", fontsize="small")
+    thing = Circle(goal, PUSHER_OBJECT_RADIUS, facecolor="#bbbbbb", edgecolor="#555555")
+    axes.add_patch(thing)
+    x, y = trajectory.observations[:, [14, 17, 20]], trajectory.observations[:, [15, 18, 21]]
+    axes.set_xlim(x.min() - 0.15, x.max() + 0.15)
+    axes.set_ylim(y.min() - 0.15, y.max() + 0.15)
+    axes.set_title("from above: black dot the arm's tip, grey the object", fontsize="small", loc="left")
+    update_path = _path_from_above(axes, trajectory, 14, 15)
+
+    def update(step: int) -> None:
+        thing.center = (trajectory.observations[step, 17], trajectory.observations[step, 18])
+        update_path(step)
+
+    return update
+
+
+def _path_from_above(axes: Axes, trajectory: Trajectory, x: int, y: int) -> Update:
+    """A place in the plane, from components x and y of the observation: its path so far, and the imagined ones."""
+    axes.set_aspect("equal")
     axes.set_xlabel("x (m)")
     axes.set_ylabel("y (m)")
     imagined_paths = _member_lines(axes, trajectory)
@@ -215,10 +274,10 @@ def _cliff_hill_scene(axes: Axes, trajectory: Trajectory) -> Update:
 
     def update(step: int) -> None:
         so_far = trajectory.observations[: step + 1]
-        path.set_data(so_far[:, 0], so_far[:, 1])
-        position.set_data(so_far[-1:, 0], so_far[-1:, 1])
+        path.set_data(so_far[:, x], so_far[:, y])
+        position.set_data(so_far[-1:, x], so_far[-1:, y])
         for line, member in zip(imagined_paths, _imagined_at(trajectory, step), strict=False):
-            line.set_data(member[:, 0], member[:, 1])
+            line.set_data(member[:, x], member[:, y])
 
     return update
 
@@ -248,3 +307,51 @@ def _limits(values: Sequence[NDArray[Any]]) -> tuple[float, float]:
     low = max(float(everything.min()), float(real.min()) - span)
     high = min(float(everything.max()), float(real.max()) + span)
     return low - 0.05 * span, high + 0.05 * span
+
+
+def _distance(first: slice, second: slice | None = None) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """The distance between two places in the observation, or the length of one vector."""
+
+    def distance(observations: NDArray[Any]) -> NDArray[Any]:
+        between = observations[..., first] - (0.0 if second is None else observations[..., second])
+        return np.asarray(np.linalg.norm(between, axis=-1))
+
+    return distance
+
+
+# What is drawn of each task: numbers over time, and a scene beside them. Of any other task, its first four numbers.
+SHOWN: dict[str, tuple[list[Series], Callable[[Axes, Trajectory], Update] | None]] = {
+    "cartpole": (
+        [
+            Series("height of the tip (m)", lambda observations: CARTPOLE_POLE_LENGTH * observations[..., 2]),
+            Series("cart position (m)", _component(0)),
+        ],
+        _cartpole_scene,
+    ),
+    "cliff_hill": ([Series("height (m)", _component(2))], _cliff_hill_scene),
+    "noisy_field": (
+        [
+            Series(
+                "distance from the goal (m)",
+                lambda observations: np.linalg.norm(observations - np.array(NOISY_FIELD_GOAL), axis=-1),
+            )
+        ],
+        _noisy_field_scene,
+    ),
+    "reacher": ([Series("distance of the tip (m)", _distance(slice(8, 10)))], _reacher_scene),
+    "pusher": (
+        [
+            Series("object to goal (m)", _distance(slice(17, 20), slice(20, 23))),
+            Series("tip to object (m)", _distance(slice(14, 17), slice(17, 20))),
+        ],
+        _pusher_scene,
+    ),
+    "half_cheetah": (
+        [
+            Series("speed (m/s)", _component(0)),
+            Series("height (m)", _component(1)),
+            Series("pitch (rad)", _component(2)),
+        ],
+        None,
+    ),
+}

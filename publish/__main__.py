@@ -16,6 +16,7 @@ from publish.bundle import write_student_bundle
 from publish.handout import PDF, build_handout, draw_figures
 from publish.notebooks import build_notebooks
 from publish.stubs import STUBS, build_stubs, write_solved
+from publish.ungraded import published_bands, read_runs
 
 
 def generated_texts() -> dict[Path, str]:
@@ -24,6 +25,7 @@ def generated_texts() -> dict[Path, str]:
         **build_stubs(),
         BARS_FILE: dump_bars(derive_bars()),
         STUBS / "reference_curves.csv": published_curves(),
+        STUBS / "reference_curves_ungraded.csv": published_bands(read_runs()),
         **build_notebooks(),
     }
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from autograder.private import calibration_runs, graded_runs
 from autograder.solutions import SOLUTIONS
-from hw4.envs import ENVIRONMENTS, NOMINAL_WORLD, CartPoleEnv, CliffHillEnv, World, make_env
+from hw4.envs import ENVIRONMENTS, NOMINAL_WORLD, CartPoleEnv, CliffHillEnv, Environment, World, make_env
 from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X, RIDGE_CURVATURE, STEP_LENGTH, height
 from hw4.noise import colored_noise
 from hw4.rewards import CARTPOLE_POLE_LENGTH, cartpole_reward, cliff_hill_reward
@@ -28,10 +28,18 @@ EVERY_ENVIRONMENT = sorted(ENVIRONMENTS)
 EVERY_WORLD = pytest.mark.parametrize("world", [NOMINAL_WORLD, HIDDEN_LIKE_WORLD], ids=["nominal", "hidden_like"])
 EVERY_TASK = pytest.mark.parametrize("name", EVERY_ENVIRONMENT)
 
-# Not a slip: velocities have no bound, and the ends of the rail give way a little.
-HONEST_WARNINGS = {"cliff_hill": set(), "cartpole": {"minimum value is -infinity", "maximum value is infinity"}}
+# Not a slip: velocities have no bound, and the ends of the rail give way a little; the pusher's torques are in N m.
+NO_BOUND = {"minimum value is -infinity", "maximum value is infinity"}
+HONEST_WARNINGS = {
+    "cliff_hill": set(),
+    "cartpole": NO_BOUND,
+    "noisy_field": set(),
+    "pusher": {*NO_BOUND, "we recommend using a symmetric and normalized space"},
+    "reacher": NO_BOUND,
+    "half_cheetah": NO_BOUND,
+}
 
-Env = CliffHillEnv | CartPoleEnv
+Env = Environment
 
 
 def random_actions(task: Task, count: int, seed: int = 0) -> NDArray[np.float32]:
@@ -94,10 +102,11 @@ def test_resets_without_a_seed_go_on_in_the_stream_of_the_last_seed(name: str) -
     assert not np.array_equal(env.reset()[0], second)
 
 
-@EVERY_TASK
+@pytest.mark.parametrize("name", ["cliff_hill", "cartpole", "noisy_field"])
 def test_starts_spread_evenly_around_the_nominal_one(name: str) -> None:
     nominal, spread, parts = {
         "cliff_hill": ([0.0, 0.0], 0.1, slice(0, 2)),
+        "noisy_field": ([-1.5, 0.0], 0.1, slice(0, 2)),
         "cartpole": ([0.0, 0.0, 0.0, 0.0], 0.05, [0, 1, 3, 4]),  # x, sin, velocities: sin(pi + d) is about -d
     }[name]
     env = make_env(name)
@@ -107,7 +116,13 @@ def test_starts_spread_evenly_around_the_nominal_one(name: str) -> None:
     assert np.ptp(starts, axis=0).min() > 1.9 * spread
 
 
-@pytest.mark.parametrize(("name", "length"), [("cliff_hill", 40), ("cartpole", 100)])
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [
+        *(("cliff_hill", 40), ("cartpole", 100), ("noisy_field", 40)),
+        *(("pusher", 100), ("reacher", 50), ("half_cheetah", 250)),
+    ],
+)
 def test_an_episode_is_truncated_at_its_length_and_never_terminates(name: str, length: int) -> None:
     env = make_env(name)
     env.reset(seed=0)
@@ -137,7 +152,7 @@ def test_observations_stay_inside_their_space(name: str, world: World) -> None:
 def test_actions_are_clipped_to_their_bounds(name: str) -> None:
     env = make_env(name)
     env.reset(seed=0)
-    inside = env.step(np.ones(env.task.act_dim, dtype=np.float32))
+    inside = env.step(np.full(env.task.act_dim, env.task.action_high, dtype=np.float32))
     env.reset(seed=0)
     beyond = env.step(np.full(env.task.act_dim, 7.0, dtype=np.float32))
     np.testing.assert_array_equal(beyond[0], inside[0])
@@ -194,7 +209,8 @@ def test_an_action_costs_something_even_if_it_leads_to_the_same_place(name: str)
     task = TASKS[name]
     there = np.full(task.obs_dim, 0.3)
     free, full = (task.reward(there, np.full(task.act_dim, size), there) for size in (0.0, 1.0))
-    assert free - full == pytest.approx({"cliff_hill": 0.04, "cartpole": 0.01}[name])
+    cost = {"cliff_hill": 0.04, "cartpole": 0.01, "noisy_field": 0.04, "pusher": 0.7, "reacher": 2, "half_cheetah": 0.6}
+    assert free - full == pytest.approx(cost[name])
 
 
 @EVERY_TASK

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from hw4.envs.cartpole import CartPoleEnv
 from hw4.envs.cliff_hill import CliffHillEnv
+from hw4.envs.half_cheetah import HalfCheetahEnv
+from hw4.envs.noisy_field import NoisyFieldEnv
+from hw4.envs.pusher import PusherEnv
+from hw4.envs.reacher import ReacherEnv
 from hw4.envs.world import NOMINAL_WORLD, World
 
-Environment = CliffHillEnv | CartPoleEnv
+Environment = CliffHillEnv | CartPoleEnv | NoisyFieldEnv | PusherEnv | ReacherEnv | HalfCheetahEnv
 
 ENVIRONMENTS: dict[str, type[Environment]] = {
     "cliff_hill": CliffHillEnv,
     "cartpole": CartPoleEnv,
+    "noisy_field": NoisyFieldEnv,
+    "pusher": PusherEnv,
+    "reacher": ReacherEnv,
+    "half_cheetah": HalfCheetahEnv,
 }
 
 
@@ -19,4 +27,16 @@ def make_env(task_name: str, world: World = NOMINAL_WORLD) -> Environment:
     return ENVIRONMENTS[task_name](world=world)
 
 
-__all__ = ["ENVIRONMENTS", "NOMINAL_WORLD", "CartPoleEnv", "CliffHillEnv", "Environment", "World", "make_env"]
+__all__ = [
+    "ENVIRONMENTS",
+    "NOMINAL_WORLD",
+    "CartPoleEnv",
+    "CliffHillEnv",
+    "Environment",
+    "HalfCheetahEnv",
+    "NoisyFieldEnv",
+    "PusherEnv",
+    "ReacherEnv",
+    "World",
+    "make_env",
+]

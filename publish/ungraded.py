@@ -1,0 +1,169 @@
+"""The bands of the tasks that are not graded: records runs of the reference, a random policy and a true-model planner.
+
+    python -m publish.ungraded                        record what is missing, write hw4/reference_curves_ungraded.csv
+    python -m publish.ungraded --runs reacher=20      the same, with more runs of one experiment
+
+Each run is `python -m hw4 train EXPERIMENT` in the solved tree, in the nominal world. It can be stopped and called
+again: finished runs are kept in `publish/ungraded_runs.csv`, and the one that was stopped goes on where it was. Runs
+are keyed by a hash of the code that decides them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from autograder.code_hash import code_hash, meaning
+from autograder.solutions import ROOT, reference_code
+from hw4.experiments import EXPERIMENTS
+from hw4.runs import read_run
+from publish.stubs import write_solved
+
+COMMAND = "python -m publish.ungraded"
+RUNS_FILE = ROOT / "publish" / "ungraded_runs.csv"
+WORK = ROOT / "build" / "ungraded"  # the solved tree, and run folders that may be unfinished
+BASELINES_PROGRAM = ROOT / "publish" / "ungraded_baselines.py"
+SHARED_ENVIRONMENT = ROOT / "hw4" / "envs" / "gymnasium_mujoco.py"
+REFERENCE, RANDOM, TRUE_MODEL = "reference", "random_policy", "true_model"
+RUNS_WANTED = {"noisy_field": 10, "reacher": 5, "pusher": 3, "half_cheetah": 2}
+COLUMNS = ("experiment", "implementation", "seed", "code_hash", "returns")
+
+
+@dataclass(frozen=True)
+class UngradedRun:
+    """One line of the recorded file. Of a baseline, each return is an episode on its own, and the seed is the first."""
+
+    experiment: str
+    implementation: str
+    seed: int
+    code_hash: str
+    returns: tuple[float, ...]
+
+
+def hash_of(experiment: str) -> str:
+    """Hash of everything that decides a recorded run."""
+    graded = code_hash(reference_code(), EXPERIMENTS[experiment])
+    shared = meaning(SHARED_ENVIRONMENT.read_bytes(), SHARED_ENVIRONMENT)
+    return hashlib.sha256(graded.encode() + shared).hexdigest()[:16]
+
+
+def read_runs(path: Path = RUNS_FILE) -> list[UngradedRun]:
+    if not path.exists():
+        return []
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return [
+        UngradedRun(
+            row["experiment"],
+            row["implementation"],
+            int(row["seed"]),
+            row["code_hash"],
+            tuple(float(value) for value in row["returns"].split()),
+        )
+        for row in csv.DictReader(lines)
+    ]
+
+
+def write_runs(runs: Sequence[UngradedRun], path: Path = RUNS_FILE) -> None:
+    """Rewrite the file, sorted, in one step."""
+    text = io.StringIO()
+    text.write(f"# Recorded by `{COMMAND}`; returns are those of each episode, in order.\n")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for run in sorted(runs, key=lambda run: (run.experiment, run.implementation, run.seed)):
+        returns = " ".join(f"{value:.2f}" for value in run.returns)
+        writer.writerow([run.experiment, run.implementation, run.seed, run.code_hash, returns])
+    part = path.with_suffix(".part")
+    part.write_text(text.getvalue(), encoding="utf-8")
+    os.replace(part, path)
+
+
+def record(wanted: dict[str, int]) -> None:
+    """Record what is missing: first one run of each experiment, then in step; stopped early, each has its share."""
+    hashes = {name: hash_of(name) for name in RUNS_WANTED}  # of the code as it is copied now
+    runs = [run for run in read_runs() if run.code_hash == hashes[run.experiment]]
+    have = {(run.experiment, run.implementation, run.seed) for run in runs}
+    solved = write_solved(WORK / "solved")
+    todo = [(seed / count, name, seed) for name, count in wanted.items() for seed in range(count)]
+    for _, name, seed in sorted(todo, key=lambda entry: entry[0]):
+        if (name, REFERENCE, seed) not in have:
+            print(f"{name}: seed {seed}", flush=True)
+            returns = _train(solved, name, seed, f"{hashes[name]}-{seed}")
+            runs.append(UngradedRun(name, REFERENCE, seed, hashes[name], returns))
+            write_runs(runs)
+    for name in wanted:
+        for implementation in (RANDOM, TRUE_MODEL):
+            if (name, implementation, 0) not in have:
+                print(f"{name}: {implementation}", flush=True)
+                returns = _baseline(solved, name, implementation)
+                runs.append(UngradedRun(name, implementation, 0, hashes[name], returns))
+                write_runs(runs)
+
+
+def published_bands(runs: Sequence[UngradedRun]) -> str:
+    """hw4/reference_curves_ungraded.csv: the band reaches from the lowest to the highest of the recorded runs."""
+    text = io.StringIO()
+    text.write(f"# Generated by `make publish` from runs recorded by `{COMMAND}`: do not edit.\n")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["curve", "experiment", "env_steps", "low", "median", "high", "random", "ceiling", "num_runs"])
+    for name in sorted({run.experiment for run in runs if run.implementation == REFERENCE}):
+        of_experiment = [run for run in runs if run.experiment == name]
+        returns = np.array([run.returns for run in of_experiment if run.implementation == REFERENCE])
+        levels = [
+            "".join(f"{np.median(run.returns):.2f}" for run in of_experiment if run.implementation == implementation)
+            for implementation in (RANDOM, TRUE_MODEL)
+        ]
+        length = EXPERIMENTS[name].task.episode_length
+        for episode, of_episode in enumerate(returns.T, start=1):
+            band = [f"{value:.2f}" for value in (of_episode.min(), np.median(of_episode), of_episode.max())]
+            writer.writerow([name, name, episode * length, *band, *levels, len(returns)])
+    return text.getvalue()
+
+
+def _train(solved: Path, name: str, seed: int, run_name: str) -> tuple[float, ...]:
+    folder = WORK / "runs" / name / run_name
+    arguments = ["train", name, "--seeds", str(seed), "--name", run_name, "--runs", str(WORK / "runs")]
+    if folder.exists():
+        arguments.append("--resume")
+    _run(solved, ["-m", "hw4", *arguments])
+    return read_run(folder).curves[0].returns
+
+
+def _baseline(solved: Path, name: str, implementation: str) -> tuple[float, ...]:
+    printed = _run(solved, [str(BASELINES_PROGRAM), name, implementation])
+    return tuple(float(value) for value in printed.split())
+
+
+def _run(solved: Path, arguments: list[str]) -> str:
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment = {**os.environ, **threads, "PYTHONPATH": str(solved)}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=solved, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Record the bands of the tasks that are not graded.")
+    parser.add_argument("--runs", nargs="*", default=[], metavar="EXPERIMENT=N", help=f"instead of {RUNS_WANTED}")
+    chosen = dict(entry.split("=") for entry in parser.parse_args().runs)
+    wanted = {name: int(count) for name, count in chosen.items()} or RUNS_WANTED
+    if unknown := wanted.keys() - RUNS_WANTED.keys():
+        parser.error(f"no ungraded experiment is called {', '.join(sorted(unknown))}")
+    record(wanted)
+    target = ROOT / "hw4" / "reference_curves_ungraded.csv"
+    target.write_text(published_bands(read_runs()), encoding="utf-8")
+    print(f"wrote {target.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
