@@ -150,7 +150,7 @@ def names(animals: list[Animal]) -> list[str]:
 
 
 def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int, jobs: int) -> None:
-    """Record what is missing and rewrite bars and bands."""
+    """Record what is missing."""
     assignment = load_assignment()
     chosen = [curve for curve in assignment.curves if not curves or curve.id in curves]
     with ForkServer() as server, ThreadPoolExecutor(jobs) as pool, _progress() as progress:
@@ -177,11 +177,15 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
                     todo.append((index / wanted[name], curve, bar, record))
         todo.sort(key=lambda entry: entry[0])  # stopped at any time, every implementation has its share
         futures = {pool.submit(record): (curve, bar) for _, curve, bar, record in todo}
-        for future in as_completed(futures):
-            curve, bar = futures[future]
-            recorded[curve.id].append(future.result())
-            write_recorded(curve, recorded[curve.id])
-            progress.advance(bar)
+        try:
+            for future in as_completed(futures):
+                curve, bar = futures[future]
+                recorded[curve.id].append(future.result())
+                write_recorded(curve, recorded[curve.id])
+                progress.advance(bar)
+        except BaseException:  # Ctrl-C: what runs now is waited for, what is queued is not
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     for curve in chosen:
         write_recorded(curve, recorded[curve.id])
 

@@ -194,31 +194,14 @@ class _Session:
     def grade(self, start: float, with_curves: bool, only: frozenset[str] | None) -> Grade:
         self._check_canary(SUITE_SLOT)
         self._student = self._importable_package()
-        runs: dict[str, list[CurveRun]] = {}
         with ThreadPoolExecutor(self._jobs) as pool:
-            pending = {c: self._start_curve(pool, c, range(FIRST_RUNS)) for c in self._assignment.curves if with_curves}
-            suite = Suite(
-                self._assignment,
-                lambda: self._open(self._student, SUITE_SLOT),
-                lambda: self._open(self._canary, SUITE_SLOT),
-                self._broken_files,
-                self._listener.test_ended,
-                recover=self._server.restart,
-                ends=self._ends,
-                only=only,
-                canary_passed=self._canary_passed,
-            )
-            outcomes = suite.run()
-            more = {}
-            for curve, futures in pending.items():
-                runs[curve.id] = [future.result() for future in futures]
-                if self._wants_more(curve, runs[curve.id]):
-                    more[curve] = self._start_curve(pool, curve, range(FIRST_RUNS, len(graded_runs(curve.id))))
-            for curve, futures in more.items():
-                runs[curve.id] += [future.result() for future in futures]
-            curves = [self._curve_report(curve, runs.get(curve.id, [])) for curve in self._assignment.curves]
-            checks = {c.curve.id: pool.submit(self._check_integrity, c.curve) for c in curves if c.score > 0}
-            integrity = {curve_id: future.result() for curve_id, future in checks.items()}
+            try:
+                outcomes, runs, curves, integrity = self._run_all(pool, with_curves, only)
+            except BaseException:  # Ctrl-C, or a fault: nothing that runs is waited for to its end
+                self._ends = -math.inf
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._server.restart()
+                raise
         curves = [without_points(c, integrity.get(c.curve.id)) for c in curves]
         curves = [
             with_note(c, [run.returns for run in runs.get(c.curve.id, [])], self._bars[c.curve.id].bar) for c in curves
@@ -231,12 +214,48 @@ class _Session:
             runs=runs,
             bars=self._bars,
             confinement=self._confinement,
-            num_swept=self._server.sweep(),
+            num_swept=self._sweep(),
             speed=self._server.speed,
             seconds=time.monotonic() - start,
             broken_files=self._broken_files,
             integrity=integrity,
         )
+
+    def _sweep(self) -> int:
+        try:
+            return self._server.sweep()
+        except GraderFault:  # the server died, and with it all that it had started
+            self._server.restart()
+            return self._server.sweep()
+
+    def _run_all(
+        self, pool: ThreadPoolExecutor, with_curves: bool, only: frozenset[str] | None
+    ) -> tuple[dict[str, Outcome], dict[str, list[CurveRun]], list[CurveReport], dict[str, Integrity]]:
+        runs: dict[str, list[CurveRun]] = {}
+        pending = {c: self._start_curve(pool, c, range(FIRST_RUNS)) for c in self._assignment.curves if with_curves}
+        suite = Suite(
+            self._assignment,
+            lambda: self._open(self._student, SUITE_SLOT),
+            lambda: self._open(self._canary, SUITE_SLOT),
+            self._broken_files,
+            self._listener.test_ended,
+            recover=self._server.restart,
+            ends=self._ends,
+            only=only,
+            canary_passed=self._canary_passed,
+        )
+        outcomes = suite.run()
+        more = {}
+        for curve, futures in pending.items():
+            runs[curve.id] = [future.result() for future in futures]
+            if self._wants_more(curve, runs[curve.id]):
+                more[curve] = self._start_curve(pool, curve, range(FIRST_RUNS, len(graded_runs(curve.id))))
+        for curve, futures in more.items():
+            runs[curve.id] += [future.result() for future in futures]
+        curves = [self._curve_report(curve, runs.get(curve.id, [])) for curve in self._assignment.curves]
+        checks = {c.curve.id: pool.submit(self._check_integrity, c.curve) for c in curves if c.score > 0}
+        integrity = {curve_id: future.result() for curve_id, future in checks.items()}
+        return outcomes, runs, curves, integrity
 
     @property
     def _slowness(self) -> float:
@@ -389,6 +408,8 @@ class _Session:
             failed = f"the call did not come back ({death.reason})"
         except CheckFailed as failure:
             failed = str(failure)
+        except GraderFault:
+            failed = "the grader failed here"
         except Exception as error:  # an answer so odd that the example stumbles over it
             failed = f"no usable answer ({type(error).__name__})"
         rows = [

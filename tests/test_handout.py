@@ -19,7 +19,7 @@ from hw4.hints import HINTS
 from publish import handout
 from publish.stubs import build_stubs, solution_lines
 
-MAX_PAGES = 10
+MAX_PAGES = 14
 BAR = Bar(bar=51.5, floor=-7.0, cpu_seconds=1.0, speed=0.1, num_reference_runs=3, code_hash="")
 
 

@@ -75,14 +75,14 @@ def broken_by(probe: str) -> str:
     return "processes" if rest in ("a process", "a program") else "others"
 
 
-def probe(server: ForkServer, hidden_files: tuple[Path, ...] = ()) -> Confinement:
+def probe(server: ForkServer) -> Confinement:
     """Have a throw-away worker try everything.
 
     Raises:
         GraderFault: it did not answer, what it says of its layers is not what the system says, or a worker cannot do
             what it needs.
     """
-    hidden = [str(path) for path in (*(GRADER / name for name in HIDDEN_FILES), *hidden_files)]
+    hidden = [str(GRADER / name) for name in HIDDEN_FILES]
     facts = {"hidden_files": hidden, "hidden_folders": [str(GRADER)], "server": server.pid, "referee": os.getpid()}
     pid, connection = server.spawn(slot=0, cpu_seconds=20, memory_mb=4096)
     deadline = time.monotonic() + PROBE_SECONDS

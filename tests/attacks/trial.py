@@ -20,9 +20,10 @@ from attacks.bank import Attack, submission_of
 from attacks.canaries import Planted, differences, marked_files, own_processes, snapshot
 from autograder.console import print_report
 from autograder.private import load_private
+from autograder.report.documents import refused
 from autograder.report.page import page
 from autograder.report.receipt import receipt
-from autograder.report.results import refused, results
+from autograder.report.results import results
 from autograder.report.words import hint_of
 from autograder.session import Grade, Grader
 from autograder.zoo.visit import Silent
