@@ -18,7 +18,7 @@ from autograder.isolation.fork_server import GraderFault
 from hw4.assignment import load_assignment
 from hw4.submission import SubmissionRefused, read_submission
 
-GRADED, REFUSED, FAULT = 0, 4, 5  # exit statuses
+GRADED, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses
 
 
 def grade(
@@ -62,6 +62,9 @@ def grade(
         _write_json(output / "results.json", refused(error))
         console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
         return REFUSED
+    except KeyboardInterrupt:
+        console.print("Interrupted: no grade was written.", style="red")
+        return INTERRUPTED
     except Exception as error:
         from autograder.report.documents import fault
 

@@ -200,7 +200,7 @@ class _Session:
             except BaseException:  # Ctrl-C, or a fault: nothing that runs is waited for to its end
                 self._ends = -math.inf
                 pool.shutdown(wait=False, cancel_futures=True)
-                self._server.restart()
+                self._server.stop()
                 raise
         curves = [without_points(c, integrity.get(c.curve.id)) for c in curves]
         curves = [

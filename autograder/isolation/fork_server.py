@@ -106,6 +106,10 @@ class ForkServer:
         swept: int = self._ask({"kind": "sweep", "uids": uids})["swept"]
         return swept
 
+    def stop(self) -> None:
+        """End this server and its workers; the next spawn starts a new one."""
+        self._process.kill()
+
     def restart(self, process: subprocess.Popen[bytes] | None = None) -> None:
         """End this server, and its workers, and start a new one; nothing if `process` has been replaced already."""
         with self._lock:

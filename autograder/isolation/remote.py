@@ -124,6 +124,9 @@ class RemoteSubject:
         self.exit: WorkerExit | None = None
 
     def __enter__(self) -> RemoteSubject:
+        if time.monotonic() >= self._latest:
+            self.exit = WorkerExit(None, 0.0, 0)
+            raise WorkerDied("deadline", self.exit, spent_its_time=False)
         self.pid, self._connection = self._server.spawn(
             slot=self._slot, cpu_seconds=self._cpu_seconds, memory_mb=self._memory_mb
         )
