@@ -429,20 +429,26 @@ class _Session:
 
 WHY_CUT = {
     "raised": "it counts as none, because your code raised an exception:",
-    "too_slow": "its processor time was used up; the episodes that finished count",
-    "out_of_memory": "its memory was used up; the episodes that finished count",
+    "too_slow": "its processor time was used up; the worst of the episodes that finished count",
+    "out_of_memory": "its memory was used up; the worst of the episodes that finished count",
     "exits": "it counts as none, because its process ended",
     "deadline": "the overall deadline passed; the episodes that finished count",
     "grader_fault": "the grader failed; the episodes that finished count",
 }
 NOT_THE_STUDENTS = ("deadline", "grader_fault")
 COUNTS_AS_NONE = ("raised", "exits")  # or an unstable agent would do well to stop at its best
+CUT_SHORT = ("too_slow", "out_of_memory")
 
 
 def score_of_run(curve: Curve, returns: list[float], failure: str) -> float:
-    """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished."""
+    """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished.
+
+    A run that used up its time or its memory is scored on its worst planned episodes: it may have done so on purpose.
+    """
     planned = returns[EXPERIMENTS[curve.experiment].num_initial_episodes :]
-    return -math.inf if failure in COUNTS_AS_NONE else score_of(planned, curve.score_episodes)
+    if failure in COUNTS_AS_NONE or (failure in CUT_SHORT and len(planned) < curve.score_episodes):
+        return -math.inf
+    return score_of(sorted(planned, reverse=True) if failure in CUT_SHORT else planned, curve.score_episodes)
 
 
 def _score(curve: Curve, run: CurveRun) -> float:
