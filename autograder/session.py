@@ -328,15 +328,22 @@ class _Session:
         bar = self._bars[curve.id]
         budget = max(MIN_BUDGET_SECONDS, bar.cpu_seconds * self._assignment.limits.max_cpu_factor) * self._slowness
         with self._slots.one() as slot:
+            attempts: list[list[bytes]] = []  # the actions of each
+            num_restarts = self._server.num_restarts
             for _ in range(2):  # a worker that ends for no reason of its own is given a second chance
+                attempts.append([])
                 run = run_curve(
                     lambda: self._open(self._student, slot, budget),
                     EXPERIMENTS[curve.experiment],
                     graded_runs(curve.id)[number],
                     lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
+                    attempts[-1],
                 )
                 if not run.may_be_chance:
                     break
+            if self._server.num_restarts == num_restarts and not _agree(attempts):
+                run.failure, run.may_be_chance = "exits", False
+                run.message = "the worker ended, and at a second try with the same seeds its agent acted otherwise"
             if run.may_be_chance or run.failure == "raised":
                 self._blame(run, curve, slot)
         self._listener.run_ended(curve, number)
@@ -453,6 +460,13 @@ def score_of_run(curve: Curve, returns: list[float], failure: str) -> float:
 
 def _score(curve: Curve, run: CurveRun) -> float:
     return score_of_run(curve, run.returns, run.failure)
+
+
+def _agree(attempts: list[list[bytes]]) -> bool:
+    """Whether a second try repeats the first: or an agent would do well to end a bad run and have another."""
+    first, last = attempts[0], attempts[-1]
+    shared = min(len(first), len(last))
+    return first[:shared] == last[:shared]
 
 
 def _shown(value: Any) -> str:
