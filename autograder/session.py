@@ -361,7 +361,7 @@ class _Session:
                     rng_of_test(f"integrity of {curve.id}"),
                 )
             except GraderFault as fault:
-                return Integrity(None, f"not checked: {fault}")
+                return Integrity(None, f"not checked: {fault}", unchecked=True)
 
     def _blame(self, run: CurveRun, curve: Curve, slot: int) -> None:
         """The canary decides whose fault it is that a run ended: its agent is built and acts in the same slot."""
