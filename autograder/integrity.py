@@ -149,6 +149,7 @@ class Integrity:
     message: str  # for staff
     results: tuple[WorldResult, ...] = ()
     cpu_seconds: float = 0.0
+    unchecked: bool = False  # the deadline passed or the grader failed: nobody knows
 
 
 CAUSES: dict[Promise, str] = {  # keys of the hint catalogue
@@ -196,7 +197,7 @@ def check_integrity(open_subject: OpenSubject, experiment: Experiment, rng: np.r
             return Integrity("follows_data", f"no answer in a made-up world: {error}")
         except WorkerDied as death:
             if death.reason == "deadline":
-                return Integrity(None, "not checked: the overall deadline passed")
+                return Integrity(None, "not checked: the overall deadline passed", unchecked=True)
             return Integrity("follows_data", f"the worker ended in a made-up world: {death.reason}")
     return judge(tuple(results), cpu_seconds)
 
@@ -210,7 +211,8 @@ def confirmed(
     if integrity.broken is not None:
         canary = check_integrity(open_canary, experiment, np.random.default_rng(seeds[0]))
         if canary.broken is not None or not canary.results:
-            return Integrity(None, f"{integrity.message}; the reference does not keep it either: {canary.message}")
+            message = f"{integrity.message}; the reference does not keep it either: {canary.message}"
+            return Integrity(None, message, unchecked=not canary.results)
     return integrity
 
 
@@ -237,6 +239,8 @@ def _is_clear(integrity: Integrity) -> bool:
 def _together(looks: list[Integrity]) -> Integrity:
     """Several looks as one. One look at which the agent raised or ended may be chance; two are not."""
     without = [look for look in looks if not look.results]
+    if without and without[-1].unchecked:
+        return without[-1]
     results = tuple(result for look in looks for result in look.results)
     if len(without) >= MIN_LOOKS or not results:
         return without[-1]
@@ -266,9 +270,11 @@ def _agreement(results: tuple[WorldResult, ...], name: str) -> float:
 
 
 def without_points(report: CurveReport, integrity: Integrity | None) -> CurveReport:
-    """The rule: a curve whose agent breaks a promise earns nothing."""
-    if integrity is None or integrity.broken is None:
+    """The rule: a curve whose agent breaks a promise earns nothing, and none earns points unchecked."""
+    if integrity is None or (integrity.broken is None and not integrity.unchecked):
         return report
+    if integrity.broken is None:  # the points so far are kept; a TA decides
+        return dataclasses.replace(report, verdict="grader_fault", message=f"{report.message}; {integrity.message}")
     return dataclasses.replace(
         report,
         score=0.0,

@@ -70,6 +70,7 @@ class RemoteAgent:
         self._squared_errors: list[Any] = []
         self._squared_changes: list[Any] = []
         self._visited: list[tuple[Any, Any]] = []  # (state, observation) of this episode
+        self.actions: list[bytes] = []  # executed so far
 
     def begin_episode(self) -> None:
         self._visited.clear()
@@ -85,6 +86,7 @@ class RemoteAgent:
         if action.dtype.kind != "f" or not np.isfinite(action).all():
             raise BadAction("act must return finite numbers")
         executed = np.clip(action.astype(np.float64), self._task.action_low, self._task.action_high)
+        self.actions.append(executed.tobytes())
         try:
             self._expected = self._subject.call_method(
                 self._handle, "predict_next", AsNumPy(observation), AsNumPy(executed)
@@ -147,8 +149,17 @@ def run_curve(
     experiment: Experiment,
     hidden: HiddenRun,
     on_episode: Callable[[int, float], None] = lambda episode, episode_return: None,
+    actions: list[bytes] | None = None,
 ) -> CurveRun:
-    """Train one agent in one hidden world. A student's error, death or spent budget ends the run, not the grader."""
+    """Train one agent in one hidden world. A student's error, death or spent budget ends the run, not the grader.
+
+    Args:
+        open_subject: a fresh worker.
+        experiment: the settings.
+        hidden: seeds and world.
+        on_episode: called as each episode ends.
+        actions: every executed action is appended.
+    """
     world = hidden.world
     run = CurveRun(
         seed=hidden.env_seed,
@@ -156,7 +167,7 @@ def run_curve(
     )
     try:
         with open_subject() as subject:
-            _train(run, subject, experiment, hidden, on_episode)
+            _train(run, subject, experiment, hidden, on_episode, [] if actions is None else actions)
     except WorkerDied as error:
         run.failure, run.message = error.cause, f"the worker ended: {error.reason}"
         run.may_be_chance = error.may_be_chance
@@ -172,10 +183,12 @@ def _train(
     experiment: Experiment,
     hidden: HiddenRun,
     on_episode: Callable[[int, float], None],
+    actions: list[bytes],
 ) -> None:
     try:
         env = make_env(experiment.task_name, hidden.world)
         agent = RemoteAgent(subject, experiment, hidden, env)
+        agent.actions = actions
         for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
             run.env_steps.append(record.env_steps)
             run.returns.append(record.episode_return)

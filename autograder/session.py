@@ -349,15 +349,22 @@ class _Session:
         bar = self._bars[curve.id]
         budget = max(MIN_BUDGET_SECONDS, bar.cpu_seconds * self._assignment.limits.max_cpu_factor) * self._slowness
         with self._slots.one() as slot:
+            attempts: list[list[bytes]] = []  # the actions of each
+            num_restarts = self._server.num_restarts
             for _ in range(2):  # a worker that ends for no reason of its own is given a second chance
+                attempts.append([])
                 run = run_curve(
                     lambda: self._open(self._student, slot, budget),
                     EXPERIMENTS[curve.experiment],
                     graded_runs(curve.id)[number],
                     lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
+                    attempts[-1],
                 )
                 if not run.may_be_chance:
                     break
+            if self._server.num_restarts == num_restarts and not _agree(attempts):
+                run.failure, run.may_be_chance = "exits", False
+                run.message = "the worker ended, and at a second try with the same seeds its agent acted otherwise"
             if run.may_be_chance or run.failure == "raised":
                 self._blame(run, curve, slot)
         self._listener.run_ended(curve, number)
@@ -375,7 +382,7 @@ class _Session:
                     rng_of_test(f"integrity of {curve.id}"),
                 )
             except GraderFault as fault:
-                return Integrity(None, f"not checked: {fault}")
+                return Integrity(None, f"not checked: {fault}", unchecked=True)
 
     def _blame(self, run: CurveRun, curve: Curve, slot: int) -> None:
         """The canary decides whose fault it is that a run ended: its agent is built and acts in the same slot."""
@@ -452,24 +459,37 @@ class _Session:
 
 WHY_CUT = {
     "raised": "it counts as none, because your code raised an exception:",
-    "too_slow": "its processor time was used up; the episodes that finished count",
-    "out_of_memory": "its memory was used up; the episodes that finished count",
+    "too_slow": "its processor time was used up; the worst of the episodes that finished count",
+    "out_of_memory": "its memory was used up; the worst of the episodes that finished count",
     "exits": "it counts as none, because its process ended",
     "deadline": "the overall deadline passed; the episodes that finished count",
     "grader_fault": "the grader failed; the episodes that finished count",
 }
 NOT_THE_STUDENTS = ("deadline", "grader_fault")
 COUNTS_AS_NONE = ("raised", "exits")  # or an unstable agent would do well to stop at its best
+CUT_SHORT = ("too_slow", "out_of_memory")
 
 
 def score_of_run(curve: Curve, returns: list[float], failure: str) -> float:
-    """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished."""
+    """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished.
+
+    A run that used up its time or its memory is scored on its worst planned episodes: it may have done so on purpose.
+    """
     planned = returns[EXPERIMENTS[curve.experiment].num_initial_episodes :]
-    return -math.inf if failure in COUNTS_AS_NONE else score_of(planned, curve.score_episodes)
+    if failure in COUNTS_AS_NONE or (failure in CUT_SHORT and len(planned) < curve.score_episodes):
+        return -math.inf
+    return score_of(sorted(planned, reverse=True) if failure in CUT_SHORT else planned, curve.score_episodes)
 
 
 def _score(curve: Curve, run: CurveRun) -> float:
     return score_of_run(curve, run.returns, run.failure)
+
+
+def _agree(attempts: list[list[bytes]]) -> bool:
+    """Whether a second try repeats the first: or an agent would do well to end a bad run and have another."""
+    first, last = attempts[0], attempts[-1]
+    shared = min(len(first), len(last))
+    return first[:shared] == last[:shared]
 
 
 def _shown(value: Any) -> str:

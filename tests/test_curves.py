@@ -26,9 +26,11 @@ from autograder.curves import (
 )
 from autograder.hidden_tests.graded import Declared, graded
 from autograder.scoring import CurveReport, Report, StubReport, full_report, item_id, stub_report
+from autograder.session import score_of_run
 from autograder.solutions import ROOT
 from autograder.suite import Outcome, Verdict
 from hw4.assignment import Stub, load_assignment
+from hw4.experiments import EXPERIMENTS
 
 ASSIGNMENT = load_assignment()
 BAR, FLOOR = 60.0, 20.0
@@ -46,6 +48,15 @@ def test_a_score_is_the_mean_return_of_the_last_episodes() -> None:
 def test_a_run_that_was_cut_short_is_scored_on_what_it_finished() -> None:
     assert score_of([10.0, 20.0], 3) == 15.0
     assert score_of([], 3) == NOTHING
+
+
+@pytest.mark.parametrize("failure", ["too_slow", "out_of_memory"])
+def test_an_agent_gains_nothing_by_using_up_its_budget_at_its_best(failure: str) -> None:
+    curve = next(curve for curve in ASSIGNMENT.curves if curve.score_episodes == 2)
+    random_episodes = [0.0] * EXPERIMENTS[curve.experiment].num_initial_episodes
+    assert score_of_run(curve, [*random_episodes, 1.0, 3.0, 90.0, 91.0], failure) == 2.0
+    assert score_of_run(curve, [*random_episodes, 90.0], failure) == NOTHING
+    assert score_of_run(curve, [*random_episodes, 90.0, 92.0], failure) == 91.0
 
 
 # Scores become credit -------------------------------------------------------------------------------------------------

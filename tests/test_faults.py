@@ -25,6 +25,7 @@ import pytest
 
 import autograder.isolation.fork_server as fork_server_module
 import autograder.isolation.remote as remote_module
+import autograder.session as session_module
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement, verify_layers
 from autograder.isolation.fork_server import ForkServer, GraderFault
@@ -337,6 +338,45 @@ def test_a_worker_that_is_killed_once_in_a_curve_costs_nothing(monkeypatch: pyte
         assert (first.failure, first.may_be_chance) == ("exits", True)
         second = run_curve(open_subject, experiment, hidden, kill)
         assert (second.failure, len(second.returns)) == ("", 2)
+
+
+OTHERWISE_EACH_TIME = b"""
+def act(self, observation):
+    import os
+    return np.frombuffer(os.urandom(2), np.uint8) / 256.0
+ModelBasedAgent.act = act
+"""
+
+
+@pytest.mark.parametrize(("addition", "failure"), [(b"\n# mine\n", ""), (OTHERWISE_EACH_TIME, "exits")])
+def test_a_second_try_of_a_run_must_repeat_the_first(
+    monkeypatch: pytest.MonkeyPatch, addition: bytes, failure: str
+) -> None:
+    """Or an agent that draws its luck elsewhere would end its bad runs and keep the better of two."""
+    short = dataclasses.replace(
+        EXPERIMENTS["cliff_hill"], gradient_steps=2, num_initial_episodes=1, num_episodes=2, population_size=12
+    )
+    monkeypatch.setitem(EXPERIMENTS, "cliff_hill", short)
+    real, begun = RemoteSubject.call_method, []
+
+    def call_method(self: RemoteSubject, handle: Any, name: str, *args: Any) -> Any:
+        if name == "begin_episode":
+            begun.append(self)
+            if len(begun) == 2:
+                os.kill(self.pid, signal.SIGKILL)
+        return real(self, handle, name, *args)
+
+    monkeypatch.setattr(RemoteSubject, "call_method", call_method)
+    code = reference_code()
+    with Grader(jobs=1, required=()) as grader:
+        curve = next(curve for curve in load_assignment().curves if curve.experiment == "cliff_hill")
+        monkeypatch.setattr(
+            session_module, "load_assignment", lambda: dataclasses.replace(load_assignment(), curves=(curve,))
+        )
+        grade = grader.grade(
+            intake_of({**code, "mpc.py": code["mpc.py"] + addition}), Silent(), only=frozenset({"gaussian_nll"})
+        )
+    assert sorted(run.failure for run in grade.runs[curve.id][:3]) == sorted(["", "", failure])
 
 
 @pytest.mark.parametrize(

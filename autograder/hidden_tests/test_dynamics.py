@@ -114,7 +114,8 @@ def test_normalizer_takes_all_leading_dimensions_as_samples(subject: Subject, rn
 @graded("normalizer_fit", weight=0.5)
 def test_normalizer_leaves_the_data_as_they_were(subject: Subject, rng: RNG) -> None:
     """The data are not changed in place."""
-    call_and_check_inputs(subject, "dynamics_model.fit_normalizer", rng.normal(size=(8, 3)) + 2)
+    normalizer, _ = call_and_check_inputs(subject, "dynamics_model.fit_normalizer", rng.normal(size=(8, 3)) + 2)
+    check(normalizer is not None, "fit_normalizer returns None: a return statement is missing", "returns_none")
 
 
 def _with_one(std: Any) -> Any:
@@ -180,6 +181,8 @@ def test_predict_leaves_its_inputs_and_normalizers_as_they_were(subject: Subject
     s, a = batch.observation, batch.action
     first, _ = call_and_check_inputs(subject, ".predict", model.handle, s, a)
     again = subject.call_method(model.handle, "predict", s, a)
+    for predicted in (first, again):
+        check_shape(predicted, s.shape, "predict")
     same = np.allclose(again, first, rtol=1e-6, atol=1e-6, equal_nan=True)
     check(same, "a second call predicts something else: a stored normaliser has changed", "inplace")
 
@@ -243,6 +246,8 @@ def test_loss_leaves_the_batch_and_the_normalizers_as_they_were(subject: Subject
     batch = _transitions(rng, 6)
     first, _ = call_and_check_inputs(subject, ".loss", model.handle, batch)
     again = subject.call_method(model.handle, "loss", batch)
+    for loss in (first, again):
+        check_shape(loss, (), "loss")
     same = np.allclose(again, first, rtol=1e-6, atol=1e-6, equal_nan=True)
     check(same, "a second call gives another loss: a stored normaliser has changed", "inplace")
 
@@ -291,7 +296,8 @@ class _Fit:
 
     @property
     def bypasses_the_optimizer(self) -> bool:
-        return self.num_optimizer_steps == 0 and not np.allclose(self.weights, self.start)
+        moved = np.shape(self.weights) != self.start.shape or not np.allclose(self.weights, self.start)
+        return self.num_optimizer_steps == 0 and moved
 
     def replay(
         self,
@@ -418,7 +424,7 @@ def test_fit_leaves_the_data_as_they_were_and_returns_plain_numbers(subject: Sub
     data = _transitions(rng, 9)
     model = subject.call("doubles.QuadraticModel", rng.normal(size=OBS_DIM))
     optimizer = subject.call("doubles.sgd", model, 0.2)
-    _, has_graph = call_and_check_inputs(
+    losses, has_graph = call_and_check_inputs(
         subject,
         "dynamics_model.fit",
         model,
@@ -428,3 +434,4 @@ def test_fit_leaves_the_data_as_they_were_and_returns_plain_numbers(subject: Sub
         gradient_steps=3,
     )
     check(not has_graph, "the returned losses are not detached", "losses_not_detached")
+    check_shape(losses, (3,), "the returned losses")

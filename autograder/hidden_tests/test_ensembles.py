@@ -245,9 +245,10 @@ def test_member_returns_leave_start_and_plans_as_they_were(subject: Subject, rng
     ensemble = _Ensemble(rng)
     start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (NUM_SEQUENCES, HORIZON, ACT_DIM))
     arguments = (ensemble.predict, ensemble.reward, start, sequences)
-    call_and_check_inputs(
+    returns, _ = call_and_check_inputs(
         subject, "ensemble.member_returns", *arguments, ensemble_size=MEMBERS, causes={0: "start_mutated"}
     )
+    check_shape(returns, (MEMBERS, NUM_SEQUENCES), "returns")
 
 
 @graded("aggregate_returns", weight=2)

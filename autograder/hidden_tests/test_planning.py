@@ -139,7 +139,8 @@ def test_returns_leave_start_and_plans_as_they_were(subject: Subject, rng: RNG) 
     world = _World(rng)
     start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (NUM_SEQUENCES, HORIZON, ACT_DIM))
     arguments = (world.predict, world.reward, start, sequences)
-    call_and_check_inputs(subject, "mpc.sequence_returns", *arguments, causes={0: "start_mutated"})
+    returns, _ = call_and_check_inputs(subject, "mpc.sequence_returns", *arguments, causes={0: "start_mutated"})
+    check_shape(returns, (NUM_SEQUENCES,), "returns")
 
 
 class _Objective:
@@ -168,8 +169,8 @@ def test_random_shooting_returns_the_best_candidate(subject: Subject, rng: RNG) 
 
     def uniform(n: int) -> Any:
         nonlocal num_drawn
-        num_drawn += n
-        return u[np.arange(num_drawn - n, num_drawn) % len(u)]
+        num_drawn += _count(n)
+        return u[np.arange(num_drawn - int(n), num_drawn) % len(u)]
 
     plan = subject.call("mpc.random_shooting", objective, low, high, num_sequences=12, uniform=uniform)
     check(num_drawn > 0, "uniform was never called", "noise_not_used")
@@ -186,7 +187,7 @@ def test_random_shooting_returns_the_best_candidate(subject: Subject, rng: RNG) 
         ),
         "returns_random_draw": AnyOf((candidates[0], candidates[-1])),
     }
-    scored = np.concatenate(objective.asked) if objective.asked else candidates
+    scored = objective.asked[0] if objective.asked else candidates
     entries = np.concatenate([np.ravel(x) for x in (u, 2 * u - 1, candidates, high * (2 * u - 1), low, high)])
     foreign = np.abs(scored.reshape(-1, 1) - entries).min(axis=1) > 1e-4
     if foreign.mean() > 0.5:  # most of what was scored is not made of these draws
@@ -221,7 +222,7 @@ def test_random_shooting_scores_every_candidate_once(subject: Subject, rng: RNG)
 @graded("random_shooting", weight=0.5)
 def test_random_shooting_leaves_the_bounds_as_they_were(subject: Subject, rng: RNG) -> None:
     """The bounds are not changed in place."""
-    call_and_check_inputs(
+    plan, _ = call_and_check_inputs(
         subject,
         "mpc.random_shooting",
         _Objective(rng),
@@ -230,6 +231,7 @@ def test_random_shooting_leaves_the_bounds_as_they_were(subject: Subject, rng: R
         num_sequences=5,
         uniform=lambda n: rng.uniform(size=(_count(n), HORIZON, ACT_DIM)),
     )
+    check_shape(plan, (HORIZON, ACT_DIM), "the plan")
 
 
 def _count(n: Any) -> int:
@@ -314,6 +316,7 @@ def test_refit_works_at_the_edges(subject: Subject, rng: RNG) -> None:
     returns = np.array([5.0, 2.0, 2.0, 2.0, 1.0, 0.0, -1.0])  # of the three that are equal, any two
     answer = subject.call("mpc.refit_to_elites", sequences, returns, mean, std, num_elites=3, smoothing=0.25)
     new_mean, new_std = check_pair(answer, "(new_mean, new_std)")
+    check_shape(new_mean, (HORIZON, ACT_DIM), "new_mean with equal returns")
     choices = [sequences[[0, *pair]] for pair in itertools.combinations((1, 2, 3), 2)]
     chosen = choices[np.argmin([np.abs(new_mean - 0.25 * mean - 0.75 * elites.mean(0)).max() for elites in choices])]
     tied = sequences[:4]
@@ -470,7 +473,7 @@ def test_cem_keeps_the_best_candidates(subject: Subject, rng: RNG) -> None:
 @graded("cem_plan", weight=0.5)
 def test_cem_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Mean, std and bounds are not changed in place."""
-    call_and_check_inputs(
+    plan, _ = call_and_check_inputs(
         subject,
         "mpc.cem",
         _Objective(rng),
@@ -482,9 +485,10 @@ def test_cem_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
         num_iterations=2,
         num_elites=3,
         smoothing=0.3,
-        noise=lambda n: rng.normal(size=(n, HORIZON, ACT_DIM)),
+        noise=lambda n: rng.normal(size=(_count(n), HORIZON, ACT_DIM)),
         num_kept_elites=2,
     )
+    check_shape(plan, (HORIZON, ACT_DIM), "the plan")
 
 
 def _check_inside(scored: Any) -> None:

@@ -28,6 +28,7 @@ from hw4.subject import AsNumPy, Handle, Seed
 from hw4.transitions import Transition
 
 HELLO_SECONDS = 60.0
+MAX_ANSWER_SIZE = 1_000_000  # numbers in one answer: the trusted process computes with them, a check wants thousands
 MAX_CALLBACK_SIZE = 20_000  # numbers in one argument of a callback
 MAX_CALLBACK_PRODUCT = 1_000_000  # of the two largest arguments, or of all when they broadcast against each other
 MAX_CALLBACK_TOTAL = 5_000_000  # numbers in all callbacks of one worker: a check may keep them
@@ -185,6 +186,8 @@ class RemoteSubject:
                     line if known_place else None,
                 )
             elif kind == "result":
+                if sum(array.size for array in arrays) > MAX_ANSWER_SIZE:
+                    raise StudentError("ValueError", f"an answer of more than {MAX_ANSWER_SIZE} numbers", None, None)
                 return self._unpack(reply.get("value"), arrays)
             else:
                 raise self._died("protocol")

@@ -92,6 +92,9 @@ def test_a_broken_promise_takes_the_curves_points_and_says_why(promise: integrit
     assert len(judged.flags) == 1
     assert without_points(report, Integrity(None, "")) is report
     assert without_points(report, None) is report
+    nobody_knows = without_points(report, Integrity(None, "not checked: why", unchecked=True))
+    assert (nobody_knows.verdict, nobody_knows.score) == ("grader_fault", report.score)
+    assert nobody_knows.message.endswith("not checked: why")
 
 
 def test_new_bars_give_no_points_to_a_broken_promise() -> None:
@@ -140,7 +143,8 @@ OUT_OF_TIME = Integrity(None, "not checked: the overall deadline passed")
         ([RAISED, LOST], KEPT, "follows_data", 2),
         ([LOST, LOST], LOST, None, 2),  # the reference does no better: not the student's fault
         ([LOST, LOST], OUT_OF_TIME, None, 2),  # nobody saw the reference do better
-        ([OUT_OF_TIME], KEPT, None, 1),
+        ([Integrity(None, "not checked", unchecked=True)], KEPT, None, 1),
+        ([LOST, Integrity(None, "not checked", unchecked=True)], KEPT, None, 2),
     ],
 )
 def test_what_is_not_clear_is_looked_at_again(
