@@ -274,8 +274,8 @@ class RemoteSubject:
             if time.monotonic() >= deadline:
                 return
             used, used_before = self.cpu_seconds, used
-            if used - used_before < SAMPLE_SECONDS / 10 and self._state() == "S":
-                self._idle_seconds += SAMPLE_SECONDS
+            if used - used_before < SAMPLE_SECONDS / 2 and self._state() == "S":
+                self._idle_seconds += SAMPLE_SECONDS - (used - used_before)
             if self._idle_seconds >= MAX_IDLE_SECONDS:
                 raise self._died("idle")
 
