@@ -74,8 +74,7 @@ def _differences(place: str, then: Any, now: Any) -> list[str]:
         return [d for key in keys for d in _differences(f"{place}.{key}", then.get(key), now.get(key))]
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         return [d for i, pair in enumerate(zip(then, now, strict=True)) for d in _differences(f"{place}[{i}]", *pair)]
-    if isinstance(now, float) and not math.isfinite(now):
-        now = None
+    then, now = (None if isinstance(value, float) and not math.isfinite(value) else value for value in (then, now))
     return [] if then == now else [f"{place}: {then!r} -> {now!r}"]
 
 

@@ -191,6 +191,14 @@ def test_weights_share_the_points_of_a_stub() -> None:
     assert report.first_failure.test == "signs"
 
 
+def test_leaving_inputs_alone_earns_nothing_by_itself() -> None:
+    tests = {**declared(("sums", "add", 1)), **declared(("inputs", "add", 1))}
+    tests["inputs"] = dataclasses.replace(tests["inputs"], needs_another=True)
+    assert report_of(tests, sums="failed", inputs="passed").score == 0.0
+    assert report_of(tests, sums="passed", inputs="passed").score == STUB.points
+    assert report_of(tests, sums="passed", inputs="failed").score == STUB.points / 2
+
+
 def test_all_tests_passed_are_all_points_also_where_shares_are_odd() -> None:
     thirds = declared(*((name, "add", 1) for name in ("a", "b", "c")))
     report = report_of(thirds, dataclasses.replace(STUB, points=4), a="passed", b="passed", c="passed")

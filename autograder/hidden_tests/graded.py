@@ -19,20 +19,25 @@ class Declared:
     stub_id: str
     weight: float
     summary: str  # first line of its docstring: what students read
+    needs_another: bool = False  # earns points only beside another passed check of the function
 
 
 DECLARED: dict[str, Declared] = {}
 
 
-def graded(stub_id: str, *, weight: float = 1.0) -> Callable[[Test], Test]:
-    """Mark a hidden test as a part of `stub_id` with a share of its points. The docstring is shown to students."""
+def graded(stub_id: str, *, weight: float = 1.0, needs_another: bool = False) -> Callable[[Test], Test]:
+    """Mark a hidden test as a part of `stub_id` with a share of its points. The docstring is shown to students.
+
+    `needs_another` is for what also a function that does nothing does well, such as leaving its inputs alone: it earns
+    nothing unless another check of the function passes.
+    """
 
     def mark(test: Test) -> Test:
         name = test.__name__
         if name in DECLARED:
             raise ValueError(f"two graded tests are called {name}")
         summary = (test.__doc__ or "").strip().splitlines()[0]
-        DECLARED[name] = Declared(name=name, stub_id=stub_id, weight=weight, summary=summary)
+        DECLARED[name] = Declared(name, stub_id, weight, summary, needs_another)
         marked: Test = pytest.mark.graded(test)
         return marked
 

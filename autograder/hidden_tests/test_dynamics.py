@@ -111,7 +111,7 @@ def test_normalizer_takes_all_leading_dimensions_as_samples(subject: Subject, rn
     check_close(std, np.ones(4), "std of one sample")
 
 
-@graded("normalizer_fit", weight=0.5)
+@graded("normalizer_fit", weight=0.5, needs_another=True)
 def test_normalizer_leaves_the_data_as_they_were(subject: Subject, rng: RNG) -> None:
     """The data are not changed in place."""
     normalizer, _ = call_and_check_inputs(subject, "dynamics_model.fit_normalizer", rng.normal(size=(8, 3)) + 2)
@@ -173,7 +173,7 @@ def test_predict_serves_an_ensemble_network(subject: Subject, rng: RNG) -> None:
     check_close(predicted, wanted, "predict of an ensemble", slips={"states_averaged": wanted.mean(axis=0)})
 
 
-@graded("model_predict", weight=0.5)
+@graded("model_predict", weight=0.5, needs_another=True)
 def test_predict_leaves_its_inputs_and_normalizers_as_they_were(subject: Subject, rng: RNG) -> None:
     """Observation and action are not changed in place, and a second call gives the same answer."""
     model = _Model(subject, rng)
@@ -239,7 +239,7 @@ def test_loss_is_differentiable_in_the_weights(subject: Subject, rng: RNG) -> No
     check_close(gradient, wanted, "gradient of the loss", slips={"loss_detached": np.zeros_like(wanted)})
 
 
-@graded("model_loss", weight=0.5)
+@graded("model_loss", weight=0.5, needs_another=True)
 def test_loss_leaves_the_batch_and_the_normalizers_as_they_were(subject: Subject, rng: RNG) -> None:
     """The batch is not changed in place, and a second call gives the same loss."""
     model = _Model(subject, rng)
@@ -418,7 +418,7 @@ def test_fit_steps_with_the_optimizer_it_is_given(subject: Subject, rng: RNG) ->
     check(run.num_optimizer_steps == 6, message, "optimizer_bypassed")
 
 
-@graded("model_fit", weight=0.5)
+@graded("model_fit", weight=0.5, needs_another=True)
 def test_fit_leaves_the_data_as_they_were_and_returns_plain_numbers(subject: Subject, rng: RNG) -> None:
     """The transitions are not changed in place, and the returned losses are detached."""
     data = _transitions(rng, 9)

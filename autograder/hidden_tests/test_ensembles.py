@@ -103,7 +103,7 @@ def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG)
     check(not (first == second).all(), "one generator drew the same minibatch twice", "generator_ignored")
 
 
-@graded("member_minibatches", weight=0.5)
+@graded("member_minibatches", weight=0.5, needs_another=True)
 def test_minibatches_leave_the_data_sets_as_they_were(subject: Subject, rng: RNG) -> None:
     """The members' data sets are not changed in place."""
     own = rng.permutation(np.arange(60)).reshape(4, 15)
@@ -239,7 +239,7 @@ def test_member_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG
     check_close(returns, wanted, "returns for 2 start observations")
 
 
-@graded("member_returns", weight=0.5)
+@graded("member_returns", weight=0.5, needs_another=True)
 def test_member_returns_leave_start_and_plans_as_they_were(subject: Subject, rng: RNG) -> None:
     """The start observation and the action sequences are not changed in place."""
     ensemble = _Ensemble(rng)
@@ -281,7 +281,7 @@ def test_aggregates_with_leading_dimensions(subject: Subject, rng: RNG) -> None:
         check_close(aggregated, wanted, f'aggregate_returns with "{aggregation}"', slips=slips)
 
 
-@graded("aggregate_returns", weight=0.5)
+@graded("aggregate_returns", weight=0.5, needs_another=True)
 def test_aggregation_leaves_the_returns_as_they_were(subject: Subject, rng: RNG) -> None:
     """The members' returns are not changed in place."""
     for aggregation in ("expected", "pessimistic", "optimistic"):
@@ -345,7 +345,7 @@ def test_nll_survives_extreme_variances(subject: Subject, rng: RNG) -> None:
     check_close(nll, wanted, "nll", rtol=2e-2, atol=2e-2)
 
 
-@graded("gaussian_nll", weight=0.5)
+@graded("gaussian_nll", weight=0.5, needs_another=True)
 def test_nll_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Mean, log-variance and target are not changed in place."""
     nll, _ = call_and_check_inputs(subject, "ensemble.gaussian_nll", *rng.normal(size=(3, 4, 2)))
@@ -399,7 +399,7 @@ def test_uncertainty_adds_up_to_the_variance_of_the_mixture(subject: Subject, rn
     check_close(epistemic, np.zeros(4), "epistemic, if all members agree", slips={"kinds_swapped": np.full(4, 0.3)})
 
 
-@graded("uncertainty_split", weight=0.5)
+@graded("uncertainty_split", weight=0.5, needs_another=True)
 def test_uncertainty_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Means and variances are not changed in place."""
     means, variances = rng.normal(size=(MEMBERS, 3)), rng.uniform(0.5, 2, (MEMBERS, 3))

@@ -133,7 +133,7 @@ def test_all_sequences_advance_together(subject: Subject, rng: RNG) -> None:
     check_close(returns[:1], first, "returns")
 
 
-@graded("sequence_returns", weight=0.5)
+@graded("sequence_returns", weight=0.5, needs_another=True)
 def test_returns_leave_start_and_plans_as_they_were(subject: Subject, rng: RNG) -> None:
     """The start observation and the action sequences are not changed in place."""
     world = _World(rng)
@@ -219,7 +219,7 @@ def test_random_shooting_scores_every_candidate_once(subject: Subject, rng: RNG)
     )
 
 
-@graded("random_shooting", weight=0.5)
+@graded("random_shooting", weight=0.5, needs_another=True)
 def test_random_shooting_leaves_the_bounds_as_they_were(subject: Subject, rng: RNG) -> None:
     """The bounds are not changed in place."""
     plan, _ = call_and_check_inputs(
@@ -326,7 +326,7 @@ def test_refit_works_at_the_edges(subject: Subject, rng: RNG) -> None:
     check_close(new_std, wanted_std, "new_std with equal returns")
 
 
-@graded("cem_refit", weight=0.5)
+@graded("cem_refit", weight=0.5, needs_another=True)
 def test_refit_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Candidates, returns, mean and std are not changed in place."""
     inputs = _refit_inputs(rng, 8)
@@ -470,7 +470,7 @@ def test_cem_keeps_the_best_candidates(subject: Subject, rng: RNG) -> None:
     run.judge(check_with)
 
 
-@graded("cem_plan", weight=0.5)
+@graded("cem_plan", weight=0.5, needs_another=True)
 def test_cem_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Mean, std and bounds are not changed in place."""
     plan, _ = call_and_check_inputs(

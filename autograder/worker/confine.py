@@ -5,6 +5,7 @@ Every layer is tried; one that the system does not allow is reported as off with
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -149,6 +150,20 @@ def _limit(cpu_seconds: int, memory_mb: int) -> None:
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(name, (value, value))
+    if os.getuid() != 0:  # the limit counts per user, and does not bind root
+        threads = _threads_of(os.getuid()) + MAX_THREADS
+        resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads))
+
+
+def _threads_of(uid: int) -> int:
+    count = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as file:
+                status = dict(line.split(":", 1) for line in file.read().splitlines() if ":" in line)
+                if int(status["Uid"].split()[0]) == uid:
+                    count += int(status["Threads"])
+    return count
 
 
 def _prefer_for_killing() -> None:
