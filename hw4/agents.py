@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,33 @@ from hw4.noise import colored_noise
 from hw4.transitions import ReplayBuffer, Transition
 
 
+@dataclass(frozen=True)
+class AgentParts:
+    """What an agent is made of, where that changes as it learns: what a checkpoint has to keep."""
+
+    model: DynamicsModel
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator  # of the network's start, minibatches and candidates
+    base_policy_rng: np.random.Generator
+
+    @property
+    def weights(self) -> list[Tensor]:
+        return [weight for group in self.optimizer.param_groups for weight in group["params"]]
+
+
 def build_agent(experiment: Experiment, seed: int) -> ModelBasedAgent:
     """A fresh agent for one training run; the same seed gives the same agent."""
+    agent, _ = build_agent_and_parts(experiment, seed)
+    return agent
+
+
+def build_agent_and_parts(experiment: Experiment, seed: int) -> tuple[ModelBasedAgent, AgentParts]:
+    """As `build_agent`, with what it is made of."""
     base_policy_seed, torch_seed = np.random.SeedSequence(seed).generate_state(2)
     generator = torch.Generator().manual_seed(int(torch_seed))
     model, network = _build_model(experiment, generator)
     optimizer = make_optimizer(network, experiment.learning_rate)
+    base_policy_rng = np.random.default_rng(base_policy_seed)
 
     def fit_to(replay: ReplayBuffer) -> None:
         transitions = Transition(*(torch.from_numpy(field) for field in replay.stacked()))
@@ -61,14 +83,15 @@ def build_agent(experiment: Experiment, seed: int) -> ModelBasedAgent:
         initial_mean=torch.full((experiment.horizon, experiment.task.act_dim), middle),
         replan_every=experiment.replan_every,
     )
-    return ModelBasedAgent(
-        base_policy=random_policy(experiment, int(base_policy_seed)),
+    agent = ModelBasedAgent(
+        base_policy=random_policy(experiment, base_policy_rng),
         controller=controller,
         fit=fit_to,
         predict=model.predict,
         initial_steps=experiment.initial_steps,
         refit_every=experiment.refit_every,
     )
+    return agent, AgentParts(model, optimizer, generator, base_policy_rng)
 
 
 def build_planner(
@@ -109,9 +132,8 @@ def build_planner(
     return planner
 
 
-def random_policy(experiment: Experiment, seed: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def random_policy(experiment: Experiment, rng: np.random.Generator) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """The base policy: actions drawn uniformly from the bounds."""
-    rng = np.random.default_rng(seed)
     task = experiment.task
 
     def policy(observation: NDArray[Any]) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from hw4.assignment import Assignment, Stub, load_assignment
 from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
 
 if TYPE_CHECKING:
+    from hw4.agents import AgentParts
     from hw4.mpc import ModelBasedAgent
     from hw4.runs import RunConfig, SeedFolder
     from hw4.submission import Intake
@@ -159,23 +160,24 @@ def _with_version(settings: Experiment, published: Experiment, version: Version 
 def _train_seed(folder: Path, config: RunConfig, progress: Any, *, resume: bool, tensorboard: bool) -> None:
     import numpy as np
 
-    from hw4.agents import build_agent
-    from hw4.checkpoint import save_checkpoint, train_from
+    from hw4.agents import build_agent_and_parts
+    from hw4.checkpoint import save_checkpoint
     from hw4.envs import World, make_env
     from hw4.imagination import ImaginationRecorder
     from hw4.runs import SeedFolder, Trajectory
     from hw4.tensorboard import ModelErrorMeter, ScalarWriter, require_tensorboard
+    from hw4.training import train
 
     if tensorboard:
         require_tensorboard()
     settings, path = config.settings, folder / f"seed_{config.seed}"
     try:
-        agent = build_agent(settings, config.seed)
+        agent, parts = build_agent_and_parts(settings, config.seed)
     except ValueError as error:  # settings that do not fit together
         raise CommandFailed(str(error)) from None
     first_episode = 0
     if resume and path.exists():
-        first_episode, seed_folder = _reopen(folder, config, agent)
+        first_episode, seed_folder = _reopen(folder, config, agent, parts)
     else:
         seed_folder = SeedFolder(folder, config)
     num_steps = settings.num_episodes * settings.task.episode_length
@@ -195,19 +197,19 @@ def _train_seed(folder: Path, config: RunConfig, progress: Any, *, resume: bool,
     writer = ScalarWriter(seed_folder.path, env_steps=len(agent.replay)) if tensorboard else None
     env = make_env(settings.task_name, World(actuator_sign=config.actuator_sign))
     try:
-        for record in train_from(
+        for record in train(
             env,
             meter or recorder,
-            first_episode=first_episode,
-            env_steps=len(agent.replay),
             num_episodes=settings.num_episodes,
             seed=config.seed,
+            first_episode=first_episode,
+            env_steps=len(agent.replay),
         ):
             seed_folder.add(record)
             if meter is not None and writer is not None:
                 writer.add(record, meter.episode_error())
             if record.episode < settings.num_episodes - 1:
-                save_checkpoint(seed_folder.checkpoint, agent, num_episodes=record.episode + 1)
+                save_checkpoint(seed_folder.checkpoint, agent, parts, num_episodes=record.episode + 1)
             status = f"episode {record.episode + 1}/{settings.num_episodes}, return {record.episode_return:.1f}"
             progress.update(bar, status=status)
     except NotImplementedError as error:
@@ -231,7 +233,7 @@ def _train_seed(folder: Path, config: RunConfig, progress: Any, *, resume: bool,
     seed_folder.checkpoint.unlink(missing_ok=True)
 
 
-def _reopen(folder: Path, config: RunConfig, agent: ModelBasedAgent) -> tuple[int, SeedFolder]:
+def _reopen(folder: Path, config: RunConfig, agent: ModelBasedAgent, parts: AgentParts) -> tuple[int, SeedFolder]:
     """Bring a fresh agent to where a seed was stopped: the episodes it has finished, and its files.
 
     Without a checkpoint a seed is trained from its first episode, to the same numbers.
@@ -244,7 +246,7 @@ def _reopen(folder: Path, config: RunConfig, agent: ModelBasedAgent) -> tuple[in
     if is_finished(path):
         num_episodes = config.settings.num_episodes
     elif (path / CHECKPOINT_FILE).is_file():
-        num_episodes = load_checkpoint(path / CHECKPOINT_FILE, agent)
+        num_episodes = load_checkpoint(path / CHECKPOINT_FILE, agent, parts)
     return num_episodes, SeedFolder.reopen(folder, config, num_episodes=num_episodes)
 
 

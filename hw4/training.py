@@ -74,16 +74,28 @@ def run_episode(
 
 
 def train(
-    env: gymnasium.Env[Any, Any], agent: AgentProtocol, *, num_episodes: int, seed: int
+    env: gymnasium.Env[Any, Any],
+    agent: AgentProtocol,
+    *,
+    num_episodes: int,
+    seed: int,
+    first_episode: int = 0,
+    env_steps: int = 0,
 ) -> Iterator[EpisodeRecord]:
-    """Run `num_episodes` episodes and yield each record as it ends. Resets use seeds drawn from `seed`.
+    """Run episodes and yield each record as it ends.
 
-    They are drawn apart from an agent's: an agent and an environment that are given the same seed are independent.
+    Args:
+        env: the environment.
+        agent: one that has finished `first_episode` episodes.
+        num_episodes: in all, those before `first_episode` included.
+        seed: the seeds of all resets are drawn from it, apart from an agent's: an agent and an environment that are
+            given the same seed are independent.
+        first_episode: where to go on; 0 is the start.
+        env_steps: taken before `first_episode`.
     """
-    env_steps = 0
     (own_stream,) = np.random.SeedSequence(seed).spawn(1)
     reset_seeds = own_stream.generate_state(num_episodes)
-    for episode, reset_seed in enumerate(reset_seeds):
-        record = run_episode(env, agent, seed=int(reset_seed), episode=episode, env_steps=env_steps)
+    for episode in range(first_episode, num_episodes):
+        record = run_episode(env, agent, seed=int(reset_seeds[episode]), episode=episode, env_steps=env_steps)
         env_steps = record.env_steps
         yield record

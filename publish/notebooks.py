@@ -51,7 +51,6 @@ ANSWER_KEYS = ROOT / "build" / "notebooks"
 ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework: source/hw4, release/hw4, submitted/STUDENT/hw4
 WRITTEN_PROBLEM = "written"  # its points are shared out over the manually graded cells
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
-RECORDED = {"distribution_shift": "cliff_hill"}  # which folder of notebooks/data a master draws
 CELL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what nbformat allows as a cell id, lower case
 PLACEHOLDER = re.compile(r"\{\{ (?P<key>[\w:-]+) \}\}")
 KERNEL = {
@@ -157,12 +156,12 @@ def _nbgrader_metadata(cell_name: str, declared: dict[str, Any], points: int | N
 
 
 def _recorded_facts(name: str) -> dict[str, str]:
-    """What a notebook may say about its recorded runs."""
-    if name not in RECORDED:
+    """What a notebook may say about its recorded runs: the facts in notebooks/data/NAME/recorded.json."""
+    path = DATA / name / "recorded.json"
+    if not path.exists():
         return {}
-    recorded = json.loads((DATA / RECORDED[name] / "recorded.json").read_text(encoding="utf-8"))
-    held_out = recorded["held_out_seeds"]
-    return {"num_seeds": str(recorded["num_seeds"]), "held_out_seeds": f"{held_out[0]} to {held_out[-1]}"}
+    facts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["facts"]
+    return facts
 
 
 def _fill(source: str, values: dict[str, str], where: str) -> str:
@@ -216,7 +215,7 @@ def cells_tagged(name: str, tag: str) -> str:
 
 def record(names: list[str] | None = None) -> None:
     """Run the reference again and write the data that the notebooks draw."""
-    for name in names or sorted(RECORDED):
+    for name in names or sorted(path.stem for path in RECORDERS.glob("*.py")):
         with tempfile.TemporaryDirectory() as folder:
             solved = write_solved(Path(folder) / "solved")
             (Path(folder) / "notebook_cells.py").write_text(cells_tagged(name, "recorder"), encoding="utf-8")
@@ -226,7 +225,7 @@ def record(names: list[str] | None = None) -> None:
                 "OMP_NUM_THREADS": "1",
                 "MPLBACKEND": "Agg",
             }
-            command = [sys.executable, str(RECORDERS / f"{name}.py"), str(DATA / RECORDED[name])]
+            command = [sys.executable, str(RECORDERS / f"{name}.py"), str(DATA / name)]
             subprocess.run(command, env=environment, check=True)
 
 

@@ -33,7 +33,7 @@ class RandomAgent:
     """Draws its actions uniformly from the bounds."""
 
     def __init__(self, experiment: Experiment) -> None:
-        self._policy = random_policy(experiment, seed=0)
+        self._policy = random_policy(experiment, np.random.default_rng(0))
 
     def begin_episode(self) -> None: ...
 

@@ -18,6 +18,7 @@ from autograder.solutions import ROOT
 from hw4.assignment import load_assignment
 from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS
+from hw4.notebook import interval_of_median
 from publish import notebooks
 from publish.notebooks import (
     ASSIGNMENT_ID,
@@ -148,7 +149,7 @@ def test_a_notebook_imports_what_students_have():
 
 @pytest.fixture(scope="module")
 def episodes():
-    with (DATA / "cliff_hill" / "episodes.csv").open(encoding="utf-8", newline="") as file:
+    with (DATA / NAME / "episodes.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
 
     def column(name, version):
@@ -158,14 +159,8 @@ def episodes():
     return column
 
 
-def interval_of_median(values):
-    """A 95 % bootstrap interval of the median over seeds."""
-    resampled = np.random.default_rng(0).choice(values, (2000, len(values)))
-    return np.percentile(np.median(resampled, axis=1), [2.5, 97.5])
-
-
 def test_the_runs_were_recorded_with_the_settings_of_today():
-    recorded = json.loads((DATA / "cliff_hill" / "recorded.json").read_text(encoding="utf-8"))
+    recorded = json.loads((DATA / NAME / "recorded.json").read_text(encoding="utf-8"))
     assert recorded["experiment"] == dataclasses.asdict(EXPERIMENTS["cliff_hill"]), f"run `{recorded['command']}`"
 
 
@@ -188,7 +183,7 @@ def test_version_1_5_ends_above_every_planned_episode_of_0_5_on_every_seed(episo
 
 @pytest.fixture(scope="module")
 def beliefs():
-    with (DATA / "cliff_hill" / "beliefs.csv").open(encoding="utf-8", newline="") as file:
+    with (DATA / NAME / "beliefs.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -308,8 +308,7 @@ for experiment in ("pusher", "half_cheetah"):
 
 import numpy as np
 import torch
-from hw4.agents import build_agent
-from hw4.checkpoint import agent_parts
+from hw4.agents import build_agent_and_parts
 from hw4.ensemble import decompose_uncertainty
 from hw4.envs import make_env
 from hw4.envs.noisy_field import NOISY_CENTER, TURNED_CENTER
@@ -319,15 +318,15 @@ from hw4.training import train
 def uncertainties(seed):
     """Aleatoric and epistemic std (m) of one step in each patch, by a model fitted to random data."""
     experiment = EXPERIMENTS["noisy_field"]
-    agent = build_agent(experiment, seed)
+    agent, parts = build_agent_and_parts(experiment, seed)
     list(train(make_env("noisy_field"), agent, num_episodes=experiment.num_initial_episodes, seed=seed))
     rng, found = np.random.default_rng(0), {{}}
     for patch, center in (("noisy", NOISY_CENTER), ("turned", TURNED_CENTER), ("plain", (-1.7, -0.3))):
         places, actions = np.array(center) + rng.uniform(-0.25, 0.25, (100, 2)), rng.uniform(-1, 1, (100, 2))
         batch = [torch.tensor(values, dtype=torch.float32).expand(5, 100, 2) for values in (places, actions)]
         with torch.no_grad():
-            parts = decompose_uncertainty(*agent_parts(agent).model.predict_distribution(*batch))
-        found[patch] = [float(part.mean().sqrt()) for part in parts]
+            split = decompose_uncertainty(*parts.model.predict_distribution(*batch))
+        found[patch] = [float(part.mean().sqrt()) for part in split]
     return found
 
 print(json.dumps([statuses, [uncertainties(seed) for seed in range(3)]]), file=sys.stderr)

@@ -30,21 +30,18 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: one thread is fastest
-import csv
-import textwrap
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from numpy.typing import NDArray
 
 from hw4.envs import make_env
 from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
+from hw4.notebook import BLUE, GREEN, ORANGE, VERMILION, Array, find_data, median_text, read_table, show, use_style
 from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
 
@@ -54,25 +51,12 @@ LIVE_SEEDS = (0, 1, 2)  # the seeds it trains with
 LIVE_SECONDS = 50.0  # it starts no new episode after this long
 
 # %% name="constants" tags=["recorder"]
-Array = NDArray[Any]
 EXPERIMENT = EXPERIMENTS["cliff_hill"]
 FIRST_PLANNED = EXPERIMENT.num_initial_episodes  # the first episode that is planned, counted from 0
 VERSIONS: tuple[Version, ...] = ("0.5", "1.0", "1.5")
 
-# Okabe and Ito's colours: they stay apart for colour-blind readers.
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 COLORS = {"base": BLUE, "0.5": VERMILION, "1.0": ORANGE, "1.5": GREEN}
-plt.rcParams.update(
-    {
-        "figure.dpi": 110,
-        "figure.constrained_layout.use": True,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 10,
-        "axes.titlelocation": "left",
-        "font.size": 9,
-    }
-)
+use_style()
 
 # %% [markdown] name="hill-intro"
 # ## The hill
@@ -174,25 +158,6 @@ def imagined_return(experiment: Experiment, plan: Array, imagined: Array) -> flo
 
 
 # %% name="data"
-def find_data(name: str = "cliff_hill") -> Path:
-    """The folder of recorded runs: data/NAME beside this notebook, or beside a folder that holds it."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        for candidate in (folder / "data" / name, folder / "notebooks" / "data" / name):
-            if candidate.is_dir():
-                return candidate
-    raise FileNotFoundError(
-        f"no folder data/{name} beside {Path.cwd()} or above it: take it from the homework's bundle"
-    )
-
-
-def read_csv(name: str) -> dict[str, Array]:
-    """One recorded table as a dictionary of columns; an empty cell is nan."""
-    with (find_data() / name).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    texts = {"version", "policy", "model"}
-    return {key: np.array([row[key] if key in texts else float(row[key] or "nan") for row in rows]) for key in rows[0]}
-
-
 def per_seed(table: dict[str, Array], column: str, version: str) -> Array:
     """One column of `episodes.csv` as an array of shape (seeds, episodes)."""
     chosen = table["version"] == version
@@ -209,21 +174,10 @@ def paths(policy: str) -> Array:
     )
 
 
-def median_text(values: Array, unit: str = "", digits: int = 0) -> str:
-    """Median over seeds, with a 95 % bootstrap interval."""
-    values = np.asarray(values)
-    resampled = np.random.default_rng(0).choice(values, (2000, len(values)))
-    low, high = np.percentile(np.median(resampled, axis=1), [2.5, 97.5])
-    return f"{np.median(values):.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def show(words: str) -> None:
-    """Draw the figure, and say in words what it shows."""
-    plt.show()
-    print(textwrap.fill("In words: " + words, 110))
-
-
-EPISODES, PATHS, BELIEFS = read_csv("episodes.csv"), read_csv("paths.csv"), read_csv("beliefs.csv")
+DATA = find_data("distribution_shift")
+EPISODES = read_table(DATA / "episodes.csv", texts=("version",))
+PATHS = read_table(DATA / "paths.csv", texts=("policy",))
+BELIEFS = read_table(DATA / "beliefs.csv", texts=("model",))
 NUM_SEEDS = len(np.unique(EPISODES["seed"]))
 EPISODE_NUMBERS = np.arange(1, EXPERIMENT.num_episodes + 1)
 print(f"{NUM_SEEDS} seeds of versions {', '.join(VERSIONS)}; {EXPERIMENT.num_episodes} episodes each")
@@ -300,7 +254,7 @@ for states, label, color, style in (
     panels[2].stairs(percent, wide_bins, label=label, color=color, linestyle=style, linewidth=1.5)
 panels[2].axvline(EDGE_X, ymax=0.72, color="black", linewidth=1.2, label="edge of the hill")
 panels[2].set(xlabel="x (m)", ylabel="% of states per 0.2 m", title="the same along x", yscale="log", ylim=(0.03, 3000))
-panels[2].legend(frameon=False, fontsize=8, loc="upper right")
+panels[2].legend(loc="upper right")
 reach = base[..., 0].reshape(NUM_SEEDS, -1).max(axis=1)
 beyond = 100 * (planned[..., 0] > reach[:, None]).mean(axis=1)
 show(
@@ -326,7 +280,7 @@ left.set(
     ylabel="height (m)",
     title=f"first plan of 0.5: {NUM_SEEDS} seeds (thin), median (bold)",
 )
-left.legend(frameon=False)
+left.legend()
 promised = per_seed(EPISODES, "imagined_return", "0.5")[:, FIRST_PLANNED]
 earned = per_seed(EPISODES, "episode_return", "0.5")[:, FIRST_PLANNED]
 for one, other in zip(promised, earned, strict=True):
@@ -382,7 +336,7 @@ for axes, version in zip(panels, VERSIONS, strict=True):
     draw_returns(axes, version)
     axes.set_title(titles[version])
 panels[0].set(ylabel="return of the episode (m, summed)", ylim=(-135, 95))
-panels[0].legend(frameon=False, loc="upper left", fontsize=8)
+panels[0].legend(loc="upper left")
 last = {version: per_seed(EPISODES, "episode_return", version)[:, -1] for version in VERSIONS}
 first = {version: per_seed(EPISODES, "episode_return", version)[:, FIRST_PLANNED] for version in VERSIONS}
 show(
@@ -419,7 +373,7 @@ for model, label, color, style in (
     panels[0].plot(ridge, np.median(beliefs[model], axis=0), style, color=color, label=label)
 panels[0].set(xlabel="x before the step (m), y = 0", ylabel="height after the step (m)", ylim=(-8, 6))
 panels[0].set_title("belief about one full step right")
-panels[0].legend(frameon=False, fontsize=8, loc="lower left")
+panels[0].legend(loc="lower left")
 planned_numbers = EPISODE_NUMBERS[FIRST_PLANNED:]
 for axes, version in zip(panels[1:], ("1.0", "1.5"), strict=True):
     for column, label, color, marker in (
@@ -433,7 +387,7 @@ for axes, version in zip(panels[1:], ("1.0", "1.5"), strict=True):
         axes.plot(planned_numbers, np.median(errors, axis=0), marker + "-", color=color, markersize=4, label=label)
     axes.set(xlabel="episode", title=f"version {version}", yscale="log", ylim=(0.003, 5), xticks=planned_numbers)
 panels[1].set_ylabel("mean |error| of the next height (m)")
-panels[1].legend(frameon=False, fontsize=8, loc="lower right")
+panels[1].legend(loc="lower right")
 over = (ridge < EDGE_X) & (ridge + STEP_LENGTH > EDGE_X)  # from here, a full step right goes over the edge
 fall = {model: values[:, over].mean(axis=1) for model, values in beliefs.items()}
 on_plan = {v: per_seed(EPISODES, "error_on_plan", v)[:, [FIRST_PLANNED, -1]] for v in VERSIONS}
@@ -509,7 +463,7 @@ for axes, version in zip(panels, mine, strict=True):
         )
     axes.set_title(f"version {version}")
 panels[0].set(ylabel="return of the episode (m, summed)", ylim=(-135, 95))
-panels[0].legend(frameon=False, loc="upper left", fontsize=8)
+panels[0].legend(loc="upper left")
 finished = {
     version: [returns[-1] for returns in runs if len(returns) == EXPERIMENT.num_episodes]
     for version, runs in mine.items()

@@ -83,8 +83,7 @@ def main(folder: Path) -> None:
     provenance = {
         "command": "python -m publish.notebooks record",
         "experiment": dataclasses.asdict(EXPERIMENT),
-        "num_seeds": NUM_SEEDS,
-        "held_out_seeds": HELD_OUT_SEEDS,
+        "facts": {"num_seeds": str(NUM_SEEDS), "held_out_seeds": f"{HELD_OUT_SEEDS[0]} to {HELD_OUT_SEEDS[-1]}"},
         "torch": torch.__version__,
         "numpy": np.__version__,
     }

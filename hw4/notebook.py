@@ -1,0 +1,95 @@
+"""What the notebooks share: recorded tables, medians with intervals, and the look of a figure (given)."""
+
+from __future__ import annotations
+
+import csv
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+# Okabe and Ito's colours: they stay apart for colour-blind readers.
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+
+NUM_RESAMPLES = 2000
+
+
+def use_style() -> None:
+    """The notebooks' settings of matplotlib."""
+    plt.rcParams.update(
+        {
+            "figure.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 10,
+            "axes.titlelocation": "left",
+            "font.size": 9,
+            "legend.frameon": False,
+            "legend.fontsize": 8,
+        }
+    )
+
+
+def find_data(name: str) -> Path:
+    """The folder of recorded runs of the notebook `name`: data/NAME beside the notebook, or beside a folder above it.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        for candidate in (folder / "data" / name, folder / "notebooks" / "data" / name):
+            if candidate.is_dir():
+                return candidate
+    raise FileNotFoundError(
+        f"no folder data/{name} beside {Path.cwd()} or above it: take it from the homework's bundle"
+    )
+
+
+def read_table(path: Path, *, texts: tuple[str, ...] = ()) -> dict[str, Array]:
+    """A recorded table as a dictionary of columns. An empty cell is nan.
+
+    Args:
+        path: a CSV file with a line of names.
+        texts: the columns that stay text; all others are numbers.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        name: np.array([row[name] if name in texts else float(row[name] or "nan") for row in rows]) for name in rows[0]
+    }
+
+
+def interval_of_median(values: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
+    """A bootstrap interval of the median over seeds; resampled from a fixed seed, so that it can be quoted.
+
+    Args:
+        values: one number a seed, shape (seeds,). For paired arms, the differences.
+        level: coverage in [0, 1].
+    """
+    values = np.asarray(values)
+    medians = np.median(np.random.default_rng(0).choice(values, (NUM_RESAMPLES, len(values))), axis=1)
+    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def median_text(values: ArrayLike, unit: str = "", digits: int = 0) -> str:
+    """The median over seeds with its 95 % bootstrap interval, such as "3.1 m [2.9, 3.4]"."""
+    low, high = interval_of_median(values)
+    return f"{np.median(np.asarray(values)):.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def show(words: str) -> None:
+    """Draw the current figure, say in words what it shows, and give it these words as its alternative text."""
+    from IPython import display
+
+    figure = plt.gcf()
+    show_rich: Any = display.display  # carries no types
+    show_rich(figure, metadata={"image/png": {"alt": words}})
+    plt.close(figure)
+    print(textwrap.fill("In words: " + words, 110))
