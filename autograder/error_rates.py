@@ -47,9 +47,9 @@ def rate(name: str, num_at_bar: int, num_runs: int, *, is_correct: bool) -> Rate
     """The rate of wrong verdicts if `num_at_bar` of `num_runs` recorded runs reach the bar."""
     p = num_at_bar / num_runs
     if is_correct:
-        wrong, upper = 1 - full_credit(p), 1 - full_credit(_lower_bound(num_at_bar, num_runs))
+        wrong, upper = 1 - full_credit(p), 1 - full_credit(lower_bound(num_at_bar, num_runs))
     else:
-        wrong, upper = full_credit(p), full_credit(1 - _lower_bound(num_runs - num_at_bar, num_runs))
+        wrong, upper = full_credit(p), full_credit(1 - lower_bound(num_runs - num_at_bar, num_runs))
     return Rate(name, is_correct, num_runs, num_at_bar, wrong, upper)
 
 
@@ -70,7 +70,7 @@ def _at_least(count: int, trials: int, p: float) -> float:
     return sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(max(count, 0), trials + 1))
 
 
-def _lower_bound(successes: int, trials: int) -> float:
+def lower_bound(successes: int, trials: int) -> float:
     """Clopper and Pearson's one-sided lower bound on a probability, by bisection."""
     low, high = 0.0, successes / trials
     if successes == 0:

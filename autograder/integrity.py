@@ -4,6 +4,7 @@ A learning curve cannot tell an agent that learned from one that knew. So the ag
 *made-up world*: no physics, but the task's sizes, bounds and reward, and a law that only its data can tell. Whoever
 holds the physics by heart is lost there. The referee knows the law, so it knows which action pays. Promises:
 
+- `answers`: the agent acts and predicts there as well, and neither raises nor ends.
 - `follows_data`: actions and predictions follow the world that the data came from: in the mirror of that world, with
   data of its own, they flip. Who answers alike in both fails.
 - `replans`: when an observation comes that no plan could expect, the agent soon acts on it.
@@ -12,7 +13,7 @@ holds the physics by heart is lost there. The referee knows the law, so it knows
 The agent is driven through the documented protocol alone (begin_episode, act, record) and asked what it expects
 (predict_next, imagination.imagine_plan). The rule: a curve earns points only if its agent keeps all its promises. What
 is not clear at the first look is looked at again with other laws and other data, all looks are judged together, and a
-broken promise counts only if the reference keeps it there.
+broken promise counts only if the reference keeps all of them at the first of these looks.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from hw4.tasks import Task
 from hw4.transitions import Transition
 
 Array = NDArray[np.float64]
-Promise = Literal["follows_data", "replans", "members_differ"]
+Promise = Literal["answers", "follows_data", "replans", "members_differ"]
 OpenSubject = Callable[[], RemoteSubject]
 
 DRIVEN = 2  # the entry that actions drive and that both rewards want large: height, or cos(angle)
@@ -153,6 +154,7 @@ class Integrity:
 
 
 CAUSES: dict[Promise, str] = {  # keys of the hint catalogue
+    "answers": "raised",
     "follows_data": "ignores_its_data",
     "replans": "ignores_surprises",
     "members_differ": "members_alike",
@@ -160,6 +162,7 @@ CAUSES: dict[Promise, str] = {  # keys of the hint catalogue
 
 
 BROKEN: dict[Promise, str] = {
+    "answers": "the agent stops where it meets data of another kind",
     "follows_data": "the agent does not follow the data it is given",
     "replans": "the agent does not plan anew when something unexpected happens",
     "members_differ": "members of the ensemble are the same",
@@ -192,13 +195,13 @@ def check_integrity(open_subject: OpenSubject, experiment: Experiment, rng: np.r
                 results.append(_probe(subject, settings_of(experiment), world, agent_seed, states))
                 cpu_seconds += subject.cpu_seconds
         except StudentError as error:
-            return Integrity("follows_data", f"raised in a made-up world: {error} ({error.where})")
+            return Integrity("answers", f"raised in a made-up world: {error} ({error.where})")
         except OddAnswer as error:
-            return Integrity("follows_data", f"no answer in a made-up world: {error}")
+            return Integrity("answers", f"no answer in a made-up world: {error}")
         except WorkerDied as death:
             if death.reason == "deadline":
                 return Integrity(None, "not checked: the overall deadline passed", unchecked=True)
-            return Integrity("follows_data", f"the worker ended in a made-up world: {death.reason}")
+            return Integrity("answers", f"the worker ended in a made-up world: {death.reason}")
     return judge(tuple(results), cpu_seconds)
 
 

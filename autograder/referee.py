@@ -56,7 +56,22 @@ class RemoteAgent:
     After each action the worker is asked what its model expects to see, before the environment moves.
     """
 
-    def __init__(self, subject: RemoteSubject, experiment: Experiment, hidden: HiddenRun, env: Environment) -> None:
+    def __init__(
+        self,
+        subject: RemoteSubject,
+        experiment: Experiment,
+        hidden: HiddenRun,
+        env: Environment,
+        actions: list[bytes] | None = None,
+    ) -> None:
+        """
+        Args:
+            subject: the worker.
+            experiment: the settings.
+            hidden: seeds and world.
+            env: where the agent acts.
+            actions: takes every action, as executed.
+        """
         self._subject = subject
         self._experiment = experiment
         self._task = experiment.task
@@ -70,7 +85,7 @@ class RemoteAgent:
         self._squared_errors: list[Any] = []
         self._squared_changes: list[Any] = []
         self._visited: list[tuple[Any, Any]] = []  # (state, observation) of this episode
-        self.actions: list[bytes] = []  # executed so far
+        self._actions = [] if actions is None else actions
 
     def begin_episode(self) -> None:
         self._visited.clear()
@@ -86,7 +101,7 @@ class RemoteAgent:
         if action.dtype.kind != "f" or not np.isfinite(action).all():
             raise BadAction("act must return finite numbers")
         executed = np.clip(action.astype(np.float64), self._task.action_low, self._task.action_high)
-        self.actions.append(executed.tobytes())
+        self._actions.append(executed.tobytes())
         try:
             self._expected = self._subject.call_method(
                 self._handle, "predict_next", AsNumPy(observation), AsNumPy(executed)
@@ -167,7 +182,7 @@ def run_curve(
     )
     try:
         with open_subject() as subject:
-            _train(run, subject, experiment, hidden, on_episode, [] if actions is None else actions)
+            _train(run, subject, experiment, hidden, on_episode, actions)
     except WorkerDied as error:
         run.failure, run.message = error.cause, f"the worker ended: {error.reason}"
         run.may_be_chance = error.may_be_chance
@@ -183,12 +198,11 @@ def _train(
     experiment: Experiment,
     hidden: HiddenRun,
     on_episode: Callable[[int, float], None],
-    actions: list[bytes],
+    actions: list[bytes] | None,
 ) -> None:
     try:
         env = make_env(experiment.task_name, hidden.world)
-        agent = RemoteAgent(subject, experiment, hidden, env)
-        agent.actions = actions
+        agent = RemoteAgent(subject, experiment, hidden, env, actions)
         for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
             run.env_steps.append(record.env_steps)
             run.returns.append(record.episode_return)

@@ -70,22 +70,13 @@ class ConfinementTooWeak(GraderFault):
     """This system cannot keep the promises that grading a foreign submission requires."""
 
     def __init__(self, missing: list[Guarantee], holes: list[str]) -> None:
-        lines = [f"a submission here {_negated(guarantee.text)}: {guarantee.mend}" for guarantee in missing]
+        lines = [f"a submission here {guarantee.broken}: {guarantee.mend}" for guarantee in missing]
         super().__init__(
             "this system is not safe enough for submissions of others ("
             + "; ".join(lines)
             + f"). Possible was: {', '.join(holes)}. See `python -m autograder doctor`; "
             "`--accept-weak-confinement` grades all the same, and the receipt says what was possible."
         )
-
-
-def _negated(text: str) -> str:
-    return (
-        text.replace("cannot ", "could ", 1)
-        .replace("can write no", "could write any")
-        .replace("can start no", "could start a")
-        .replace("has no network and can open no socket", "could use the network")
-    )
 
 
 class Grader:
@@ -263,6 +254,11 @@ class _Session:
         recorded = np.median([bar.speed for bar in self._bars.values()])
         return max(1.0, float(self._server.speed / recorded))
 
+    def _budget(self, curve: Curve) -> float:
+        """Processor seconds of one run."""
+        whole = self._bars[curve.id].cpu_seconds * self._assignment.limits.max_cpu_factor
+        return max(MIN_BUDGET_SECONDS, whole) * self._slowness
+
     def _open(self, package: Package, slot: int, cpu_seconds: float | None = None) -> RemoteSubject:
         """A worker for one check; with `cpu_seconds` for a whole run."""
         limits = self._assignment.limits
@@ -346,15 +342,13 @@ class _Session:
         return [pool.submit(self._run_curve, curve, number) for number in numbers]
 
     def _run_curve(self, curve: Curve, number: int) -> CurveRun:
-        bar = self._bars[curve.id]
-        budget = max(MIN_BUDGET_SECONDS, bar.cpu_seconds * self._assignment.limits.max_cpu_factor) * self._slowness
         with self._slots.one() as slot:
             attempts: list[list[bytes]] = []  # the actions of each
             num_restarts = self._server.num_restarts
             for _ in range(2):  # a worker that ends for no reason of its own is given a second chance
                 attempts.append([])
                 run = run_curve(
-                    lambda: self._open(self._student, slot, budget),
+                    lambda: self._open(self._student, slot, self._budget(curve)),
                     EXPERIMENTS[curve.experiment],
                     graded_runs(curve.id)[number],
                     lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
@@ -372,12 +366,11 @@ class _Session:
 
     def _check_integrity(self, curve: Curve) -> Integrity:
         """Whether the agent of a curve that earns points keeps its promises."""
-        budget = max(MIN_BUDGET_SECONDS, self._bars[curve.id].cpu_seconds * self._assignment.limits.max_cpu_factor)
         with self._slots.one() as slot:
             try:
                 return confirmed(
-                    lambda: self._open(self._student, slot, budget * self._slowness),
-                    lambda: self._open(self._canary, slot, budget * self._slowness),
+                    lambda: self._open(self._student, slot, self._budget(curve)),
+                    lambda: self._open(self._canary, slot, self._budget(curve)),
                     EXPERIMENTS[curve.experiment],
                     rng_of_test(f"integrity of {curve.id}"),
                 )

@@ -136,6 +136,13 @@ EXPERIMENTS: dict[str, Experiment] = {
         num_initial_episodes=4,
         num_episodes=30,
     ),
+    "pets_cartpole": Experiment(
+        task_name="pets_cartpole",
+        ensemble_size=5,
+        horizon=25,
+        refit_every=200,
+        num_episodes=12,
+    ),
 }
 
 

@@ -24,6 +24,15 @@ BAND_COLOR = "#999999"
 
 
 @dataclass(frozen=True)
+class Spread:
+    """Low, median and high of one quantity at each episode; NaN where it has no value yet."""
+
+    low: tuple[float, ...]
+    median: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Band:
     """The reference solution's returns over several runs: 90 % of them, or all where they are not graded."""
 
@@ -36,6 +45,8 @@ class Band:
     random: float | None = None  # median return of a random policy
     ceiling: float | None = None  # median return of a planner that holds the true simulator
     num_runs: int | None = None
+    model_error: Spread | None = None  # one step ahead; 1 is as good as expecting no change
+    optimism_gap: Spread | None = None  # of a plan: predicted minus true reward per env step
 
 
 def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
@@ -59,6 +70,8 @@ def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
             random=_optional_number(of_curve[0].get("random")),
             ceiling=_optional_number(of_curve[0].get("ceiling")),
             num_runs=int(of_curve[0]["num_runs"]) if of_curve[0].get("num_runs") else None,
+            model_error=_spread(of_curve, "error"),
+            optimism_gap=_spread(of_curve, "gap"),
         )
         for experiment, of_curve in by_curve.items()
     }
@@ -150,6 +163,16 @@ def _draw_band(axes: Axes, band: Band, experiment: str, color: str) -> None:
 def _color_of(experiment: str, runs: Sequence[Run]) -> str:
     first = next(number for number, run in enumerate(runs) if run.experiment == experiment)
     return COLORS[first % len(COLORS)]
+
+
+def _spread(rows: Sequence[dict[str, str]], quantity: str) -> Spread | None:
+    """The band of one more quantity; None if the file does not hold it."""
+    if f"{quantity}_median" not in rows[0]:
+        return None
+    low, middle, high = (
+        tuple(float(row[f"{quantity}_{edge}"] or "nan") for row in rows) for edge in ("low", "median", "high")
+    )
+    return Spread(low, middle, high)
 
 
 def _optional_number(text: str | None) -> float | None:

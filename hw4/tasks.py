@@ -117,5 +117,14 @@ TASKS = {
             episode_length=250,
             reward=half_cheetah_reward,
         ),
+        Task(
+            name="pets_cartpole",
+            observation_names=("x (m)", "sin(angle)", "cos(angle)", "x velocity (m/s)", "angular velocity (rad/s)"),
+            action_names=("motor command",),
+            action_low=-3.0,
+            action_high=3.0,
+            episode_length=200,
+            reward=cartpole_reward,
+        ),
     )
 }

@@ -328,6 +328,13 @@ SHOWN: dict[str, tuple[list[Series], Callable[[Axes, Trajectory], Update] | None
         ],
         _cartpole_scene,
     ),
+    "pets_cartpole": (
+        [
+            Series("height of the tip (m)", lambda observations: CARTPOLE_POLE_LENGTH * observations[..., 2]),
+            Series("cart position (m)", _component(0)),
+        ],
+        _cartpole_scene,
+    ),
     "cliff_hill": ([Series("height (m)", _component(2))], _cliff_hill_scene),
     "noisy_field": (
         [

@@ -35,7 +35,7 @@ WORK = ROOT / "build" / "ungraded"  # the solved tree, and run folders that may 
 BASELINES_PROGRAM = ROOT / "publish" / "ungraded_baselines.py"
 SHARED_ENVIRONMENT = ROOT / "hw4" / "envs" / "gymnasium_mujoco.py"
 REFERENCE, RANDOM, TRUE_MODEL = "reference", "random_policy", "true_model"
-RUNS_WANTED = {"noisy_field": 10, "reacher": 5, "pusher": 3, "half_cheetah": 2}
+RUNS_WANTED = {"noisy_field": 10, "reacher": 5, "pusher": 3, "half_cheetah": 2, "pets_cartpole": 20}
 COLUMNS = ("experiment", "implementation", "seed", "code_hash", "returns")
 
 

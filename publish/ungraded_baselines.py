@@ -26,7 +26,7 @@ from hw4.training import AgentProtocol, run_episode
 from hw4.transitions import Transition
 
 NUM_RANDOM_EPISODES = 20
-NUM_PLANNED_EPISODES = {"noisy_field": 20, "reacher": 4, "pusher": 2, "half_cheetah": 1}
+NUM_PLANNED_EPISODES = {"noisy_field": 20, "reacher": 4, "pusher": 2, "half_cheetah": 1, "pets_cartpole": 2}
 
 
 class RandomAgent:

@@ -37,6 +37,7 @@ HONEST_WARNINGS = {
     "pusher": {*NO_BOUND, "we recommend using a symmetric and normalized space"},
     "reacher": NO_BOUND,
     "half_cheetah": NO_BOUND,
+    "pets_cartpole": {*NO_BOUND, "we recommend using a symmetric and normalized space"},
 }
 
 Env = Environment
@@ -120,7 +121,7 @@ def test_starts_spread_evenly_around_the_nominal_one(name: str) -> None:
     ("name", "length"),
     [
         *(("cliff_hill", 40), ("cartpole", 100), ("noisy_field", 40)),
-        *(("pusher", 100), ("reacher", 50), ("half_cheetah", 250)),
+        *(("pusher", 100), ("reacher", 50), ("half_cheetah", 250), ("pets_cartpole", 200)),
     ],
 )
 def test_an_episode_is_truncated_at_its_length_and_never_terminates(name: str, length: int) -> None:
@@ -210,6 +211,7 @@ def test_an_action_costs_something_even_if_it_leads_to_the_same_place(name: str)
     there = np.full(task.obs_dim, 0.3)
     free, full = (task.reward(there, np.full(task.act_dim, size), there) for size in (0.0, 1.0))
     cost = {"cliff_hill": 0.04, "cartpole": 0.01, "noisy_field": 0.04, "pusher": 0.7, "reacher": 2, "half_cheetah": 0.6}
+    cost["pets_cartpole"] = 0.01
     assert free - full == pytest.approx(cost[name])
 
 

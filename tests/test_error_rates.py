@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from autograder.curves import grade_curve, needs_more_runs
-from autograder.error_rates import _lower_bound, full_credit, rate
+from autograder.error_rates import full_credit, lower_bound, rate
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.83, 0.95, 1.0])
@@ -24,9 +24,9 @@ def test_full_credit_is_what_the_rule_itself_gives_over_every_outcome_of_seven_r
 
 
 def test_bounds_are_clopper_and_pearsons() -> None:
-    assert _lower_bound(40, 40) == pytest.approx(0.05 ** (1 / 40))  # all successes: closed form
-    assert _lower_bound(0, 40) == 0.0
-    assert _lower_bound(9, 10) == pytest.approx(0.606, abs=1e-3)  # a tabled value
+    assert lower_bound(40, 40) == pytest.approx(0.05 ** (1 / 40))  # all successes: closed form
+    assert lower_bound(0, 40) == 0.0
+    assert lower_bound(9, 10) == pytest.approx(0.606, abs=1e-3)  # a tabled value
 
 
 def test_a_rate_is_the_wrong_verdict_of_its_kind_and_its_bound_lies_above() -> None:

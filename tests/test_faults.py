@@ -403,7 +403,7 @@ def test_a_layer_that_does_not_hold_stops_the_grading(layers: dict[str, str], me
 
 
 def test_a_system_that_is_too_weak_grades_the_reference_alone(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
-    probes = {**grader.confinement.probes, "read autograder/private.toml": "possible"}
+    probes = {**grader.confinement.probes, "hidden_files": {"read autograder/private.toml": "possible"}}
     layers = {**grader.confinement.layers, LANDLOCK: "off: Function not implemented"}
     monkeypatch.setattr(grader, "confinement", Confinement(layers, probes, 0))
     with pytest.raises(ConfinementTooWeak, match=r"could read hidden tests.*private\.toml.*doctor"):

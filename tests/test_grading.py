@@ -251,7 +251,9 @@ def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path:
     assert [test["score"] for test in document["tests"]] == [test["max_score"] for test in document["tests"]]
     assert len(receipt["runs"]["curve_cartpole"]) in (3, 7)
     assert any(run["world"]["sign"] == -1 for run in receipt["runs"]["curve_cartpole"][:3])
-    assert report.count("<svg") == len(ASSIGNMENT.curves)
+    assert report.count("<svg") == 2 * len(ASSIGNMENT.curves)
+    for name in ("model_errors", "optimism_gaps"):
+        assert all(len(run[name]) == 7 for run in receipt["runs"]["curve_cartpole"])
     assert str(receipt["master_seed"]) not in report + json.dumps(document)
 
 
@@ -262,7 +264,7 @@ def test_an_agent_that_raises_gets_no_curve_points_and_a_place(grader: Grader, t
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent())
     assert [(item.score, item.verdict, item.cause) for item in grade.report.curves] == [(0.0, "failed", "raised")] * 3
     assert "IndexError at hw4/mpc.py" in json.dumps(results(grade))
-    assert page(grade, "someone").count("<svg") == 3
+    assert page(grade, "someone").count("<svg") == 6
 
 
 def test_an_unwritten_function_blocks_the_curves_and_is_named(grader: Grader, tmp_path: Path) -> None:

@@ -99,6 +99,50 @@ def submissions() -> dict[str, dict[str, bytes]]:
     return found
 
 
+def with_two_threads(code: dict[str, bytes]) -> dict[str, bytes]:
+    """The same submission, computing with two threads."""
+    content = code["mpc.py"].replace(b"import torch\n", b"import torch\n\ntorch.set_num_threads(2)\n", 1)
+    assert content != code["mpc.py"]
+    return {**code, "mpc.py": content}
+
+
+def without_provenance(receipt_: dict[str, Any]) -> dict[str, Any]:
+    """What a grade says: points, every verdict and cause, and every return."""
+    runs = {curve: [run["returns"] for run in of_curve] for curve, of_curve in receipt_["runs"].items()}
+    tests = {
+        name: {key: value for key, value in test.items() if key != "seconds"}
+        for name, test in receipt_["tests"].items()
+    }
+    return {"score": receipt_["score"], "items": receipt_["items"], "tests": tests, "returns": runs}
+
+
+def grades_of(code: dict[str, bytes], *, times: int, curves: bool) -> Iterator[dict[str, Any]]:
+    """Grade over and over: by one job and by two, computing with one thread and with two, on a restarted server."""
+    for repetition in range(times):
+        with Grader(jobs=1 + repetition % 2) as grader:
+            if repetition % 3 == 2:
+                grader._server.restart()
+            submitted = with_two_threads(code) if repetition % 4 >= 2 else code
+            found = json.loads(json.dumps(receipt(grader.grade(intake_of(submitted), Silent(), curves=curves))))
+        print(f"{repetition}: {found['score']:g} points")
+        yield without_provenance(found)
+
+
+def test_the_functions_get_the_same_verdicts_each_time(first: dict[str, Any]) -> None:
+    code = code_of(load_animals()["smoothing_reversed"])
+    for again in grades_of(code, times=3, curves=False):
+        assert again == without_provenance(first)
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("name", ["reference", "sort_instead_of_topk"])
+def test_ten_gradings_give_the_same_points_verdicts_and_returns(name: str) -> None:
+    code = reference_code() if name == "reference" else code_of(load_animals()[name])
+    grades = list(grades_of(code, times=10 if name == "reference" else 4, curves=True))
+    assert all(grade["returns"].values() for grade in grades)
+    assert all(grade == grades[0] for grade in grades)
+
+
 @pytest.mark.verify
 def test_twenty_of_twenty_receipts_are_reproduced(tmp_path: Path) -> None:
     """Whole grades, curves where they run; the second time by one job instead of two."""

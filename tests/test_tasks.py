@@ -144,6 +144,31 @@ def test_heavier_bodies_are_moved_less_and_stronger_motors_move_them_more(name: 
     assert np.linalg.norm(effect_of_the_action(World(mass_scale=1.5))) < (1 - 1e-4) * nominal
 
 
+def test_the_cart_pole_of_pets_has_its_published_facts() -> None:
+    env = make_env("pets_cartpole")
+    model = env._simulator.model  # type: ignore[union-attr]
+    capsule = lambda radius, length: 1000 * math.pi * radius**2 * (length + 4 / 3 * radius)  # noqa: E731  kg
+    np.testing.assert_allclose(model.body_mass[1:], [capsule(0.1, 0.2), capsule(0.049, 0.6)], rtol=1e-5)
+    assert model.opt.timestep * env._simulator.frame_skip == pytest.approx(0.04)  # type: ignore[union-attr]
+    assert env.task.episode_length == 200
+    starts = np.array([env.reset(seed=seed)[0] for seed in range(400)])
+    np.testing.assert_allclose(starts[:, [0, 1, 3, 4]].std(axis=0), 0.1, rtol=0.15)  # sin(pi + d) is about -d
+    assert starts[:, 2].max() < -0.8  # hanging
+
+
+def test_the_cart_pole_of_pets_pays_what_pets_pays() -> None:
+    """Its reward in its own angle, which is 0 where the pole hangs: the tip against the point 0.6 m over the origin."""
+    env = make_env("pets_cartpole")
+    env.reset(seed=0)
+    for action in random_actions(env.task, 50):
+        observation, reward, *_ = env.step(action)
+        x, angle = env._simulator.data.qpos  # type: ignore[union-attr]
+        tip = np.array([x - 0.6 * np.sin(angle), -0.6 * np.cos(angle)])
+        paid = np.exp(-np.sum((tip - [0.0, 0.6]) ** 2) / 0.6**2) - 0.01 * float(action[0]) ** 2
+        assert reward == pytest.approx(paid, abs=1e-6)
+        np.testing.assert_allclose(observation[1:3], [np.sin(angle + np.pi), np.cos(angle + np.pi)], atol=1e-9)
+
+
 def test_the_reacher_has_four_goals_equally_far_from_its_base() -> None:
     env = make_env("reacher")
     seen = {tuple(np.round(env.reset(seed=seed)[0][4:6], 12)) for seed in range(60)}
@@ -302,7 +327,7 @@ for experiment, length in (("noisy_field", 40), ("reacher", 50)):
     run(experiment, "stopped", "--resume", *one)
     run(experiment, "stopped", "--resume", *one)
     run(experiment, "stopped", "--resume", *one)
-for experiment in ("pusher", "half_cheetah"):
+for experiment in ("pusher", "half_cheetah", "pets_cartpole"):
     quick = [*{QUICK}, "--num-episodes", "2", "--num-initial-episodes", "1"]
     assert main(["train", experiment, "--seeds", "0", "--name", "whole", *quick]) == 0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from autograder.isolation.fork_server import GRADER, ForkServer, GraderFault
 from autograder.worker import wire
 from autograder.worker.layers import NO_CAPABILITIES, NO_PRIVILEGES, OWN_USER, SCRATCH, SECCOMP
+from autograder.worker.probes import NEEDED
 
 PROBE_SECONDS = 60.0
 HIDDEN_FILES = ("autograder/private.toml", "autograder/hidden_tests/oracles.py", "solutions/mpc.py")
@@ -22,6 +23,7 @@ class Guarantee:
 
     id: str
     text: str
+    broken: str  # what a submission could do where it does not hold
     mend: str
 
 
@@ -29,17 +31,39 @@ GUARANTEES = (
     Guarantee(
         "hidden_files",
         "cannot read hidden tests, seeds, solutions or other submissions",
+        "could read hidden tests, seeds, solutions or other submissions",
         "grade where landlock or mount namespaces work, or as root with `chmod -R go-rwx` on the grader's folder",
     ),
-    Guarantee("files", "can write no file outside its own scratch folder", "grade where landlock or seccomp works"),
-    Guarantee("processes", "can start no process and no program", "grade where seccomp works (x86-64 or aarch64)"),
-    Guarantee("network", "has no network and can open no socket", "grade where seccomp works (x86-64 or aarch64)"),
+    Guarantee(
+        "files",
+        "can write no file outside its own scratch folder",
+        "could write files outside its own scratch folder",
+        "grade where landlock or seccomp works",
+    ),
+    Guarantee(
+        "processes",
+        "can start no process and no program",
+        "could start processes and programs",
+        "grade where seccomp works (x86-64 or aarch64)",
+    ),
+    Guarantee(
+        "network",
+        "has no network and can open no socket",
+        "could use the network",
+        "grade where seccomp works (x86-64 or aarch64)",
+    ),
     Guarantee(
         "others",
         "cannot look into, trace, slow down or signal the grader",
+        "could look into, trace, slow down or signal the grader",
         "grade where seccomp or landlock works, or as root, so that workers get a user id of their own",
     ),
-    Guarantee("limits", "cannot use more memory, time or disk than it is given", "grade on Linux 5.0 or newer"),
+    Guarantee(
+        "limits",
+        "cannot use more memory, time or disk than it is given",
+        "could use more memory, time or disk than it is given",
+        "grade on Linux 5.0 or newer",
+    ),
 )
 
 
@@ -48,31 +72,15 @@ class Confinement:
     """What a throw-away worker found."""
 
     layers: dict[str, str]  # layer -> "on" or "off: why"
-    probes: dict[str, str]  # what was tried -> "refused: why" or "possible"
+    probes: dict[str, dict[str, str]]  # id of a guarantee -> what was tried -> "refused: why" or "possible"
     uid: int
 
     def holes(self, guarantee: str) -> list[str]:
         """What was possible and breaks a guarantee."""
-        return [name for name, result in self.probes.items() if result == "possible" and broken_by(name) == guarantee]
+        return [name for name, result in self.probes.get(guarantee, {}).items() if result == "possible"]
 
     def missing(self, required: tuple[str, ...]) -> list[Guarantee]:
         return [guarantee for guarantee in GUARANTEES if guarantee.id in required and self.holes(guarantee.id)]
-
-
-def broken_by(probe: str) -> str:
-    """The guarantee that a probe breaks if it is possible; empty for what must be possible."""
-    if probe in ("start a thread", "write into its scratch folder"):
-        return ""
-    first, _, rest = probe.partition(" ")
-    if first in ("fill", "use", "raise"):
-        return "limits"
-    if first == "write":
-        return "files"
-    if first == "read":
-        return "hidden_files"
-    if first == "open":
-        return "network"
-    return "processes" if rest in ("a process", "a program") else "others"
 
 
 def probe(server: ForkServer) -> Confinement:
@@ -99,7 +107,7 @@ def probe(server: ForkServer) -> Confinement:
         connection.close()
         server.end(pid, 0)
     confinement = Confinement(layers, message["results"], uid)
-    needed = [name for name, result in confinement.probes.items() if not broken_by(name) and result != "possible"]
+    needed = [name for name, result in confinement.probes[NEEDED].items() if result != "possible"]
     if needed:
         raise GraderFault(f"a worker cannot do what it must: {', '.join(needed)}")
     return confinement

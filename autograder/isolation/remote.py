@@ -268,9 +268,7 @@ class RemoteSubject:
     def _wait(self, deadline: float) -> None:
         """Wait for the first byte. A worker that sleeps instead of computing is not waited for to the end."""
         used = self.cpu_seconds
-        while not select.select([self._connection], [], [], min(SAMPLE_SECONDS, max(0.0, deadline - time.monotonic())))[
-            0
-        ]:
+        while not self._is_readable_within(min(SAMPLE_SECONDS, max(0.0, deadline - time.monotonic()))):
             if time.monotonic() >= deadline:
                 return
             used, used_before = self.cpu_seconds, used
@@ -278,6 +276,10 @@ class RemoteSubject:
                 self._idle_seconds += SAMPLE_SECONDS - (used - used_before)
             if self._idle_seconds >= MAX_IDLE_SECONDS:
                 raise self._died("idle")
+
+    def _is_readable_within(self, seconds: float) -> bool:
+        readable, _, _ = select.select([self._connection], [], [], seconds)
+        return bool(readable)
 
     def _state(self) -> str:
         """The process's state in the system's letters: R running, or waiting for a processor; S asleep."""

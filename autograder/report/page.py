@@ -9,8 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from autograder.report.documents import FAULT_NOTE, QUICK_NOTE
-from autograder.report.pictures import curve_svg
-from autograder.report.words import exception_of, hint_of, points, promises, shown_score, verdict_of
+from autograder.report.pictures import curve_svg, model_svg
+from autograder.report.words import exception_of, hint_of, model_numbers, points, promises, shown_score, verdict_of
 from autograder.session import Grade
 from hw4.assignment import load_assignment
 from hw4.plots import read_bands
@@ -28,6 +28,7 @@ def page(grade: Grade, name: str) -> str:
         exception_of=exception_of,
         points=points,
         promises=promises,
+        model_numbers=model_numbers,
         fault_note=FAULT_NOTE,
         quick_note=QUICK_NOTE,
     )
@@ -44,8 +45,17 @@ def page(grade: Grade, name: str) -> str:
         for curve in assignment.curves
         if grade.runs.get(curve.id)
     }
+    model_pictures = {
+        curve.id: Markup(model_svg(curve, grade.runs[curve.id])) for curve in assignment.curves if curve.id in pictures
+    }
     return environment.get_template("page.html.j2").render(
-        name=name, grade=grade, course=assignment.course, problems=problems, pictures=pictures, bands=read_bands()
+        name=name,
+        grade=grade,
+        course=assignment.course,
+        problems=problems,
+        pictures=pictures,
+        model_pictures=model_pictures,
+        bands=read_bands(),
     )
 
 

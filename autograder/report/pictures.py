@@ -52,6 +52,43 @@ def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
     axes.set_ylabel("return of the episode")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(fontsize=10, ncols=3, frameon=False, loc="outside lower center")
+    return _inline(figure)
+
+
+def model_svg(curve: Curve, runs: list[CurveRun]) -> str:
+    """Model error and optimism gap of every run over the reference's bands: what a return does not show."""
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    figure.patch.set_alpha(0)
+    band = read_bands()[curve.experiment]
+    panels = (
+        ("one-step model error", band.model_error, [run.model_errors for run in runs]),
+        ("optimism gap (reward per step)", band.optimism_gap, [run.optimism_gaps for run in runs]),
+    )
+    errors, gaps = figure.subplots(1, 2)
+    for axes, (name, spread, values_of_runs) in zip((errors, gaps), panels, strict=True):
+        axes.patch.set_alpha(0)
+        if spread is not None:
+            dashes = (0, (4, 2))
+            axes.fill_between(band.env_steps, spread.low, spread.high, color=BLUE, alpha=0.15, lw=0)
+            axes.plot(band.env_steps, spread.median, color=BLUE, lw=1, ls=dashes, label="reference: 90 %, median")
+        for i, (run, values) in enumerate(zip(runs, values_of_runs, strict=True)):
+            label = "each of your runs" if i == 0 else None
+            axes.plot(run.env_steps[: len(values)], values, color=ORANGE, lw=1, alpha=0.6, label=label)
+        axes.set(xlabel="env steps", xlim=(0, band.env_steps[-1] * 1.03))
+        axes.set_title(name, fontsize=11, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+    errors.set_yscale("log")
+    if max(map(abs, gaps.get_ylim())) > 2.0:  # where a plan leaves the data, a model may promise anything
+        gaps.set_yscale("symlog", linthresh=1.0)
+    gaps.axhline(0, color=GREY, lw=1.2, ls=":")
+    errors.yaxis.set_minor_formatter("")
+    for axes in (errors, gaps):
+        axes.yaxis.set_major_formatter("{x:g}")
+    figure.legend(*errors.get_legend_handles_labels(), fontsize=10, ncols=2, frameon=False, loc="outside lower center")
+    return _inline(figure)
+
+
+def _inline(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()

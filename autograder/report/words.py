@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from autograder.integrity import BROKEN, Integrity
 from autograder.scoring import CurveReport, StubReport
@@ -50,6 +51,15 @@ def promises(integrity: Integrity) -> str:
     if integrity.broken is not None:
         return BROKEN[integrity.broken]
     return "the agent kept its promises" if integrity.results else "not checked"
+
+
+def model_numbers(errors: Sequence[float], gaps: Sequence[float], episode: int) -> str:
+    """Model error and optimism gap of one episode, such as "0.031 / 0.12"; a dash where there is none."""
+    shown = []
+    for values, digits in ((errors, 3), (gaps, 2)):
+        known = episode < len(values) and math.isfinite(values[episode])
+        shown.append(f"{values[episode]:.{digits}f}" if known else "\N{EN DASH}")
+    return " / ".join(shown)
 
 
 def shown_score(score: float) -> str:

@@ -48,7 +48,7 @@ READABLE_PACKAGES = (
 )
 READABLE_SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache")
 
-MAX_THREADS = 16  # of a user id of its own
+MAX_THREADS = 16  # of a worker
 
 FORBIDDEN_MODULES = ("gymnasium", "mujoco", "imageio")  # simulators: a worker must learn its model
 

@@ -13,35 +13,49 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+NEEDED = "needed"  # what must be possible, beside the ids of guarantees
 
-def run_probes(facts: dict[str, Any]) -> dict[str, str]:
-    """Try everything. `facts` holds `hidden_files` (paths), `server` and `referee` (process ids) and `scratch`."""
-    attempts: dict[str, Callable[[], Any]] = {}
-    for path in facts["hidden_files"]:
-        attempts[f"read {path}"] = partial(_read, path)
+
+def run_probes(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Try everything. `facts` holds `hidden_files` (paths), `server` and `referee` (process ids) and `scratch`.
+
+    Returns:
+        Id of the guarantee that an attempt would break -> what was tried -> what came of it.
+    """
+    attempts: dict[str, dict[str, Callable[[], Any]]] = {
+        NEEDED: {"start a thread": _thread},  # torch may want one; first, since later attempts fill the scratch folder
+        "hidden_files": {f"read {path}": partial(_read, path) for path in facts["hidden_files"]},
+        "files": {
+            f"write into {folder}": partial(_write, folder)
+            for folder in ("/tmp", "/var/tmp", "/dev/shm", "/", *facts["hidden_folders"])
+        },
+        "processes": {"start a process": _fork, "run a program": partial(os.execv, "/bin/true", ["true"])},
+        "network": {
+            f"open a socket ({family}, {kind})": partial(_socket, family, kind)
+            for family, kind in (("AF_INET", "SOCK_STREAM"), ("AF_INET", "SOCK_DGRAM"), ("AF_UNIX", "SOCK_STREAM"))
+        },
+        "others": {},
+        "limits": {
+            "use more memory than allowed": partial(bytearray, 1 << 44),
+            "raise its own limits": _raise_limits,
+        },
+    }
     for name in ("server", "referee"):
         pid = facts[name]
         for entry in ("environ", "mem", "maps", "fd"):
-            attempts[f"look at {entry} of the {name}"] = partial(_look, f"/proc/{pid}/{entry}")
-        attempts[f"signal the {name}"] = partial(os.kill, pid, 0)
-        attempts[f"trace the {name}"] = partial(_libc_call, "ptrace", 16, pid, 0, 0)
-        attempts[f"slow the {name} down"] = partial(os.setpriority, os.PRIO_PROCESS, pid, 19)
-    for folder in ("/tmp", "/var/tmp", "/dev/shm", "/", *facts["hidden_folders"]):
-        attempts[f"write into {folder}"] = partial(_write, folder)
-    attempts["start a process"] = _fork
-    attempts["run a program"] = partial(os.execv, "/bin/true", ["true"])
-    for family, kind in (("AF_INET", "SOCK_STREAM"), ("AF_INET", "SOCK_DGRAM"), ("AF_UNIX", "SOCK_STREAM")):
-        attempts[f"open a socket ({family}, {kind})"] = partial(_socket, family, kind)
+            attempts["others"][f"look at {entry} of the {name}"] = partial(_look, f"/proc/{pid}/{entry}")
+        attempts["others"][f"signal the {name}"] = partial(os.kill, pid, 0)
+        attempts["others"][f"trace the {name}"] = partial(_libc_call, "ptrace", 16, pid, 0, 0)
+        attempts["others"][f"slow the {name} down"] = partial(os.setpriority, os.PRIO_PROCESS, pid, 19)
     if os.getuid() != 0:  # without capabilities root is but a name: what it could do, the others try
-        attempts["become root"] = partial(os.setresuid, 0, 0, 0)
-    attempts["use more memory than allowed"] = partial(bytearray, 1 << 44)
-    attempts["raise its own limits"] = _raise_limits
-    results = {name: _outcome(attempt) for name, attempt in attempts.items()}
-    results["start a thread"] = _outcome(_thread)  # must be possible: torch may want one
+        attempts["others"]["become root"] = partial(os.setresuid, 0, 0, 0)
     if facts["scratch"]:
-        results["write into its scratch folder"] = _outcome(partial(_write, os.getcwd()))
-        results["fill its scratch folder beyond its size"] = _outcome(_fill)
-    return results
+        attempts[NEEDED]["write into its scratch folder"] = partial(_write, os.getcwd())
+        attempts["limits"]["fill its scratch folder beyond its size"] = _fill
+    return {
+        guarantee: {name: _outcome(attempt) for name, attempt in of_guarantee.items()}
+        for guarantee, of_guarantee in attempts.items()
+    }
 
 
 def _outcome(attempt: Callable[[], Any]) -> str:

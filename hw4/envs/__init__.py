@@ -6,11 +6,12 @@ from hw4.envs.cartpole import CartPoleEnv
 from hw4.envs.cliff_hill import CliffHillEnv
 from hw4.envs.half_cheetah import HalfCheetahEnv
 from hw4.envs.noisy_field import NoisyFieldEnv
+from hw4.envs.pets_cartpole import PetsCartPoleEnv
 from hw4.envs.pusher import PusherEnv
 from hw4.envs.reacher import ReacherEnv
 from hw4.envs.world import NOMINAL_WORLD, World
 
-Environment = CliffHillEnv | CartPoleEnv | NoisyFieldEnv | PusherEnv | ReacherEnv | HalfCheetahEnv
+Environment = CliffHillEnv | CartPoleEnv | NoisyFieldEnv | PusherEnv | ReacherEnv | HalfCheetahEnv | PetsCartPoleEnv
 
 ENVIRONMENTS: dict[str, type[Environment]] = {
     "cliff_hill": CliffHillEnv,
@@ -19,6 +20,7 @@ ENVIRONMENTS: dict[str, type[Environment]] = {
     "pusher": PusherEnv,
     "reacher": ReacherEnv,
     "half_cheetah": HalfCheetahEnv,
+    "pets_cartpole": PetsCartPoleEnv,
 }
 
 
@@ -35,6 +37,7 @@ __all__ = [
     "Environment",
     "HalfCheetahEnv",
     "NoisyFieldEnv",
+    "PetsCartPoleEnv",
     "PusherEnv",
     "ReacherEnv",
     "World",

@@ -128,7 +128,7 @@ class Looks:
 
 
 KEPT, LOST = judge((result(), result())), judge((result(0.0, 0.0), result(0.0, 0.0)))
-RAISED = Integrity("follows_data", "raised in a made-up world")
+RAISED = Integrity("answers", "raised in a made-up world")
 OUT_OF_TIME = Integrity(None, "not checked: the overall deadline passed")
 
 
@@ -139,7 +139,7 @@ OUT_OF_TIME = Integrity(None, "not checked: the overall deadline passed")
         ([LOST, LOST], KEPT, "follows_data", 2),
         ([LOST, KEPT, KEPT, KEPT, KEPT], KEPT, None, 3),  # on average clear after the third
         ([RAISED, KEPT], KEPT, None, 2),
-        ([RAISED, RAISED], KEPT, "follows_data", 2),
+        ([RAISED, RAISED], KEPT, "answers", 2),
         ([RAISED, LOST], KEPT, "follows_data", 2),
         ([LOST, LOST], LOST, None, 2),  # the reference does no better: not the student's fault
         ([LOST, LOST], OUT_OF_TIME, None, 2),  # nobody saw the reference do better
