@@ -41,8 +41,10 @@ publish: $(READY)  ## write every generated file and the student bundle
 check: $(READY)  ## fail if a generated file is not what its source gives
 	$(RUN) -m publish check
 
-bench: $(READY)  ## benchmarks: ratios side by side in one run
+bench: $(READY) solved  ## benchmarks: ratios side by side in one run
 	$(RUN) -m benchmarks.ready_worker
+	PYTHONPATH=$(CURDIR)/build/solved $(RUN) benchmarks/planner.py
+	$(RUN) -m benchmarks.published_curves
 
 gradescope: $(READY)  ## build build/gradescope-autograder.zip; see autograder/gradescope/README.md
 	$(RUN) -m publish.gradescope
