@@ -9,9 +9,12 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -525,3 +528,98 @@ def expect_inert(page):
         r"\\href\{",
     ):
         assert not re.search(live, page), live
+
+
+# formgrader, as two servers on one gradebook
+
+
+class Formgrader:
+    """A Jupyter server with formgrader, and what a grader's browser asks of it."""
+
+    TOKEN = "only-for-this-test"
+
+    def __init__(self, course: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        options = ("--no-browser", "--allow-root", f"--port={self.port}", f"--IdentityProvider.token={self.TOKEN}")
+        self.server = subprocess.Popen(
+            [sys.executable, "-m", "jupyter", "server", *options],
+            cwd=course,
+            env={**os.environ, "PATH": path},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def ask(self, path: str, body: dict[str, object] | None = None) -> str:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/formgrader/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.TOKEN}"},
+            method="GET" if body is None else "PUT",
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read().decode()
+
+    def wait(self, seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.ask("api/status")
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def submissions(self, notebook: str) -> dict[str, str]:
+        found = json.loads(self.ask(f"api/submitted_notebooks/{ASSIGNMENT_ID}/{notebook}"))
+        return {entry["student"]: entry["id"] for entry in found}
+
+
+@pytest.mark.verify
+def test_graders_at_two_formgraders_lose_no_score_and_see_nothing_live(graded):
+    folder, _ = graded
+    servers = [Formgrader(folder / "notebooks") for _ in range(2)]
+    failures = []
+
+    def grade(server, student, score):
+        try:
+            for name in NOTEBOOKS:
+                submission = server.submissions(Path(name).stem)[student]
+                for mark in json.loads(server.ask(f"api/grades?submission_id={submission}")):
+                    server.ask(f"api/grade/{mark['id']}", {"manual_score": score, "extra_credit": None})
+                for comment in json.loads(server.ask(f"api/comments?submission_id={submission}")):
+                    server.ask(f"api/comment/{comment['id']}", {"manual_comment": f"{student}: see the rubric"})
+        except Exception as error:
+            failures.append(error)
+
+    wanted = {"ada": 4, "damaged": 3, "hostile": 2, "no_json": 1}
+    try:
+        for server in servers:
+            server.wait()
+        graders = [
+            threading.Thread(target=grade, args=(servers[i % 2], student, score))
+            for i, (student, score) in enumerate(wanted.items())
+        ]
+        for grader in graders:
+            grader.start()
+        for grader in graders:
+            grader.join()
+        assert failures == []
+        for name in NOTEBOOKS:
+            submission = servers[0].submissions(Path(name).stem)["hostile"]
+            expect_inert(servers[0].ask(f"submissions/{submission}/"))
+    finally:
+        for server in servers:
+            server.server.terminate()
+            server.server.wait()
+
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{folder / 'notebooks' / 'gradebook.db'}") as gradebook:
+        for student, score in wanted.items():
+            for notebook in gradebook.find_submission(ASSIGNMENT_ID, student).notebooks:
+                assert {grade.manual_score for grade in notebook.grades} <= {score}
+                assert {comment.manual_comment for comment in notebook.comments} == {f"{student}: see the rubric"}
