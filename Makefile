@@ -52,6 +52,9 @@ gradescope: $(READY)  ## build build/gradescope-autograder.zip; see autograder/g
 handout: $(READY)  ## build handout.pdf
 	$(RUN) -m publish.handout
 
+notebooks: $(READY)  ## build the source and release notebooks from their masters
+	$(RUN) -m publish.notebooks write
+
 solved: $(READY)  ## write build/solved/hw4: given files and solutions
 	$(RUN) -m publish solved
 

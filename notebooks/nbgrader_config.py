@@ -1,5 +1,16 @@
 """nbgrader's configuration of this course directory: `nbgrader COMMAND --course-dir=notebooks` finds it."""
 
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    DeduplicateIds,
+    IgnorePattern,
+    LimitOutput,
+    OverwriteCells,
+    OverwriteKernelspec,
+    SaveAutoGrades,
+)
+
 c = get_config()  # type: ignore[name-defined]  # noqa: F821  (nbgrader puts it there)
 
 c.CourseDirectory.course_id = "hw4"
@@ -7,5 +18,13 @@ c.CourseDirectory.course_id = "hw4"
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__"]
 c.ClearSolutions.text_stub = "*Your answer: replace this line. At most 120 words.*"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # write your code here"}
-# `--no-execute` is the rule: a student's outputs are read as they were handed in, and code earns its points elsewhere.
-c.Autograde.execute = False
+# A student's outputs are read as they were handed in, and nothing of a student's is executed: code earns its points
+# elsewhere. `autograde --no-execute` says so; without these two lines formgrader's own button would execute.
+c.Autograde.sanitize_preprocessors = [DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
+c.Autograde.autograde_preprocessors = [
+    IgnorePattern,
+    LimitOutput,
+    SaveAutoGrades,
+    AssignLatePenalties,
+    CheckCellMetadata,
+]

@@ -6,10 +6,11 @@ cell its nbgrader metadata:
     # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 
 `weight` becomes points: the written problem's points in `assignment.toml`, shared out over all masters' answers in
-proportion, so that the gradebook's total is right however many notebooks there are. The release version is what
-nbgrader's own converter makes of the source: whatever stands between ### BEGIN SOLUTION and ### END SOLUTION is gone.
+proportion, so that the gradebook's total is right however many notebooks there are. Every notebook also gets the cells
+of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of the
+source: whatever stands between ### BEGIN SOLUTION and ### END SOLUTION is gone.
 
-    python -m publish.notebooks record       # run the reference again and write notebooks/data (about 5 minutes)
+    python -m publish.notebooks record       # run the reference again and write notebooks/data; --names NAME for one
     python -m publish.notebooks execute      # executed answer keys as HTML in build/notebooks
 """
 
@@ -42,6 +43,7 @@ nbformat: Any = nbformat_module  # its functions carry no types
 
 COURSE = ROOT / "notebooks"
 MASTERS = COURSE / "masters"
+SHARED_CELLS = COURSE / "shared_cells.py"
 RECORDERS = COURSE / "recorders"
 DATA = COURSE / "data"
 SOURCE = COURSE / "source"
@@ -77,29 +79,37 @@ def build_notebooks() -> dict[Path, str]:
 
 def build_sources() -> dict[str, NotebookNode]:
     """The source notebook of each master, with its solutions."""
+    shared = _read_master(SHARED_CELLS).cells
     masters = {path.stem: _read_master(path) for path in sorted(MASTERS.glob("*.py"))}
+    for name, master in masters.items():
+        master.cells[1:1] = shared
+        _refuse_a_name_used_twice(name, master)
     assignment = load_assignment()
     points = _share_points(masters, assignment.problem(WRITTEN_PROBLEM).points)
     return {name: _source(name, master, points[name], assignment) for name, master in masters.items()}
 
 
 def _read_master(path: Path) -> NotebookNode:
-    """The cells of a master, each with a name of its own.
+    """The cells of a master, each with a name.
 
     Raises:
-        MasterError: a cell without a usable name, or a name used twice.
+        MasterError: a cell without a usable name.
     """
     master: NotebookNode = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
-    seen: set[str] = set()
     for position, cell in enumerate(master.cells, start=1):
         name = cell.metadata.get("name", "")
-        where = f"{path.relative_to(ROOT)}, cell {position}"
         if not CELL_NAME.fullmatch(name):
-            raise MasterError(f'{where}: give it a name="..." of small letters, digits and hyphens, got {name!r}')
-        if name in seen:
-            raise MasterError(f"{where}: the name {name!r} is used twice")
-        seen.add(name)
+            raise MasterError(
+                f'{path.name}, cell {position}: give it a name="..." of small letters, digits and hyphens, got {name!r}'
+            )
     return master
+
+
+def _refuse_a_name_used_twice(name: str, master: NotebookNode) -> None:
+    names = [cell.metadata["name"] for cell in master.cells]
+    for cell_name in names:
+        if names.count(cell_name) > 1:
+            raise MasterError(f"{name}: the name {cell_name!r} is used twice")
 
 
 def _share_points(masters: dict[str, NotebookNode], total: int) -> dict[str, dict[str, int]]:
@@ -260,19 +270,29 @@ def execute_notebook(
 
 def _with_parameters(source: str, parameters: dict[str, object]) -> str:
     """Give top-level assignments of a cell new values."""
-    lines = source.splitlines()
-    assigned = {
+    lines, assigned = source.splitlines(), _assignments(source)
+    for name, value in parameters.items():
+        if name not in assigned:
+            raise MasterError(f"the notebook has no parameter {name}: it has {', '.join(assigned)}")
+        lines[assigned[name]] = f"{name} = {value!r}"
+    return "\n".join(lines)
+
+
+def _assignments(source: str) -> dict[str, int]:
+    """The names that top-level statements assign, and in which line, counted from 0."""
+    return {
         target.id: statement.lineno - 1
         for statement in ast.parse(source).body
         if isinstance(statement, ast.Assign)
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
-    for name, value in parameters.items():
-        if name not in assigned:
-            raise MasterError(f"the notebook has no parameter {name}: it has {', '.join(assigned)}")
-        lines[assigned[name]] = f"{name} = {value!r}"
-    return "\n".join(lines)
+
+
+def live_parameters(notebook: NotebookNode) -> dict[str, object]:
+    """What makes a notebook run the package's own code."""
+    (parameters,) = (cell.source for cell in notebook.cells if cell.id == "parameters")
+    return {"USE_MY_CODE": True} | ({"STUDENT_ID": "answer key"} if "STUDENT_ID" in _assignments(parameters) else {})
 
 
 def execute(names: list[str] | None = None) -> None:
@@ -287,7 +307,7 @@ def execute(names: list[str] | None = None) -> None:
         shutil.copytree(DATA, Path(folder) / "data")
         for name in names or sources:
             notebook = execute_notebook(
-                sources[name], folder=Path(folder), package_path=solved, parameters={"USE_MY_CODE": True}
+                sources[name], folder=Path(folder), package_path=solved, parameters=live_parameters(sources[name])
             )
             page, _ = to_html().from_notebook_node(notebook)
             path = ANSWER_KEYS / f"{name}.html"

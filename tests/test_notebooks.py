@@ -1,41 +1,50 @@
-"""The notebooks: builds without drift, releases without solutions, execution, and nbgrader's own commands."""
+"""The notebooks: builds without drift, releases without solutions, execution, Colab, and nbgrader's own commands.
+
+What a notebook states about its recorded runs is asserted in tests/test_notebook_NAME.py.
+"""
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
+import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from autograder.solutions import ROOT
 from hw4.assignment import load_assignment
-from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
-from hw4.experiments import EXPERIMENTS
-from hw4.notebook import interval_of_median
+from hw4.notebook import own_seeds
 from publish import notebooks
+from publish.bundle import write_student_bundle
 from publish.notebooks import (
     ASSIGNMENT_ID,
     COURSE,
-    DATA,
+    MASTERS,
+    RECORDERS,
     MasterError,
     build_notebooks,
     build_sources,
-    cells_tagged,
     execute_notebook,
+    live_parameters,
 )
 from publish.stubs import write_solved
 
-NAME = "distribution_shift"
-SOURCE_FILE = COURSE / "source" / ASSIGNMENT_ID / f"{NAME}.ipynb"
+NAMES = sorted(path.stem for path in MASTERS.glob("*.py"))
 ANSWER = 'nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}'
-RELEASE_FILE = COURSE / "release" / ASSIGNMENT_ID / f"{NAME}.ipynb"
+
+
+def source_file(name):
+    return COURSE / "source" / ASSIGNMENT_ID / f"{name}.ipynb"
+
+
+def release_file(name):
+    return COURSE / "release" / ASSIGNMENT_ID / f"{name}.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -69,34 +78,51 @@ def test_a_second_build_is_byte_identical(built):
 
 
 def test_the_notebooks_in_the_tree_are_what_their_masters_give(built):
-    assert set(built) == {SOURCE_FILE, RELEASE_FILE}
+    assert set(built) == {file(name) for name in NAMES for file in (source_file, release_file)}
     for path, text in built.items():
-        assert path.read_text(encoding="utf-8") == text, f"{path.relative_to(ROOT)} has drifted: run `make publish`"
+        assert path.read_text(encoding="utf-8") == text, f"{path.relative_to(ROOT)} has drifted: run `make notebooks`"
 
 
-def test_every_notebook_that_may_be_handed_in_has_a_master(built):
-    released = {path.name for path in built if path.parent.parent.name == "release"}
-    assert released == set(load_assignment().submission.notebooks)
+def test_every_notebook_that_may_be_handed_in_has_a_master():
+    assert sorted(load_assignment().submission.notebooks) == [f"{name}.ipynb" for name in NAMES]
 
 
-def test_the_answers_share_the_written_points(built):
-    cells = json.loads(built[RELEASE_FILE])["cells"]
-    points = [
-        cell["metadata"]["nbgrader"]["points"] for cell in cells if "points" in cell["metadata"].get("nbgrader", {})
-    ]
+def test_every_master_has_a_recorder():
+    assert sorted(path.stem for path in RECORDERS.glob("*.py")) == NAMES
+
+
+def cells_of(built, path):
+    return json.loads(built[path])["cells"]
+
+
+def test_five_answers_share_the_written_points_evenly(built):
+    marks = [cell["metadata"].get("nbgrader", {}) for name in NAMES for cell in cells_of(built, release_file(name))]
+    points = [mark["points"] for mark in marks if "points" in mark]
+    assert points == [4] * 5
     assert sum(points) == load_assignment().problem("written").points
-    assert len(points) == 2
 
 
-def test_only_answers_written_by_hand_carry_points(built):
-    for cell in json.loads(built[SOURCE_FILE])["cells"]:
+@pytest.mark.parametrize("name", NAMES)
+def test_only_answers_written_by_hand_carry_points(built, name):
+    for cell in cells_of(built, source_file(name)):
         if cell["metadata"].get("nbgrader", {}).get("grade"):
             assert cell["cell_type"] == "markdown"
 
 
-def test_a_release_holds_no_line_of_a_solution(built):
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_has_a_model_of_at_most_120_words_and_a_rubric_of_three_steps(built, name):
+    for cell in cells_of(built, source_file(name)):
+        if cell["metadata"].get("nbgrader", {}).get("grade"):
+            model, _, rubric = "".join(cell["source"]).partition("**Rubric.**")
+            words = model.partition("**Model answer.**")[2].split()
+            assert 20 <= len(words) <= 120, f"{name}, {cell['id']}: {len(words)} words"
+            assert [step for step in ("Full:", "Half:", "0:") if step in rubric] == ["Full:", "Half:", "0:"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_release_holds_no_line_of_a_solution(built, name):
     solution_lines, inside = [], False
-    for cell in json.loads(built[SOURCE_FILE])["cells"]:
+    for cell in cells_of(built, source_file(name)):
         for line in "".join(cell["source"]).splitlines():
             if "END SOLUTION" in line:
                 inside = False
@@ -104,15 +130,18 @@ def test_a_release_holds_no_line_of_a_solution(built):
                 solution_lines.append(line.strip())
             if "BEGIN SOLUTION" in line:
                 inside = True
-    release = "\n".join("".join(cell["source"]) for cell in json.loads(built[RELEASE_FILE])["cells"])
-    assert len(solution_lines) > 10
-    assert [line for line in solution_lines if line in release] == []
+    released = {
+        line.strip() for cell in cells_of(built, release_file(name)) for line in "".join(cell["source"]).split("\n")
+    }
+    assert len(solution_lines) > 5
+    assert [line for line in solution_lines if line in released] == []
     for word in ("SOLUTION", "Rubric", "Model answer"):
-        assert word not in release
+        assert word not in built[release_file(name)]
 
 
-def test_a_release_holds_no_output(built):
-    for cell in json.loads(built[RELEASE_FILE])["cells"]:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_release_holds_no_output(built, name):
+    for cell in cells_of(built, release_file(name)):
         assert cell.get("outputs", []) == []
 
 
@@ -120,7 +149,7 @@ def test_a_release_holds_no_output(built):
     ("master", "message"),
     [
         ("# %%\nx = 1\n", "cell 1: give it a name"),
-        ('# %% name="a"\nx = 1\n\n# %% name="a"\ny = 2\n', "cell 2: the name 'a' is used twice"),
+        ('# %% name="a"\nx = 1\n\n# %% name="a"\ny = 2\n', "bad: the name 'a' is used twice"),
         ('# %% [markdown] name="a"\n# {{ nonsense }}\n', "bad: a: {{ nonsense }} is none of"),
         (
             "".join(f'# %% [markdown] name="{name}" {ANSWER}\n' for name in "abc"),
@@ -137,136 +166,160 @@ def test_a_bad_master_is_refused_with_its_place(tmp_path, monkeypatch, master, m
     assert message in str(error.value)
 
 
-def test_a_notebook_imports_what_students_have():
-    allowed = {"hw4", "numpy", "matplotlib", *sys.stdlib_module_names}
-    lines = (COURSE / "masters" / f"{NAME}.py").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_imports_what_students_have(name):
+    allowed = {"hw4", "numpy", "torch", "matplotlib", "IPython", *sys.stdlib_module_names}
+    lines = (MASTERS / f"{name}.py").read_text(encoding="utf-8").splitlines()
     imported = {words[1].split(".")[0] for line in lines if (words := line.split()) and words[0] in ("import", "from")}
     assert imported <= allowed
-
-
-# The recorded runs, and what the notebook says about them
-
-
-@pytest.fixture(scope="module")
-def episodes():
-    with (DATA / NAME / "episodes.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-
-    def column(name, version):
-        values = [float(row[name] or "nan") for row in rows if row["version"] == version]
-        return np.array(values).reshape(-1, EXPERIMENTS["cliff_hill"].num_episodes)
-
-    return column
-
-
-def test_the_runs_were_recorded_with_the_settings_of_today():
-    recorded = json.loads((DATA / NAME / "recorded.json").read_text(encoding="utf-8"))
-    assert recorded["experiment"] == dataclasses.asdict(EXPERIMENTS["cliff_hill"]), f"run `{recorded['command']}`"
-
-
-def test_version_0_5_earns_less_than_nothing_and_imagined_far_more_on_every_seed(episodes):
-    planned = slice(EXPERIMENTS["cliff_hill"].num_initial_episodes, None)
-    earned = episodes("episode_return", "0.5")[:, planned]
-    imagined = episodes("imagined_return", "0.5")[:, planned]
-    assert (earned < 0).all()
-    assert (imagined > earned).all()
-    assert np.median(imagined - earned) > 100
-
-
-def test_version_1_5_ends_above_every_planned_episode_of_0_5_on_every_seed(episodes):
-    planned = slice(EXPERIMENTS["cliff_hill"].num_initial_episodes, None)
-    fallen = episodes("episode_return", "0.5")[:, planned]
-    last = episodes("episode_return", "1.5")[:, -2:].mean(axis=1)
-    assert last.min() > fallen.max()
-    assert np.median(last) > 0
-
-
-@pytest.fixture(scope="module")
-def beliefs():
-    with (DATA / NAME / "beliefs.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_the_runs_were_recorded_on_the_hill_of_today(beliefs):
-    x = np.array([float(row["x"]) for row in beliefs])
-    truth = height(np.column_stack([x + STEP_LENGTH, np.zeros_like(x)]))
-    recorded = [float(row["true_next_height"]) for row in beliefs]
-    np.testing.assert_allclose(recorded, truth, rtol=1e-4, err_msg="run `python -m publish.notebooks record`")
-
-
-@pytest.mark.parametrize("version", ["1.0", "1.5"])
-def test_aggregation_moves_the_belief_about_a_step_over_the_edge_towards_the_truth(beliefs, version):
-    def mean_error(model):
-        rows = [r for r in beliefs if r["model"] == model and EDGE_X - STEP_LENGTH < float(r["x"]) < EDGE_X]
-        num_seeds = len({row["seed"] for row in rows})
-        errors = [abs(float(row["next_height"]) - float(row["true_next_height"])) for row in rows]
-        return np.array(errors).reshape(num_seeds, -1).mean(axis=1)
-
-    assert interval_of_median(mean_error("first") - mean_error(version))[0] > 0
-
-
-def change(episodes, column, version):
-    """Of one error, from the first planned episode to the last, for each seed."""
-    errors = episodes(column, version)
-    return errors[:, -1] - errors[:, EXPERIMENTS["cliff_hill"].num_initial_episodes]
-
-
-@pytest.mark.parametrize("version", ["1.0", "1.5"])
-def test_the_error_on_the_states_visited_now_falls(episodes, version):
-    assert interval_of_median(change(episodes, "error_on_visited", version))[1] < 0
-
-
-@pytest.mark.parametrize("version", ["1.0", "1.5"])
-def test_the_model_does_not_mend_everywhere(episodes, version):
-    """Two results that the notebook states, and that a reader might not expect."""
-    assert interval_of_median(change(episodes, "error_on_base", version))[0] > 0
-    assert interval_of_median(change(episodes, "error_on_plan", version))[1] > 0  # no fall can be claimed
-
-
-def test_the_first_model_is_worse_where_the_plan_goes_than_where_its_data_came_from(episodes):
-    first_planned = EXPERIMENTS["cliff_hill"].num_initial_episodes
-    on_base = episodes("error_on_base", "0.5")[:, first_planned]
-    on_plan = episodes("error_on_plan", "0.5")[:, first_planned]
-    assert (on_plan > 5 * on_base).all()
 
 
 # Execution
 
 
-def printed(notebook, cell_id):
-    cell = next(cell for cell in notebook.cells if cell.id == cell_id)
-    return "".join(output.get("text", "") for output in cell.outputs)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_source_runs_on_recorded_data_beside_unwritten_stubs(sources, course, name):
+    executed = execute_notebook(sources[name], folder=course / "source" / ASSIGNMENT_ID, package_path=ROOT)
+    expect_clean_figures(executed)
 
 
-def test_the_source_runs_on_recorded_data_beside_unwritten_stubs(sources, course):
-    folder = course / "source" / ASSIGNMENT_ID
-    executed = execute_notebook(sources[NAME], folder=folder, package_path=ROOT)
-    assert "none of your code was run" in printed(executed, "sanity")
-    figures = [o for cell in executed.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
-    assert len(figures) == 5
+@pytest.mark.verify
+@pytest.mark.parametrize("name", NAMES)
+def test_a_release_runs_from_top_to_bottom_on_the_first_day(built, course, name):
+    import nbformat
+
+    release = nbformat.reads(built[release_file(name)], as_version=4)
+    expect_clean_figures(execute_notebook(release, folder=course / "source" / ASSIGNMENT_ID, package_path=ROOT))
 
 
-def test_a_short_live_run_trains_the_agent_of_the_solved_tree(sources, course, solved):
-    parameters = {"USE_MY_CODE": True, "LIVE_SEEDS": (0,), "LIVE_SECONDS": 1.0}
+@pytest.mark.verify
+@pytest.mark.parametrize("name", NAMES)
+def test_a_source_runs_with_the_code_of_the_solved_tree(sources, course, solved, name):
     executed = execute_notebook(
-        sources[NAME], folder=course / "source" / ASSIGNMENT_ID, package_path=solved, parameters=parameters
+        sources[name],
+        folder=course / "source" / ASSIGNMENT_ID,
+        package_path=solved,
+        parameters=live_parameters(sources[name]),
     )
-    assert "Your agent collects, fits and plans." in printed(executed, "sanity")
-    assert "version 0.5, seed 0: last return -" in printed(executed, "live")
-    assert [o for cell in executed.cells for o in cell.get("outputs", []) if o.get("name") == "stderr"] == []
+    expect_clean_figures(executed)
+
+
+def expect_clean_figures(executed):
+    """No warning was printed, there are figures, and each has alternative text."""
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    assert [output["text"] for output in outputs if output.get("name") == "stderr"] == []
+    figures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert figures
+    assert [figure for figure in figures if not figure["metadata"].get("image/png", {}).get("alt")] == []
 
 
 def test_a_parameter_that_the_notebook_does_not_have_is_refused(sources, tmp_path):
     with pytest.raises(MasterError, match="no parameter LIVE_SEED"):
-        execute_notebook(sources[NAME], folder=tmp_path, package_path=ROOT, parameters={"LIVE_SEED": 1})
+        execute_notebook(sources[NAMES[0]], folder=tmp_path, package_path=ROOT, parameters={"LIVE_SEED": 1})
 
 
-def test_the_recorder_runs_the_notebooks_own_cells(tmp_path, solved):
-    (tmp_path / "cells.py").write_text(cells_tagged(NAME, "recorder"), encoding="utf-8")
-    code = "from cells import *; print(imagined_return(EXPERIMENT, np.zeros((2, 2)), np.ones((3, 3))))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(solved))), "MPLBACKEND": "Agg"}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert float(result.stdout) == 2.0  # two steps at height 1, no move
+def test_a_students_own_seeds_follow_from_the_id_alone():
+    assert own_seeds("s123456", 3) == own_seeds(" S123456\n", 3)
+    assert own_seeds("s123456", 5)[:3] == own_seeds("s123456", 3)
+    assert len({seed for number in range(200) for seed in own_seeds(f"s{number}", 3)}) > 590
+    assert all(0 <= seed < 1_000_000 for seed in own_seeds("s1", 50))
+    with pytest.raises(ValueError, match="STUDENT_ID"):
+        own_seeds(" ", 1)
+
+
+# Google Colab, played by a fresh environment with a pip that sees nothing but these packages
+
+
+TORCH_OF_COLAB = "2.6.0+cu124"
+
+
+def write_wheel(folder, name, version, *needs):
+    """A package of one empty module."""
+    module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{module}.py", "")
+        metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}", *(f"Requires-Dist: {n}" for n in needs)]
+        wheel.writestr(f"{info}/METADATA", "\n".join(metadata) + "\n")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def colab(tmp_path):
+    """Runs the cell of a release as Colab does, and tells which packages are there afterwards."""
+    wheels, pip = tmp_path / "wheels", tmp_path / "pip"
+    wheels.mkdir()
+    pip.mkdir()
+    (pip / "pip").symlink_to(Path(sysconfig.get_paths()["purelib"]) / "pip")
+    venv.create(tmp_path / "colab", with_pip=False)
+    python = tmp_path / "colab" / "bin" / "python"
+    (packages,) = (tmp_path / "colab" / "lib").glob("python*/site-packages")
+    for name in ("torch", "numpy"):
+        version = {"torch": TORCH_OF_COLAB, "numpy": "2.0.2"}[name]
+        (packages / f"{name}-{version}.dist-info").mkdir()
+        (packages / f"{name}-{version}.dist-info" / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8"
+        )
+    (packages / "google" / "colab").mkdir(parents=True)
+    (packages / "google" / "colab" / "__init__.py").touch()
+    write_wheel(wheels, "torch", "2.13.0")
+    write_wheel(wheels, "numpy", "2.4.0")
+    write_wheel(wheels, "mujoco", "3.9")
+    for name in ("imageio", "matplotlib", "pytest", "array-api-compat", "tyro", "rich"):
+        write_wheel(wheels, name, "99.0")
+    content = tmp_path / "content"
+    content.mkdir()
+    write_student_bundle(content / "student.zip")
+
+    def run(cell, *, gymnasium_needs):
+        write_wheel(wheels, "gymnasium", "1.9.0", *gymnasium_needs)
+        code = f"import google.colab\n{cell}\nimport os, hw4.assignment\nprint(os.getcwd(), hw4.__file__)"
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PIP_")},
+            "PYTHONPATH": str(pip),
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(wheels),
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+        result = subprocess.run([python, "-c", code], cwd=content, env=environment, capture_output=True, text=True)
+        return result, {path.name.removesuffix(".dist-info") for path in packages.glob("*.dist-info")}
+
+    return run
+
+
+@pytest.fixture
+def colab_cell(built):
+    (cell,) = (cell for cell in cells_of(built, release_file(NAMES[0]))[:2] if cell["id"] == "colab")
+    return "".join(cell["source"])
+
+
+def test_the_colab_cell_installs_what_is_missing_and_keeps_torch(colab, colab_cell, tmp_path):
+    result, packages = colab(colab_cell, gymnasium_needs=("torch>=2", "numpy>=1.21"))
+    assert result.returncode == 0, result.stderr
+    folder = (tmp_path / "content" / "hw4-model-based-rl").resolve()
+    assert result.stdout.split() == [str(folder / "notebooks"), str(folder / "hw4" / "__init__.py")]
+    assert {"gymnasium-1.9.0", "mujoco-3.9", "array_api_compat-99.0", "tyro-99.0", "rich-99.0"} <= packages
+    assert {name for name in packages if name.startswith(("torch", "numpy"))} == {
+        f"torch-{TORCH_OF_COLAB}",
+        "numpy-2.0.2",
+    }
+
+
+def test_the_colab_cell_stops_rather_than_replace_torch(colab, colab_cell):
+    result, packages = colab(colab_cell, gymnasium_needs=("torch>=2.7",))
+    assert result.returncode != 0
+    assert "gymnasium==1.9.0 because these package versions have conflicting dependencies" in result.stderr
+    assert "gymnasium-1.9.0" not in packages
+    assert f"torch-{TORCH_OF_COLAB}" in packages
+
+
+def test_every_notebook_has_the_colab_cell_behind_its_title(built, colab_cell):
+    for name in NAMES:
+        for file in (source_file(name), release_file(name)):
+            second = cells_of(built, file)[1]
+            assert (second["id"], "".join(second["source"])) == ("colab", colab_cell)
 
 
 # nbgrader's own commands
@@ -282,20 +335,22 @@ def nbgrader(*arguments, folder):
 def test_nbgrader_generates_the_release_that_the_build_gives(course, built):
     result = nbgrader("generate_assignment", ASSIGNMENT_ID, "--course-dir=notebooks", folder=course.parent)
     assert result.returncode == 0, result.stderr
-    generated = list((course / "release" / ASSIGNMENT_ID).iterdir())
-    assert [path.name for path in generated] == [RELEASE_FILE.name]  # no master, no data, no solution beside it
-    assert json.loads(generated[0].read_text(encoding="utf-8")) == json.loads(built[RELEASE_FILE])
+    generated = {path.stem: path for path in (course / "release" / ASSIGNMENT_ID).iterdir()}
+    assert sorted(generated) == NAMES  # no master, no data, no solution beside them
+    for name, path in generated.items():
+        assert json.loads(path.read_text(encoding="utf-8")) == json.loads(built[release_file(name)])
 
 
 def test_nbgrader_validates_an_answered_release_beside_unwritten_stubs(course, built):
-    release = json.loads(built[RELEASE_FILE])
-    for cell in release["cells"]:
-        if cell["id"] == "answer-densities":
-            cell["source"] = ["The fit minimises its error over the base policy's states."]
+    name = NAMES[0]
+    release = json.loads(built[release_file(name)])
+    answers = [cell for cell in release["cells"] if "points" in cell["metadata"].get("nbgrader", {})]
+    for cell in answers[1:]:
+        cell["source"] = ["The fit minimises its error over the base policy's states."]
     folder = course / "release" / ASSIGNMENT_ID
     folder.mkdir(parents=True)
-    (folder / RELEASE_FILE.name).write_text(json.dumps(release), encoding="utf-8")
-    result = nbgrader("validate", RELEASE_FILE.name, folder=folder)
+    (folder / f"{name}.ipynb").write_text(json.dumps(release), encoding="utf-8")
+    result = nbgrader("validate", f"{name}.ipynb", folder=folder)
     assert result.returncode == 0, result.stderr
-    assert "VALIDATION FAILED ON 1 CELL(S)" in result.stdout  # the other answer, and nothing else
+    assert "VALIDATION FAILED ON 1 CELL(S)" in result.stdout  # the first answer, and nothing else
     assert "You did not provide a response." in result.stdout

@@ -1,0 +1,133 @@
+"""Cliff hill, distribution shift: what the notebook states, asserted on its recorded runs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
+from hw4.experiments import EXPERIMENTS
+from hw4.notebook import interval_of_median
+from publish.notebooks import DATA, build_sources, cells_tagged
+from publish.stubs import write_solved
+
+NAME = "distribution_shift"
+
+
+# The recorded runs, and what the notebook says about them
+
+
+@pytest.fixture(scope="module")
+def episodes():
+    with (DATA / NAME / "episodes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    def column(name, version):
+        values = [float(row[name] or "nan") for row in rows if row["version"] == version]
+        return np.array(values).reshape(-1, EXPERIMENTS["cliff_hill"].num_episodes)
+
+    return column
+
+
+def test_the_runs_were_recorded_with_the_settings_of_today():
+    recorded = json.loads((DATA / NAME / "recorded.json").read_text(encoding="utf-8"))
+    assert recorded["experiment"] == dataclasses.asdict(EXPERIMENTS["cliff_hill"]), f"run `{recorded['command']}`"
+
+
+def test_version_0_5_earns_less_than_nothing_and_imagined_far_more_on_every_seed(episodes):
+    planned = slice(EXPERIMENTS["cliff_hill"].num_initial_episodes, None)
+    earned = episodes("episode_return", "0.5")[:, planned]
+    imagined = episodes("imagined_return", "0.5")[:, planned]
+    assert (earned < 0).all()
+    assert (imagined > earned).all()
+    assert np.median(imagined - earned) > 100
+
+
+def test_version_1_5_ends_above_every_planned_episode_of_0_5_on_every_seed(episodes):
+    planned = slice(EXPERIMENTS["cliff_hill"].num_initial_episodes, None)
+    fallen = episodes("episode_return", "0.5")[:, planned]
+    last = episodes("episode_return", "1.5")[:, -2:].mean(axis=1)
+    assert last.min() > fallen.max()
+    assert np.median(last) > 0
+
+
+@pytest.fixture(scope="module")
+def beliefs():
+    with (DATA / NAME / "beliefs.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_runs_were_recorded_on_the_hill_of_today(beliefs):
+    x = np.array([float(row["x"]) for row in beliefs])
+    truth = height(np.column_stack([x + STEP_LENGTH, np.zeros_like(x)]))
+    recorded = [float(row["true_next_height"]) for row in beliefs]
+    np.testing.assert_allclose(recorded, truth, rtol=1e-4, err_msg="run `python -m publish.notebooks record`")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.5"])
+def test_aggregation_moves_the_belief_about_a_step_over_the_edge_towards_the_truth(beliefs, version):
+    def mean_error(model):
+        rows = [r for r in beliefs if r["model"] == model and EDGE_X - STEP_LENGTH < float(r["x"]) < EDGE_X]
+        num_seeds = len({row["seed"] for row in rows})
+        errors = [abs(float(row["next_height"]) - float(row["true_next_height"])) for row in rows]
+        return np.array(errors).reshape(num_seeds, -1).mean(axis=1)
+
+    assert interval_of_median(mean_error("first") - mean_error(version))[0] > 0
+
+
+def change(episodes, column, version):
+    """Of one error, from the first planned episode to the last, for each seed."""
+    errors = episodes(column, version)
+    return errors[:, -1] - errors[:, EXPERIMENTS["cliff_hill"].num_initial_episodes]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.5"])
+def test_the_error_on_the_states_visited_now_falls(episodes, version):
+    assert interval_of_median(change(episodes, "error_on_visited", version))[1] < 0
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.5"])
+def test_the_model_does_not_mend_everywhere(episodes, version):
+    """Two results that the notebook states, and that a reader might not expect."""
+    assert interval_of_median(change(episodes, "error_on_base", version))[0] > 0
+    assert interval_of_median(change(episodes, "error_on_plan", version))[1] > 0  # no fall can be claimed
+
+
+def test_the_first_model_is_worse_where_the_plan_goes_than_where_its_data_came_from(episodes):
+    first_planned = EXPERIMENTS["cliff_hill"].num_initial_episodes
+    on_base = episodes("error_on_base", "0.5")[:, first_planned]
+    on_plan = episodes("error_on_plan", "0.5")[:, first_planned]
+    assert (on_plan > 5 * on_base).all()
+
+
+# Execution
+
+
+@pytest.fixture(scope="module")
+def source():
+    return build_sources()[NAME]
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    return write_solved(tmp_path_factory.mktemp("solved"))
+
+
+def printed(notebook, cell_id):
+    cell = next(cell for cell in notebook.cells if cell.id == cell_id)
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def test_the_recorder_runs_the_notebooks_own_cells(tmp_path, solved):
+    (tmp_path / "cells.py").write_text(cells_tagged(NAME, "recorder"), encoding="utf-8")
+    code = "from cells import *; print(imagined_return(EXPERIMENT, np.zeros((2, 2)), np.ones((3, 3))))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(solved))), "MPLBACKEND": "Agg"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert float(result.stdout) == 2.0  # two steps at height 1, no move
