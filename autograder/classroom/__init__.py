@@ -1,0 +1,1 @@
+"""A whole class: graded overnight, scored again, looked at and exported."""
