@@ -233,7 +233,10 @@ def test_a_refused_a_faulty_and_an_unreadable_submission_cost_only_themselves(tm
     assert [found[name].score for name in ("ada", "bob", "zoe")] == [80, None, 0]
     for name in found:
         documents = {path.name for path in (folder.students / name).iterdir()}
-        assert documents == {"record.json", "receipt.json", "results.json", "report.html", "done.json"}
+        assert documents == {
+            *("record.json", "receipt.json", "results.json", "report.html"),
+            *("standing.json", "done.json"),
+        }
     assert "score" not in json.loads((folder.students / "bob" / "results.json").read_text())
 
 

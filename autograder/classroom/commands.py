@@ -195,7 +195,7 @@ def _change(
 ) -> int:
     from autograder.classroom.changes import Change, append_change
     from autograder.classroom.folder import ClassFolder
-    from autograder.classroom.regrade_class import print_diff, refresh
+    from autograder.classroom.regrade_class import bring_up_to_date, print_diff
 
     assert isinstance(place, ClassFolder)
     place.read_class()
@@ -209,8 +209,46 @@ def _change(
         reason=reason,
     )
     with place.locked("all"):
-        diff = refresh(place, lambda: append_change(place.root, change))
+        append_change(place.root, change)
+        diff = bring_up_to_date(place)
     print_diff(Console(file=sys.stdout, soft_wrap=True), diff)
+    return DONE
+
+
+@_told
+def regrade_class(
+    folder: Annotated[Path, tyro.conf.Positional],
+    *,
+    jobs: int = 2,
+    everything: bool = False,
+    deadline_minutes: float = 60.0,
+    accept_weak_confinement: bool = False,
+) -> int:
+    """Bring a class up to date after a change of tests, bars or points, and say whose grade changed and why.
+
+    Stored verdicts and returns are scored again without running anything. Only functions whose hidden tests changed,
+    and submissions whose curves need more runs, run again. Differences also go to DIR/regrades/TIME.csv.
+
+    Args:
+        folder: results of the class.
+        jobs: submissions at once.
+        everything: grade again also those whose verdicts are by another version of the grader itself.
+        deadline_minutes: wall-clock time for one submission.
+        accept_weak_confinement: as for `grade-class`.
+    """
+    from autograder.classroom.engine import Settings
+    from autograder.classroom.folder import ClassFolder
+    from autograder.classroom.grade_class import local_canary, local_engine
+    from autograder.classroom.regrade_class import regrade_class as run
+
+    settings = Settings(
+        deadline_seconds=deadline_minutes * 60,
+        accept_weak_confinement=accept_weak_confinement,
+        hidden=(folder.resolve(),),
+    )
+    console = Console(file=sys.stdout, soft_wrap=True)
+    place = ClassFolder(folder)
+    run(place, settings, lambda s: local_engine(s, jobs), console, ask_canary=local_canary, everything=everything)
     return DONE
 
 
@@ -218,4 +256,5 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "grade-class": grade_class,
     "override": override,
     "waive": waive,
+    "regrade-class": regrade_class,
 }

@@ -3,7 +3,7 @@
     class.json              who is in the class, and how it is graded
     changes.jsonl           points that staff changed by hand; only ever appended to
     log.jsonl               what happened when
-    students/ID/            record.json receipt.json results.json report.html, and done.json
+    students/ID/            report.html results.json receipt.json, record.json, standing.json, done.json
     earlier/ID.N/           what students/ID was before it was graded again
     grades.csv index.html   derived from all of the above
 
@@ -27,7 +27,7 @@ from typing import Any
 from autograder.classroom.record import dump, load
 from autograder.classroom.submissions import ClassError
 
-DONE, RECORD = "done.json", "record.json"
+DONE, RECORD, STANDING = "done.json", "record.json", "standing.json"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Done:
     student: str
     key: str  # names submission, grader and options
     status: str  # graded, refused or fault
+    submission: str = ""  # hash of what was handed in
 
 
 class ClassFolder:
@@ -91,12 +92,18 @@ class ClassFolder:
             _write(part / name, content)
         self._finish(part)
 
-    def rewrite(self, student: str, documents: dict[str, bytes], record: dict[str, Any] | None = None) -> None:
-        """Replace documents that follow from the record, each at once; with `record`, that as well and first."""
-        if record is not None:
-            documents = {RECORD: dump(record), **documents}
-        for name, content in documents.items():
-            write_at_once(self.students / student / name, content)
+    def standing(self, student: str) -> dict[str, Any]:
+        """What the documents of a student say, for comparison with what they should say."""
+        try:
+            found: dict[str, Any] = json.loads((self.students / student / STANDING).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def rewrite(self, student: str, documents: dict[str, bytes]) -> None:
+        """Replace documents that follow from the record, each at once; what they say goes last."""
+        for name in sorted(documents, key=lambda name: name == STANDING):
+            write_at_once(self.students / student / name, documents[name])
 
     def recover(self, writer: str) -> None:
         """Finish what a killed writer had written whole, and remove what it had not."""

@@ -18,7 +18,8 @@ from rich.console import Console
 from autograder.classroom.changes import read_changes
 from autograder.classroom.engine import JobProcess, Settings, Task, ask_twice, grade_locally, payload_of
 from autograder.classroom.folder import ClassFolder, Done
-from autograder.classroom.grades import Result, documents_of, result_of, write_lists
+from autograder.classroom.grades import Result, common_of, documents_of, result_of, write_lists
+from autograder.classroom.job import encode_files
 from autograder.classroom.record import core_hash, facts_of_intake, options, test_hashes
 from autograder.classroom.submissions import Entry, hash_of
 from autograder.report.words import points
@@ -54,6 +55,7 @@ class _Known:
     entry: Entry
     key: str
     found: Intake | SubmissionRefused | str
+    submission: str  # hash of what was handed in
 
 
 def grade_class(
@@ -98,7 +100,7 @@ def grade_class(
         folder.log("start", writer=writer, todo=len(todo), kept=len(kept))
         console.print(f"{len(own)} students: {len(kept)} are done, {len(todo)} to grade.", markup=False)
         if todo:
-            _check_canary(folder, settings, console, ask_canary)
+            check_canary(folder, settings, console, ask_canary)
         summary = _grade_all(todo, len(kept), folder, settings, engine, console, jobs, writer, lists=shard is None)
         if shard is None:
             write_lists(folder)
@@ -136,10 +138,10 @@ def _read(entry: Entry, settings: Settings) -> _Known:
         found = error
     except Exception as error:  # a disk that does not read, or a fault of the intake: this submission alone
         found = f"{type(error).__name__}: {error}"
-    return _Known(entry, _key(hash_of(found), settings), found)
+    return _Known(entry, key_of(hash_of(found), settings), found, hash_of(found))
 
 
-def _key(submission: str, settings: Settings) -> str:
+def key_of(submission: str, settings: Settings) -> str:
     """Names what a verdict stands on: the submission, the grader and what was asked of it."""
     facts = [submission, core_hash(), test_hashes(), options(curves=settings.curves, only=settings.only)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -149,12 +151,12 @@ def _is_done(known: _Known, done: Done | None, retry_faults: bool) -> bool:
     return done is not None and done.key == known.key and not (retry_faults and done.status == "fault")
 
 
-def _check_canary(
+def check_canary(
     folder: ClassFolder, settings: Settings, console: Console, ask: Callable[[bytes], dict[str, Any]]
 ) -> None:
     """The reference gets all points on this machine, now or within a day before, or nobody is graded."""
     start = time.monotonic()
-    key = hashlib.sha256(f"{platform.node()} {_key('', settings)}".encode()).hexdigest()
+    key = hashlib.sha256(f"{platform.node()} {key_of('', settings)}".encode()).hexdigest()
     mark = folder.root / ".parts" / f"canary-{key[:16]}"
     if mark.exists() and time.time() - mark.stat().st_mtime < CANARY_SECONDS:
         return
@@ -228,24 +230,26 @@ def _grade_all(
 
 
 def _record_of(intake: Intake, answer: dict[str, Any]) -> dict[str, Any]:
+    code = load_assignment().submission.code
+    files = encode_files({name: content for name, content in intake.files.items() if name in code})
+    read = {"intake": facts_of_intake(intake), "files": files}
     if "fault" in answer:
-        return {"status": "fault", "message": str(answer["fault"]), "intake": facts_of_intake(intake)}
+        return {"status": "fault", "message": str(answer["fault"]), **read}
     if answer["core"] != core_hash() or answer["tests"] != test_hashes():
         message = "it was graded by another version of the grader: bring all machines to the same version"
-        return {"status": "fault", "message": message, "intake": facts_of_intake(intake)}
-    return {"intake": facts_of_intake(intake), "measured": answer}
+        return {"status": "fault", "message": message, **read}
+    return {**read, "measured": answer}
 
 
 def _commit(known: _Known, record: dict[str, Any], folder: ClassFolder, settings: Settings, writer: str) -> Result:
     entry = known.entry
-    common = {name: getattr(entry, name) for name in ("student", "people", "group", "late", "on_roster")}
-    result = result_of(record, common, read_changes(folder.root))
+    result = result_of(record, common_of(entry), read_changes(folder.root))
     documents = documents_of(result, is_graded=settings.curves and settings.only is None)
     record = {**record, "graded_at": datetime.now(UTC).isoformat(timespec="seconds")}
     # A fault that staff settled by an override is a fault of the grading all the same: `--retry-faults` grades it.
     by_program = result.by_program
     status = "fault" if by_program is not None and by_program.report.faults else result.status
-    folder.commit(Done(entry.student, known.key, status), record, documents, writer)
+    folder.commit(Done(entry.student, known.key, status, known.submission), record, documents, writer)
     folder.log("graded", student=entry.student, status=status, points=result.score)
     return result
 

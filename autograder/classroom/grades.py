@@ -13,13 +13,14 @@ from typing import Any, Literal
 from autograder.classroom.changes import Applied, Change, apply, in_force, read_changes
 from autograder.classroom.folder import ClassFolder
 from autograder.classroom.record import grade_of
-from autograder.classroom.submissions import Person
+from autograder.classroom.submissions import Entry, Person
 from autograder.report.receipt import receipt
 from autograder.report.words import points as shown
-from autograder.scoring import item_id
+from autograder.scoring import StubReport, item_id
 from autograder.session import Grade
 from hw4.assignment import load_assignment
 
+COMMON = ("student", "people", "group", "late", "on_roster")
 Status = Literal["graded", "refused", "fault", "missing", "waiting"]
 STATUS_WORDS: dict[Status, str] = {
     "graded": "graded",
@@ -74,6 +75,11 @@ class Class:
         return self.curves and self.only is None
 
 
+def common_of(owner: Entry | Result) -> dict[str, Any]:
+    """What a result says beside the grade."""
+    return {name: getattr(owner, name) for name in COMMON}
+
+
 def read_class(folder: ClassFolder) -> Class:
     """Everything in a folder of results. Raises ClassError."""
     facts = folder.read_class()
@@ -84,13 +90,8 @@ def read_class(folder: ClassFolder) -> Class:
 
 
 def _result(folder: ClassFolder, entry: dict[str, Any], changes: list[Change]) -> Result:
-    common = {
-        "student": entry["student"],
-        "people": tuple(Person(**person) for person in entry["people"]),
-        "group": entry["group"],
-        "late": entry["late"],
-        "on_roster": entry["on_roster"],
-    }
+    common = {name: entry[name] for name in COMMON}
+    common["people"] = tuple(Person(**person) for person in entry["people"])
     if not entry["handed_in"]:
         return Result(**common, status="missing")
     done = folder.done(entry["student"])
@@ -141,7 +142,35 @@ def documents_of(result: Result, *, is_graded: bool) -> dict[str, bytes]:
         "results.json": as_json(document),
         "report.html": html.encode("utf-8", "replace"),
         "receipt.json": as_json(receipt_of),
+        "standing.json": as_json(standing_of(result)),
     }
+
+
+def standing_of(result: Result) -> dict[str, Any]:
+    """All that the documents of a student follow from, beside what was measured."""
+    standing: dict[str, Any] = {
+        "score": result.score,
+        "status": result.status,
+        "message": result.message,
+        "staff": [str(one) for one in result.applied],
+        "items": {},
+    }
+    if result.grade is None:
+        return standing
+    for item in result.grade.report.items:
+        name = item_id(item)
+        targets = {name}
+        facts: dict[str, Any] = {"score": item.score, "verdict": item.verdict}
+        if isinstance(item, StubReport):
+            tests = {t.outcome.test: {"verdict": t.outcome.verdict, "worth": t.points} for t in item.tests}
+            facts |= {"worth": item.stub.points, "tests": tests}
+            targets |= tests.keys()
+        else:
+            bar = result.grade.bars[name]
+            facts |= {"worth": item.curve.points, "bar": bar.bar, "floor": bar.floor}
+        facts["staff"] = [str(one) for one in result.applied if one.change.target in targets]
+        standing["items"][name] = facts
+    return standing
 
 
 def refusal(message: str) -> dict[str, Any]:
