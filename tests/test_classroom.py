@@ -285,8 +285,8 @@ def test_a_job_that_is_killed_or_crashed_is_replaced_and_the_next_submission_is_
     assert {outcome["verdict"] for outcome in graded["outcomes"].values()} == {"passed"}
 
 
-def command(submissions: Path, output: Path) -> list[str]:
-    options = ["--output", str(output), "--jobs", "2", "--only", ONE]
+def command(submissions: Path, output: Path, curves: bool) -> list[str]:
+    options = ["--output", str(output), "--jobs", "2", *([] if curves else ["--only", ONE])]
     return [sys.executable, "-B", "-m", "autograder", "grade-class", str(submissions), *options]
 
 
@@ -309,43 +309,88 @@ def marks(output: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
+def kill_and_resume(killed: list[str], output: Path, pause: float) -> list[int]:
+    """Kill the command at random moments, spread over its progress, then let it end. Who was done at each kill.
+
+    Nothing that was there at a kill may be lost or written again.
+    """
+    seed = random.SystemRandom().randrange(1 << 30)
+    rng = random.Random(seed)
+    before: dict[str, tuple[int, int]] = {}
+    done_at_kill = []
+    for _ in range(KILLS):
+        process = subprocess.Popen(killed, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wanted = len(before) + rng.randrange(3)
+        while len(marks(output)) < wanted and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, pause))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        now = marks(output)
+        assert {name: now.get(name) for name in before} == before
+        before = now
+        done_at_kill.append(len(now))
+    subprocess.run(killed, cwd=ROOT, check=True, capture_output=True)
+    after = marks(output)
+    assert {name: after[name] for name in before} == before
+    assert not list((output / "earlier").iterdir())
+    print(f"seed {seed}; done at each kill: {done_at_kill}")
+    return done_at_kill
+
+
+MADE_UP = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from class_samples import QUIET, canary, entries_of, measured
+from autograder.classroom.engine import Settings
+from autograder.classroom.folder import ClassFolder
+from autograder.classroom.grade_class import grade_class
+
+def engine(tasks):
+    for number, task in enumerate(tasks):
+        time.sleep(0.05)
+        yield task, measured(skill=int(task.student[1:]) / 20, seed=int(task.student[1:]))
+
+entries, folder = entries_of(Path({submissions!r})), ClassFolder(Path({output!r}))
+grade_class(entries, folder, Settings(), engine, QUIET, jobs=1, ask_canary=canary())
+"""
+
+
 def test_killed_at_ten_random_moments_a_class_ends_with_the_same_grades_and_nobody_is_graded_twice(
     tmp_path: Path,
 ) -> None:
-    names = members(tmp_path / "in", 8)
-    whole = tmp_path / "whole"
-    start = time.monotonic()
-    subprocess.run(command(tmp_path / "in", whole), cwd=ROOT, check=True, capture_output=True)
-    duration = time.monotonic() - start
-    assert sorted(marks(whole)) == names
+    """The real command but for the graders, whose answers are made up, so that kills hit every moment."""
+    names = [f"s{i}" for i in range(24)]
+    submissions = write_class(tmp_path / "in", names)
+    commands = {}
+    for place in ("whole", "killed"):
+        facts = {
+            "tests": str(Path(__file__).parent),
+            "submissions": str(submissions),
+            "output": str(tmp_path / place),
+        }
+        commands[place] = [sys.executable, "-B", "-c", MADE_UP.format(**facts)]
+    subprocess.run(commands["whole"], cwd=ROOT, check=True)
+    done_at_kill = kill_and_resume(commands["killed"], tmp_path / "killed", pause=0.3)
+    assert len(set(done_at_kill)) >= 4  # the kills hit different moments
+    assert sorted(marks(tmp_path / "killed")) == sorted(names)
+    assert (tmp_path / "killed" / "grades.csv").read_bytes() == (tmp_path / "whole" / "grades.csv").read_bytes()
 
-    seed = random.SystemRandom().randrange(1 << 30)
-    print(f"moments drawn with seed {seed}")
-    rng = random.Random(seed)
-    killed = tmp_path / "killed"
-    before: dict[str, tuple[int, int]] = {}
-    finished_at_kill = []
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            command(tmp_path / "in", killed), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(rng.uniform(0.1, 0.9) * duration / 2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        now = marks(killed)
-        assert {name: now.get(name) for name in before} == before  # nothing lost, nothing graded again
-        before = now
-        finished_at_kill.append(len(now))
-    subprocess.run(command(tmp_path / "in", killed), cwd=ROOT, check=True, capture_output=True)
-    after = marks(killed)
-    assert {name: after[name] for name in before} == before
-    assert (killed / "grades.csv").read_bytes() == (whole / "grades.csv").read_bytes()
-    assert not list((killed / "earlier").iterdir())
-    print(f"{duration:.1f} s without a kill; finished at each kill: {finished_at_kill}")
-    rows = list(csv.DictReader((killed / "grades.csv").open(encoding="utf-8-sig")))
-    points = {row["submission"]: (row["status"], row["points"]) for row in rows}
-    assert points["s0"] == ("graded", "3")
-    assert points["refused"] == ("refused", "0")
-    assert points["crash"] == ("graded", "0")
-    assert points["wrong"][0] == "graded"
-    assert float(points["wrong"][1]) < 3
+
+@pytest.mark.verify
+@pytest.mark.parametrize("curves", [False, True], ids=["functions", "curves"])
+def test_killed_at_ten_random_moments_with_real_graders(tmp_path: Path, curves: bool) -> None:
+    members(tmp_path / "in", 5 if curves else 8)
+    start = time.monotonic()
+    subprocess.run(command(tmp_path / "in", tmp_path / "whole", curves), cwd=ROOT, check=True, capture_output=True)
+    duration = time.monotonic() - start
+    print(f"{duration:.1f} s without a kill")
+    again = command(tmp_path / "in", tmp_path / "killed", curves)
+    kill_and_resume(again, tmp_path / "killed", pause=duration / 8)
+    assert (tmp_path / "killed" / "grades.csv").read_bytes() == (tmp_path / "whole" / "grades.csv").read_bytes()
+    rows = list(csv.DictReader((tmp_path / "killed" / "grades.csv").open(encoding="utf-8-sig")))
+    points = {row["submission"]: (row["status"], float(row["points"])) for row in rows}
+    assert points["refused"] == ("refused", 0)
+    assert points["s0"] == ("graded", 80 if curves else 3)
+    assert points["crash"][1] < points["wrong"][1] < points["s0"][1]

@@ -195,7 +195,7 @@ def _change(
 ) -> int:
     from autograder.classroom.changes import Change, append_change
     from autograder.classroom.folder import ClassFolder
-    from autograder.classroom.regrade_class import bring_up_to_date, print_diff
+    from autograder.classroom.regrade_class import bring_up_to_date
 
     assert isinstance(place, ClassFolder)
     place.read_class()
@@ -210,8 +210,7 @@ def _change(
     )
     with place.locked("all"):
         append_change(place.root, change)
-        diff = bring_up_to_date(place)
-    print_diff(Console(file=sys.stdout, soft_wrap=True), diff)
+        bring_up_to_date(place, Console(file=sys.stdout, soft_wrap=True))
     return DONE
 
 

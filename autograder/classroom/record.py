@@ -182,7 +182,8 @@ def hashes_in(source: str, beside: bytes = b"") -> dict[str, str]:
     found = {}
     for test in tests:
         body = test.body[1:] if ast.get_docstring(test) is not None else test.body
-        code = "\n".join([ast.dump(test.args), *(ast.dump(node) for node in body)])
+        decorators = [node for node in test.decorator_list if not ast.unparse(node).startswith("graded(")]
+        code = "\n".join(ast.dump(node) for node in (test.args, *decorators, *body))
         found[test.name] = hashlib.sha256(f"{shared}\n{code}".encode()).hexdigest()
     return found
 

@@ -142,9 +142,7 @@ def regrade_class(
             for task, answer in engine_of(settings)(_tasks(list(plan.whole), by_student, settings)):
                 console.print(f"{task.student}: {plan.whole[task.student]}", markup=False, highlight=False)
                 _keep(folder, by_student[task.student], answer, settings, console)
-        differences = bring_up_to_date(folder)
-    print_diff(console, differences)
-    return differences
+        return bring_up_to_date(folder, console)
 
 
 def _tasks(students: list[str], by_student: dict[str, Result], settings: Settings) -> Iterator[Task]:
@@ -190,10 +188,10 @@ def _keep(folder: ClassFolder, result: Result, answer: dict[str, Any], settings:
 # What changed ---------------------------------------------------------------------------------------------------------
 
 
-def bring_up_to_date(folder: ClassFolder) -> list[Difference]:
-    """Write again every document that is not as today's rule has it; say whose points changed."""
+def bring_up_to_date(folder: ClassFolder, console: Console) -> list[Difference]:
+    """Say whose points are not what their documents say, then write again every document that is not up to date."""
     found = read_class(folder)
-    differences = []
+    differences, changed = [], []
     for result in found.results:
         if result.status in ("missing", "waiting"):
             continue
@@ -202,11 +200,13 @@ def bring_up_to_date(folder: ClassFolder) -> list[Difference]:
             continue
         if difference := difference_of(result, then, now):
             differences.append(difference)
-        documents = documents_of(result, is_graded=found.is_graded)
-        folder.rewrite(result.student, documents)
+        changed.append(result)
+    print_diff(console, differences)
     if differences:
         write_diff(folder, differences)
     write_lists(folder)
+    for result in changed:
+        folder.rewrite(result.student, documents_of(result, is_graded=found.is_graded))
     return differences
 
 
