@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from class_samples import QUIET, canary, graded_class, measured
+from class_samples import QUIET, canary, graded_class, measured, without_pages
 
-from autograder.classroom import commands, grades, record, regrade_class
+from autograder.classroom import commands, grade_class, grades, record, regrade_class
 from autograder.classroom.changes import EVERYBODY, LOG, Change, append_change, in_force, read_changes
 from autograder.classroom.engine import Settings, Task
 from autograder.classroom.folder import ClassFolder
@@ -169,11 +169,12 @@ def test_two_hundred_students_are_scored_by_another_bar_in_seconds_without_runni
 ) -> None:
     """A floor of 39 and a bar of 52: skill 0.5 scores 45.5. With a bar of 45.5 that is all; who passes, passes."""
     answers = {f"s{i:03}": measured(skill=0.5 if i < 20 else 2.0) for i in range(200)}
+    monkeypatch.setattr(grade_class, "documents_of", without_pages)
     folder = graded_class(tmp_path, answers)
     bar = load_bars()[CURVE.id]
     use_bars(monkeypatch, bar=(bar.bar + bar.floor) / 2)
     engine = Engine()
-    monkeypatch.setattr(regrade_class, "documents_of", lambda result, is_graded: {})  # pages are drawn elsewhere
+    monkeypatch.setattr(regrade_class, "documents_of", without_pages)
     start = time.process_time()
     found = regrade(folder, engine)
     seconds = time.process_time() - start
@@ -270,7 +271,7 @@ def test_stored_measurements_give_back_the_very_same_grade(tmp_path: Path) -> No
     answers = {f"s{i}": measured(skill=0.9, spread=0.3, seed=i, cut="too_slow" if i % 2 else "") for i in range(6)}
     folder = graded_class(tmp_path, answers)
     before = scores(folder)
-    assert bring_up_to_date(folder) == []
+    assert bring_up_to_date(folder, QUIET) == []
     assert scores(folder) == before
     assert len(set(before.values())) > 2
 

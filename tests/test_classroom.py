@@ -342,7 +342,8 @@ MADE_UP = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from class_samples import QUIET, canary, entries_of, measured
+from class_samples import QUIET, canary, entries_of, measured, without_pages
+from autograder.classroom import grade_class as module
 from autograder.classroom.engine import Settings
 from autograder.classroom.folder import ClassFolder
 from autograder.classroom.grade_class import grade_class
@@ -352,6 +353,7 @@ def engine(tasks):
         time.sleep(0.05)
         yield task, measured(skill=int(task.student[1:]) / 20, seed=int(task.student[1:]))
 
+module.documents_of = without_pages
 entries, folder = entries_of(Path({submissions!r})), ClassFolder(Path({output!r}))
 grade_class(entries, folder, Settings(), engine, QUIET, jobs=1, ask_canary=canary())
 """
