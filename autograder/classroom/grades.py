@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from autograder.classroom.changes import Applied, Change, apply, in_force, read_changes
-from autograder.classroom.folder import ClassFolder
+from autograder.classroom.folder import ClassFolder, write_at_once
 from autograder.classroom.record import grade_of
 from autograder.classroom.submissions import Entry, Person
 from autograder.report.receipt import receipt
@@ -232,10 +232,11 @@ def grades_csv(found: Class) -> bytes:
     return write_csv(rows[:1] + sorted(rows[1:]))
 
 
-def write_lists(folder: ClassFolder, *, dashboard: bool = True) -> Class:
+def write_lists(folder: ClassFolder) -> Class:
     """grades.csv and index.html, as they follow from everything else."""
-    from autograder.classroom.folder import write_at_once
+    from autograder.classroom.dashboard import dashboard
 
     found = read_class(folder)
     write_at_once(folder.root / "grades.csv", grades_csv(found))
+    write_at_once(folder.root / "index.html", dashboard(found).encode("utf-8", "replace"))
     return found
