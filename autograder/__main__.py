@@ -1,4 +1,4 @@
-"""python -m autograder: grade a submission or repeat a grade, look at the system, record runs, visit the zoo."""
+"""python -m autograder: grade a submission or a class, repeat a grade, look at the system, visit the zoo."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -250,6 +252,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "calibrate": calibrate,
     "zoo": zoo,
 }
+if find_spec("autograder.classroom"):  # it is not on Gradescope
+    COMMANDS |= import_module("autograder.classroom.commands").COMMANDS
 
 if __name__ == "__main__":
     sys.exit(tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m autograder", description=__doc__))

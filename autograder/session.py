@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from autograder.referee import BadAction, CurveRun, RemoteAgent, run_curve
 from autograder.scoring import CurveReport, ExampleRun, Report, StubReport, full_report, stub_report
 from autograder.solutions import reference_code
 from autograder.suite import DEADLINE_PASSED, Outcome, Suite
-from hw4.assignment import Curve, load_assignment
+from hw4.assignment import Assignment, Curve, load_assignment
 from hw4.checks import CheckFailed
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
@@ -243,7 +244,10 @@ class _Session:
                 more[curve] = self._start_curve(pool, curve, range(FIRST_RUNS, len(graded_runs(curve.id))))
         for curve, futures in more.items():
             runs[curve.id] += [future.result() for future in futures]
-        curves = [self._curve_report(curve, runs.get(curve.id, [])) for curve in self._assignment.curves]
+        curves = [
+            curve_report(curve, runs.get(curve.id, []), self._bars[curve.id], self._broken_files, self._assignment)
+            for curve in self._assignment.curves
+        ]
         checks = {c.curve.id: pool.submit(self._check_integrity, c.curve) for c in curves if c.score > 0}
         integrity = {curve_id: future.result() for curve_id, future in checks.items()}
         return outcomes, runs, curves, integrity
@@ -418,36 +422,38 @@ class _Session:
         ]
         return ExampleRun(example.story, tuple(rows))
 
-    def _curve_report(self, curve: Curve, runs: list[CurveRun]) -> CurveReport:
-        def report(score: float, verdict: Any, cause: str, grade: Any, message: str, flags: Any = ()) -> CurveReport:
-            return CurveReport(curve, round(score, 2), verdict, cause, grade, message, tuple(flags))
 
-        if not runs:
-            return report(0.0, "not_run", "", None, "curves were not asked for")
-        broken = [name for name in self._broken_files if self._assignment_needs(curve, name)]
-        if broken:
-            return report(0.0, "not_run", "curve_blocked", None, f"blocked: {', '.join(broken)} does not import")
-        blocked = sorted({run.blocked_by for run in runs if run.blocked_by})
-        if blocked:
-            return report(0.0, "not_run", "curve_blocked", None, f"blocked by {', '.join(blocked)}: not written yet")
-        bar = self._bars[curve.id]
-        grade = grade_curve([_score(curve, run) for run in runs], bar=bar.bar, floor=bar.floor)
-        flags = [
-            f"run {i} was cut short: {WHY_CUT[run.failure]} {run.error}".rstrip()
-            for i, run in enumerate(runs, 1)
-            if run.failure
-        ]
-        if len(runs) > FIRST_RUNS:
-            flags.append("the first three runs disagreed: seven runs")
-        verdict = "passed" if grade.credit == 1.0 else "failed"
-        not_judged = [run.message for run in runs if run.failure in NOT_THE_STUDENTS]
-        if not_judged and verdict == "failed":  # the points so far are kept; a TA decides
-            return report(curve.points * grade.credit, "grader_fault", "", grade, not_judged[0], flags)
-        cause = "" if verdict == "passed" else next((r.failure for r in runs if r.failure), "curve_below_bar")
-        return report(curve.points * grade.credit, verdict, cause, grade, grade.decided_by, flags)
+def curve_report(
+    curve: Curve, runs: list[CurveRun], bar: Bar, broken_files: Iterable[str], assignment: Assignment
+) -> CurveReport:
+    """The verdict on one curve. Pure: stored runs are scored again by the same words."""
 
-    def _assignment_needs(self, curve: Curve, file: str) -> bool:
-        return any(stub.file == file and stub.problem in curve.needs for stub in self._assignment.stubs)
+    def report(score: float, verdict: Any, cause: str, grade: Any, message: str, flags: Any = ()) -> CurveReport:
+        return CurveReport(curve, round(score, 2), verdict, cause, grade, message, tuple(flags))
+
+    if not runs:
+        return report(0.0, "not_run", "", None, "curves were not asked for")
+    needed = {stub.file for stub in assignment.stubs if stub.problem in curve.needs}
+    broken = [name for name in broken_files if name in needed]
+    if broken:
+        return report(0.0, "not_run", "curve_blocked", None, f"blocked: {', '.join(broken)} does not import")
+    blocked = sorted({run.blocked_by for run in runs if run.blocked_by})
+    if blocked:
+        return report(0.0, "not_run", "curve_blocked", None, f"blocked by {', '.join(blocked)}: not written yet")
+    grade = grade_curve([_score(curve, run) for run in runs], bar=bar.bar, floor=bar.floor)
+    flags = [
+        f"run {i} was cut short: {WHY_CUT[run.failure]} {run.error}".rstrip()
+        for i, run in enumerate(runs, 1)
+        if run.failure
+    ]
+    if len(runs) > FIRST_RUNS:
+        flags.append("the first three runs disagreed: seven runs")
+    verdict = "passed" if grade.credit == 1.0 else "failed"
+    not_judged = [run.message for run in runs if run.failure in NOT_THE_STUDENTS]
+    if not_judged and verdict == "failed":  # the points so far are kept; a TA decides
+        return report(curve.points * grade.credit, "grader_fault", "", grade, not_judged[0], flags)
+    cause = "" if verdict == "passed" else next((r.failure for r in runs if r.failure), "curve_below_bar")
+    return report(curve.points * grade.credit, verdict, cause, grade, grade.decided_by, flags)
 
 
 WHY_CUT = {

@@ -1,0 +1,168 @@
+"""Classes to test with: folders of submissions, and results that look like graded ones without a grader at work."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from autograder.classroom.engine import Settings, Task
+from autograder.classroom.folder import ClassFolder
+from autograder.classroom.grade_class import grade_class
+from autograder.classroom.grades import Result, as_json, standing_of
+from autograder.classroom.record import core_hash, options, test_hashes
+from autograder.classroom.submissions import Entry, Person
+from autograder.curves import ALL_RUNS, FIRST_RUNS, load_bars
+from autograder.hidden_tests.graded import DECLARED
+from autograder.isolation.confinement import Confinement
+from autograder.referee import CurveRun
+from autograder.report.receipt import facts_of_grader
+from autograder.solutions import reference_code
+from autograder.suite import Outcome
+from hw4.assignment import load_assignment
+from hw4.experiments import EXPERIMENTS
+
+ASSIGNMENT = load_assignment()
+QUIET = Console(quiet=True)
+
+
+def write_zip(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def write_class(folder: Path, names: Iterable[str]) -> Path:
+    """One zip of the reference for each student; they differ in a comment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        code = reference_code()
+        code["mpc.py"] += f"# by {name}\n".encode()
+        write_zip(folder / f"{name}.zip", code)
+    return folder
+
+
+def entries_of(folder: Path) -> list[Entry]:
+    from autograder.classroom.submissions import find_submissions
+
+    return find_submissions(folder)
+
+
+def measured(
+    *,
+    failed: Sequence[str] = (),
+    faulty: Sequence[str] = (),
+    skill: float = 1.0,
+    spread: float = 0.0,
+    cut: str = "",
+    seed: int = 0,
+    cause: str = "wrong_value",
+    message: str = "seen 1, wanted 2",
+    curves: bool = True,
+    only: frozenset[str] | None = None,
+) -> dict[str, Any]:
+    """What a job answers. A curve's score is `skill` between floor (0) and bar (1), give or take `spread` by run."""
+    rng = np.random.default_rng(seed)
+    outcomes = {}
+    for name, test in DECLARED.items():
+        if only is None or test.stub_id in only:
+            verdict = "failed" if name in failed else "grader_fault" if name in faulty else "passed"
+            own_cause = cause if verdict == "failed" else ""
+            said = "" if verdict == "passed" else message
+            outcomes[name] = dataclasses.asdict(Outcome(name, verdict, own_cause, message=said))  # type: ignore[arg-type]
+    runs: dict[str, Any] = {}
+    for curve in ASSIGNMENT.curves if curves else ():
+        bar, experiment = load_bars()[curve.id], EXPERIMENTS[curve.experiment]
+        scores = bar.floor + (skill + spread * rng.standard_normal(ALL_RUNS)) * (bar.bar - bar.floor)
+        above = sum(scores[:FIRST_RUNS] >= bar.bar)
+        count = ALL_RUNS if 0 < above < FIRST_RUNS else FIRST_RUNS
+        length = experiment.num_episodes
+        steps = [experiment.task.episode_length * (i + 1) for i in range(length)]
+        rises = np.minimum(1.0, np.linspace(0.1, 1.6, length))
+        rises[-curve.score_episodes :] = 1.0
+        runs[curve.id] = [
+            dataclasses.asdict(
+                CurveRun(
+                    n,
+                    {"sign": 1.0, "gain": 1.0, "mass": 1.0},
+                    steps,
+                    [float(score * rise) for rise in rises],
+                    [0.1] * length,
+                    [math.nan] * length,
+                    cpu_seconds=9.0,
+                    failure=cut if n == 0 else "",
+                )
+            )
+            for n, score in enumerate(scores[:count])
+        ]
+    integrity = {
+        curve.id: {"broken": None, "message": "", "results": (), "cpu_seconds": 1.0, "unchecked": False}
+        for curve in ASSIGNMENT.curves
+        if curves
+    }
+    answer = {
+        "outcomes": outcomes,
+        "examples": {},
+        "runs": runs,
+        "integrity": integrity,
+        "broken_files": {},
+        "confinement": dataclasses.asdict(Confinement({}, {}, 20_000)),
+        "num_swept": 0,
+        "speed": 0.05,
+        "seconds": 81.0,
+        "options": options(curves=curves, only=only),
+        "grader": facts_of_grader(),
+        "core": core_hash(),
+        "tests": test_hashes(),
+    }
+    found: dict[str, Any] = json.loads(json.dumps(answer))
+    return found
+
+
+def graded_class(
+    root: Path,
+    answers: dict[str, dict[str, Any]],
+    *,
+    people: dict[str, tuple[Person, ...]] | None = None,
+    refused: Iterable[str] = (),
+    settings: Settings | None = None,
+) -> ClassFolder:
+    """A folder of results, made by the real code from made-up answers of the engine."""
+    submissions = write_class(root / "submissions", answers)
+    for name in refused:
+        (submissions / f"{name}.zip").write_bytes(b"PK\x03\x04 this is no archive")
+    entries = [
+        dataclasses.replace(entry, people=(people or {}).get(entry.student, entry.people))
+        for entry in entries_of(submissions)
+    ]
+    folder = ClassFolder(root / "results")
+    grade_class(entries, folder, settings or Settings(), engine_of(answers), QUIET, jobs=1, ask_canary=canary())
+    return folder
+
+
+def engine_of(answers: dict[str, dict[str, Any]]) -> Callable[[Iterable[Task]], Iterator[tuple[Task, dict[str, Any]]]]:
+    return lambda tasks: ((task, answers[task.student]) for task in tasks)
+
+
+def canary(**facts: Any) -> Callable[[bytes], dict[str, Any]]:
+    """Answers for the reference; by default it passes everything that is asked."""
+
+    def ask(payload: bytes) -> dict[str, Any]:
+        request = json.loads(payload)
+        only = None if request["only"] is None else frozenset(request["only"])
+        return measured(curves=request["curves"], only=only, **facts)
+
+    return ask
+
+
+def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:
+    """What a large made-up class has in place of its documents: drawing hundreds of pages takes minutes."""
+    return {"standing.json": as_json(standing_of(result)), "report.html": b"<!DOCTYPE html><title>report</title>"}

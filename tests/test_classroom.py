@@ -1,0 +1,398 @@
+"""A whole class: who is in it, graded by real graders that are killed at random moments, and resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from class_samples import QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
+
+from autograder.classroom.engine import JobProcess, Settings, ask_twice, payload_of
+from autograder.classroom.folder import DONE, ClassFolder, Done
+from autograder.classroom.grade_class import CanaryFailed, grade_class
+from autograder.classroom.grades import read_class
+from autograder.classroom.submissions import ClassError, find_submissions, folder_name
+from autograder.solutions import ROOT, reference_code
+from autograder.zoo import code_of, load_animals
+from hw4.submission import Intake
+
+ONE = "gaussian_nll"  # the function that the quickest look takes in
+KILLS = 10
+
+
+# Who is in the class --------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_archives_and_folders_is_a_class_named_after_them(tmp_path: Path) -> None:
+    write_zip(tmp_path / "ada.zip", reference_code())
+    (tmp_path / "Émile Zola").mkdir()
+    (tmp_path / "bob.rar").write_bytes(b"Rar!")  # to be refused, not overlooked
+    (tmp_path / "notes.txt").write_text("no submission")
+    found = {entry.people[0].id: entry.student for entry in find_submissions(tmp_path)}
+    assert found.keys() == {"ada", "Émile Zola", "bob"}
+    assert found["ada"] == "ada"
+    assert found["Émile Zola"].isascii()
+
+
+def test_two_names_never_share_a_folder() -> None:
+    names = ["a/b", "a_b", "a b", "..", ".", "", "é", "e", "x" * 300, "x" * 301, "CON", "a'b"]
+    assert len({folder_name(name).casefold() for name in names}) == len(names)
+    assert all("/" not in folder_name(name) and not folder_name(name).startswith(".") for name in names)
+
+
+def test_a_gradescope_export_is_read_as_downloaded(tmp_path: Path) -> None:
+    """Two groups; the second handed in an archive that Gradescope does not unpack."""
+    (tmp_path / "submission_11").mkdir()
+    (tmp_path / "submission_12").mkdir()
+    (tmp_path / "submission_12" / "hw4.tar.gz").write_bytes(b"")
+    (tmp_path / "submission_metadata.yml").write_text(
+        """---
+submission_11:
+  :submitters:
+  - :name: "O'Neil, Zoë"
+    :sid: '0123'
+    :email: zoe@example.org
+  - :name: Bob
+    :sid:
+    :email: bob@example.org
+  :created_at: 2027-03-14 20:56:04.000000000 Z
+  :score: 3.0
+  :results:
+    tests: []
+submission_12:
+  :submitters:
+  - :name: Eve
+    :sid: '77'
+    :email: eve@example.org
+  :created_at: !ruby/object:ActiveSupport::TimeWithZone
+    utc: 2027-03-14 20:56:04.000000000 Z
+""",
+        encoding="utf-8",
+    )
+    first, second = find_submissions(tmp_path)
+    assert [(p.id, p.name, p.email) for p in first.people] == [
+        ("0123", "O'Neil, Zoë", "zoe@example.org"),
+        ("bob@example.org", "Bob", "bob@example.org"),
+    ]
+    assert (first.student, second.student) == ("0123", "77")
+    assert second.path == tmp_path / "submission_12" / "hw4.tar.gz"
+
+
+def test_a_gradescope_export_that_leads_outside_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "submission_metadata.yml").write_text("../outside:\n  :submitters: []\n")
+    with pytest.raises(ClassError, match="outside the folder"):
+        find_submissions(tmp_path)
+
+
+def test_a_canvas_export_is_read_as_downloaded(tmp_path: Path) -> None:
+    """The newest upload counts, a late one is marked, and one in several files is a problem of that student alone."""
+    for name in ("loveada_101_900_hw4.zip", "loveada_101_905_hw4-1.zip", "hopperg_LATE_102_901_my_hw4.zip"):
+        (tmp_path / name).write_bytes(b"")
+    for name in ("turinga_103_902_mpc.py", "turinga_103_902_ensemble.py"):
+        (tmp_path / name).write_bytes(b"")
+    ada, grace, alan = find_submissions(tmp_path)
+    assert (ada.student, ada.path, ada.late, ada.problem) == ("101", tmp_path / "loveada_101_905_hw4-1.zip", False, "")
+    assert (grace.student, grace.late) == ("102", True)
+    assert "several files" in alan.problem
+
+
+def test_a_roster_names_people_joins_groups_and_shows_who_is_missing(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", ["ada", "solo", "stranger"])
+    roster = tmp_path / "roster.csv"
+    roster.write_text(
+        'ID,Name,Email,Group\nada,"Love, Ada",ada@x.org,g1\nbob,=Bob,,g1\nsolo,Solo,,\nlost,Lost,,\n',
+        encoding="utf-8-sig",
+    )
+    found = {entry.student: entry for entry in find_submissions(tmp_path / "in", roster)}
+    assert [(p.id, p.name) for p in found["ada"].people] == [("ada", "Love, Ada"), ("bob", "=Bob")]
+    assert found["lost"].path is None
+    assert [entry.on_roster for entry in (found["solo"], found["stranger"])] == [True, False]
+
+
+def test_two_submissions_of_one_group_are_refused(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", ["ada", "bob"])
+    roster = tmp_path / "roster.csv"
+    roster.write_text("id,group\nada,g1\nbob,g1\n")
+    with pytest.raises(ClassError, match="one student or group"):
+        find_submissions(tmp_path / "in", roster)
+
+
+@pytest.mark.parametrize("text", ["name\nada\n", "id\n\n", "id\nada\nada\n", "", "id,name\n,x\n"])
+def test_a_roster_without_plain_ids_is_refused(tmp_path: Path, text: str) -> None:
+    write_class(tmp_path / "in", ["ada"])
+    (tmp_path / "roster.csv").write_text(text)
+    with pytest.raises(ClassError):
+        find_submissions(tmp_path / "in", tmp_path / "roster.csv")
+
+
+# Written whole or not at all ------------------------------------------------------------------------------------------
+
+
+def test_a_kill_between_any_two_steps_of_writing_a_student_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends before the first, the second, ... call that changes the disk; then it recovers."""
+
+    class Killed(BaseException):
+        pass
+
+    def commit(folder: ClassFolder, text: str) -> None:
+        folder.commit(Done("ada", text, "graded"), {"text": text}, {"report.html": text.encode()}, "all")
+
+    steps = 0
+    while True:
+        folder = ClassFolder(tmp_path / str(steps))
+        folder.open()
+        commit(folder, "old")
+        left = steps
+
+        def step(name: str, real: object) -> object:
+            def run(*args: object, **kwargs: object) -> object:
+                nonlocal left
+                if left == 0:
+                    raise Killed
+                left -= 1
+                return real(*args, **kwargs)  # type: ignore[operator]
+
+            return run
+
+        with monkeypatch.context() as patch:
+            for owner, name in ((os, "fsync"), (os, "replace"), (Path, "rename"), (Path, "mkdir"), (Path, "open")):
+                patch.setattr(owner, name, step(name, getattr(owner, name)))
+            killed = False
+            try:
+                commit(folder, "new")
+            except Killed:
+                killed = True
+        folder.recover("all")
+        done, record = folder.done("ada"), folder.record("ada")
+        assert done is not None
+        assert done.key == record["text"]
+        assert (folder.students / "ada" / "report.html").read_text() == done.key
+        assert not list((folder.root / ".parts" / "all").iterdir())
+        if not killed:
+            assert done.key == "new"
+            break
+        steps += 1
+    assert steps > 8
+
+
+def test_two_processes_never_write_into_one_folder(tmp_path: Path) -> None:
+    folder = ClassFolder(tmp_path)
+    folder.open()
+    with folder.locked("all"), pytest.raises(ClassError, match="another process"), folder.locked("all"):
+        pass
+
+
+# What is graded, and what is kept -------------------------------------------------------------------------------------
+
+
+def test_who_is_done_is_kept_and_who_handed_in_again_is_graded_again(tmp_path: Path) -> None:
+    answers = {name: measured() for name in ("ada", "bob", "eve")}
+    folder = graded_class(tmp_path, answers)
+    stamps = {name: (folder.students / name / DONE).stat().st_ino for name in answers}
+    write_zip(tmp_path / "submissions" / "bob.zip", {**reference_code(), "ensemble.py": b"x = 1\n"})
+    asked: list[str] = []
+    engine = engine_of({name: measured(failed=["test_nll_of_a_gaussian"]) for name in answers})
+    entries = entries_of(tmp_path / "submissions")
+    summary = grade_class(
+        entries,
+        folder,
+        Settings(),
+        lambda tasks: engine(task for task in tasks if not asked.append(task.student)),
+        QUIET,
+        jobs=1,
+        ask_canary=canary(),
+    )
+    assert asked == ["bob"]
+    assert (summary.graded, summary.kept) == (1, 2)
+    now = {name: (folder.students / name / DONE).stat().st_ino for name in answers}
+    assert [name for name in answers if now[name] != stamps[name]] == ["bob"]
+    assert (folder.root / "earlier" / "bob.1" / DONE).exists()
+
+
+def test_a_refused_a_faulty_and_an_unreadable_submission_cost_only_themselves(tmp_path: Path) -> None:
+    answers = {"ada": measured(), "bob": {"fault": "the process that graded ended"}, "eve": measured()}
+    folder = graded_class(tmp_path, answers, refused=["zoe"])
+    found = {result.student: result for result in read_class(folder).results}
+    assert {name: result.status for name, result in found.items()} == {
+        "ada": "graded",
+        "bob": "fault",
+        "eve": "graded",
+        "zoe": "refused",
+    }
+    assert [found[name].score for name in ("ada", "bob", "zoe")] == [80, None, 0]
+    for name in found:
+        documents = {path.name for path in (folder.students / name).iterdir()}
+        assert documents == {
+            *("record.json", "receipt.json", "results.json", "report.html"),
+            *("standing.json", "done.json"),
+        }
+    assert "score" not in json.loads((folder.students / "bob" / "results.json").read_text())
+
+
+def test_nobody_is_graded_where_the_reference_fails(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", ["ada"])
+    folder = ClassFolder(tmp_path / "out")
+    for facts in ({"failed": ["test_nll_of_a_gaussian"]}, {"skill": 0.0}, {"faulty": ["test_nll_of_a_gaussian"]}):
+        with pytest.raises(CanaryFailed):
+            grade_class(
+                entries_of(tmp_path / "in"),
+                folder,
+                Settings(),
+                engine_of({}),
+                QUIET,
+                jobs=1,
+                ask_canary=canary(**facts),
+            )
+    assert folder.all_done() == {}
+
+
+def test_an_answer_of_another_grader_is_a_fault_and_no_grade(tmp_path: Path) -> None:
+    folder = graded_class(tmp_path, {"ada": {**measured(), "core": "another"}})
+    (result,) = read_class(folder).results
+    assert (result.status, result.score) == ("fault", None)
+    assert "another version" in result.message
+
+
+# Real graders ---------------------------------------------------------------------------------------------------------
+
+
+def payload(code: dict[str, bytes]) -> bytes:
+    return payload_of(Intake(code, (), (), (), (), ()), tuple(code), curves=False, only=frozenset({ONE}))
+
+
+def test_a_job_that_is_killed_or_crashed_is_replaced_and_the_next_submission_is_graded() -> None:
+    """A submission that ends its own process, then a kill of the grader itself, then the reference."""
+    crash = {**reference_code(), "ensemble.py": b"import os\nos._exit(3)\n"}
+    with JobProcess(Settings(curves=False, only=frozenset({ONE}))) as job:
+        crashed = ask_twice(job, payload(crash))
+        assert {outcome["verdict"] for outcome in crashed["outcomes"].values()} == {"failed"}
+        assert job._process is not None
+        first = job._process
+        first.kill()
+        graded = ask_twice(job, payload(reference_code()))
+        assert job._process is not first
+    assert {outcome["verdict"] for outcome in graded["outcomes"].values()} == {"passed"}
+
+
+def command(submissions: Path, output: Path, curves: bool) -> list[str]:
+    options = ["--output", str(output), "--jobs", "2", *([] if curves else ["--only", ONE])]
+    return [sys.executable, "-B", "-m", "autograder", "grade-class", str(submissions), *options]
+
+
+def members(submissions: Path, count: int) -> list[str]:
+    """Correct and wrong submissions, a crash and a refused one."""
+    write_class(submissions, [f"s{i}" for i in range(count - 3)])
+    write_zip(submissions / "wrong.zip", code_of(load_animals()["nll_clamps_the_log_variance"]))
+    write_zip(submissions / "crash.zip", {**reference_code(), "ensemble.py": b"import os\nos.abort()\n"})
+    (submissions / "refused.zip").write_bytes(b"no archive")
+    return sorted([*(f"s{i}" for i in range(count - 3)), "wrong", "crash", "refused"])
+
+
+def marks(output: Path) -> dict[str, tuple[int, int]]:
+    """One mark for each finished student that any second grading would change."""
+    found = {}
+    for path in (output / "students").glob("*/done.json"):
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            found[path.parent.name] = (stat.st_ino, stat.st_mtime_ns)
+    return found
+
+
+def kill_and_resume(killed: list[str], output: Path, pause: float) -> list[int]:
+    """Kill the command at random moments, spread over its progress, then let it end. Who was done at each kill.
+
+    Nothing that was there at a kill may be lost or written again.
+    """
+    seed = random.SystemRandom().randrange(1 << 30)
+    rng = random.Random(seed)
+    before: dict[str, tuple[int, int]] = {}
+    done_at_kill = []
+    for _ in range(KILLS):
+        process = subprocess.Popen(killed, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wanted = len(before) + rng.randrange(3)
+        while len(marks(output)) < wanted and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, pause))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        now = marks(output)
+        assert {name: now.get(name) for name in before} == before
+        before = now
+        done_at_kill.append(len(now))
+    subprocess.run(killed, cwd=ROOT, check=True, capture_output=True)
+    after = marks(output)
+    assert {name: after[name] for name in before} == before
+    assert not list((output / "earlier").iterdir())
+    print(f"seed {seed}; done at each kill: {done_at_kill}")
+    return done_at_kill
+
+
+MADE_UP = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from class_samples import QUIET, canary, entries_of, measured, without_pages
+from autograder.classroom import grade_class as module
+from autograder.classroom.engine import Settings
+from autograder.classroom.folder import ClassFolder
+from autograder.classroom.grade_class import grade_class
+
+def engine(tasks):
+    for number, task in enumerate(tasks):
+        time.sleep(0.05)
+        yield task, measured(skill=int(task.student[1:]) / 20, seed=int(task.student[1:]))
+
+module.documents_of = without_pages
+entries, folder = entries_of(Path({submissions!r})), ClassFolder(Path({output!r}))
+grade_class(entries, folder, Settings(), engine, QUIET, jobs=1, ask_canary=canary())
+"""
+
+
+def test_killed_at_ten_random_moments_a_class_ends_with_the_same_grades_and_nobody_is_graded_twice(
+    tmp_path: Path,
+) -> None:
+    """The real command but for the graders, whose answers are made up, so that kills hit every moment."""
+    names = [f"s{i}" for i in range(24)]
+    submissions = write_class(tmp_path / "in", names)
+    commands = {}
+    for place in ("whole", "killed"):
+        facts = {
+            "tests": str(Path(__file__).parent),
+            "submissions": str(submissions),
+            "output": str(tmp_path / place),
+        }
+        commands[place] = [sys.executable, "-B", "-c", MADE_UP.format(**facts)]
+    subprocess.run(commands["whole"], cwd=ROOT, check=True)
+    done_at_kill = kill_and_resume(commands["killed"], tmp_path / "killed", pause=0.3)
+    assert len(set(done_at_kill)) >= 4  # the kills hit different moments
+    assert sorted(marks(tmp_path / "killed")) == sorted(names)
+    assert (tmp_path / "killed" / "grades.csv").read_bytes() == (tmp_path / "whole" / "grades.csv").read_bytes()
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("curves", [False, True], ids=["functions", "curves"])
+def test_killed_at_ten_random_moments_with_real_graders(tmp_path: Path, curves: bool) -> None:
+    members(tmp_path / "in", 5 if curves else 8)
+    start = time.monotonic()
+    subprocess.run(command(tmp_path / "in", tmp_path / "whole", curves), cwd=ROOT, check=True, capture_output=True)
+    duration = time.monotonic() - start
+    print(f"{duration:.1f} s without a kill")
+    again = command(tmp_path / "in", tmp_path / "killed", curves)
+    kill_and_resume(again, tmp_path / "killed", pause=duration / 8)
+    assert (tmp_path / "killed" / "grades.csv").read_bytes() == (tmp_path / "whole" / "grades.csv").read_bytes()
+    rows = list(csv.DictReader((tmp_path / "killed" / "grades.csv").open(encoding="utf-8-sig")))
+    points = {row["submission"]: (row["status"], float(row["points"])) for row in rows}
+    assert points["refused"] == ("refused", 0)
+    assert points["s0"] == ("graded", 80 if curves else 3)
+    assert points["crash"][1] < points["wrong"][1] < points["s0"][1]

@@ -1,0 +1,234 @@
+"""The page of a class, with 300 made-up students, as a reader has it: in a browser, from a disk."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from class_samples import measured
+
+from autograder.classroom.changes import Change
+from autograder.classroom.dashboard import bins_of, dashboard, flags_of, items_of
+from autograder.classroom.grades import Class, Result, result_of
+from autograder.classroom.submissions import Person
+from autograder.hidden_tests.graded import DECLARED
+from hw4.assignment import load_assignment
+
+ASSIGNMENT = load_assignment()
+HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&'
+INTAKE: dict[str, Any] = dict.fromkeys(("missing", "ignored", "syntax_errors", "forbidden_imports", "notes"), ())
+
+
+def result(number: int, measurement: dict[str, Any] | None, *, name: str = "", **facts: Any) -> Result:
+    student = f"s{number:03}"
+    common = {
+        "student": student,
+        "people": (Person(f"{1000 + number}", name or f"Student {number}", f"{student}@example.org"),),
+        "group": f"group {number % 40}" if number % 3 == 0 else "",
+        "late": number % 29 == 0,
+        "on_roster": number != 7,
+    }
+    changes = [Change("2027-03-20T10:00:00+00:00", "ta", "points", "s010", "cem_refit", 1.0, HOSTILE)]
+    if measurement is None:
+        return Result(**common, **facts)
+    return result_of({"intake": INTAKE, "measured": measurement}, common, changes)
+
+
+def made_up_class(size: int = 300) -> Class:
+    """Abilities differ; who fails what, and every kind of flag, follow from a fixed seed."""
+    rng = np.random.default_rng(3)
+    names = list(DECLARED)
+    hardness = rng.uniform(0.0, 0.35, len(names))
+    results = [
+        result(0, measured(), name=HOSTILE),
+        result(1, None, status="refused", message=f"hw4.rar: this is {HOSTILE}"),
+        result(2, None, status="missing"),
+        result(3, measured(faulty=names[:1], message=HOSTILE)),
+    ]
+    for number in range(len(results), size):
+        ability = float(rng.beta(4, 1.5))
+        failed = [n for n, hard in zip(names, hardness, strict=True) if rng.random() < hard * 2 * (1 - ability)]
+        cut = "too_slow" if number % 70 == 5 else ""
+        answer = measured(
+            failed=failed, skill=1.6 * ability, spread=0.15, seed=number, cut=cut, message=HOSTILE,
+            cause=str(rng.choice(["wrong_value", "wrong_shape", "raised"])),
+        )  # fmt: skip
+        if number % 90 == 6:
+            answer["integrity"][ASSIGNMENT.curves[0].id] |= {"broken": "follows_data", "message": HOSTILE}
+        results.append(result(number, answer))
+    return Class(tuple(results), True, None, ())
+
+
+@pytest.fixture(scope="module")
+def found() -> Class:
+    return made_up_class()
+
+
+@pytest.fixture(scope="module")
+def folder(found: Class, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("class")
+    (folder / "index.html").write_text(dashboard(found), encoding="utf-8")
+    place = folder / "students" / "s000"
+    place.mkdir(parents=True)
+    (place / "report.html").write_text("<!DOCTYPE html><title>report of s000</title>")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.skip("no browser is installed: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, folder: Path) -> Iterator[Any]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(60_000)
+    page.said = []
+    page.on("console", lambda message: page.said.append(message.text))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.goto((folder / "index.html").as_uri())
+    yield page
+    page.close()
+
+
+def names_shown(page: Any) -> list[str]:
+    shown: list[str] = page.eval_on_selector_all(
+        "#students tbody tr:not([hidden])", "rows => rows.map(row => row.cells[1].textContent.trim())"
+    )
+    return shown
+
+
+# What the page says ---------------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_trouble_is_in_the_queue_most_urgent_first(found: Class) -> None:
+    flags = list(flags_of(found))
+    kinds = list(dict.fromkeys(flag.kind for flag in flags))
+    assert kinds == [
+        *("grader fault", "integrity", "cut", "borderline"),
+        *("refused", "nothing handed in", "not on the roster", "staff"),
+    ]
+    by_kind = {kind: {flag.result.student for flag in flags if flag.kind == kind} for kind in kinds}
+    assert (by_kind["grader fault"], by_kind["refused"], by_kind["nothing handed in"]) == ({"s003"}, {"s001"}, {"s002"})
+    assert (by_kind["not on the roster"], by_kind["staff"]) == ({"s007"}, {"s010"})
+
+
+def test_failures_and_their_causes_are_counted(found: Class) -> None:
+    rows = {row.name: row for row in items_of(found, ASSIGNMENT)}
+    row = rows["refit_to_elites"]
+    reports = [r.grade.report for r in found.results if r.grade]
+    failed = [s for r in reports for s in r.stubs if s.stub.id == "cem_refit" and s.verdict != "passed"]
+    assert (row.num_failed, row.num_graded) == (len(failed), 298)
+    assert sum(count for _, _, count in row.causes) == len(failed)
+    assert {cause for cause, _, _ in row.causes} <= {"wrong_value", "wrong_shape", "raised"}
+
+
+def test_every_score_falls_into_one_bin() -> None:
+    bins = bins_of([0, 4.99, 5, 79.99, 80], 80)
+    assert [count for _, _, count in bins] == [2, 1, *[0] * 13, 2]
+    assert bins[-1][:2] == (75, 80)
+
+
+def test_the_page_is_self_contained_and_its_policy_allows_nothing_else(folder: Path) -> None:
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in text
+    assert "unsafe" not in text.partition("</head>")[0]
+    assert not re.search(r"\b(src|href)=\"(https?:)?//", text)
+    assert not re.search(r"<[^>]+\sstyle=", text)
+    assert HOSTILE not in text
+
+
+# In a browser ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_opens_from_a_disk_without_a_word_on_the_console_and_student_text_is_inert(page: Any) -> None:
+    assert page.said == []
+    assert page.title() == f"{ASSIGNMENT.course.title}: the class"
+    assert len(names_shown(page)) == 300
+    assert page.locator("img").count() == 0
+    assert HOSTILE in page.locator("#students tbody tr").first.inner_text()
+
+
+def test_search_and_filters_narrow_the_list(page: Any) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("student 42")
+    assert names_shown(page) == ["1042"]
+    assert page.locator("#shown").inner_text() == "1 of 300 shown"
+    page.locator("#search").fill("")
+    page.locator("#status").select_option("refused")
+    assert names_shown(page) == ["1001"]
+    page.locator("#status").select_option("")
+    page.locator("#flag").select_option("staff")
+    assert names_shown(page) == ["1010"]
+    page.locator("#flag").select_option("")
+    page.locator("#kind").select_option("refused")
+    assert page.locator("#queue tbody tr:visible").count() == 1
+    page.locator("#kind").select_option("")
+
+
+def test_a_click_on_a_header_sorts_and_another_sorts_the_other_way(page: Any, found: Class) -> None:
+    header = page.locator("#students thead th", has_text="points")
+    scores = {r.people[0].id: r.score for r in found.results}
+    for direction in ("descending", "ascending"):
+        header.locator("button").click()
+        assert header.get_attribute("aria-sort") == direction
+        sorted_scores = [scores[name] for name in names_shown(page)]
+        known = [score for score in sorted_scores if score is not None]
+        assert sorted_scores[: len(known)] == sorted(known, reverse=direction == "descending")
+    page.locator("#students thead th", has_text="name").locator("button").click()
+
+
+def test_the_keyboard_alone_leads_to_a_student(page: Any, folder: Path) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("1000")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/students/s000/report.html")
+    assert page.title() == "report of s000"
+    page.go_back()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(page: Any, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(color_scheme=scheme)
+    page.locator("#search").fill("student 2")  # fewer rows say the same in less time
+    context = browser_context_without_policy(page)
+    found = Axe().run(context)
+    context.close()
+    assert found.violations_count == 0, found.generate_report()
+
+
+def browser_context_without_policy(page: Any) -> Any:
+    """The same page where axe may be injected: the page's own policy forbids that."""
+    context = page.context.browser.new_context(bypass_csp=True, color_scheme=page.evaluate(SCHEME))
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    opened.goto(page.url)
+    opened.locator("#search").fill("student 2")
+    return opened
+
+
+SCHEME = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
+
+
+def test_the_page_fits_a_phone(browser: Any, folder: Path) -> None:
+    phone = browser.new_page(viewport={"width": 390, "height": 800})
+    phone.goto((folder / "index.html").as_uri())
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.close()
