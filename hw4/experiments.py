@@ -141,7 +141,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ensemble_size=5,
         horizon=25,
         refit_every=200,
-        num_episodes=12,
+        num_episodes=8,
     ),
 }
 
