@@ -29,6 +29,7 @@ from autograder.classroom.notebooks import (
     as_table,
     file_class,
     inert_markdown,
+    main,
     mend,
 )
 from autograder.solutions import ROOT, reference_code
@@ -324,6 +325,21 @@ def test_a_table_of_changes_holds_no_formula():
     change = Change("s1", "n.ipynb", "a", "=HYPERLINK(1)")
     assert as_table([change])[1] == ["s1", "n.ipynb", "a", "'=HYPERLINK(1)"]
     assert str(change) == "s1: n.ipynb: a: =HYPERLINK(1)"
+
+
+def test_the_command_files_a_folder_and_writes_what_was_mended(tmp_path, capsys):
+    course = tmp_path / "notebooks"
+    shutil.copytree(RELEASES, course / "release" / ASSIGNMENT_ID)
+    submissions = tmp_path / "submissions"
+    submissions.mkdir()
+    hand_in(tmp_path / "ada", answered()).rename(submissions / "ada.zip")
+    hand_in(tmp_path / "bob", {}).rename(submissions / "bob.zip")
+    main(submissions, course, tmp_path / "mended.csv")
+    assert f"bob: {NOTEBOOKS[0]}: not handed in: filed as an empty notebook\n" in capsys.readouterr().out
+    with (tmp_path / "mended.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["student"] for row in csv.DictReader(file)} == {"bob"}
+    filed = {path.relative_to(course / "submitted").as_posix() for path in (course / "submitted").rglob("*.ipynb")}
+    assert filed == {f"{student}/{ASSIGNMENT_ID}/{name}" for student in ("ada", "bob") for name in NOTEBOOKS}
 
 
 # nbgrader for real

@@ -4,6 +4,8 @@ The release notebook is the truth: cells that students must not change are resto
 are put back empty, and every cell's metadata is the release's. What is left of the student's is text, plain-text
 outputs and PNG pictures: nothing that a browser would run when a TA opens formgrader or a student opens the feedback.
 Nothing is executed here, and whatever a notebook holds, the others of the student and of the class are filed.
+
+    python -m autograder.classroom.notebooks FOLDER     # of STUDENT.zip or of folders STUDENT
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import copy
+import csv
 import json
 import re
 import shutil
@@ -19,6 +22,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import tyro
 
 from hw4.assignment import Assignment, load_assignment
 from hw4.submission import SubmissionRefused, read_submission
@@ -358,3 +363,25 @@ def as_table(changes: Iterable[Change]) -> list[list[str]]:
     rows = [["student", "notebook", "cell", "what"]]
     rows += [[change.student, change.notebook, change.cell, change.what] for change in changes]
     return [[f"'{value}" if value[:1] in "=+-@\t\r" and value else value for value in row] for row in rows]
+
+
+def main(folder: Path, course: Path = Path("notebooks"), table: Path = Path("build/mended_notebooks.csv")) -> None:
+    """File the notebooks of every submission in a folder, and write what was mended.
+
+    Args:
+        folder: holds STUDENT.zip, STUDENT.tar.gz or a folder STUDENT for each student.
+        course: nbgrader's course directory; `nbgrader generate_assignment` has been run in it.
+        table: the CSV file to write.
+    """
+    submissions = {path.name.removesuffix(".zip").removesuffix(".tar.gz"): path for path in sorted(folder.iterdir())}
+    changes = file_class(submissions, course)
+    for change in changes:
+        print(change)
+    table.parent.mkdir(parents=True, exist_ok=True)
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(as_table(changes))
+    print(f"{len(submissions)} submissions; wrote {table}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
