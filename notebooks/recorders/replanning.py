@@ -1,0 +1,290 @@
+"""Records the runs that notebooks/masters/replanning.py draws.
+
+Run it by `python -m publish.notebooks record --names replanning`, which puts the solved tree and `notebook_cells`, the
+notebook's own cells that are tagged "recorder", on the path. About 13 minutes of processor time.
+
+What is recorded already is kept in build/recordings, so it can be stopped and goes on where it was.
+
+Three recordings: agents that learn (`returns.csv`); planning with models that learn no more (`frozen.csv`,
+`errors.csv`); three episodes with what was imagined in them (`episodes.csv`, `imagined.csv`).
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from notebook_cells import (
+    ARMS,
+    CARTPOLE,
+    HORIZONS,
+    MAX_STEPS,
+    PLANNERS,
+    REPLAN_EVERY,
+    roll_out_errors,
+    tip_position,
+)
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hw4.agents import build_agent_and_parts, build_planner, random_policy
+from hw4.dynamics_model import DynamicsModel
+from hw4.envs import make_env
+from hw4.experiments import Experiment
+from hw4.imagination import imagine
+from hw4.mpc import MPC, Objective, sequence_returns
+from hw4.rewards import CARTPOLE_POLE_LENGTH
+from hw4.training import EpisodeRecord, run_episode, train
+from hw4.transitions import Transition
+
+SEED_BLOCKS = (range(5), range(5, 10))  # all arms with the first ones, then all with the others
+FROZEN_SEED = 1000  # the starts of episodes that no agent learned from: 1000, 1001, ...
+NUM_BASE_EPISODES = 2  # of the base policy, held out
+PLANS_DRAWN_EVERY = 4  # env steps; of the episodes with what was imagined
+
+STATE_COLUMNS = "x,sin,cos,x_velocity,angular_velocity"
+TABLES = {
+    "returns": "arm,seed,episode,env_steps,episode_return",
+    "frozen": "model,planner,horizon,replan_every,seed,episode_return",
+    "errors": "model,policy,seed,k,error,error_of_no_change",
+    "episodes": f"model,replan_every,step,{STATE_COLUMNS},action",
+    "imagined": f"model,replan_every,plan_step,k,{STATE_COLUMNS}",
+}
+
+Row = list[Any]
+ObjectiveFrom = Callable[[Tensor], Objective]
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts_folder = folder.parents[2] / "build" / "recordings" / folder.name  # delete it to record everything again
+    parts_folder.mkdir(parents=True, exist_ok=True)
+    parts: dict[tuple[str, int], dict[str, list[Row]]] = {}
+    for seeds in SEED_BLOCKS:
+        for arm, experiment in ARMS.items():
+            for seed in seeds:
+                part = parts_folder / f"{arm.replace(' ', '_')}_{seed}.json"
+                if not part.exists():
+                    part.write_text(json.dumps(record_part(arm, experiment, seed)), encoding="utf-8")
+                parts[arm, seed] = json.loads(part.read_text(encoding="utf-8"))
+                print(f"{arm}, seed {seed}: last return {parts[arm, seed]['returns'][-1][-1]}", flush=True)
+                write_tables(folder, parts)
+
+
+def record_part(arm: str, experiment: Experiment, seed: int) -> dict[str, list[Row]]:
+    """One training run, and with the models of 1.5 all that is planned and rolled out with models that learn no more.
+
+    Returns:
+        Rows by table.
+    """
+    records, models = learn(experiment, seed)
+    rows: dict[str, list[Row]] = {
+        "returns": [[arm, seed, r.episode, r.env_steps, number(r.episode_return)] for r in records]
+    }
+    if arm == "1.5":
+        rows["frozen"], planned = plan_with(models, seed)
+        rows["errors"] = errors_of(models, planned, seed)
+        if seed == 0:
+            rows["episodes"], rows["imagined"] = imagined_episodes(models)
+    return rows
+
+
+def write_tables(folder: Path, parts: dict[tuple[str, int], dict[str, list[Row]]]) -> None:
+    """Write the tables, and what they were recorded with: after every part, so that a recording can be watched."""
+    order = {arm: i for i, arm in enumerate(ARMS)}
+    for table, columns in TABLES.items():
+        rows: list[Row] = []
+        for key in sorted(parts, key=lambda key: (order[key[0]], key[1])):
+            rows += parts[key].get(table, [])
+        with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns.split(","))
+            writer.writerows(rows)
+    seeds = {arm: [seed for other, seed in parts if other == arm] for arm in ARMS}
+    provenance = {
+        "command": "python -m publish.notebooks record --names replanning",
+        "arms": {arm: dataclasses.asdict(experiment) for arm, experiment in ARMS.items()},
+        "seeds": {arm: sorted(of_arm) for arm, of_arm in seeds.items()},
+        "facts": {"num_seeds": str(len(seeds["1.5"])), "pole_length": f"{CARTPOLE_POLE_LENGTH} m"},
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    (folder / "recorded.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+
+
+def learn(experiment: Experiment, seed: int) -> tuple[list[EpisodeRecord], dict[str, DynamicsModel]]:
+    """One training run, and copies of its model after the first fit and after the last."""
+    agent, parts = build_agent_and_parts(experiment, seed)
+    fit, models = agent.fit, {}
+
+    def fit_and_copy(replay: Any) -> None:
+        fit(replay)
+        models["last"] = copy.deepcopy(parts.model)
+        models.setdefault("first", models["last"])
+
+    agent.fit = fit_and_copy
+    env = make_env(experiment.task_name)
+    return list(train(env, agent, num_episodes=experiment.num_episodes, seed=seed)), models
+
+
+class FrozenAgent:
+    """Plans with a model that learns no more, and notes what it imagines of each plan."""
+
+    def __init__(self, experiment: Experiment, objective_from: ObjectiveFrom, seed: int) -> None:
+        planner = build_planner(experiment, objective_from, torch.Generator().manual_seed(seed))
+        initial_mean = torch.zeros(experiment.horizon, experiment.task.act_dim)
+        self.controller = MPC(planner, initial_mean=initial_mean, replan_every=experiment.replan_every)
+        self.plans: dict[int, tuple[Tensor, Tensor]] = {}  # env step: observation and plan
+
+    def begin_episode(self) -> None:
+        self.controller.begin_episode()
+        self.step = 0
+
+    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+        start = torch.as_tensor(observation, dtype=torch.float32)
+        action, plan = self.controller.act(start), self.controller.plan
+        if plan is not None and self.controller.num_executed == 1:  # it has just planned
+            self.plans[self.step] = (start, plan)
+        return np.asarray(action)
+
+    def record(self, transition: Transition) -> None:
+        self.step += 1
+
+
+def objective_of(model: DynamicsModel) -> ObjectiveFrom:
+    """What a planner maximises: the return that a model predicts."""
+    reward = CARTPOLE.task.reward
+
+    def objective_from(observation: Tensor) -> Objective:
+        return lambda action_sequences: sequence_returns(model.predict, reward, observation, action_sequences)
+
+    return objective_from
+
+
+def run_frozen(
+    experiment: Experiment, model: DynamicsModel | None, seed: int
+) -> tuple[EpisodeRecord, dict[int, tuple[Tensor, Tensor]]]:
+    """One episode planned with one model, or with the simulator itself (None), and the plans made in it.
+
+    Whatever the model and the way of planning, a seed's episode starts from the same state.
+    """
+    env = make_env(experiment.task_name)
+    objective_from = true_objective(env) if model is None else objective_of(model)
+    agent = FrozenAgent(experiment, objective_from, seed)
+    return run_episode(env, agent, seed=FROZEN_SEED + seed, episode=0, env_steps=0), agent.plans
+
+
+def true_objective(env: Any) -> ObjectiveFrom:
+    """The true return of each candidate, rolled out in a second simulator from where the first one stands."""
+    imagined = make_env(CARTPOLE.task_name)
+    imagined.reset(seed=0)
+
+    def objective(action_sequences: Tensor) -> Tensor:
+        here, returns = env.state(), []
+        for actions in action_sequences.numpy():
+            imagined.set_state(here)
+            returns.append(sum(imagined.step(action)[1] for action in actions))
+        return torch.tensor(returns)
+
+    return lambda observation: objective
+
+
+def plan_with(models: dict[str, DynamicsModel], seed: int) -> tuple[list[Row], EpisodeRecord]:
+    """Every way of planning: rows of frozen.csv, and the episode planned as 1.5 plans, with the last model."""
+    ways = [("last", "CEM, 180", horizon, every) for horizon in HORIZONS for every in REPLAN_EVERY if every <= horizon]
+    ways += [("last", planner, 20, every) for planner in list(PLANNERS)[1:] for every in REPLAN_EVERY]
+    ways += [("first", "CEM, 180", 20, every) for every in REPLAN_EVERY]
+    ways += [("true", "CEM, 180", 20, 5), ("true", "CEM, 180", 20, 20)]
+    records = {}
+    for way in ways:
+        model, planner, horizon, every = way
+        experiment = dataclasses.replace(CARTPOLE, horizon=horizon, replan_every=every, **PLANNERS[planner])
+        records[way], _ = run_frozen(experiment, models.get(model), seed)
+    rows = [[*way, seed, number(record.episode_return)] for way, record in records.items()]
+    return rows, records["last", "CEM, 180", 20, 1]
+
+
+class BasePolicy:
+    """Random actions."""
+
+    def __init__(self, seed: int) -> None:
+        self.policy = random_policy(CARTPOLE, np.random.default_rng(FROZEN_SEED + seed))
+
+    def begin_episode(self) -> None: ...
+
+    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+        return self.policy(observation)
+
+    def record(self, transition: Transition) -> None: ...
+
+
+def errors_of(models: dict[str, DynamicsModel], planned: EpisodeRecord, seed: int) -> list[Row]:
+    """Errors of roll-outs on episodes that no model learned from, the median over starts: rows of errors.csv."""
+    env, base = make_env(CARTPOLE.task_name), BasePolicy(seed)
+    episodes = {
+        "base": [
+            run_episode(env, base, seed=FROZEN_SEED + seed, episode=i, env_steps=0) for i in range(NUM_BASE_EPISODES)
+        ],
+        "planned": [planned],
+    }
+    rows = []
+    for model in ("first", "last"):
+
+        def predict(
+            observations: NDArray[Any], actions: NDArray[Any], predict: Any = models[model].predict
+        ) -> NDArray[Any]:
+            inputs = (torch.as_tensor(values, dtype=torch.float32) for values in (observations, actions))
+            with torch.no_grad():
+                return np.asarray(predict(*inputs), dtype=np.float64)
+
+        for policy, records in episodes.items():
+            errors = np.concatenate([roll_out_errors(predict, r.observations, r.actions) for r in records])
+            still = np.concatenate([no_change_errors(r.observations) for r in records])
+            for k in range(MAX_STEPS):
+                medians = (np.median(errors[:, k]), np.median(still[:, k]))
+                rows.append([model, policy, seed, k + 1, *(number(value, 4) for value in medians)])
+    return rows
+
+
+def no_change_errors(observations: NDArray[Any]) -> NDArray[Any]:
+    """The same errors of a model that expects everything to stay where it is."""
+    tips = tip_position(observations)
+    starts = len(observations) - MAX_STEPS
+    return np.stack(
+        [np.linalg.norm(tips[k : k + starts] - tips[:starts], axis=-1) for k in range(1, MAX_STEPS + 1)], axis=1
+    )
+
+
+def imagined_episodes(models: dict[str, DynamicsModel]) -> tuple[list[Row], list[Row]]:
+    """Three episodes of seed 0, and what was imagined in them: rows of episodes.csv and of imagined.csv."""
+    episode_rows: list[Row] = []
+    imagined_rows: list[Row] = []
+    for model, every in (("first", 20), ("last", 20), ("last", 1)):
+        record, plans = run_frozen(dataclasses.replace(CARTPOLE, replan_every=every), models[model], 0)
+        for step, observation in enumerate(record.observations):
+            action = number(record.actions[step, 0], 4) if step < len(record.actions) else ""
+            episode_rows.append([model, every, step, *(number(value, 4) for value in observation), action])
+        for step, (start, plan) in plans.items():
+            if step % PLANS_DRAWN_EVERY == 0:
+                states = imagine(models[model].predict, start, plan, ensemble_size=1)[0].numpy()
+                for k, state in enumerate(states):
+                    imagined_rows.append([model, every, step, k, *(number(value, 4) for value in state)])
+    return episode_rows, imagined_rows
+
+
+def number(value: Any, digits: int = 5) -> str:
+    """A number as text; an empty cell where there is none."""
+    return "" if np.isnan(value) else f"{float(value):.{digits}g}"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

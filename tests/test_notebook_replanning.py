@@ -1,0 +1,170 @@
+"""What notebooks/masters/replanning.py says, on its recorded runs: every claim with an interval over seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from hw4.notebook import interval_of_median, read_table
+from publish.notebooks import DATA, cells_tagged
+
+NAME = "replanning"
+MIN_SEEDS = 5  # with fewer, an interval of a median says little
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return json.loads((DATA / NAME / "recorded.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    """What the notebook's cells for the recorder define."""
+    namespace: dict[str, object] = {}
+    exec(cells_tagged(NAME, "recorder"), namespace)
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def learned():
+    """The mean return of the last two episodes of each run of an arm, by seed."""
+    table = read_table(DATA / NAME / "returns.csv", texts=("arm",))
+
+    def final(arm):
+        episodes = int(table["episode"].max()) + 1
+        return table["episode_return"][table["arm"] == arm].reshape(-1, episodes)[:, -2:].mean(axis=1)
+
+    return final
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    """The return of an episode planned with a model that learns no more, by seed."""
+    table = read_table(DATA / NAME / "frozen.csv", texts=("model", "planner"))
+
+    def returns(replan_every, *, horizon=20, planner="CEM, 180", model="last"):
+        chosen = (table["replan_every"] == replan_every) & (table["horizon"] == horizon)
+        values = table["episode_return"][chosen & (table["planner"] == planner) & (table["model"] == model)]
+        assert len(values) >= MIN_SEEDS
+        return values
+
+    return returns
+
+
+@pytest.fixture(scope="module")
+def errors():
+    """Errors of roll-outs (m), shape (seeds, steps)."""
+    table = read_table(DATA / NAME / "errors.csv", texts=("model", "policy"))
+
+    def of(model, policy):
+        chosen = (table["model"] == model) & (table["policy"] == policy)
+        return table["error"][chosen].reshape(-1, int(table["k"].max()))
+
+    return of
+
+
+def test_the_runs_were_recorded_with_the_settings_of_today(recorded, notebook):
+    arms = {arm: dataclasses.asdict(experiment) for arm, experiment in notebook["ARMS"].items()}
+    assert recorded["arms"] == arms, f"run `{recorded['command']}`"
+
+
+def test_each_arm_changes_the_settings_that_the_notebook_names_and_no_others(notebook):
+    arms = {arm: dataclasses.asdict(experiment) for arm, experiment in notebook["ARMS"].items()}
+    changed = {arm: {key for key in of_arm if of_arm[key] != arms["1.5"][key]} for arm, of_arm in arms.items()}
+    assert changed == {
+        "1.5": set(),
+        "replan every 20": {"replan_every"},
+        "replan every 5": {"replan_every"},
+        "random shooting": {"planner"},
+        "1.0": {"horizon", "replan_every"},  # 1.5 refits once an episode, too
+        "0.5": {"horizon", "replan_every", "refit_every"},
+        "refit every 25": {"refit_every", "gradient_steps"},
+        "refit every 300": {"refit_every", "gradient_steps"},
+        "fit once": {"refit_every", "gradient_steps"},
+    }
+
+
+def test_arms_of_refitting_take_equal_gradient_steps_before_the_last_action(notebook):
+    for arm in ("1.5", "refit every 25", "refit every 300", "fit once"):
+        experiment = notebook["ARMS"][arm]
+        steps = experiment.num_episodes * experiment.task.episode_length
+        fits = len(range(experiment.initial_steps, steps, experiment.refit_every or steps))
+        assert fits * experiment.gradient_steps == 7200
+
+
+def test_the_recorded_runs_are_whole(recorded, notebook):
+    table = read_table(DATA / NAME / "returns.csv", texts=("arm",))
+    for arm, seeds in recorded["seeds"].items():
+        chosen = table["arm"] == arm
+        assert list(np.unique(table["seed"][chosen])) == seeds
+        assert chosen.sum() == len(seeds) * notebook["ARMS"][arm].num_episodes
+    assert np.isfinite(table["episode_return"]).all()
+
+
+# Claims
+
+
+def test_with_the_same_model_replanning_every_20_steps_is_worse(frozen):
+    assert interval_of_median(frozen(1) - frozen(20))[0] > 0
+    assert interval_of_median(frozen(5) - frozen(20))[0] > 0
+
+
+def test_with_the_same_model_every_step_or_every_5_shows_no_difference(frozen):
+    """A null result, with its interval in the notebook's words."""
+    low, high = interval_of_median(frozen(1) - frozen(5))
+    assert low <= 0 <= high
+
+
+def test_replanning_alone_decides_between_learning_and_failing(learned):
+    every, seldom = learned("1.5"), learned("replan every 20")
+    assert len(seldom) >= MIN_SEEDS
+    assert interval_of_median(every[: len(seldom)] - seldom)[0] > 0
+
+
+def test_the_more_you_replan_the_shorter_a_plan_may_be(frozen):
+    """What plans of 10 steps lose to plans of 20 is less when every step is planned anew."""
+    lost = {k: frozen(k) - frozen(k, horizon=10) for k in (1, 5)}
+    assert interval_of_median(lost[5] - lost[1])[0] > 0
+
+
+def test_the_more_you_replan_the_less_a_plan_that_is_too_long_hurts(frozen):
+    lost = {k: frozen(k) - frozen(k, horizon=40) for k in (1, 5)}
+    assert interval_of_median(lost[5] - lost[1])[0] > 0
+
+
+def test_that_a_poor_planner_is_forgiven_by_replanning_does_not_show(frozen):
+    """A null result: what random shooting with 20 candidates loses is no less at every step than every 5."""
+    lost = {k: frozen(k) - frozen(k, planner="random, 20") for k in (1, 5)}
+    assert interval_of_median(lost[1])[0] > 0
+    low, high = interval_of_median(lost[5] - lost[1])
+    assert low <= 0 <= high
+
+
+def test_the_simulator_itself_fails_as_the_model_does_when_it_replans_every_20_steps(frozen):
+    with_simulator = frozen(20, model="true")
+    assert interval_of_median(frozen(5, model="true") - with_simulator)[0] > 0
+    low, high = interval_of_median(with_simulator - frozen(20))
+    assert low <= 0 <= high  # no difference to the learned model
+
+
+def test_cem_beats_random_shooting_at_equal_model_evaluations(frozen):
+    assert interval_of_median(frozen(1) - frozen(1, planner="random, 180"))[0] > 0
+
+
+def test_a_model_of_random_data_alone_is_not_enough_even_replanning_at_every_step(frozen):
+    assert interval_of_median(frozen(1) - frozen(1, model="first"))[0] > 0
+
+
+def test_the_error_of_roll_outs_grows_and_faster_than_by_equal_steps(errors):
+    of_last = errors("last", "planned")
+    assert len(of_last) >= MIN_SEEDS
+    assert interval_of_median(of_last[:, 19] / (20 * of_last[:, 0]))[0] > 1
+
+
+def test_aggregation_mends_the_error_on_the_states_of_the_good_policy(errors):
+    for k in (1, 5, 10, 20):
+        ratio = errors("first", "planned")[:, k - 1] / errors("last", "planned")[:, k - 1]
+        assert interval_of_median(ratio)[0] > 1
