@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from class_samples import QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
+from class_samples import (
+    QUIET,
+    canary,
+    engine_of,
+    entries_of,
+    graded_class,
+    measured,
+    write_class,
+    write_zip,
+)
 
 from autograder.classroom import commands
 from autograder.classroom.engine import Settings, Task, grade_locally
@@ -25,6 +34,8 @@ from autograder.classroom.merge import merge
 from autograder.classroom.submissions import ClassError
 from autograder.solutions import ROOT, reference_code
 
+__all__ = ["quick_pages"]  # a fixture
+pytestmark = pytest.mark.usefixtures("quick_pages")
 ONE = Settings(curves=False, only=frozenset({"gaussian_nll"}))
 START_SECONDS = 300.0
 

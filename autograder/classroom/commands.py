@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -311,10 +311,56 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
     return FAULT if waiting else DONE
 
 
+@_told
+def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path = Path("notebooks/gradebook.db")) -> int:
+    """Write the code points of a class into nbgrader's gradebook, beside the written ones. Can be called again.
+
+    Args:
+        folder: results of the class.
+        database: nbgrader's gradebook.db; made if it is not there.
+    """
+    from autograder.classroom.folder import ClassFolder
+    from autograder.classroom.gradebook import write_code_points
+    from autograder.classroom.grades import read_class
+
+    count = write_code_points(read_class(ClassFolder(folder)), database)
+    Console(file=sys.stdout, soft_wrap=True).print(f"Code points of {count} people: {database}", markup=False)
+    return DONE
+
+
+@_told
+def export(
+    folder: Annotated[Path, tyro.conf.Positional],
+    *,
+    output: Path,
+    form: Literal["csv", "canvas", "gradescope"] = "csv",
+    database: Path | None = None,
+) -> int:
+    """Write a list of marks for a spreadsheet, Canvas or Gradescope.
+
+    Args:
+        folder: results of the class.
+        output: the CSV file to write.
+        form: who reads it.
+        database: nbgrader's gradebook.db with the written points; without it, code points alone.
+    """
+    from autograder.classroom.export import export as run
+    from autograder.classroom.folder import ClassFolder, write_at_once
+    from autograder.classroom.gradebook import written_points
+    from autograder.classroom.grades import read_class
+
+    written = None if database is None else written_points(database)
+    write_at_once(output, run(read_class(ClassFolder(folder)), form, written))
+    Console(file=sys.stdout, soft_wrap=True).print(f"Wrote {output}", markup=False)
+    return DONE
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "grade-class": grade_class,
     "override": override,
     "waive": waive,
     "regrade-class": regrade_class,
     "merge": merge,
+    "gradebook": gradebook,
+    "export": export,
 }
