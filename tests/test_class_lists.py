@@ -14,7 +14,15 @@ from autograder.classroom import commands
 from autograder.classroom.engine import Settings
 from autograder.classroom.export import export, read_list
 from autograder.classroom.folder import ClassFolder
-from autograder.classroom.gradebook import WRITTEN, Written, code_points, split_name, write_code_points, written_points
+from autograder.classroom.gradebook import (
+    WRITTEN,
+    Written,
+    code_points,
+    opened,
+    split_name,
+    write_code_points,
+    written_points,
+)
 from autograder.classroom.grades import Class, Result, guarded, read_class, unguarded, write_csv
 from autograder.classroom.submissions import ClassError, Person
 
@@ -98,12 +106,10 @@ def test_a_look_without_curves_is_never_exported(tmp_path: Path) -> None:
 
 def test_code_and_written_points_live_in_one_gradebook(tmp_path: Path) -> None:
     """nbgrader's own assignment has a written cell of 20 points; a person gives 15 of them."""
-    from nbgrader.api import Gradebook
-
     people = {"ada": (Person("1", "Love, Ada", "a@x.org"), Person("2", 'O"Neil', ""))}
     folder = graded_class(tmp_path, {"ada": measured(failed=[NLL]), "bob": measured(faulty=[NLL])}, people=people)
     database = tmp_path / "gradebook.db"
-    with Gradebook(f"sqlite:///{database}") as gradebook:
+    with opened(database) as gradebook:
         gradebook.add_assignment(WRITTEN)
         gradebook.add_notebook("distribution_shift", WRITTEN)
         gradebook.add_grade_cell("q1", "distribution_shift", WRITTEN, max_score=20, cell_type="markdown")
@@ -119,7 +125,7 @@ def test_code_and_written_points_live_in_one_gradebook(tmp_path: Path) -> None:
     commands.override(folder.root, "ada", NLL, reason="by hand", author="ta")
     commands.gradebook(folder.root, database=database)
     assert code_points(database) == {"1": 80, "2": 80}
-    with Gradebook(f"sqlite:///{database}") as gradebook:
+    with opened(database) as gradebook:
         assert gradebook.find_student("1").first_name == "Ada"
         assert gradebook.find_grade("gaussian_nll", "code", "hw4_code", "1").manual_score == 3
     output = tmp_path / "marks.csv"

@@ -21,6 +21,7 @@ from class_samples import (
     entries_of,
     graded_class,
     measured,
+    quick_pages,
     write_class,
     write_zip,
 )

@@ -355,6 +355,34 @@ def export(
     return DONE
 
 
+@_told
+def similarity(
+    folder: Annotated[Path, tyro.conf.Positional],
+    *,
+    earlier: tuple[Path, ...] = (),
+    output: Path = Path("build/similarity.html"),
+) -> int:
+    """Find submissions that share more code than independent work does, and show them side by side.
+
+    Args:
+        folder: results of a class, or a folder of submissions.
+        earlier: submissions of earlier years, to compare with.
+        output: the page to write.
+    """
+    from autograder.classroom.folder import write_at_once
+    from autograder.classroom.similarity import similarity as run
+    from autograder.classroom.similarity import similarity_page, works_in
+
+    pairs = run(folder, earlier)
+    console = Console(file=sys.stdout, soft_wrap=True)
+    for pair in pairs:
+        console.print(f"{pair.share:4.0%} {pair.one.name} and {pair.other.name}", markup=False, highlight=False)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_at_once(output, similarity_page(pairs, len(works_in(folder))).encode("utf-8", "replace"))
+    console.print(f"{len(pairs)} pairs to look at: {output}", markup=False, highlight=False)
+    return DONE
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "grade-class": grade_class,
     "override": override,
@@ -363,4 +391,5 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "merge": merge,
     "gradebook": gradebook,
     "export": export,
+    "similarity": similarity,
 }

@@ -7,6 +7,11 @@ manual one, as if it had been typed into formgrader.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +34,26 @@ class Written:
     is_final: bool  # nothing waits for a person any more
 
 
+@contextlib.contextmanager
+def opened(database: Path) -> Iterator[Gradebook]:
+    """The gradebook. nbgrader calls `alembic` by name for a new one, so that must be on the search path."""
+    folder, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if shutil.which("alembic") is None:
+        os.environ["PATH"] = os.pathsep.join([folder, path])
+    try:
+        with Gradebook(f"sqlite:///{database}") as gradebook:
+            yield gradebook
+    finally:
+        os.environ["PATH"] = path
+
+
 def write_code_points(found: Class, database: Path) -> int:
     """Write the code points of everyone who has a grade. Can be called again. Returns how many people that were."""
     if not found.is_graded:
         raise ClassError("this class was looked at without learning curves or in part: there are no grades to file")
     database.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with Gradebook(f"sqlite:///{database}") as gradebook:
+    with opened(database) as gradebook:
         gradebook.update_or_create_assignment(CODE)
         gradebook.update_or_create_notebook(NOTEBOOK, CODE)
         for item in load_assignment().items:
@@ -76,7 +94,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 def code_points(database: Path) -> dict[str, float]:
     """Points by student id, as the gradebook has them."""
-    with Gradebook(f"sqlite:///{database}") as gradebook:
+    with opened(database) as gradebook:
         return {s.student.id: float(s.score) for s in gradebook.assignment_submissions(CODE)}
 
 
@@ -84,7 +102,7 @@ def written_points(database: Path, assignment: str = WRITTEN) -> dict[str, Writt
     """What people gave for notebooks, by student id. Raises ClassError if there is nothing to read."""
     if not database.is_file():
         raise ClassError(f"{database} is no gradebook")
-    with Gradebook(f"sqlite:///{database}") as gradebook:
+    with opened(database) as gradebook:
         try:
             gradebook.find_assignment(assignment)
         except MissingEntry:
