@@ -45,6 +45,7 @@ bench: $(READY) solved  ## benchmarks: ratios side by side in one run
 	$(RUN) -m benchmarks.ready_worker
 	PYTHONPATH=$(CURDIR)/build/solved $(RUN) benchmarks/planner.py
 	$(RUN) -m benchmarks.published_curves
+	$(RUN) -m benchmarks.class_grading
 
 gradescope: $(READY)  ## build build/gradescope-autograder.zip; see autograder/gradescope/README.md
 	$(RUN) -m publish.gradescope

@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from autograder.classroom.engine import Settings, Task
 from autograder.classroom.folder import ClassFolder
 from autograder.classroom.grade_class import grade_class
 from autograder.classroom.grades import Result, as_json, standing_of
-from autograder.classroom.record import core_hash, options, test_hashes
+from autograder.classroom.record import core_hash, hashes_of_tests, options
 from autograder.classroom.submissions import Entry, Person
 from autograder.curves import ALL_RUNS, FIRST_RUNS, load_bars
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement
 from autograder.referee import CurveRun
+from autograder.report import page as page_of_a_grade
 from autograder.report.receipt import facts_of_grader
 from autograder.solutions import reference_code
 from autograder.suite import Outcome
@@ -121,7 +123,7 @@ def measured(
         "options": options(curves=curves, only=only),
         "grader": facts_of_grader(),
         "core": core_hash(),
-        "tests": test_hashes(),
+        "tests": hashes_of_tests(),
     }
     found: dict[str, Any] = json.loads(json.dumps(answer))
     return found
@@ -161,6 +163,12 @@ def canary(**facts: Any) -> Callable[[bytes], dict[str, Any]]:
         return measured(curves=request["curves"], only=only, **facts)
 
     return ask
+
+
+@pytest.fixture
+def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports are not drawn: three figures each take longer than all else."""
+    monkeypatch.setattr(page_of_a_grade, "page", lambda grade, name: f"<!DOCTYPE html>\n<main>\n{name}</main>")
 
 
 def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:

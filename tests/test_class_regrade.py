@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from class_samples import QUIET, canary, graded_class, measured, without_pages
+from class_samples import QUIET, canary, graded_class, measured, quick_pages, without_pages
 
 from autograder.classroom import commands, grade_class, grades, record, regrade_class
 from autograder.classroom.changes import EVERYBODY, LOG, Change, append_change, in_force, read_changes
 from autograder.classroom.engine import Settings, Task
 from autograder.classroom.folder import ClassFolder
 from autograder.classroom.grades import read_class
-from autograder.classroom.record import hashes_in, test_hashes
+from autograder.classroom.record import hashes_in, hashes_of_tests
 from autograder.classroom.regrade_class import Difference, bring_up_to_date, plan_of
 from autograder.classroom.submissions import ClassError
 from autograder.curves import load_bars
 from autograder.hidden_tests.graded import DECLARED
 from hw4.assignment import load_assignment
 
+__all__ = ["quick_pages"]  # a fixture
+pytestmark = pytest.mark.usefixtures("quick_pages")
 ASSIGNMENT = load_assignment()
 NLL = "test_nll_of_a_gaussian"
 CURVE = ASSIGNMENT.curves[1]
@@ -218,10 +220,10 @@ def test_a_changed_test_runs_its_function_alone_and_the_difference_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = graded_class(tmp_path, {"ada": measured(failed=[NLL]), "bob": measured()})
-    today = {**test_hashes(), NLL: "changed"}
+    today = {**hashes_of_tests(), NLL: "changed"}
     for module in (record, regrade_class):
-        monkeypatch.setattr(module, "test_hashes", lambda: today)
-    monkeypatch.setattr("class_samples.test_hashes", lambda: today)
+        monkeypatch.setattr(module, "hashes_of_tests", lambda: today)
+    monkeypatch.setattr("class_samples.hashes_of_tests", lambda: today)
     engine = Engine()
     (one,) = regrade(folder, engine)
     assert engine.asked == [("ada", ["gaussian_nll"]), ("bob", ["gaussian_nll"])]
@@ -261,7 +263,7 @@ def test_a_fault_in_a_regrade_keeps_the_old_verdict(tmp_path: Path, monkeypatch:
     folder = graded_class(tmp_path, {"ada": measured(failed=[NLL])})
     before = scores(folder)
     for module in (record, regrade_class):
-        monkeypatch.setattr(module, "test_hashes", lambda: {**test_hashes(), NLL: "changed"})
+        monkeypatch.setattr(module, "hashes_of_tests", lambda: {**hashes_of_tests(), NLL: "changed"})
     assert regrade(folder, Engine({"fault": "the machine is on fire"})) == []
     assert scores(folder) == before
 
@@ -308,4 +310,4 @@ def test_a_test_has_changed_if_its_code_has_or_what_it_shares(old: str, new: str
 
 
 def test_every_declared_test_has_a_hash() -> None:
-    assert test_hashes().keys() == DECLARED.keys()
+    assert hashes_of_tests().keys() == DECLARED.keys()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import getpass
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -51,6 +53,9 @@ def grade_class(
     shard: str = "",
     engine: str = "local",
     scheduler: str = "",
+    tls_ca: Path | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
     deadline_minutes: float = 60.0,
     curves: bool = True,
     only: tuple[str, ...] = (),
@@ -70,6 +75,9 @@ def grade_class(
         shard: "2/5" grades the second of five parts of the class; `merge` puts them together.
         engine: "local", or "dask" for the machines behind a scheduler.
         scheduler: address of the Dask scheduler, as tcp://HOST:PORT or tls://HOST:PORT.
+        tls_ca: certificate of the authority that signed those of scheduler and workers, for tls:// addresses.
+        tls_cert: certificate of this machine.
+        tls_key: its private key.
         deadline_minutes: wall-clock time for one submission; what is not done by then is reported as not judged.
         curves: whether learning curves are graded. Without them it is a look at the functions, and no grade.
         only: ids of functions to look at; all if none is given. A look, and no grade.
@@ -85,6 +93,8 @@ def grade_class(
     console = Console(file=sys.stdout, soft_wrap=True)
     if engine not in ("local", "dask"):
         raise ClassError(f"the engine is local or dask, not {engine!r}")
+    if (engine == "dask") != bool(scheduler):
+        raise ClassError("--engine dask needs --scheduler tcp://HOST:PORT, and the local engine needs none")
     if jobs < 1:
         raise ClassError(f"--jobs must be at least 1, got {jobs}")
     settings = Settings(
@@ -95,22 +105,50 @@ def grade_class(
         hidden=(submissions.resolve(), output.resolve()),
     )
     entries = find_submissions(submissions, roster)
-    summary = run(
-        entries,
-        ClassFolder(output),
-        settings,
-        local_engine(settings, jobs),
-        console,
-        jobs=jobs,
-        shard=_shard(shard),
-        retry_faults=retry_faults,
-        ask_canary=local_canary(settings),
-    )
+    with contextlib.ExitStack() as closing:
+        chosen, ask = local_engine(settings, jobs), local_canary(settings)
+        if engine == "dask":
+            from autograder.classroom.dask_engine import connected, grade_on
+
+            settings = dataclasses.replace(settings, hidden=())  # folders of this machine say nothing elsewhere
+            client = closing.enter_context(connected(scheduler, _security(tls_ca, tls_cert, tls_key)))
+            jobs = max(1, sum(client.nthreads().values()))
+            chosen = functools.partial(grade_on, client, settings=settings)
+            ask = functools.partial(_ask_one, chosen)
+        summary = run(
+            entries,
+            ClassFolder(output),
+            settings,
+            chosen,
+            console,
+            jobs=jobs,
+            shard=_shard(shard),
+            retry_faults=retry_faults,
+            ask_canary=ask,
+        )
     console.print(
         f"Graded {summary.graded}, kept {summary.kept}, grader faults {summary.faults}: {output / 'index.html'}",
         markup=False,
     )
     return FAULT if summary.faults else DONE
+
+
+def _security(ca: Path | None, cert: Path | None, key: Path | None) -> object:
+    """What Dask wants for TLS; None where no certificate is named."""
+    from distributed.security import Security
+
+    if ca is None or cert is None or key is None:
+        return None
+    files = {"tls_ca_file": str(ca), "tls_client_cert": str(cert), "tls_client_key": str(key)}
+    return Security(require_encryption=True, **files)
+
+
+def _ask_one(engine: Callable[..., Iterator[tuple[object, dict[str, Any]]]], payload: bytes) -> dict[str, Any]:
+    """The canary, graded where the class is."""
+    from autograder.classroom.engine import Task
+
+    ((_, answer),) = engine([Task("canary", payload)])
+    return answer
 
 
 def _known_functions(only: tuple[str, ...]) -> frozenset[str] | None:
@@ -251,9 +289,107 @@ def regrade_class(
     return DONE
 
 
+@_told
+def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: Path) -> int:
+    """Put the parts of a class together that `grade-class --shard` graded. Can be called again.
+
+    Args:
+        parts: their output folders; one folder that all of them wrote into will do.
+        output: folder of the whole class.
+    """
+    from autograder.classroom.merge import merge as run
+    from autograder.classroom.submissions import ClassError
+
+    if not parts:
+        raise ClassError("name at least one folder")
+    found = run(list(parts), output)
+    waiting = [result.student for result in found.results if result.status == "waiting"]
+    console = Console(file=sys.stdout, soft_wrap=True)
+    console.print(f"{len(found.results)} students: {output / 'index.html'}", markup=False)
+    if waiting:
+        console.print(f"Not graded yet: {', '.join(waiting[:20])}", markup=False, style="yellow")
+    return FAULT if waiting else DONE
+
+
+@_told
+def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path = Path("notebooks/gradebook.db")) -> int:
+    """Write the code points of a class into nbgrader's gradebook, beside the written ones. Can be called again.
+
+    Args:
+        folder: results of the class.
+        database: nbgrader's gradebook.db; made if it is not there.
+    """
+    from autograder.classroom.folder import ClassFolder
+    from autograder.classroom.gradebook import write_code_points
+    from autograder.classroom.grades import read_class
+
+    count = write_code_points(read_class(ClassFolder(folder)), database)
+    Console(file=sys.stdout, soft_wrap=True).print(f"Code points of {count} people: {database}", markup=False)
+    return DONE
+
+
+@_told
+def export(
+    folder: Annotated[Path, tyro.conf.Positional],
+    *,
+    output: Path,
+    form: Literal["csv", "canvas", "gradescope"] = "csv",
+    database: Path | None = None,
+) -> int:
+    """Write a list of marks for a spreadsheet, Canvas or Gradescope.
+
+    Args:
+        folder: results of the class.
+        output: the CSV file to write.
+        form: who reads it.
+        database: nbgrader's gradebook.db with the written points; without it, code points alone.
+    """
+    from autograder.classroom.export import export as run
+    from autograder.classroom.folder import ClassFolder, write_at_once
+    from autograder.classroom.gradebook import written_points
+    from autograder.classroom.grades import read_class
+
+    written = None if database is None else written_points(database)
+    write_at_once(output, run(read_class(ClassFolder(folder)), form, written))
+    Console(file=sys.stdout, soft_wrap=True).print(f"Wrote {output}", markup=False)
+    return DONE
+
+
+@_told
+def similarity(
+    folder: Annotated[Path, tyro.conf.Positional],
+    *,
+    earlier: tuple[Path, ...] = (),
+    output: Path = Path("build/similarity.html"),
+) -> int:
+    """Find submissions that share more code than independent work does, and show them side by side.
+
+    Args:
+        folder: results of a class, or a folder of submissions.
+        earlier: submissions of earlier years, to compare with.
+        output: the page to write.
+    """
+    from autograder.classroom.folder import write_at_once
+    from autograder.classroom.similarity import similarity as run
+    from autograder.classroom.similarity import similarity_page, works_in
+
+    pairs = run(folder, earlier)
+    console = Console(file=sys.stdout, soft_wrap=True)
+    for pair in pairs:
+        console.print(f"{pair.share:4.0%} {pair.one.name} and {pair.other.name}", markup=False, highlight=False)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_at_once(output, similarity_page(pairs, len(works_in(folder))).encode("utf-8", "replace"))
+    console.print(f"{len(pairs)} pairs to look at: {output}", markup=False, highlight=False)
+    return DONE
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "grade-class": grade_class,
     "override": override,
     "waive": waive,
     "regrade-class": regrade_class,
+    "merge": merge,
+    "gradebook": gradebook,
+    "export": export,
+    "similarity": similarity,
 }

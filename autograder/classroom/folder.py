@@ -85,11 +85,17 @@ class ClassFolder:
 
     def commit(self, done: Done, record: dict[str, Any], documents: dict[str, bytes], writer: str) -> None:
         """Write a student's folder, whole or not at all."""
+        self.copy(done, {**documents, RECORD: dump(record)}, writer)
+
+    def copy(self, done: Done, files: dict[str, bytes], writer: str) -> None:
+        """Write a student's folder from its files, whole or not at all."""
         part = self.root / ".parts" / writer / done.student
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        for name, content in {**documents, RECORD: dump(record), DONE: json.dumps(vars(done)).encode()}.items():
-            _write(part / name, content)
+        for name, content in files.items():
+            if name != DONE:
+                _write(part / name, content)
+        _write(part / DONE, json.dumps(vars(done)).encode())
         self._finish(part)
 
     def standing(self, student: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from autograder.classroom.engine import JobProcess, Settings, Task, ask_twice, g
 from autograder.classroom.folder import ClassFolder, Done
 from autograder.classroom.grades import Result, common_of, documents_of, result_of, write_lists
 from autograder.classroom.job import encode_files
-from autograder.classroom.record import core_hash, facts_of_intake, options, test_hashes
+from autograder.classroom.record import core_hash, facts_of_intake, hashes_of_tests, options
 from autograder.classroom.submissions import Entry, hash_of
 from autograder.report.words import points
 from autograder.scoring import item_id
@@ -143,7 +143,7 @@ def _read(entry: Entry, settings: Settings) -> _Known:
 
 def key_of(submission: str, settings: Settings) -> str:
     """Names what a verdict stands on: the submission, the grader and what was asked of it."""
-    facts = [submission, core_hash(), test_hashes(), options(curves=settings.curves, only=settings.only)]
+    facts = [submission, core_hash(), hashes_of_tests(), options(curves=settings.curves, only=settings.only)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -235,7 +235,7 @@ def _record_of(intake: Intake, answer: dict[str, Any]) -> dict[str, Any]:
     read = {"intake": facts_of_intake(intake), "files": files}
     if "fault" in answer:
         return {"status": "fault", "message": str(answer["fault"]), **read}
-    if answer["core"] != core_hash() or answer["tests"] != test_hashes():
+    if answer["core"] != core_hash() or answer["tests"] != hashes_of_tests():
         message = "it was graded by another version of the grader: bring all machines to the same version"
         return {"status": "fault", "message": message, **read}
     return {**read, "measured": answer}

@@ -57,7 +57,7 @@ def measured(grade: Grade, *, curves: bool, only: frozenset[str] | None) -> dict
         "options": options(curves=curves, only=only),
         "grader": facts_of_grader(),
         "core": core_hash(),
-        "tests": test_hashes(),
+        "tests": hashes_of_tests(),
     }
 
 
@@ -160,7 +160,7 @@ def core_hash() -> str:
 
 
 @cache
-def test_hashes() -> dict[str, str]:
+def hashes_of_tests() -> dict[str, str]:
     """Hash of each hidden test: of its own code, and of everything else in its file and beside it.
 
     Its docstring, weight and stub are no part of it: they decide no verdict.

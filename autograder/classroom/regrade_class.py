@@ -31,7 +31,7 @@ from autograder.classroom.grades import (
     write_csv,
     write_lists,
 )
-from autograder.classroom.record import core_hash, test_hashes
+from autograder.classroom.record import core_hash, hashes_of_tests
 from autograder.curves import FIRST_RUNS, needs_more_runs
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import points
@@ -80,7 +80,7 @@ def plan_of(found: Class, *, everything: bool = False) -> Plan:
 
 
 def _stale_functions(measured: dict[str, Any]) -> frozenset[str]:
-    today, only = test_hashes(), measured["options"]["only"]
+    today, only = hashes_of_tests(), measured["options"]["only"]
     stale = {test.stub_id for name, test in DECLARED.items() if measured["tests"].get(name) != today[name]}
     return frozenset(stale if only is None else stale & set(only))
 

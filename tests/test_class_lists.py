@@ -1,0 +1,140 @@
+"""Marks that leave the grader: CSV for three readers, and nbgrader's gradebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from class_samples import graded_class, measured, quick_pages
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from autograder.classroom import commands
+from autograder.classroom.engine import Settings
+from autograder.classroom.export import export, read_list
+from autograder.classroom.folder import ClassFolder
+from autograder.classroom.gradebook import (
+    WRITTEN,
+    Written,
+    code_points,
+    opened,
+    split_name,
+    write_code_points,
+    written_points,
+)
+from autograder.classroom.grades import Class, Result, guarded, read_class, unguarded, write_csv
+from autograder.classroom.submissions import ClassError, Person
+
+__all__ = ["quick_pages"]  # a fixture
+pytestmark = pytest.mark.usefixtures("quick_pages")
+NLL = "test_nll_of_a_gaussian"
+NAMES = [
+    'O"Neil, Zoë "Zo"',
+    '=HYPERLINK("http://x","y")',
+    "+1-555",
+    "-2+3",
+    "@SUM(1)",
+    "'quoted'",
+    "李 小龙",
+    "ﷺ العربية",
+    "a\tb",
+    " ,;|",
+    "",
+]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=30))
+@example("=1+1")
+@example("'=1+1")
+@example("''")
+def test_guarding_loses_nothing_and_leaves_no_formula(text: str) -> None:
+    assert unguarded(guarded(text)) == text
+    assert not guarded(text).startswith(("=", "+", "-", "@", "\t"))
+
+
+@pytest.mark.parametrize("form", ["csv", "canvas", "gradescope"])
+def test_names_survive_every_list_as_they_are(form: Any) -> None:
+    people = [Person(f"id{i}", name, f"{i}@x.org") for i, name in enumerate(NAMES)]
+    results = tuple(
+        Result(f"s{i}", (person,), "", False, True, "refused", "no archive") for i, person in enumerate(people)
+    )
+    content = export(Class(results, True, None, ()), form)
+    rows = read_list(content)
+    key = {"csv": "id", "canvas": "ID", "gradescope": "SID"}[form]
+    by_id = {row[key]: row for row in rows if row[key]}
+    for person in people:
+        row = by_id[person.id]
+        if form == "gradescope":
+            assert (row["First Name"], row["Last Name"]) == split_name(person.name)
+        else:
+            assert row["name" if form == "csv" else "Student"] == person.name
+    for line in content.decode("utf-8-sig").splitlines():
+        assert not line.lstrip('"').startswith(("=", "+", "@", "-"))
+
+
+def test_a_list_is_read_back_whatever_the_cells_hold() -> None:
+    rows = [["id", "name"], *[[str(i), guarded(name)] for i, name in enumerate(NAMES)]]
+    assert [row["name"] for row in read_list(write_csv(rows))] == NAMES
+
+
+def test_canvas_gets_its_columns_and_an_empty_cell_where_there_is_no_grade(tmp_path: Path) -> None:
+    folder = graded_class(tmp_path, {"ada": measured(), "bob": measured(faulty=[NLL])}, refused=["zoe"])
+    rows = read_list(export(read_class(folder), "canvas"))
+    title = list(rows[0])[-1]
+    assert list(rows[0])[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert (rows[0]["Student"].strip(), rows[0][title]) == ("Points Possible", "80")
+    assert {row["ID"]: row[title] for row in rows[1:]} == {"ada": "80", "bob": "", "zoe": "0"}
+
+
+def test_a_total_needs_both_parts(tmp_path: Path) -> None:
+    folder = graded_class(tmp_path, {name: measured() for name in ("ada", "bob", "eve")})
+    written = {"ada": Written(17.5, True), "bob": Written(10.0, False)}
+    rows = {row["id"]: row for row in read_list(export(read_class(folder), "csv", written))}
+    assert [rows[name]["total"] for name in ("ada", "bob", "eve")] == ["97.5", "", ""]
+    assert (rows["ada"]["code"], rows["ada"]["written"]) == ("80", "17.5")
+
+
+def test_a_look_without_curves_is_never_exported(tmp_path: Path) -> None:
+    folder = graded_class(tmp_path, {"ada": measured(curves=False)}, settings=Settings(curves=False))
+    with pytest.raises(ClassError, match="no grades to export"):
+        export(read_class(folder), "csv")
+    with pytest.raises(ClassError, match="no grades to file"):
+        write_code_points(read_class(folder), tmp_path / "gradebook.db")
+    assert commands.export(folder.root, output=tmp_path / "x.csv") == commands.REFUSED
+
+
+def test_code_and_written_points_live_in_one_gradebook(tmp_path: Path) -> None:
+    """nbgrader's own assignment has a written cell of 20 points; a person gives 15 of them."""
+    people = {"ada": (Person("1", "Love, Ada", "a@x.org"), Person("2", 'O"Neil', ""))}
+    folder = graded_class(tmp_path, {"ada": measured(failed=[NLL]), "bob": measured(faulty=[NLL])}, people=people)
+    database = tmp_path / "gradebook.db"
+    with opened(database) as gradebook:
+        gradebook.add_assignment(WRITTEN)
+        gradebook.add_notebook("distribution_shift", WRITTEN)
+        gradebook.add_grade_cell("q1", "distribution_shift", WRITTEN, max_score=20, cell_type="markdown")
+        gradebook.add_student("1")
+        gradebook.add_submission(WRITTEN, "1")
+        grade = gradebook.find_grade("q1", "distribution_shift", WRITTEN, "1")
+        grade.manual_score, grade.needs_manual_grade = 15, False
+        gradebook.db.commit()
+    score = read_class(folder).results[0].score
+    assert commands.gradebook(folder.root, database=database) == commands.DONE
+    assert code_points(database) == {"1": score, "2": score}
+    assert written_points(database) == {"1": Written(15.0, True)}
+    commands.override(folder.root, "ada", NLL, reason="by hand", author="ta")
+    commands.gradebook(folder.root, database=database)
+    assert code_points(database) == {"1": 80, "2": 80}
+    with opened(database) as gradebook:
+        assert gradebook.find_student("1").first_name == "Ada"
+        assert gradebook.find_grade("gaussian_nll", "code", "hw4_code", "1").manual_score == 3
+    output = tmp_path / "marks.csv"
+    assert commands.export(folder.root, output=output, form="canvas", database=database) == commands.DONE
+    totals = {row["ID"]: list(row.values())[-1] for row in read_list(output.read_bytes())}
+    assert (totals["1"], totals["2"]) == ("95", "")
+
+
+def test_a_file_that_is_no_gradebook_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClassError):
+        written_points(tmp_path / "nothing.db")
+    assert ClassFolder(tmp_path).done("nobody") is None
