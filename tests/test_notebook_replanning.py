@@ -23,7 +23,7 @@ def recorded():
 @pytest.fixture(scope="module")
 def notebook():
     """What the notebook's cells for the recorder define."""
-    namespace: dict[str, object] = {}
+    namespace: dict[str, object] = {"__name__": __name__}
     exec(cells_tagged(NAME, "recorder"), namespace)
     return namespace
 

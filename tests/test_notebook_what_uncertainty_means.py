@@ -1,0 +1,214 @@
+"""What notebooks/masters/what_uncertainty_means.py says, on its recorded models: every claim with an interval."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from hw4.envs.noisy_field import NOISE_STD
+from hw4.notebook import interval_of_median, read_table
+from publish.notebooks import DATA, cells_tagged
+
+NAME = "what_uncertainty_means"
+MIN_SEEDS = 5  # with fewer, an interval of a median says little
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return json.loads((DATA / NAME / "recorded.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    """What the notebook's cells for the recorder define."""
+    namespace: dict[str, object] = {"__name__": __name__}
+    exec(cells_tagged(NAME, "recorder"), namespace)
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def by_region():
+    table = read_table(DATA / NAME / "regions.csv", texts=("arm", "region"))
+
+    def of(arm, column, region):
+        values = table[column][(table["arm"] == arm) & (table["region"] == region)]
+        assert len(values) >= MIN_SEEDS
+        return values
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def auroc():
+    table = read_table(DATA / NAME / "detection.csv", texts=("arm", "against"))
+
+    def of(score, *, arm="resampled", num_members=5, against="turned or visited"):
+        chosen = (table["arm"] == arm) & (table["num_members"] == num_members) & (table["against"] == against)
+        assert chosen.sum() >= MIN_SEEDS
+        return table[score][chosen]
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def over_episodes():
+    table = read_table(DATA / NAME / "curves.csv", texts=("region",))
+    num_seeds = len(np.unique(table["seed"]))
+    return lambda column, region: table[column][table["region"] == region].reshape(num_seeds, -1)
+
+
+@pytest.fixture(scope="module")
+def spread():
+    table = read_table(DATA / NAME / "particles.csv", texts=("scheme",))
+
+    def after_20_steps(scheme, noise):
+        return table["spread"][(table["scheme"] == scheme) & (table["noise"] == noise) & (table["step"] == 20)]
+
+    return after_20_steps
+
+
+def test_the_models_were_recorded_with_the_settings_of_today(recorded, notebook):
+    settings = {key: dataclasses.asdict(notebook[name]) for key, name in (("experiment", "EXPERIMENT"), ("fit", "FIT"))}
+    assert {key: recorded[key] for key in settings} == settings, f"run `{recorded['command']}`"
+
+
+def test_held_out_steps_lie_where_their_region_says(notebook):
+    points = notebook["held_out_points"](7)
+    distances = {
+        region: np.linalg.norm(points[region].observations - np.array(center), axis=-1)
+        for region, center in (("noisy", (-0.7, 0.0)), ("turned", (2.5, 0.0)), ("far", notebook["FAR_CENTER"]))
+    }
+    assert distances["noisy"].max() < 0.7
+    assert distances["turned"].max() < 1.0
+    assert distances["far"].max() < 1.0
+    for region, of_region in points.items():
+        assert of_region.observations.shape == (200, 2)
+        is_noisy_ground = np.linalg.norm(of_region.observations - np.array([-0.7, 0.0]), axis=-1) < 0.7
+        assert is_noisy_ground.all() == (region == "noisy")
+    # in the turned patch a move to the right goes up
+    moved = points["turned"].mean_next - points["turned"].observations
+    np.testing.assert_allclose(moved[:, 1], 0.2 * points["turned"].actions[:, 0])
+
+
+def test_the_base_policys_data_reaches_neither_the_turned_patch_nor_the_far_one(notebook):
+    observations = notebook["base_policy_data"](100, 3)[0]
+    for center in ((2.5, 0.0), notebook["FAR_CENTER"]):
+        assert np.linalg.norm(observations - np.array(center), axis=-1).min() > 1.0
+
+
+def test_a_particle_keeps_its_member_or_changes_it(notebook):
+    """Two members that move by +1 and by -1 in x: kept, the particles end 2 x 3 steps apart; changed, they mix."""
+
+    right = np.array([1.0, 0.0])
+
+    def distribution(observations, actions):
+        means = np.stack([observations + right, observations - right])
+        return means, np.zeros_like(means)
+
+    def spread(*, change_member):
+        return notebook["particle_spread"](
+            distribution,
+            np.zeros((3, 2)),
+            num_members=2,
+            change_member=change_member,
+            sample_noise=True,
+            rng=np.random.default_rng(0),
+        )
+
+    np.testing.assert_allclose(spread(change_member=False), [1, 2, 3])
+    np.testing.assert_allclose(spread(change_member=True), np.sqrt([1, 2, 3]), rtol=0.1)
+
+
+# Claims
+
+
+def test_disagreement_finds_the_unvisited_patch_and_output_entropy_does_not(auroc):
+    assert interval_of_median(auroc("disagreement") - auroc("entropy"))[0] > 0.2
+    assert interval_of_median(auroc("disagreement"))[0] > 0.9
+    low, high = interval_of_median(auroc("entropy"))
+    assert low <= 0.5 <= high  # it cannot be told from a coin
+
+
+def test_adding_the_noise_to_the_disagreement_hides_the_unvisited_patch(auroc):
+    assert interval_of_median(auroc("disagreement") - auroc("total"))[0] > 0.2
+
+
+def test_the_output_std_is_near_the_noise_where_there_is_data(by_region):
+    low, high = interval_of_median(by_region("resampled", "output_std", "noisy"))
+    assert low > 0.8 * NOISE_STD
+    assert high < 1.5 * NOISE_STD
+
+
+def test_the_output_std_is_below_the_error_where_there_is_no_data(by_region):
+    ratio = by_region("resampled", "output_std", "turned") / by_region("resampled", "error", "turned")
+    assert interval_of_median(ratio)[1] < 1
+
+
+def test_more_data_removes_disagreement_and_not_the_noise(by_region):
+    disagreement = by_region("few", "disagreement", "noisy") / by_region("resampled", "disagreement", "noisy")
+    noise = by_region("few", "output_std", "noisy") / by_region("resampled", "output_std", "noisy")
+    assert interval_of_median(disagreement)[0] > 2
+    assert interval_of_median(disagreement / noise)[0] > 2
+    low, high = interval_of_median(noise)
+    assert low <= 1 <= high  # no change of the output std can be claimed
+
+
+def test_visits_remove_the_disagreement_in_the_turned_patch_on_every_seed(over_episodes):
+    disagreement = over_episodes("disagreement", "turned")
+    assert (disagreement[:, -1] < 0.5 * disagreement[:, 0]).all()
+
+
+def test_visits_do_not_remove_the_noise_on_any_seed(over_episodes):
+    output_std = over_episodes("output_std", "noisy")[:, -1]
+    assert (output_std > 0.5 * NOISE_STD).all()
+
+
+def test_disagreement_is_too_small_in_the_turned_patch(by_region):
+    ratio = by_region("resampled", "error", "turned") / by_region("resampled", "disagreement", "turned")
+    assert interval_of_median(ratio)[0] > 1
+
+
+def test_disagreement_on_far_ground_shows_no_difference_from_the_error(by_region):
+    """A null result: the data reaches neither patch, and in one of them the members are wrong together."""
+    ratio = by_region("resampled", "error", "far") / by_region("resampled", "disagreement", "far")
+    low, high = interval_of_median(ratio)
+    assert low <= 1 <= high
+
+
+def test_intervals_of_the_ensemble_hold_too_few_steps_in_the_turned_patch(by_region):
+    assert interval_of_median(by_region("resampled", "coverage_total", "turned"))[1] < 0.95
+
+
+def test_five_members_need_not_resample_to_find_the_unvisited_patch(auroc):
+    """No difference shows, and none of any size is possible: both are nearly perfect."""
+    low, high = interval_of_median(auroc("disagreement") - auroc("disagreement", arm="shared"))
+    assert low <= 0 <= high
+    assert max(-low, high) < 0.02
+
+
+def test_resampled_members_disagree_more_where_there_is_data(by_region):
+    for region in ("quiet", "noisy"):
+        ratio = by_region("resampled", "disagreement", region) / by_region("shared", "disagreement", region)
+        assert interval_of_median(ratio)[0] > 1
+
+
+def test_more_than_five_members_show_no_gain_in_finding_the_unvisited_patch(auroc):
+    assert interval_of_median(auroc("disagreement") - auroc("disagreement", num_members=2))[1] > 0
+    low, high = interval_of_median(auroc("disagreement", num_members=10) - auroc("disagreement"))
+    assert low <= 0
+    assert high < 0.02
+
+
+def test_an_unseen_noisy_patch_inside_the_data_goes_unnoticed(by_region):
+    disagreement = by_region("hole", "disagreement", "noisy") / by_region("hole", "disagreement", "quiet")
+    assert interval_of_median(disagreement)[1] < 3
+    assert interval_of_median(by_region("hole", "coverage_total", "noisy"))[1] < 0.2
+
+
+def test_ts1_averages_the_members_errors_away(spread):
+    ratio = spread("ts1", 0) / spread("ts_inf", 0)
+    assert len(ratio) >= MIN_SEEDS
+    assert interval_of_median(ratio)[1] < 0.7
