@@ -124,6 +124,13 @@ def test_replanning_alone_decides_between_learning_and_failing(learned):
     assert interval_of_median(every[: len(seldom)] - seldom)[0] > 0
 
 
+@pytest.mark.parametrize("version", ["0.5", "1.0"])
+def test_version_1_5_ends_above_the_versions_that_plan_the_whole_episode(learned, version):
+    every, whole = learned("1.5"), learned(version)
+    assert len(whole) >= MIN_SEEDS
+    assert interval_of_median(every[: len(whole)] - whole)[0] > 0
+
+
 def test_the_more_you_replan_the_shorter_a_plan_may_be(frozen):
     """What plans of 10 steps lose to plans of 20 is less when every step is planned anew."""
     lost = {k: frozen(k) - frozen(k, horizon=10) for k in (1, 5)}
