@@ -605,13 +605,11 @@ for i, (model, (_, color, style)) in enumerate(MODEL_STYLE.items()):
     values = regrets(model)
     panels[2].plot(values, i + np.linspace(-0.2, 0.2, len(values)), style[0], color=color, markersize=4, alpha=0.6)
     panels[2].plot([np.median(values)] * 2, [i - 0.3, i + 0.3], color=color, linewidth=2)
-panels[2].set(
-    yticks=range(len(MODEL_STYLE)), yticklabels=[label.split(",")[-1] for label, _, _ in MODEL_STYLE.values()]
-)
+panels[2].set_yticks(range(len(MODEL_STYLE)), ["hand-made", "linear", "width 64", "width 256"])
 panels[2].set(xlabel="regret (return)", title="regret of planning with it")
 panels[2].invert_yaxis()
 simulator = PLANNED["episode_return"][PLANNED["model"] == "simulator"]
-at = int(np.flatnonzero(np.unique(PLANNED["size"])[-1] == SIZES)[0])  # the size that was planned with
+at = int(np.flatnonzero(np.nanmax(PLANNED["size"]) == SIZES)[0])  # the size that was planned with
 show(
     f"{len(simulator)} seeds: medians, bands with the middle 80 % of seeds. Fitted to {SIZES[at]:.0f} transitions, "
     + "; ".join(
