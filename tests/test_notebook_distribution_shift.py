@@ -14,7 +14,7 @@ import pytest
 
 from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS
-from hw4.notebook import interval_of_median
+from hw4.notebook import interval_of_median, read_table
 from publish.notebooks import DATA, build_sources, cells_tagged
 from publish.stubs import write_solved
 
@@ -105,6 +105,128 @@ def test_the_first_model_is_worse_where_the_plan_goes_than_where_its_data_came_f
     on_base = episodes("error_on_base", "0.5")[:, first_planned]
     on_plan = episodes("error_on_plan", "0.5")[:, first_planned]
     assert (on_plan > 5 * on_base).all()
+
+
+# Base policies
+
+
+@pytest.fixture(scope="module")
+def coverage():
+    table = read_table(DATA / NAME / "coverage.csv", texts=("policy",))
+    return lambda policy, column: table[column][table["policy"] == policy]
+
+
+def test_without_having_met_the_edge_version_0_5_falls_on_every_seed(coverage):
+    for policy in ("timid", "uniform", "bold"):
+        earned = coverage(policy, "episode_return")[coverage(policy, "largest_x") < EDGE_X]
+        assert len(earned) > 5
+        assert (earned < 0).all()
+    assert (coverage("timid", "largest_x") < coverage("uniform", "largest_x")).all()
+    assert (coverage("uniform", "largest_x") < EDGE_X).all()
+
+
+def test_bold_data_that_met_the_edge_mostly_makes_version_0_5_work(coverage):
+    met = coverage("bold", "largest_x") > EDGE_X
+    earned = coverage("bold", "episode_return")
+    assert interval_of_median(earned[met])[0] > 0
+    assert interval_of_median(earned - coverage("uniform", "episode_return"))[0] > 0
+
+
+# Models of the cart-pole
+
+
+@pytest.fixture(scope="module")
+def models():
+    table = read_table(DATA / NAME / "models.csv", texts=("model",))
+
+    def error(model, where, size):
+        """Errors of one model, one number a seed."""
+        return table[f"error_{where}_distribution"][(table["model"] == model) & (table["size"] == size)]
+
+    return error
+
+
+@pytest.fixture(scope="module")
+def planned():
+    table = read_table(DATA / NAME / "planned.csv", texts=("model",))
+    return lambda model: table["episode_return"][table["model"] == model]
+
+
+NETWORKS = ("width_64", "width_256")
+
+
+def test_the_hand_made_model_needs_fifty_transitions_and_gains_nothing_from_more(models):
+    for model in ("linear", *NETWORKS):
+        assert interval_of_median(models(model, "in", 50) - models("hand_made", "in", 50))[0] > 0
+    few, many = models("hand_made", "in", 50), models("hand_made", "in", 1200)
+    assert np.abs(few - many).max() < 0.05 * many.min()
+
+
+def test_in_distribution_the_networks_are_behind_at_400_transitions_and_level_at_1200(models):
+    for model in NETWORKS:
+        assert interval_of_median(models(model, "in", 400) - models("hand_made", "in", 400))[0] > 0
+        low, high = interval_of_median(models(model, "in", 1200) - models("hand_made", "in", 1200))
+        assert low < 0 < high  # a null result, which the notebook states
+
+
+@pytest.mark.parametrize("size", [50, 150, 400, 1200])
+@pytest.mark.parametrize("model", ["linear", *NETWORKS])
+def test_out_of_distribution_nothing_passes_the_hand_made_model(models, model, size):
+    assert interval_of_median(models(model, "out_of", size) - models("hand_made", "out_of", size))[0] > 0
+
+
+@pytest.mark.parametrize("model", ["linear", *NETWORKS])
+def test_the_regret_of_planning_follows_the_error_out_of_distribution(planned, model):
+    assert interval_of_median(planned("hand_made") - planned(model))[0] > 0
+    assert np.abs(planned("simulator") - planned("hand_made")).max() < 2
+
+
+@pytest.mark.parametrize("where", ["in", "out_of"])
+@pytest.mark.parametrize("size", [50, 150])
+def test_with_little_data_the_wider_network_is_not_shown_to_be_worse(models, where, size):
+    """A null result, which the notebook states."""
+    assert interval_of_median(models("width_256", where, size) - models("width_64", where, size))[0] <= 0
+
+
+# The clinic
+
+
+@pytest.fixture(scope="module")
+def clinic():
+    table = read_table(DATA / NAME / "clinic.csv", texts=("agent",))
+    num_episodes = len(np.unique(table["episode"]))
+    return lambda agent, column: table[column][table["agent"] == agent].reshape(-1, num_episodes)
+
+
+def test_each_patient_shows_its_illness(clinic):
+    """A: a good model and low returns; B: a model worse than none; C: a model that stands still."""
+    last = {agent: clinic(agent, "model_error")[:, -1] for agent in ("healthy", "A", "B", "C")}
+    assert clinic("healthy", "episode_return")[:, -1].min() > 65
+    for agent in "ABC":
+        assert clinic(agent, "episode_return")[:, -1].max() < 50
+    assert last["A"].max() < 0.2
+    assert np.abs(clinic("A", "optimism_gap")[:, -1]).max() < 0.1
+    assert clinic("B", "model_error")[:, 1:].min() > 1
+    assert last["C"].min() > 3 * last["healthy"].max()
+    first_fit = clinic("C", "model_error")[:, 1]
+    assert interval_of_median(last["C"] - first_fit)[1] >= 0  # no fall can be claimed
+    assert (last["healthy"] < clinic("healthy", "model_error")[:, 1] / 5).all()
+
+
+# Exercises
+
+
+def test_the_exercises_solutions_pass_their_own_checks(source):
+    names: dict[str, object] = {}
+    setup = "import numpy as np\nfrom collections.abc import Callable\nfrom typing import Any\nArray = Any\n"
+    for exercise in ("share-outside", "roll-out"):
+        (code,) = (cell.source for cell in source.cells if cell.id == exercise)
+        exec(setup + code, names)
+    corners = np.array([[0.0, 0.0], [1.0, 2.0]])
+    assert names["share_outside"](corners, np.array([[0.5, 1.0], [1.0, 2.0], [1.1, 1.0], [0.5, -0.1]])) == 0.5
+    seen = np.array([[0.0], [1.0], [3.0], [6.0], [10.0]])
+    expected = names["roll_out"](lambda s, a: s + a + 0.1, seen, np.diff(seen, axis=0), 3)
+    np.testing.assert_allclose(expected, [[6.3], [10.3]])  # 0 + 1 + 2 + 3 and 1 + 2 + 3 + 4, and three tenths each
 
 
 # Execution

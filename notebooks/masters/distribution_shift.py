@@ -18,36 +18,55 @@
 # **What this notebook shows.** A model that predicts its own data almost perfectly sends its planner off a cliff,
 # because the planner visits states that the data never saw: *distribution shift*. Collecting the planner's own data
 # and fitting again (*aggregation*), and planning again as the world answers (*replanning*), mend it. You see it with
-# {{ num_seeds }} seeds, in metres and returns, and then with your own agent.
+# {{ num_seeds }} seeds, in metres and returns, and then with your own agent. Beside them stand two other ways out: a
+# base policy that covers more, and a model that knows more physics.
 #
-# **How long it takes.** About 10 seconds as it stands: it draws recorded runs, so it works before you have written a
+# **How long it takes.** About 15 seconds as it stands: it draws recorded runs, so it works before you have written a
 # line of code. With `USE_MY_CODE = True` it also trains your agent, at most 60 seconds.
 #
-# **What you do.** Run it. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set
-# `USE_MY_CODE = True` and run it again. Then write two short answers ({{ points_in_all }} points).
+# **What you do.** Run it. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID`
+# and `USE_MY_CODE = True` and run it again. Complete the two small functions (no points), make three diagnoses in the
+# clinic (no points), and write two short answers ({{ points_in_all }} points).
 
 # %% name="setup" tags=["recorder"]
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: one thread is fastest
+import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from hw4.envs import make_env
 from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
-from hw4.notebook import BLUE, GREEN, ORANGE, VERMILION, Array, find_data, median_text, read_table, show, use_style
+from hw4.notebook import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Array,
+    find_data,
+    median_text,
+    own_seeds,
+    read_table,
+    show,
+    use_style,
+)
 from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
 
 # %% name="parameters" tags=["parameters"]
 USE_MY_CODE = False  # True: one cell below also trains your own agent
-LIVE_SEEDS = (0, 1, 2)  # the seeds it trains with
+STUDENT_ID = ""  # yours: your agent's seeds are derived from it
+NUM_LIVE_SEEDS = 3  # how many seeds it trains with
 LIVE_SECONDS = 50.0  # it starts no new episode after this long
 
 # %% name="constants" tags=["recorder"]
@@ -178,6 +197,10 @@ DATA = find_data("distribution_shift")
 EPISODES = read_table(DATA / "episodes.csv", texts=("version",))
 PATHS = read_table(DATA / "paths.csv", texts=("policy",))
 BELIEFS = read_table(DATA / "beliefs.csv", texts=("model",))
+COVERAGE = read_table(DATA / "coverage.csv", texts=("policy",))
+MODELS = read_table(DATA / "models.csv", texts=("model",))
+PLANNED = read_table(DATA / "planned.csv", texts=("model",))
+CLINIC = read_table(DATA / "clinic.csv", texts=("agent",))
 NUM_SEEDS = len(np.unique(EPISODES["seed"]))
 EPISODE_NUMBERS = np.arange(1, EXPERIMENT.num_episodes + 1)
 print(f"{NUM_SEEDS} seeds of versions {', '.join(VERSIONS)}; {EXPERIMENT.num_episodes} episodes each")
@@ -414,11 +437,211 @@ show(
 # edge moves towards the truth. A model need not be right everywhere to be useful; it has to be right where its
 # planner goes.
 
+# %% [markdown] name="dagger"
+# ## What DAgger has, and this does not
+#
+# Aggregation looks like DAgger (Ross et al. 2011): run the current policy, label the states it visits, add them to the
+# data, fit again. In DAgger an *expert* labels each visited state with the right action, which costs a person's time.
+# Here the label of $(s_t, a_t)$ is the next state $s_{t+1}$, and **the expert is the world itself**: it labels every
+# visited state at once, free of charge, and never wrongly. What it does not label is the road not taken: of the
+# states that the plan only imagined, nothing is learned until the agent goes there, and here the first lesson about
+# the edge is a fall.
+
+# %% [markdown] name="coverage-intro"
+# ## A base policy that covers more
+#
+# Would 0.5 do without aggregation if its data covered more? Three base policies, each with {{ num_base_episodes }}
+# episodes: *timid* draws each action from three tenths of the range, *uniform* is the one above, and *bold* draws from
+# the whole range but holds each action for 20 steps, so that it gets far. After that, 0.5 fits and plans once, as
+# before.
+
+
+# %% name="base-policies" tags=["recorder"]
+BASE_POLICIES = {"timid": (0.3, 1), "uniform": (1.0, 1), "bold": (1.0, 20)}  # share of the range, steps held
+
+
+def base_policy(name: str, rng: np.random.Generator) -> Callable[[Array], Array]:
+    """Random actions of one of the three kinds."""
+    scale, hold = BASE_POLICIES[name]
+    actions = (action for _ in itertools.count() for action in [scale * rng.uniform(-1, 1, 2)] * hold)
+    return lambda observation: next(actions)
+
+
+# %% name="coverage"
+coverage = {name: {key: v[COVERAGE["policy"] == name] for key, v in COVERAGE.items()} for name in BASE_POLICIES}
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(1, 1.35))
+for i, (name, color, marker) in enumerate(zip(BASE_POLICIES, (SKY, BLUE, PURPLE), ("v", "o", "s"), strict=True)):
+    reach, earned = coverage[name]["largest_x"], coverage[name]["episode_return"]
+    left.plot(i + np.linspace(-0.2, 0.2, len(reach)), np.sort(reach), marker, color=color, markersize=4)
+    right.plot(reach, earned, marker, color=color, markersize=5, alpha=0.8, label=name)
+left.axhline(EDGE_X, color="black", linewidth=1.2)
+left.text(-0.4, EDGE_X + 0.08, "edge of the hill", fontsize=8)
+left.set(xticks=range(3), xticklabels=list(BASE_POLICIES), xlim=(-0.5, 2.5), ylim=(0, 4.4))
+left.set(ylabel="largest x in the data (m)", title="how far the base policy gets")
+right.axvline(EDGE_X, color="black", linewidth=1.2)
+right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+right.set(xlabel="largest x in the data (m)", ylabel="return of the first plan (m, summed)")
+right.set_title("what 0.5 then earns: one mark a seed")
+right.legend(title="base policy", loc="upper left")
+met = coverage["bold"]["largest_x"] > EDGE_X
+show(
+    f"{len(met)} seeds of each base policy. The first plan of 0.5 earns "
+    f"{median_text(coverage['timid']['episode_return'])} after timid data, "
+    f"{median_text(coverage['uniform']['episode_return'])} after uniform data and "
+    f"{median_text(coverage['bold']['episode_return'])} after bold data (medians, 95 % bootstrap intervals). The bold "
+    f"data went over the edge on {met.sum()} of {len(met)} seeds: there 0.5 earns "
+    f"{median_text(coverage['bold']['episode_return'][met])}, and on the others "
+    f"{median_text(coverage['bold']['episode_return'][~met])}."
+)
+
+# %% [markdown] name="coverage-lesson"
+# **What to take from it.** On no seed does version 0.5 work unless its data has met the edge; where the data has met
+# it, it mostly works, and fails where a few steps beyond the edge were too few to learn from. So 0.5 does work in
+# practice where the base policy is chosen well, as in system identification below. But coverage is luck as long as
+# the base policy does not know where the plan will go, and a base policy that does the dangerous thing often enough
+# to learn from it does the dangerous thing.
+
+# %% [markdown] name="models-intro"
+# ## Which model, for how much data?
+#
+# Now the cart-pole, data from random actions alone, and models from stiff to flexible: a linear one, networks with
+# two hidden layers of 64 units (the graded one) and of 256, and a **hand-made** one, which has the equations of a
+# cart-pole and only three unknown numbers, fitted to the same data (*system identification*). The hand-made model is
+# wrong in places: it has no friction, takes the pole for a point mass, and knows nothing of the stops at the ends of
+# the rail.
+
+
+# %% name="hand-made" tags=["recorder"]
+class HandMadeCartPole(torch.nn.Module):
+    """A frictionless cart-pole with a point mass and an endless rail, and three unknown numbers."""
+
+    GRAVITY = 9.81  # m/s^2
+    SECONDS_PER_ACTION = 0.05
+    NUM_SUBSTEPS = 5
+    FIRST_GUESS = (10.0, 1.0, 1.0)  # acceleration of a full command (m/s^2), pole mass / cart mass, pole length (m)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_parameters = torch.nn.Parameter(torch.tensor(self.FIRST_GUESS).log())  # so that they stay positive
+
+    def predict(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """The next observation, shape (..., 5), from observations (..., 5) and actions (..., 1)."""
+        gain, mass_ratio, length = self.log_parameters.exp()
+        x, sin, cos, velocity, angular_velocity = observation.unbind(-1)
+        angle = torch.atan2(sin, cos)
+        seconds = self.SECONDS_PER_ACTION / self.NUM_SUBSTEPS
+        for _ in range(self.NUM_SUBSTEPS):
+            sin, cos = torch.sin(angle), torch.cos(angle)
+            pull_of_pole = mass_ratio * sin * (length * angular_velocity**2 - self.GRAVITY * cos)
+            acceleration = (gain * action[..., 0] + pull_of_pole) / (1 + mass_ratio * sin**2)
+            velocity = velocity + seconds * acceleration
+            angular_velocity = angular_velocity + seconds * (self.GRAVITY * sin - cos * acceleration) / length
+            x = x + seconds * velocity
+            angle = angle + seconds * angular_velocity
+        return torch.stack([x, torch.sin(angle), torch.cos(angle), velocity, angular_velocity], dim=-1)
+
+
+def identify(data: Transition) -> HandMadeCartPole:
+    """Fit the three numbers to transitions (torch tensors): least squares, each feature in units of its own spread."""
+    model = HandMadeCartPole()
+    scale = (data.next_observation - data.observation).std(dim=0)
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        error = (model.predict(data.observation, data.action) - data.next_observation) / scale
+        value = (error**2).mean()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return model
+
+
+# %% [markdown] name="models-how"
+# Each model is fitted to the first $N$ transitions under random actions, {{ num_model_seeds }} seeds. Its error, one
+# step ahead, is measured twice: on new transitions under random actions (*in distribution*), and along the last
+# episodes of an agent that has learned to swing the pole up (*out of distribution*: where a plan should go). An error
+# of 1 is no better than always predicting the mean change. On the right, each model fitted to
+# {{ planned_size }} transitions plans one episode, and its regret is what the same planner with the simulator
+# itself earns more from the same start.
+
+# %% name="models"
+MODEL_STYLE = {
+    "hand_made": ("hand-made, 3 numbers", "black", "D-"),
+    "linear": ("linear", PURPLE, "v-"),
+    "width_64": ("network, width 64", BLUE, "o-"),
+    "width_256": ("network, width 256", VERMILION, "s-"),
+}
+SIZES = np.unique(MODELS["size"])
+
+
+def model_errors(model: str, column: str) -> Array:
+    """Errors of one model, shape (seeds, sizes)."""
+    return MODELS[column][MODELS["model"] == model].reshape(-1, len(SIZES))
+
+
+def regrets(model: str) -> Array:
+    """What planning with the simulator earns more, shape (seeds,)."""
+    earned = {name: PLANNED["episode_return"][PLANNED["model"] == name] for name in (model, "simulator")}
+    return earned["simulator"] - earned[model]
+
+
+figure, panels = plt.subplots(1, 3, figsize=(11.5, 3.7), width_ratios=(1, 1, 0.9))
+for model, (label, color, style) in MODEL_STYLE.items():
+    for axes, column in zip(panels, ("error_in_distribution", "error_out_of_distribution"), strict=False):
+        values = model_errors(model, column)
+        low, high = np.percentile(values, [10, 90], axis=0)
+        axes.fill_between(SIZES, low, high, color=color, alpha=0.12, linewidth=0)
+        axes.plot(SIZES, np.median(values, axis=0), style, color=color, markersize=4, label=label)
+for axes, title in zip(panels, ("in distribution: random actions", "out of distribution: a good policy"), strict=False):
+    axes.axhline(1, color="0.8", linewidth=0.8, zorder=0)
+    axes.set(xscale="log", yscale="log", xlabel="transitions in the data", ylim=(0.02, 10), title=title)
+    axes.set_xticks(SIZES, [f"{size:.0f}" for size in SIZES])
+    axes.minorticks_off()
+panels[0].set_ylabel("error, one step (1: the mean change)")
+panels[1].legend(loc="upper right", fontsize=7)
+for i, (model, (_, color, style)) in enumerate(MODEL_STYLE.items()):
+    values = regrets(model)
+    panels[2].plot(values, i + np.linspace(-0.2, 0.2, len(values)), style[0], color=color, markersize=4, alpha=0.6)
+    panels[2].plot([np.median(values)] * 2, [i - 0.3, i + 0.3], color=color, linewidth=2)
+panels[2].set_yticks(range(len(MODEL_STYLE)), ["hand-made", "linear", "width 64", "width 256"])
+panels[2].set(xlabel="regret (return)", title="regret of planning with it")
+panels[2].invert_yaxis()
+simulator = PLANNED["episode_return"][PLANNED["model"] == "simulator"]
+at = int(np.flatnonzero(np.nanmax(PLANNED["size"]) == SIZES)[0])  # the size that was planned with
+show(
+    f"{len(simulator)} seeds: medians, bands with the middle 80 % of seeds. Fitted to {SIZES[at]:.0f} transitions, "
+    + "; ".join(
+        f"{label}: errs by {median_text(model_errors(model, 'error_in_distribution')[:, at], digits=2)} in and "
+        f"{median_text(model_errors(model, 'error_out_of_distribution')[:, at], digits=2)} out of distribution, regret "
+        f"{median_text(regrets(model))}"
+        for model, (label, _, _) in MODEL_STYLE.items()
+    )
+    + f" (medians, 95 % bootstrap intervals). With the simulator itself the planner earns {median_text(simulator)}. "
+    f"From {SIZES[0]:.0f} to {SIZES[-1]:.0f} transitions the in-distribution error of the hand-made model goes from "
+    f"{median_text(model_errors('hand_made', 'error_in_distribution')[:, 0], digits=2)} to "
+    f"{median_text(model_errors('hand_made', 'error_in_distribution')[:, -1], digits=2)}, and that of the network of "
+    f"width 256 from {median_text(model_errors('width_256', 'error_in_distribution')[:, 0], digits=2)} to "
+    f"{median_text(model_errors('width_256', 'error_in_distribution')[:, -1], digits=2)}."
+)
+
+# %% [markdown] name="models-lesson"
+# **What to take from it.** Three numbers are found from fifty transitions, and more data does not make the hand-made
+# model better: what is left of its in-distribution error is the stops at the ends of the rail, which random actions
+# run into and which its equations do not have. The networks catch up there: at 400 transitions they are still behind,
+# at 1,200 they are level, and on these seeds no difference can be claimed. Out of distribution the hand-made model
+# stays ahead throughout: along a good policy's path physics holds. The regret follows the error out of distribution,
+# not the one in distribution: planning with the hand-made model costs next to nothing, and every other model fails,
+# although some are nearly as good on random data. That the wider network is worse than the narrow one with little
+# data cannot be claimed here.
+
 # %% [markdown] name="live-intro"
 # ## Your own agent
 #
-# With `USE_MY_CODE = True` this cell trains your agent as version 0.5 and as version 1.5, and lays its curves over
-# the recorded ones. It stops by itself after a minute. Your curve need not be the median; outside the band on every
+# With `USE_MY_CODE = True` this cell trains your agent as version 0.5 and as version 1.5, on three seeds
+# that follow from `STUDENT_ID` and are nobody else's, and lays its curves over the recorded ones. It stops by itself
+# after a minute. Your curve need not be the median; outside the band on every
 # seed is a reason to look.
 
 
@@ -442,7 +665,7 @@ mine: dict[str, list[list[float]]] = {"0.5": [], "1.5": []}
 if USE_MY_CODE:
     began = time.monotonic()
     for version in mine:
-        for seed in LIVE_SEEDS:
+        for seed in own_seeds(STUDENT_ID, NUM_LIVE_SEEDS):
             if time.monotonic() < began + LIVE_SECONDS:
                 mine[version].append(train_mine(version, seed, began + LIVE_SECONDS))
                 print(f"version {version}, seed {seed}: last return {mine[version][-1][-1]:.0f}", flush=True)
@@ -481,6 +704,144 @@ show(
     )
 )
 
+# %% [markdown] name="exercises-intro"
+# ## Two small functions
+#
+# No points: write them to see how little it takes to measure what this notebook is about. The cell after each says
+# whether it works.
+
+
+# %% name="share-outside" nbgrader={"grade": false, "locked": false, "solution": true}
+def share_outside(data: Array, visited: Array) -> float:
+    """The share of visited states with a coordinate outside the range that it has in the data.
+
+    Args:
+        data: states, shape (N, dim).
+        visited: states, shape (M, dim).
+
+    Returns:
+        A number in [0, 1]; a state on the border of the range is inside.
+    """
+    ### BEGIN SOLUTION
+    outside = (visited < data.min(axis=0)) | (visited > data.max(axis=0))
+    return float(outside.any(axis=1).mean())
+    ### END SOLUTION
+
+
+# %% name="share-outside-check" nbgrader={"grade": false, "locked": true, "solution": false}
+try:
+    corners = np.array([[0.0, 0.0], [1.0, 2.0]])
+    assert share_outside(corners, np.array([[0.5, 1.0], [1.0, 2.0], [1.1, 1.0], [0.5, -0.1]])) == 0.5
+    data = base[..., :2].reshape(NUM_SEEDS, -1, 2)
+    percent = [100 * share_outside(d, p[:, :2]) for d, p in zip(data, planned, strict=True)]
+    print(f"It works. Of the states under the plan of 0.5, {median_text(percent, ' %')} are outside the data's range.")
+except NotImplementedError:
+    print("share_outside: not written yet")
+except AssertionError:
+    print("share_outside: not right yet: two of these four states are outside")
+
+
+# %% name="roll-out" nbgrader={"grade": false, "locked": false, "solution": true}
+def roll_out(predict: Callable[[Any, Any], Any], observations: Any, actions: Any, k: int) -> Any:
+    """What a model expects k steps ahead, from each moment of an episode, if the executed actions are executed.
+
+    Args:
+        predict: the model; observations (n, obs_dim) and actions (n, act_dim) give next observations (n, obs_dim).
+        observations: of an episode of T steps, shape (T + 1, obs_dim).
+        actions: that were executed, shape (T, act_dim).
+        k: steps ahead, in [1, T].
+
+    Returns:
+        shape (T - k + 1, obs_dim): entry t is what the model expects to see at time t + k, having seen only
+        `observations[t]`. After the first step it sees its own predictions, never the truth.
+    """
+    ### BEGIN SOLUTION
+    num_starts = len(actions) - k + 1
+    expected = observations[:num_starts]
+    for step in range(k):
+        expected = predict(expected, actions[step : step + num_starts])
+    return expected
+    ### END SOLUTION
+
+
+# %% name="roll-out-check" nbgrader={"grade": false, "locked": true, "solution": false}
+try:
+    # A model that errs by a tenth at each step, on an episode that moves by its action: three steps, three tenths.
+    steps_taken = np.array([[1.0], [2.0], [3.0], [4.0]])
+    seen = np.concatenate([np.zeros((1, 1)), np.cumsum(steps_taken, axis=0)])
+    expected = roll_out(lambda observation, action: observation + action + 0.1, seen, steps_taken, 3)
+    assert expected.shape == (2, 1), f"four steps have two moments with three steps ahead, yours has {len(expected)}"
+    assert np.allclose(expected, [[6.3], [10.3]]), f"6.3 and 10.3 are expected, yours expects {expected.ravel()}"
+    print("It works. Try it on your own agent: how fast does the error grow with k?")
+except NotImplementedError:
+    print("roll_out: not written yet")
+except AssertionError as error:
+    print(f"roll_out: not right yet: {error}")
+
+# %% [markdown] name="clinic-intro"
+# ## The clinic
+#
+# Three cart-pole agents are ill, each with exactly one bug in one function. You get what the grader's report shows of
+# your own agent, from {{ num_clinic_seeds }} recorded runs of each, beside {{ num_clinic_seeds }} of a healthy one: the
+# learning curve; the *model error*, one step ahead on the states just visited, each asked before the answer was seen
+# (1 is as good as expecting no change); and the *optimism gap*: what the model promises of the agent's plans above
+# what these plans then earn, in reward per step.
+
+
+# %% name="clinic"
+CLINIC_STYLE = {"healthy": ("black", "o-"), "A": (BLUE, "s-"), "B": (VERMILION, "^-"), "C": (GREEN, "v-")}
+CLINIC_EPISODES = np.unique(CLINIC["episode"])
+
+
+def clinic(agent: str, column: str) -> Array:
+    """One column of the clinic's records, shape (seeds, episodes)."""
+    values: Array = CLINIC[column][CLINIC["agent"] == agent]
+    return values.reshape(-1, len(CLINIC_EPISODES))
+
+
+figure, panels = plt.subplots(1, 3, figsize=(11.5, 3.6), sharex=True)
+for agent, (color, style) in CLINIC_STYLE.items():
+    for axes, column in zip(panels, ("episode_return", "model_error", "optimism_gap"), strict=True):
+        values = clinic(agent, column)
+        axes.plot(CLINIC_EPISODES + 1, values.T, color=color, linewidth=0.5, alpha=0.5)
+        median = np.median(values, axis=0)
+        axes.plot(CLINIC_EPISODES + 1, median, style, color=color, linewidth=2, markersize=4, label=agent)
+for axes, title in zip(panels, ("learning curve", "model error, one step", "optimism gap"), strict=True):
+    axes.set(xlabel="episode (100 env steps each)", xticks=CLINIC_EPISODES + 1, title=title)
+panels[0].set_ylabel("return of the episode")
+panels[1].set(ylabel="error (1: expecting no change)", yscale="log")
+panels[2].set_ylabel("reward per step, promised minus earned")
+panels[2].axhline(0, color="0.8", linewidth=0.8, zorder=0)
+panels[0].legend(loc="upper left")
+show(
+    "; ".join(
+        f"{agent}: median return {np.median(clinic(agent, 'episode_return')[:, -1]):.0f} in the last episode; model "
+        f"error {np.median(clinic(agent, 'model_error')[:, 1]):.2f} in the second episode and "
+        f"{np.median(clinic(agent, 'model_error')[:, -1]):.2f} in the last; optimism gap "
+        f"{np.median(clinic(agent, 'optimism_gap')[:, -1]):.2f} in the last"
+        for agent in CLINIC_STYLE
+    )
+    + ". Thin lines are single runs, bold ones medians of {{ num_clinic_seeds }} runs."
+)
+
+# %% [markdown] name="diagnosis-intro"
+# Write down which is which. Ask of each: is the model good where the agent goes? Does it become better as data comes
+# in? If the model is good and the return is not, what is left? The illnesses to choose from:
+#
+# - `"fits once"`: the model is fitted after the first episode and never again
+# - `"not un-normalised"`: the network's answer is added to the observation as it is, in normalised units
+# - `"last action"`: the controller executes the last action of each plan, not the first
+# - `"tiny network"`: the network is too small for the dynamics
+
+# %% name="diagnosis" nbgrader={"grade": false, "locked": false, "solution": true}
+### BEGIN SOLUTION
+# A: its model becomes as good as the healthy one's and promises no more than its plans earn, yet the return stays low:
+#    the plans are good and are not what is executed.
+# B: the model is worse than expecting no change from its first prediction on, and more data does not help.
+# C: the model begins like the healthy one's, and then stands still while that one's error falls: it learns no more.
+DIAGNOSIS = {"A": "last action", "B": "not un-normalised", "C": "fits once"}
+### END SOLUTION
+
 # %% [markdown] name="question-densities" nbgrader={"grade": false, "locked": true, "solution": false}
 # ## Question 1: reading the densities ({{ points:answer-densities }} points)
 #
@@ -503,23 +864,26 @@ show(
 # ### END SOLUTION
 
 # %% [markdown] name="question-honest" nbgrader={"grade": false, "locked": true, "solution": false}
-# ## Question 2: reading a curve honestly ({{ points:answer-honest }} points)
+# ## Question 2: reading your own curve honestly ({{ points:answer-honest }} points)
 #
-# A fellow student writes: "1.5 beats 1.0, so replanning is what mends distribution shift." In at most 120 words: give
-# the difference between the two at the last episode with its uncertainty; name everything that `as_version` changes
-# between 1.0 and 1.5; and describe the one experiment, with its seeds, that would separate replanning from the rest.
-# If you have run your own agent, say whether its curve agrees with the recorded band, and how many seeds that rests
-# on.
+# Run this notebook with your own `STUDENT_ID` and `USE_MY_CODE = True`. In at most 120 words: give your seeds and
+# your last returns under 0.5 and 1.5; say where they lie against the recorded bands, how many of your seeds you
+# would expect outside a band that holds 80 % of seeds, and how much your number of seeds can show. Then judge this
+# sentence of a fellow student: "My 1.5 beats 1.0, so replanning is what mends distribution shift." Name everything
+# that `as_version` changes between the two, and the one experiment, with its seeds, that would settle it. (If your
+# agent does not run yet, take the first three recorded seeds, and say so.)
 
 # %% [markdown] name="answer-honest" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
-# **Model answer.** At the last episode the median of 1.5 is above that of 1.0 and the two intervals do not overlap,
-# so the difference is real on these seeds. But three things change at once: `replan_every` (40 to 1), `refit_every`
-# (40 to 10: more fits, on fresher data) and `horizon` (40 to 10). The figure cannot say which one helps. Keep the
-# refit schedule and horizon of 1.5 and vary `replan_every` alone (1 against 10), paired over at least ten seeds, and
-# report the median difference with its interval. My three seeds lie inside the band: agreement, but weak evidence.
+# **Model answer.** (Seeds and returns are the student's own.) Under 0.5 all three fall, as recorded; under 1.5 they
+# end above every return of 0.5 and inside the band. Of three seeds, 0.6 are expected outside an 80 % band by chance:
+# three seeds can expose a gross bug, but not rank two working agents. 1.5 against 1.0 is no test of replanning: three
+# things change at once, `replan_every` (40 to 1), `refit_every` (40 to 10: more fits, fresher data) and `horizon` (40
+# to 10). Keep the refits and the horizon of 1.5, vary `replan_every` alone (1 against 10), paired over at least ten
+# seeds, and report the median difference with its interval.
 #
-# **Rubric.** Full: difference with an interval or spread, all three changes, and an experiment that varies replanning
-# alone over several seeds. Half: the confounding is recognised but a change is missed or the experiment varies two
-# things. 0: accepts the claim, or rejects it without naming what else changed.
+# **Rubric.** Full: own seeds and returns (or the recorded ones, said so), set against the band with what chance alone
+# would give; all three changes; an experiment that varies replanning alone over several seeds. Half: own numbers
+# without any uncertainty, or a change missed, or an experiment that varies two things. 0: no numbers of a run, or
+# accepts the sentence.
 # ### END SOLUTION

@@ -10,26 +10,38 @@ import csv
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import mujoco
+import mujoco.rollout
 import numpy as np
 import torch
 from notebook_cells import (
+    BASE_POLICIES,
     EXPERIMENT,
     FIRST_PLANNED,
     VERSIONS,
     WatchedEpisode,
+    base_policy,
     believed_heights,
+    identify,
     imagined_return,
     watch,
 )
 
-from hw4.agents import build_agent
+from autograder.calibrate import read_recorded
+from hw4.agents import build_agent, build_planner, random_policy
+from hw4.assignment import load_assignment
+from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer, uniform_indices
+from hw4.envs import make_env
+from hw4.envs.cartpole import PHYSICS_STEPS_PER_ACTION, CartPoleEnv
 from hw4.envs.cliff_hill import STEP_LENGTH, height
-from hw4.experiments import as_version
-from hw4.training import EpisodeRecord
+from hw4.experiments import EXPERIMENTS, as_version
+from hw4.mpc import MPC, Objective, sequence_returns
+from hw4.networks import MLP
+from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
 
 NUM_SEEDS = 20
@@ -41,12 +53,62 @@ EPISODE_COLUMNS = (
 PATH_COLUMNS = "policy,seed,episode,step,x,y,height,imagined_x,imagined_y,imagined_height"
 BELIEF_COLUMNS = "model,seed,x,next_height,true_next_height"
 
+# Models of the cart-pole
+CARTPOLE = EXPERIMENTS["cartpole"]
+NUM_MODEL_SEEDS = 5
+SIZES = (50, 150, 400, 1200)  # transitions under random actions
+PLANNED_SIZE = 400  # the size whose models plan an episode
+WIDTHS = (64, 256)
+RANDOM_SEED, GOOD_SEED = 2000, 1000  # of the episodes that errors are measured on
+NUM_TEST_EPISODES = 4  # under random actions
+NUM_GOOD_EPISODES = 2  # the last ones of a learning run
+
+# The clinic: which implementation is which agent.
+CLINIC_CURVE = "curve_cartpole"
+PATIENTS = {
+    "healthy": "reference",
+    "A": "executes_last_action",
+    "B": "output_not_unnormalized",
+    "C": "fits_once",
+}
+NUM_CLINIC_SEEDS = 4
+
 Row = list[Any]
+Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, parts: list[str]) -> None:
+    """Record all parts, or those that are named."""
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
+    recorders = {
+        "versions": record_versions,
+        "coverage": record_coverage,
+        "models": record_models,
+        "clinic": record_clinic,
+    }
+    for part in parts or recorders:
+        recorders[part](folder)
+    provenance = {
+        "command": "python -m publish.notebooks record",
+        "experiment": dataclasses.asdict(EXPERIMENT),
+        "cartpole": dataclasses.asdict(CARTPOLE),
+        "facts": {
+            "num_seeds": str(NUM_SEEDS),
+            "held_out_seeds": f"{HELD_OUT_SEEDS[0]} to {HELD_OUT_SEEDS[-1]}",
+            "num_base_episodes": str(FIRST_PLANNED),
+            "num_model_seeds": str(NUM_MODEL_SEEDS),
+            "planned_size": str(PLANNED_SIZE),
+            "num_clinic_seeds": str(NUM_CLINIC_SEEDS),
+        },
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    (folder / "recorded.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+
+
+def record_versions(folder: Path) -> None:
+    """The three versions on the cliff hill."""
     held_out = held_out_transitions()
     episode_rows: list[Row] = []
     path_rows: list[Row] = []
@@ -80,14 +142,182 @@ def main(folder: Path) -> None:
     write(folder / "episodes.csv", EPISODE_COLUMNS, episode_rows)
     write(folder / "paths.csv", PATH_COLUMNS, path_rows)
     write(folder / "beliefs.csv", BELIEF_COLUMNS, belief_rows)
-    provenance = {
-        "command": "python -m publish.notebooks record",
-        "experiment": dataclasses.asdict(EXPERIMENT),
-        "facts": {"num_seeds": str(NUM_SEEDS), "held_out_seeds": f"{HELD_OUT_SEEDS[0]} to {HELD_OUT_SEEDS[-1]}"},
-        "torch": torch.__version__,
-        "numpy": np.__version__,
+
+
+def record_coverage(folder: Path) -> None:
+    """What 0.5 earns after data of three base policies."""
+    experiment = dataclasses.replace(as_version(EXPERIMENT, "0.5"), num_episodes=FIRST_PLANNED + 1)
+    rows: list[Row] = []
+    for name in BASE_POLICIES:
+        for seed in range(NUM_SEEDS):
+            agent = build_agent(experiment, seed)
+            agent.base_policy = base_policy(name, np.random.default_rng(seed))
+            *data, planned = train(make_env("cliff_hill"), agent, num_episodes=experiment.num_episodes, seed=seed)
+            largest_x = max(record.observations[:, 0].max() for record in data)
+            rows.append([name, seed, number(largest_x), number(planned.episode_return)])
+        print(f"coverage: {name}", flush=True)
+    write(folder / "coverage.csv", "policy,seed,largest_x,episode_return", rows)
+
+
+def record_models(folder: Path) -> None:
+    """Errors of models of the cart-pole over the size of their data, and what is earned by planning with them."""
+    test = transitions_of(
+        train(make_env("cartpole"), Actor(RANDOM_SEED), num_episodes=NUM_TEST_EPISODES, seed=RANDOM_SEED)
+    )
+    learner = build_agent(CARTPOLE, GOOD_SEED)
+    learned = list(train(make_env("cartpole"), learner, num_episodes=CARTPOLE.num_episodes, seed=GOOD_SEED))
+    good = transitions_of(learned[-NUM_GOOD_EPISODES:])
+    print(
+        "the good policy earns", [round(record.episode_return) for record in learned[-NUM_GOOD_EPISODES:]], flush=True
+    )
+    num_episodes = -(-SIZES[-1] // CARTPOLE.task.episode_length)
+    error_rows: list[Row] = []
+    planned_rows: list[Row] = []
+    for seed in range(NUM_MODEL_SEEDS):
+        data = transitions_of(train(make_env("cartpole"), Actor(seed), num_episodes=num_episodes, seed=seed))
+        planned_rows.append(["simulator", seed, "", number(planned_return(simulated_objective, seed))])
+        for size in SIZES:
+            for name, predict in models_of(data.select(slice(0, size)), seed).items():
+                errors = (number(one_step_error(predict, transitions)) for transitions in (test, good))
+                error_rows.append([name, seed, size, *errors])
+                if size == PLANNED_SIZE:
+                    earned = planned_return(lambda o, predict=predict: modelled_objective(predict, o), seed)
+                    planned_rows.append([name, seed, size, number(earned)])
+        print(f"models: seed {seed}", flush=True)
+    error_rows.sort(key=lambda row: row[0])  # stable: seeds and sizes stay in order
+    planned_rows.sort(key=lambda row: row[0])
+    write(folder / "models.csv", "model,seed,size,error_in_distribution,error_out_of_distribution", error_rows)
+    write(folder / "planned.csv", "model,seed,size,episode_return", planned_rows)
+
+
+class Actor:
+    """An agent that never learns: random actions, or a controller's."""
+
+    def __init__(self, seed: int, controller: MPC | None = None) -> None:
+        self.random = random_policy(CARTPOLE, np.random.default_rng(seed))
+        self.controller = controller
+
+    def begin_episode(self) -> None:
+        if self.controller is not None:
+            self.controller.begin_episode()
+
+    def act(self, observation: Any) -> Any:
+        if self.controller is None:
+            return self.random(observation)
+        with torch.no_grad():
+            return np.asarray(self.controller.act(torch.as_tensor(observation, dtype=torch.float32)))
+
+    def record(self, transition: Transition) -> None: ...
+
+
+def transitions_of(records: Iterable[EpisodeRecord]) -> Transition:
+    """The transitions of episodes, as torch tensors."""
+    records = list(records)
+    fields = (
+        [record.observations[:-1] for record in records],
+        [record.actions for record in records],
+        [record.observations[1:] for record in records],
+    )
+    return Transition(*(torch.as_tensor(np.concatenate(field), dtype=torch.float32) for field in fields))
+
+
+def models_of(data: Transition, seed: int) -> dict[str, Predict]:
+    """One model of each class, fitted to the same data."""
+    return {
+        "hand_made": identify(data).predict,
+        "linear": linear_model(data),
+        **{f"width_{width}": network_model(data, width, seed) for width in WIDTHS},
     }
-    (folder / "recorded.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+
+
+def linear_model(data: Transition) -> Predict:
+    """Least squares; of all solutions the smallest, where the data leaves several."""
+
+    def inputs(observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        return torch.cat([observation, action, torch.ones_like(action)], dim=-1)
+
+    weights = torch.linalg.lstsq(
+        inputs(data.observation, data.action).double(),
+        (data.next_observation - data.observation).double(),
+        driver="gelsd",
+    ).solution.float()
+    return lambda observation, action: observation + inputs(observation, action) @ weights
+
+
+def network_model(data: Transition, width: int, seed: int) -> Predict:
+    """A network with the settings of the graded cart-pole but for its width."""
+    generator = torch.Generator().manual_seed(seed)
+    in_dim, out_dim = CARTPOLE.task.obs_dim + CARTPOLE.task.act_dim, CARTPOLE.task.obs_dim
+    network = MLP(in_dim, out_dim, width=width, num_hidden_layers=CARTPOLE.num_hidden_layers, generator=generator)
+    model = DynamicsModel(
+        network, input_normalizer=Normalizer.identity(in_dim), delta_normalizer=Normalizer.identity(out_dim)
+    )
+    fit(
+        model,
+        data,
+        make_optimizer(network, CARTPOLE.learning_rate),
+        sample_indices=lambda: uniform_indices(len(data.action), CARTPOLE.batch_size, generator=generator),
+        gradient_steps=CARTPOLE.gradient_steps,
+    )
+    return model.predict
+
+
+def one_step_error(predict: Predict, transitions: Transition) -> float:
+    """Root of the mean over features of (mean squared error / variance of the change): 1 predicts the mean change."""
+    with torch.no_grad():
+        error = predict(transitions.observation, transitions.action) - transitions.next_observation
+    change = transitions.next_observation - transitions.observation
+    return float(((error**2).mean(dim=0) / change.var(dim=0, correction=0)).mean().sqrt())
+
+
+def planned_return(objective_from: Callable[[torch.Tensor], Objective], seed: int) -> float:
+    """The return of one episode, planned with an objective at the graded settings."""
+    planner = build_planner(CARTPOLE, objective_from, torch.Generator().manual_seed(seed))
+    middle = torch.zeros(CARTPOLE.horizon, CARTPOLE.task.act_dim)
+    actor = Actor(seed, MPC(planner, initial_mean=middle, replan_every=1))
+    (record,) = train(make_env("cartpole"), actor, num_episodes=1, seed=seed)
+    return record.episode_return
+
+
+def modelled_objective(predict: Predict, observation: torch.Tensor) -> Objective:
+    return lambda sequences: sequence_returns(predict, CARTPOLE.task.reward, observation, sequences)
+
+
+def simulated_objective(observation: torch.Tensor) -> Objective:
+    """The returns that action sequences really have, from MuJoCo."""
+    env = CartPoleEnv()
+    x, sin, cos, velocity, angular_velocity = observation.double().tolist()
+    env.set_state(np.array([x, np.arctan2(sin, cos), velocity, angular_velocity]))
+    model, data = env._model, env._data
+    size = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+    start = np.empty(size)
+    mujoco.mj_getState(model, data, start, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+
+    def objective(sequences: torch.Tensor) -> torch.Tensor:
+        actions = sequences.double().numpy()
+        controls = np.repeat(actions, PHYSICS_STEPS_PER_ACTION, axis=1)
+        states, _ = mujoco.rollout.rollout(model, data, np.tile(start, (len(actions), 1)), controls)
+        x, angle, velocity, angular_velocity = np.moveaxis(
+            states[:, PHYSICS_STEPS_PER_ACTION - 1 :: PHYSICS_STEPS_PER_ACTION, 1:5], -1, 0
+        )
+        reached = np.stack([x, np.sin(angle), np.cos(angle), velocity, angular_velocity], axis=-1)
+        rewards = CARTPOLE.task.reward(reached, actions, reached)  # depends on the action and what is reached alone
+        return torch.as_tensor(rewards.sum(axis=1), dtype=torch.float32)
+
+    return objective
+
+
+def record_clinic(folder: Path) -> None:
+    """Curves of a healthy agent and of three animals of the zoo, from the runs that the bars are calibrated with."""
+    (curve,) = (curve for curve in load_assignment().curves if curve.id == CLINIC_CURVE)
+    recorded = read_recorded(curve)
+    rows: list[Row] = []
+    for agent, implementation in PATIENTS.items():
+        runs = [run for run in recorded if run.implementation == implementation][:NUM_CLINIC_SEEDS]
+        for seed, run in enumerate(runs):
+            for episode, values in enumerate(zip(run.returns, run.errors, run.gaps, strict=True)):
+                rows.append([agent, seed, episode, *(number(value) for value in values)])
+    write(folder / "clinic.csv", "agent,seed,episode,episode_return,model_error,optimism_gap", rows)
 
 
 def held_out_transitions() -> dict[str, Transition]:
@@ -140,4 +370,4 @@ def write(path: Path, columns: str, rows: list[Row]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
