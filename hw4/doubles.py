@@ -63,6 +63,12 @@ def same_generator(generator: torch.Generator) -> torch.Generator:
     return generator
 
 
+def record_each(agent: Any, transitions: Transition) -> None:
+    """Let an agent record a batch of transitions one by one, in order."""
+    for observation, action, next_observation in zip(*transitions, strict=True):
+        agent.record(Transition(observation, action, next_observation))
+
+
 class LinearNetwork(torch.nn.Module):
     """inputs @ weight: weight of shape (I, O), or (E, I, O) for one per member."""
 

@@ -143,7 +143,7 @@ def fit(
 
     First refresh the model's normalisers from ALL the transitions, once. Then, `gradient_steps` times: draw a
     minibatch with `sample_indices()`, select it, take `model.loss` of it, and let the optimiser step down its
-    gradient. An ensemble's loss has one entry per member: step on their sum. Members share no weights, so each gets
+    gradient, unclipped and with the learning rate that it came with. An ensemble's loss has one entry per member: step on their sum. Members share no weights, so each gets
     exactly its own gradient.
 
     Args:
@@ -151,7 +151,7 @@ def fit(
         transitions: all the data, fields of shape (N, dim).
         optimizer: holds the network's weights; keeps its state between calls.
         sample_indices: draws the indices of one minibatch, shape (B,), or (E, B) for an ensemble. Called exactly once
-            per gradient step; `transitions.select(indices)` is the minibatch.
+            per gradient step, just before it or ahead of time; `transitions.select(indices)` is the minibatch.
         gradient_steps: number of optimiser steps, at least 1.
 
     Returns:

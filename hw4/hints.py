@@ -36,11 +36,20 @@ HINTS: dict[str, Hint] = {
         "Conventions: shapes",
     ),
     "wrong_type": Hint("The result is not a tensor of real numbers.", "the docstring of the stub"),
+    "wrong_dtype": Hint(
+        "The result holds numbers of the wrong kind: indices are whole numbers, and their dtype is int64.",
+        "the docstring of the stub",
+    ),
     "returns_none": Hint("The function returns None: a return statement is missing.", "the docstring of the stub"),
     "not_finite": Hint(
         "The result holds NaN or infinity: look for a division by a std of 0, a logarithm of a negative number, an "
         "exponential of a large one (float16 overflows early), or a std over a single sample.",
         "Conventions: divisors",
+    ),
+    "index_beyond_end": Hint(
+        "An index goes beyond the end of what it picks from. A position must be smaller than the number of "
+        "entries, and a count of executed actions starts again with each plan.",
+        "the docstring of the stub",
     ),
     "imprecise": Hint(
         "The numbers are almost right, to about three digits. Either the code computes in half precision (`float16`, "
@@ -111,6 +120,17 @@ HINTS: dict[str, Hint] = {
         "dimensions are kept. There is one number per entry, over all samples.",
         "Conventions: shapes",
     ),
+    "constant_not_shifted": Hint(
+        "Your mean of a constant feature is not its value, so probably the mean is replaced together with the "
+        "std. Only the std of a constant feature is special.",
+        "Conventions: normalising",
+    ),
+    "deviation_center": Hint(
+        "Your spread is taken about the wrong centre, so probably the numbers themselves are squared, or their "
+        "distance from another mean (the old one, or the smoothed one). Deviations are from the mean of the same "
+        "numbers.",
+        "the docstring of the stub",
+    ),
     "input_not_normalized": Hint(
         "Your network sees the raw observation and action, so probably `input_normalizer.normalize` is missing on "
         "the way in. Training and prediction must feed it the same units.",
@@ -120,6 +140,25 @@ HINTS: dict[str, Hint] = {
         "Your network's answer is used as it comes, so probably `delta_normalizer.unnormalize` is missing, or only "
         "half of it (the mean, not the std) is there.",
         "Conventions: normalising",
+    ),
+    "unnormalize_wrong": Hint(
+        "Your network's answer is un-normalised the wrong way round, so probably `normalize` stands where "
+        "`unnormalize` is meant, or the mean is added before the std multiplies. It is answer * std + mean.",
+        "Conventions: normalising",
+    ),
+    "normalized_twice": Hint(
+        "Your network sees inputs that were normalised twice.",
+        "Conventions: normalising",
+    ),
+    "normalized_observation_added": Hint(
+        "Your change is added to the normalised observation. It is in the environment's units, so add it to the "
+        "observation as it came.",
+        "Conventions: normalising",
+    ),
+    "values_clamped": Hint(
+        "Your answer is right for moderate numbers and wrong for large ones, so probably something is clamped or "
+        "squashed on the way.",
+        "the docstring of the stub",
     ),
     "delta_mean_missing": Hint(
         "Your change of the observation is scaled but not shifted, so probably the delta normaliser's mean is "
@@ -159,6 +198,11 @@ HINTS: dict[str, Hint] = {
     "loss_summed": Hint(
         "Your loss grows with the size of the batch or of the observation, so probably it is a sum where a mean "
         "over the last two axes is meant, or a mean over only one of them.",
+        "the docstring of the stub",
+    ),
+    "loss_halved": Hint(
+        "Your loss is half of what it should be, so probably there is a 1/2 in front of the square. Here it is "
+        "the plain mean.",
         "the docstring of the stub",
     ),
     "loss_over_members": Hint(
@@ -225,6 +269,11 @@ HINTS: dict[str, Hint] = {
         "optimiser made anew. It keeps its state between calls.",
         "the docstring of the stub",
     ),
+    "step_size_changed": Hint(
+        "Your steps go the right way, but are of the wrong length, so probably gradients are clipped, the loss is"
+        " scaled, or the learning rate is changed. The optimiser takes its own step down the gradient as it is.",
+        "the docstring of the stub",
+    ),
     "losses_not_detached": Hint(
         "Your returned losses still carry their graph, so every step's memory is kept. Append `loss.detach()`.",
         "the docstring of the stub",
@@ -235,8 +284,8 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "members_not_summed": Hint(
-        "Your members learn too slowly, so probably their losses are averaged before the step. Step on the sum, so "
-        "that each gets exactly its own gradient.",
+        "Your members' losses are averaged, or kept apart, where they should be added: in the step, or in what is "
+        "returned. Step on their sum, so that each gets exactly its own gradient, and return it.",
         "Conventions: ensembles",
     ),
     # Returns of action sequences
@@ -250,6 +299,11 @@ HINTS: dict[str, Hint] = {
         "has H rewards.",
         "Conventions: rewards",
     ),
+    "wrong_step_action": Hint(
+        "Your model or your reward sees the action of another step, so probably the index along the horizon is "
+        "off by one, reversed, or always the same.",
+        "Conventions: shapes",
+    ),
     "last_reward_only": Hint(
         "Your return is the reward of the last step alone, so probably it is assigned in the loop where it should "
         "be added.",
@@ -260,8 +314,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: rewards",
     ),
     "reward_arguments": Hint(
-        "Your reward sees its observations in the wrong places, so probably the next one is passed first. The order is "
-        "s_t, a_t, s_{t+1}; a reward may depend on all three.",
+        "Your reward does not see s_t, a_t and s_{t+1} in their places, so probably the next observation is passed "
+        "first, or one of the three is left out. A reward may depend on all of them.",
         "Conventions: rewards",
     ),
     "discounted": Hint(
@@ -290,6 +344,11 @@ HINTS: dict[str, Hint] = {
         "Conventions: shapes",
     ),
     # Planning
+    "extra_predictions": Hint(
+        "Your roll-out asks the model more often than once for each step, so probably it is asked again for the "
+        "reward, or once more for each member. One call per step serves all: `horizon` calls.",
+        "Conventions: shapes",
+    ),
     "takes_smallest": Hint(
         "Your planner prefers the lowest returns, so probably it takes the smallest where the largest is meant. "
         "Higher is better.",
@@ -298,6 +357,10 @@ HINTS: dict[str, Hint] = {
     "bounds_ignored": Hint(
         "Your candidates do not span the action bounds, so probably the draws in [0, 1) are not scaled to them, or "
         "the bounds are taken as symmetric around 0.",
+        "the docstring of the stub",
+    ),
+    "candidates_averaged": Hint(
+        "Your plan is a mean of several good candidates. What is asked for is the best one.",
         "the docstring of the stub",
     ),
     "wrong_candidate_count": Hint(
@@ -319,11 +382,22 @@ HINTS: dict[str, Hint] = {
         "deviation is meant. Take the std first and smooth it after that.",
         "Conventions: CEM",
     ),
+    "elites_weighted": Hint(
+        "Your elites do not count alike, so probably they are weighted by their returns. Each of the `num_elites`"
+        " has the weight 1/|E|.",
+        "Conventions: CEM",
+    ),
+    "spread_floor": Hint(
+        "Your std does not fall to 0 where the elites agree, so probably a minimum or a small number is put under"
+        " it. The docstring has none.",
+        "Conventions: CEM",
+    ),
     "std_not_refit": Hint(
         "Your std stays what it was, so probably only the mean is refitted to the elites.", "Conventions: CEM"
     ),
     "mean_not_refit": Hint(
-        "Your mean stays what it was, so probably only the std is refitted, or the new mean is never used.",
+        "Your mean stays what it was, so probably only the std is refitted, or the new mean, or that of the last "
+        "iteration, is never used.",
         "Conventions: CEM",
     ),
     "elite_count": Hint(
@@ -337,8 +411,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: CEM",
     ),
     "non_elites": Hint(
-        "Your refit uses candidates that are not elites, so probably the order is ascending, or the indices of the "
-        "elites are used the wrong way.",
+        "Your refit uses candidates that are not elites, so probably the order is ascending or by size without sign, "
+        "or the indices of the elites are used the wrong way.",
         "Conventions: CEM",
     ),
     "not_clipped": Hint(
@@ -366,6 +440,16 @@ HINTS: dict[str, Hint] = {
         "the next population, and only the rest is drawn.",
         "Conventions: CEM",
     ),
+    "too_many_kept": Hint(
+        "Candidates of the iteration before compete again although none, or fewer, are to be kept, so probably "
+        "another number than `num_kept_elites` decides.",
+        "Conventions: CEM",
+    ),
+    "candidates_misbuilt": Hint(
+        "Your candidates follow the noise, but are not all `mean + std * noise`, clipped to the bounds. Probably "
+        "they are squashed instead of clipped, scaled, or one of them is something else, such as the mean.",
+        "Conventions: CEM",
+    ),
     "std_not_used": Hint(
         "Your candidates have the wrong spread, so probably the noise is added to the mean without being multiplied"
         " by the std.",
@@ -385,6 +469,20 @@ HINTS: dict[str, Hint] = {
     "never_replans": Hint(
         "Your controller goes on executing its first plan, so probably the count of executed actions is not "
         "compared with `replan_every`.",
+        "Conventions: replanning",
+    ),
+    "plans_twice": Hint(
+        "Your controller calls the planner more than once at one step. One call makes the plan.",
+        "Conventions: replanning",
+    ),
+    "first_action_repeated": Hint(
+        "Your controller executes the first action of its plan again and again, so probably the index is always "
+        "0, or the count of executed actions is never raised.",
+        "Conventions: replanning",
+    ),
+    "count_not_reset": Hint(
+        "Your controller does not begin a new plan with its first action, so probably the count of executed "
+        "actions is not set back when it plans.",
         "Conventions: replanning",
     ),
     "replans_off_by_one": Hint(
@@ -414,6 +512,11 @@ HINTS: dict[str, Hint] = {
     "shift_by_one": Hint(
         "Your warm start shifts the old plan by one action, so probably it assumes that one was executed. Shift by "
         "as many as were: `replan_every`.",
+        "Conventions: replanning",
+    ),
+    "wrong_shift": Hint(
+        "Your warm start shifts the old plan by the wrong number of actions, or keeps more rows than there are. "
+        "Write the mean down for a small horizon, also for `replan_every` equal to `horizon`.",
         "Conventions: replanning",
     ),
     "wrong_tail": Hint(
@@ -485,6 +588,11 @@ HINTS: dict[str, Hint] = {
         "`randint` excludes its upper end.",
         "Conventions: randomness",
     ),
+    "not_uniform": Hint(
+        "Some entries are drawn more often than others, so probably numbers are rounded, or are not drawn from "
+        "all that there are. Every entry must be equally likely.",
+        "Conventions: randomness",
+    ),
     "states_averaged": Hint(
         "Your members' states are averaged during the roll-out, so probably a mean over members stands inside the "
         "loop. Each member follows its own state, and only returns may be averaged.",
@@ -504,6 +612,19 @@ HINTS: dict[str, Hint] = {
         "member axis, the first one, is mistaken for another.",
         "Conventions: ensembles",
     ),
+    "sum_for_mean": Hint(
+        "Your answer grows with the number of members, so probably a sum stands where a mean is meant.",
+        "the docstring of the stub",
+    ),
+    "spread_for_extreme": Hint(
+        "Your pessimist or optimist is a mean minus or plus a spread. What is asked for is the smallest or the "
+        "largest member's return itself.",
+        "the docstring of the stub",
+    ),
+    "index_returned": Hint(
+        "Your answer is the number of a member, so probably `argmin` or `argmax` stands where the value is meant.",
+        "the docstring of the stub",
+    ),
     "pessimism_swapped": Hint(
         "Your pessimistic and optimistic answers are exchanged, so probably the smallest and the largest are "
         "swapped. A pessimist expects the smallest return.",
@@ -512,6 +633,15 @@ HINTS: dict[str, Hint] = {
     "log_variance_missing": Hint(
         "Your likelihood leaves out the log-variance term, so probably only the weighted error is there. Without it"
         " an infinite variance would be best.",
+        "the docstring of the stub",
+    ),
+    "likelihood_not_negated": Hint(
+        "Your answer has the wrong sign throughout, so probably it is the log-likelihood and not the negative of it.",
+        "the docstring of the stub",
+    ),
+    "nll_weighted": Hint(
+        "Your likelihood is multiplied by a power of the variance, as in beta-NLL. That weight is given "
+        "elsewhere; here it has none.",
         "the docstring of the stub",
     ),
     "log_variance_sign": Hint(
@@ -609,6 +739,7 @@ MESSAGES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("cuda", "nvidia driver", "expected all tensors to be on the same device", "mps backend"), "device"),
     (("does not require grad",), "loss_detached"),
     (("nonetype",), "none_value"),
+    (("is out of bounds", "list index out of range", "pop from an empty"), "index_beyond_end"),
     (("out of memory", "can't allocate memory", "unable to allocate"), "out_of_memory"),
     (
         (

@@ -108,7 +108,7 @@ class LocalSubject:
             return np.array(value)
         if isinstance(value, Transition):
             return Transition(*(self.to_numpy(field) for field in value))
-        if type(value) in (tuple, list):
+        if isinstance(value, tuple | list):  # a named tuple, too
             return tuple(self.to_numpy(item) for item in value)
         if value is None or type(value) in (bool, int, float, str):
             return value

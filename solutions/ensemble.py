@@ -24,7 +24,7 @@ def bootstrap_indices(num_transitions: int, ensemble_size: int, *, generator: to
     Args:
         num_transitions: N.
         ensemble_size: E.
-        generator: the only source of randomness.
+        generator: the only source of randomness; drawing from it moves it on, so two calls draw different data sets.
 
     Returns:
         Integers in [0, N), dtype int64, shape (E, N): row e holds the transitions of member e, each drawn uniformly and
@@ -45,8 +45,8 @@ def member_minibatches(member_indices: Tensor, batch_size: int, *, generator: to
 
     Args:
         member_indices: each member's data set, shape (E, N), as `bootstrap_indices` draws it.
-        batch_size: B.
-        generator: the only source of randomness.
+        batch_size: B, which may be larger than N.
+        generator: the only source of randomness; drawing from it moves it on.
 
     Returns:
         Indices of transitions, int64, shape (E, B).
@@ -71,7 +71,7 @@ def member_returns(
         s_0 = observation;   s_{t+1} = predict(s_t, a_t)[e];   return = sum_{t=0}^{horizon-1} reward(s_t, a_t, s_{t+1})
 
     States are never averaged over members: a mean of a state on the hill and a state in the pit is a state nobody
-    predicted. All members and sequences advance together: `horizon` calls of `predict`.
+    predicted. All members and sequences advance together: exactly `horizon` calls of `predict`.
 
     Args:
         predict: (E, ..., num_sequences, obs_dim), (E, ..., num_sequences, act_dim) -> (E, ..., num_sequences, obs_dim);
@@ -132,7 +132,8 @@ def gaussian_nll(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
 
         nll = 1/2 * (log_variance + (target - mean)^2 / exp(log_variance))
 
-    The constant 1/2 * log(2 pi) is left out. No mean or sum is taken.
+    The constant 1/2 * log(2 pi) is left out. No mean or sum is taken. Exact for log-variances from -12 to 12, at least:
+    nothing is clamped in that range.
 
     Args:
         mean: predicted mean, shape (...).

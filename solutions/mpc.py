@@ -31,7 +31,7 @@ def sequence_returns(predict: Predict, reward: Reward, observation: Tensor, acti
         s_0 = observation;   s_{t+1} = predict(s_t, a_t);   return = sum_{t=0}^{horizon-1} reward(s_t, a_t, s_{t+1})
 
     The reward is paid on arrival: it sees s_{t+1}, so the last action counts. No discount. All sequences advance
-    together: `horizon` calls of `predict`, each on the whole population.
+    together: exactly `horizon` calls of `predict`, each on the whole population.
 
     Args:
         predict: the model; observations (..., num_sequences, obs_dim) and actions (..., num_sequences, act_dim) give
@@ -75,7 +75,8 @@ def random_shooting(
         action_low: lower bounds, shape (act_dim,).
         action_high: upper bounds, shape (act_dim,).
         num_sequences: how many candidates.
-        uniform: uniform(n) draws numbers in [0, 1), shape (n, horizon, act_dim). Use no other source of randomness.
+        uniform: uniform(n) draws numbers in [0, 1), shape (n, horizon, act_dim), all at once or in several calls. Use
+            no other source of randomness.
 
     Returns:
         The candidate with the largest return, shape (horizon, act_dim). Of equal ones, any.
@@ -167,7 +168,8 @@ def cem(
         num_iterations: iterations, at least 1.
         num_elites: see `refit_to_elites`.
         smoothing: see `refit_to_elites`.
-        noise: noise(n) draws noise of unit variance, shape (n, horizon, act_dim). Use no other source of randomness.
+        noise: noise(n) draws noise of unit variance, shape (n, horizon, act_dim); every candidate that is not kept gets
+            a draw of its own. Use no other source of randomness.
         num_kept_elites: how many of the best candidates compete again, less than population_size.
 
     Returns:

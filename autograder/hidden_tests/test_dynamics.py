@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,7 @@ def test_normalizer_takes_mean_and_std_of_each_feature(subject: Subject, rng: RN
         "std_divisor": values.std(axis=0, ddof=1),
         "statistics_axis": np.full(5, values.std()),
         "root_missing": AnyOf((values.var(axis=0), values.var(axis=0, ddof=1))),
+        "deviation_center": np.sqrt((values**2).mean(axis=0)),
     }
     check_close(std, wanted_std, "std", slips=slips)
 
@@ -88,12 +90,15 @@ def test_normalizer_divides_a_constant_feature_by_one(subject: Subject, rng: RNG
     values = rng.normal(size=(9, 4))
     values[:, 1] = 2.0
     values[:, 2] *= 1e-8
-    values[:, 3] *= 3e-3
-    _, std = _fitted(subject, values)
+    values[:, 3] *= 3e-4  # its variance is below MIN_STD, its std is not
+    mean, std = _fitted(subject, values)
     check(bool(np.isfinite(std).all()), "the std of a constant feature is not finite", "not_finite")
     check(bool((np.abs(std[1:3]) > 0.5).all()), "the std of a constant feature is tiny", "std_floor")
     check(std[3] < 0.5, "a feature of small std counts as constant", "std_floor_too_high")
-    check_close(std, oracles.normalizer(values)[1], "std", slips={"std_divisor": _with_one(values.std(axis=0, ddof=1))})
+    wanted_mean, wanted_std = oracles.normalizer(values)
+    check_close(std, wanted_std, "std", slips={"std_divisor": _with_one(values.std(axis=0, ddof=1))})
+    slips = {"constant_not_shifted": np.where(wanted_std == 1.0, 0.0, wanted_mean)}
+    check_close(mean, wanted_mean, "mean beside a constant feature", slips=slips)
 
 
 @graded("normalizer_fit")
@@ -102,9 +107,16 @@ def test_normalizer_takes_all_leading_dimensions_as_samples(subject: Subject, rn
     values = rng.normal(size=(3, 7, 4)) * 2 + 1
     mean, std = _fitted(subject, values)
     wanted_mean, wanted_std = oracles.normalizer(values)
-    check_close(mean, wanted_mean, "mean of values of shape (3, 7, 4)")
+    parts = (*values, *values.swapaxes(0, 1))
+    slips: dict[str, Any] = {"statistics_axis": AnyOf(tuple(part.mean(axis=0) for part in parts))}
+    check_close(mean, wanted_mean, "mean of values of shape (3, 7, 4)", slips=slips)
     flat = values.reshape(-1, 4)
-    check_close(std, wanted_std, "std of values of shape (3, 7, 4)", slips={"std_divisor": flat.std(axis=0, ddof=1)})
+    means_of_stds = tuple(values.std(axis=axis, ddof=ddof).mean(axis=0) for axis in (0, 1) for ddof in (0, 1))
+    slips = {
+        "std_divisor": flat.std(axis=0, ddof=1),
+        "statistics_axis": AnyOf((*(part.std(axis=0) for part in parts), *means_of_stds)),
+    }
+    check_close(std, wanted_std, "std of values of shape (3, 7, 4)", slips=slips)
     one = rng.normal(size=(1, 4))
     mean, std = _fitted(subject, one)
     check_close(mean, one[0], "mean of one sample")
@@ -133,12 +145,18 @@ def test_predict_adds_the_unnormalized_change(subject: Subject, rng: RNG) -> Non
     centered = inputs - inputs.mean(axis=0)
     half = (((inputs - model.in_mean) @ model.weight), (inputs / model.in_std) @ model.weight)
     swapped = (np.concatenate([a, s], axis=-1) - model.in_mean) / model.in_std
+    seen = (inputs - model.in_mean) / model.in_std
+    twice = (seen - model.in_mean) / model.in_std
+    partly = tuple(
+        np.concatenate([x[..., :OBS_DIM], y[..., OBS_DIM:]], axis=-1) @ model.weight
+        for x, y in ((seen, inputs), (inputs, seen))
+    )
 
     def after(answered: Any) -> Any:
         return s + answered * model.d_std + model.d_mean
 
     slips = {
-        "input_not_normalized": AnyOf((after(raw), after(half[0]), after(half[1]), s + raw)),
+        "input_not_normalized": AnyOf((after(raw), after(half[0]), after(half[1]), s + raw, *map(after, partly))),
         "output_not_unnormalized": AnyOf((s + answer, s + answer + model.d_mean)),
         "delta_mean_missing": s + answer * model.d_std,
         "delta_not_added": answer * model.d_std + model.d_mean,
@@ -148,8 +166,18 @@ def test_predict_adds_the_unnormalized_change(subject: Subject, rng: RNG) -> Non
             tuple(after(centered / inputs.std(axis=0, ddof=ddof) @ model.weight) for ddof in (0, 1))
         ),
         "inputs_swapped": after(swapped @ model.weight),
+        "normalized_twice": after(twice @ model.weight),
+        "unnormalize_wrong": AnyOf(
+            (s + (answer - model.d_mean) / model.d_std, s + (answer + model.d_mean) * model.d_std)
+        ),
+        "normalized_observation_added": seen[..., :OBS_DIM] + answer * model.d_std + model.d_mean,
     }
     check_close(subject.call_method(model.handle, "predict", s, a), after(answer), "predict", slips=slips)
+    far = 30.0 * s
+    wanted = far + model.answer(far, a) * model.d_std + model.d_mean
+    predicted = subject.call_method(model.handle, "predict", far, a)
+    slips = {"values_clamped": predicted}
+    check_close(predicted, wanted, "predict far away from the data", slips=slips)
 
 
 @graded("model_predict")
@@ -202,11 +230,28 @@ def test_loss_is_the_mean_squared_error_in_normalized_units(subject: Subject, rn
         targets.append((change - change.mean(axis=0)) / change.std(axis=0, ddof=ddof))
     raw_answer = model.answer(s, a, normalized=False)
     swapped = (np.concatenate([a, s], axis=-1) - model.in_mean) / model.in_std @ model.weight
+    huber = np.mean(np.where(np.abs(error) < 1, 0.5 * error**2, np.abs(error) - 0.5))
     slips = {
         "loss_raw_units": AnyOf((np.mean((error * model.d_std) ** 2), np.mean((answer - change) ** 2))),
-        "input_not_normalized": AnyOf((np.mean((raw_answer - target) ** 2), np.mean((raw_answer - change) ** 2))),
-        "loss_summed": AnyOf((np.sum(error**2), np.sum(error**2) / len(error), np.sum(error**2) / OBS_DIM)),
-        "loss_not_squared": AnyOf((np.mean(np.abs(error)), np.mean(error**2) ** 0.5)),
+        "input_not_normalized": AnyOf(
+            (
+                np.mean((raw_answer - target) ** 2),
+                np.mean((raw_answer - change) ** 2),
+                np.mean(((inputs - model.in_mean) @ model.weight - target) ** 2),
+                np.mean((inputs / model.in_std @ model.weight - target) ** 2),
+            )
+        ),
+        "loss_summed": AnyOf(
+            (
+                np.sum(error**2),
+                np.sum(error**2) / len(error),
+                np.sum(error**2) / OBS_DIM,
+                np.mean(error**2, axis=0),
+                np.mean(error**2, axis=1),
+            )
+        ),
+        "loss_not_squared": AnyOf((np.mean(np.abs(error)), np.mean(error**2) ** 0.5, huber, 2 * huber)),
+        "loss_halved": np.mean(error**2) / 2,
         "absolute_target": np.mean((answer - (after - model.d_mean) / model.d_std) ** 2),
         "delta_mean_missing": np.mean((answer - change / model.d_std) ** 2),
         "inputs_swapped": np.mean((swapped - target) ** 2),
@@ -223,7 +268,11 @@ def test_loss_keeps_one_entry_per_member(subject: Subject, rng: RNG) -> None:
     batch = _transitions(rng, 3, 8)
     error = model.answer(batch.observation, batch.action) - model.target(batch)
     loss = subject.call_method(model.handle, "loss", batch)
-    slips = {"loss_over_members": np.mean(error**2), "loss_summed": np.sum(error**2, axis=(1, 2))}
+    of_all = np.mean(error**2)
+    slips = {
+        "loss_over_members": AnyOf((of_all, np.full(3, of_all), np.full(3, of_all / 3))),
+        "loss_summed": AnyOf((np.sum(error**2, axis=(1, 2)), *(np.mean(error**2, axis=axis) for axis in (1, 2)))),
+    }
     check_close(loss, np.mean(error**2, axis=(1, 2)), "loss of an ensemble", slips=slips)
 
 
@@ -266,14 +315,16 @@ class _Fit:
         momentum: float = 0.0,
     ) -> None:
         self.data = _transitions(rng, 13)
-        self.start = rng.normal(size=(OBS_DIM,) if members is None else (members, OBS_DIM))
+        # Far from the data: the first gradients are large, so that clipping them shows.
+        self.start = 20.0 + 10.0 * rng.normal(size=(OBS_DIM,) if members is None else (members, OBS_DIM))
         self.rate = 0.3
         batch_shape = (5,) if members is None else (members, 5)
         self.drawn = [rng.integers(0, 13, batch_shape) for _ in range(calls * steps + 10)]
         self.events: list[tuple[str, Any]] = []
         self.num_draws = 0
-        self.num_optimizer_steps = 0
+        self.path = [self.start]  # the weights after each step of the optimiser
         model = subject.call("doubles.QuadraticModel", self.start, self._on_fit_normalizers, self._on_batch)
+        self._subject, self._model = subject, model
         optimizer = subject.call("doubles.sgd", model, self.rate, momentum, self._on_step)
         for _ in range(calls):
             self.losses = subject.call(
@@ -292,7 +343,35 @@ class _Fit:
         self.events.append(("loss", observation))
 
     def _on_step(self) -> None:
-        self.num_optimizer_steps += 1
+        self.path.append(self._subject.call_method(self._model, "current_weights"))
+
+    @property
+    def num_optimizer_steps(self) -> int:
+        return len(self.path) - 1
+
+    @property
+    def uses_other_batches(self) -> bool:
+        """Whether a loss was taken of something that `sample_indices` did not draw."""
+        drawn = [self.data.observation[indices] for indices in self.drawn[: self.num_draws]]
+        seen = [batch for what, batch in self.events if what == "loss"]
+        return any(all(a.shape != b.shape or not np.allclose(a, b, atol=1e-5) for b in drawn) for a in seen)
+
+    @property
+    def goes_along_the_gradients(self) -> bool:
+        """Whether every step goes down its own minibatch's gradient, however far."""
+        if self.num_optimizer_steps != self.num_draws:
+            return False
+        for before, after, indices in zip(self.path, self.path[1:], self.drawn, strict=False):
+            down = -(before[..., None, :] - self.data.observation[indices]).mean(axis=-2).ravel()
+            step = (after - before).ravel()
+            if step @ down < 0.999 * np.linalg.norm(step) * np.linalg.norm(down):
+                return False
+        return True
+
+    @property
+    def moves_one_member_at_a_time(self) -> bool:
+        moved = [(np.abs(after - before) > 1e-6).any(axis=-1).sum() for before, after in itertools.pairwise(self.path)]
+        return len(moved) > 0 and all(count <= 1 for count in moved)
 
     @property
     def bypasses_the_optimizer(self) -> bool:
@@ -354,9 +433,17 @@ def test_fit_takes_the_gradient_steps(subject: Subject, rng: RNG) -> None:
     }
     if run.bypasses_the_optimizer:
         slips["optimizer_bypassed"] = AnyOf((run.weights,))
+    elif run.uses_other_batches:
+        slips["minibatch_ignored"] = AnyOf((run.weights,))
+    elif run.goes_along_the_gradients:
+        slips["step_size_changed"] = AnyOf((run.weights,))
     check_close(run.weights, weights, "the weights after fitting", slips=slips)
     after = np.append(losses[1:], np.mean((weights - run.data.observation[run.drawn[5]]) ** 2))
-    slips = {"wrong_step_count": AnyOf((losses[:1], losses[:5], losses[-1], losses[-1:])), "mean_taken": losses.mean()}
+    so_far = np.cumsum(losses)
+    slips = {
+        "wrong_step_count": AnyOf((losses[:1], losses[:5], losses[-1], losses[-1:])),
+        "mean_taken": AnyOf((losses.mean(), so_far, so_far / np.arange(1, 7))),
+    }
     check_close(run.losses, losses, "the returned losses", slips={**slips, "loss_after_step": after})
 
 
@@ -394,6 +481,8 @@ def test_fit_steps_on_the_sum_of_the_members_losses(subject: Subject, rng: RNG) 
         "one_member_only": AnyOf((first_alone, last_alone)),
         "no_gradient_step": run.start,
     }
+    if run.moves_one_member_at_a_time:
+        slips["one_member_only"] = AnyOf((run.weights,))
     check_close(run.weights, weights, "the members' weights after fitting", slips=slips)
     per_member = getattr(run.losses, "shape", None) in ((4, 3), (3, 4))
     check(not per_member, "the returned losses hold one entry per member", "members_not_summed")

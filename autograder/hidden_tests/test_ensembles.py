@@ -19,10 +19,17 @@ OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS = 4, 2, 5, 6, 3
 
 def _whole_numbers(actual: Any, shape: tuple[int, ...], low: int, high: int, what: str) -> Any:
     check_shape(actual, shape, what)
-    check(actual.dtype == np.int64, f"{what} must be int64, got {actual.dtype}", "wrong_type")
+    check(actual.dtype == np.int64, f"{what} must be int64, got {actual.dtype}", "wrong_dtype")
     inside = actual.min() >= low and actual.max() < high
     check(bool(inside), f"{what} must lie in [{low}, {high})", "out_of_range")
     return actual
+
+
+def _check_uniform(drawn: Any, n: int) -> None:
+    """Each of n entries is drawn equally often, up to six standard deviations."""
+    counts, share = np.bincount(drawn.ravel(), minlength=n), drawn.size / n
+    allowed = 6 * np.sqrt(share * (1 - 1 / n))
+    check(bool((np.abs(counts - share) < allowed).all()), "some entries are drawn more often", "not_uniform")
 
 
 @graded("bootstrap_indices", weight=2)
@@ -37,17 +44,21 @@ def test_bootstrap_draws_with_replacement_for_each_member(subject: Subject, rng:
     for a, b in itertools.combinations(drawn, 2):
         alike, sorted_alike = np.mean(a == b), np.mean(np.sort(a) == np.sort(b))
         check(alike < 0.5 and sorted_alike < 0.9, "two members have the same data", "members_share_data")
+        # Of n differences (or sums) modulo n, 0.632 n are distinct if the rows are independent.
+        distances = (len(np.unique((a + sign * b) % n)) for sign in (1, -1))
+        check(min(distances) > 0.4 * n, "one member's data follow from another's", "members_share_data")
     for row in drawn:
         distinct = len(np.unique(row)) / n
         # 1 - 1/e = 0.632 of the transitions are expected; 0.56 and 0.70 are more than five standard deviations away.
-        check(0.56 < distinct < 0.70, f"{distinct:.0%} of the transitions were drawn", "wrong_value")
+        check(0.56 < distinct < 0.70, f"{distinct:.0%} of the transitions were drawn", "without_replacement")
         # The mean has the standard deviation 0.013 n; an index is drawn three times or more with probability 0.08.
-        check(abs(row.mean() - (n - 1) / 2) < 0.08 * n, "the draw is not uniform", "wrong_value")
-        check(np.ptp(row) > 0.95 * n, "the draw leaves out one end of the data", "wrong_value")
+        check(abs(row.mean() - (n - 1) / 2) < 0.08 * n, "the draw is not uniform", "not_uniform")
+        check(np.ptp(row) > 0.95 * n, "the draw leaves out one end of the data", "out_of_range")
         check(np.bincount(row).max() >= 3, "no transition is drawn three times", "without_replacement")
-    few = subject.call("ensemble.bootstrap_indices", 4, 300, generator=Seed(seed))
-    _whole_numbers(few, (300, 4), 0, 4, "indices of 4 transitions")
+    few = subject.call("ensemble.bootstrap_indices", 4, 1000, generator=Seed(seed))
+    _whole_numbers(few, (1000, 4), 0, 4, "indices of 4 transitions")
     check(len(np.unique(few)) == 4, "some of 4 transitions are never drawn", "out_of_range")
+    _check_uniform(few, 4)
 
 
 @graded("bootstrap_indices")
@@ -78,29 +89,33 @@ def test_minibatches_come_from_each_members_own_data(subject: Subject, rng: RNG)
 @graded("member_minibatches", weight=2)
 def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG) -> None:
     """Positions are drawn with replacement, all of them, and one member's say nothing about another's."""
-    few = subject.call("ensemble.member_minibatches", np.tile(np.arange(15), (4, 1)), 14, generator=Seed(0))
-    _whole_numbers(few, (4, 14), 0, 15, "indices")
-    # Four members draw 14 of 15 without a single repetition with probability 1e-20.
-    check(any(len(np.unique(row)) < 14 for row in few), "no entry is drawn twice", "without_replacement")
-    n, size = 50, 400
+    n, size = 50, 2000
     own = np.tile(np.arange(n), (3, 1))
     seeds = [int(s) for s in rng.integers(1 << 30, size=2)]
     draws = [subject.call("ensemble.member_minibatches", own, size, generator=Seed(s)) for s in (*seeds, seeds[0])]
     first, second, again = draws
     for batch in draws:
         _whole_numbers(batch, (3, size), 0, n, "indices")
+    check(bool((first == again).all()), "the same seed drew different minibatches", "generator_ignored")
+    check(not (first == second).all(), "two seeds drew the same minibatch", "generator_ignored")
+    generator = subject.call("doubles.same_generator", Seed(seeds[0]))
+    one, other = (subject.call("ensemble.member_minibatches", own, size, generator=generator) for _ in range(2))
+    check(not (one == other).all(), "one generator drew the same minibatch twice", "generator_ignored")
+    few = subject.call("ensemble.member_minibatches", np.tile(np.arange(15), (4, 1)), 14, generator=Seed(seeds[0]))
+    _whole_numbers(few, (4, 14), 0, 15, "indices")
+    # Four members draw 14 of 15 without a single repetition with probability 1e-20.
+    check(any(len(np.unique(row)) < 14 for row in few), "no entry is drawn twice", "without_replacement")
+    drawn = np.concatenate([first, second, other])
+    never = n - len(np.unique(drawn))
+    check(never == 0, f"{never} of {n} entries are never drawn", "out_of_range")
+    for batch in draws:
         for a, b in ((0, 1), (1, 2), (0, 2)):
             check(np.mean(batch[a] == batch[b]) < 0.2, "two members got the same minibatch", "members_share_minibatch")
             shifts = len(np.unique((batch[a] - batch[b]) % n))
             check(shifts > n // 2, "one member's positions follow from another's", "members_share_minibatch")
-        for row in batch:
-            # 400 draws of 50 leave one out with probability 50 * (49/50)^400 = 0.015; up to 4 may be missing.
-            check(len(np.unique(row)) >= n - 4, "parts of the data are never drawn", "wrong_value")
-    check(bool((first == again).all()), "the same seed drew different minibatches", "generator_ignored")
-    check(not (first == second).all(), "two seeds drew the same minibatch", "generator_ignored")
-    generator = subject.call("doubles.same_generator", Seed(seeds[0]))
-    first, second = (subject.call("ensemble.member_minibatches", own, size, generator=generator) for _ in range(2))
-    check(not (first == second).all(), "one generator drew the same minibatch twice", "generator_ignored")
+    _check_uniform(drawn, n)
+    single = subject.call("ensemble.member_minibatches", own[:, :5], 1, generator=generator)
+    _whole_numbers(single, (3, 1), 0, 5, "indices of a minibatch of one")
 
 
 @graded("member_minibatches", weight=0.5, needs_another=True)
@@ -161,7 +176,7 @@ class _Ensemble:
         return True
 
     def slips(self, start: Any, sequences: Any, wanted: Any) -> dict[str, Any]:
-        averaged, stuck, old, shared = (np.zeros_like(wanted) for _ in range(4))
+        averaged, stuck, old, shared, priced = (np.zeros_like(wanted) for _ in range(5))
         for i, actions in enumerate(sequences):
             state = start
             for action in actions:
@@ -170,6 +185,11 @@ class _Ensemble:
                     averaged[e, i] += self.reward(state, action, after.mean(0))
                     stuck[e, i] += self.reward(start, action, self.member(e)(start, action))
                 state = after.mean(0)
+            states = np.tile(start, (MEMBERS, 1))
+            for action in actions:
+                after = np.stack([self.member(e)(states[e], action) for e in range(MEMBERS)])
+                priced[:, i] += [self.reward(own, action, after.mean(0)) for own in states]
+                states = after
             for e in range(MEMBERS):
                 own = start
                 for action in actions:
@@ -184,7 +204,7 @@ class _Ensemble:
         rows = np.repeat(np.arange(num_sequences), MEMBERS).reshape(MEMBERS, num_sequences)
         others = np.stack([self.returns(start, sequences[rows[e]])[e] for e in range(MEMBERS)])
         return {
-            "states_averaged": averaged,
+            "states_averaged": AnyOf((averaged, averaged[0], priced)),
             "actions_misaligned": others,
             "state_not_propagated": stuck,
             "reward_on_old_observation": old,
@@ -209,7 +229,6 @@ def test_each_member_propagates_its_own_state(subject: Subject, rng: RNG) -> Non
     slips |= {"last_action_ignored": short, "last_reward_only": wanted - short}
     if getattr(returns, "shape", None) == wanted.shape and ensemble.changes_members(start, sequences, returns):
         slips["members_resampled"] = returns
-    slips["states_averaged"] = AnyOf((slips["states_averaged"], slips["states_averaged"][0]))
     check_close(returns, wanted, "returns", slips=slips)
 
 
@@ -223,7 +242,9 @@ def test_members_advance_together(subject: Subject, rng: RNG) -> None:
     )
     check_shape(returns, (MEMBERS, 20), "returns")
     calls = len(ensemble.shapes)
-    check(calls <= 6, f"{calls} calls of predict for a horizon of 3", "loop_over_sequences")
+    whole = all(shape[:-1] == (MEMBERS, 20) for shape in ensemble.shapes)
+    cause = "extra_predictions" if whole else "loop_over_sequences"
+    check(calls == 3, f"{calls} calls of predict for a horizon of 3", cause)
     check_close(returns, ensemble.returns(start, sequences), "returns")
 
 
@@ -264,7 +285,11 @@ def test_aggregates_over_the_members(subject: Subject, rng: RNG) -> None:
             "pessimism_swapped": wanted[other],
             "one_member_only": AnyOf((*returns, *(returns[i(returns.mean(1))] for i in (np.argmin, np.argmax)))),
             "mean_taken": returns.mean(0),
-            "members_not_summed": returns.sum(0),
+            "sum_for_mean": returns.sum(0),
+            "spread_for_extreme": AnyOf(
+                tuple(returns.mean(0) + k * returns.std(0, ddof=ddof) for k in (-2, -1, 1, 2) for ddof in (0, 1))
+            ),
+            "index_returned": AnyOf((returns.argmin(0), returns.argmax(0))),
         }
         aggregated = subject.call("ensemble.aggregate_returns", returns, aggregation)
         check_close(aggregated, answer, f'aggregate_returns with "{aggregation}"', slips=slips)
@@ -300,14 +325,17 @@ def test_nll_of_a_gaussian(subject: Subject, rng: RNG) -> None:
     with np.errstate(invalid="ignore"):
         slips = {
             "log_variance_missing": 0.5 * fit,
-            "log_variance_sign": AnyOf(
-                (0.5 * (fit - log_variance), -wanted, 0.5 * (log_variance + squared * variance))
-            ),
+            "log_variance_sign": AnyOf((0.5 * (fit - log_variance), 0.5 * (log_variance + squared * variance))),
+            "likelihood_not_negated": AnyOf((-wanted, -wanted - 0.5 * np.log(2 * np.pi))),
+            "nll_weighted": AnyOf(tuple(wanted * variance**beta for beta in (0.5, 1.0))),
+            "loss_not_squared": 0.5 * (log_variance + np.abs(target - mean) / variance),
             "variance_for_log_variance": AnyOf(
                 (
                     0.5 * (np.log(np.abs(log_variance)) + squared / log_variance),
                     0.5 * (log_variance + squared / log_variance),
                     0.5 * (np.log(log_variance) + squared / log_variance),
+                    0.5 * (np.log(np.logaddexp(0, log_variance)) + squared / np.logaddexp(0, log_variance)),
+                    0.5 * (log_variance + squared / np.logaddexp(0, log_variance)),
                 )
             ),
             "std_for_variance": AnyOf(
@@ -366,7 +394,7 @@ def test_uncertainty_follows_the_law_of_total_variance(subject: Subject, rng: RN
         ),
         "aggregation_axis": AnyOf((variances.mean(1), variances.mean(), variances)),
         "one_member_only": AnyOf(tuple(variances)),
-        "mean_taken": variances.sum(0),
+        "sum_for_mean": variances.sum(0),
         "total_for_part": wanted_aleatoric + wanted_epistemic,
         "variance_for_log_variance": np.exp(variances).mean(0),
     }
@@ -377,6 +405,8 @@ def test_uncertainty_follows_the_law_of_total_variance(subject: Subject, rng: RN
         "aggregation_axis": AnyOf((means.var(1), means.var(1, ddof=1), means.var())),
         "total_for_part": wanted_aleatoric + wanted_epistemic,
         "kinds_swapped": wanted_aleatoric,
+        "deviation_center": (means**2).mean(0),
+        "sum_for_mean": ((means - means.mean(0)) ** 2).sum(0),
     }
     check_close(epistemic, wanted_epistemic, "epistemic", slips=slips)
 
