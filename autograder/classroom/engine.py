@@ -66,15 +66,21 @@ class JobProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
 
     def __enter__(self) -> JobProcess:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it for good."""
+        self._is_closed = True
         self.stop()
 
     def stop(self) -> None:
-        """End it, and with it everything that it has started."""
+        """End it, and with it everything that it has started; the next question starts another."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -92,6 +98,8 @@ class JobProcess:
         Raises:
             JobDied: the process ended, or was ended because it did not answer; the next call starts another.
         """
+        if self._is_closed:
+            raise JobDied("the process that graded ended with status 0: nothing more is graded")
         process = self._process or self._start()
         timer = threading.Timer(self._settings.deadline_seconds + SPARE_SECONDS, process.kill)
         timer.daemon = True
@@ -188,4 +196,4 @@ def grade_locally(tasks: Iterable[Task], settings: Settings, *, jobs: int) -> It
     finally:
         stopping.set()
         for job in processes:
-            job.stop()
+            job.close()

@@ -30,7 +30,7 @@ from hw4.submission import Intake, SubmissionRefused, read_submission
 
 NOBODY: dict[str, Any] = {"student": "canary", "people": (), "group": "", "late": False, "on_roster": True}
 CANARY_SECONDS = 24 * 3600.0  # the reference is graded again after that
-LIST_SECONDS = 60.0  # between two writings of grades.csv while a class is graded
+LIST_SECONDS = 600.0  # between two writings of grades.csv and index.html while a class is graded
 
 Engine = Callable[[Iterable[Task]], Iterator[tuple[Task, dict[str, Any]]]]
 

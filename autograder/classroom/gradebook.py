@@ -95,7 +95,7 @@ def split_name(name: str) -> tuple[str, str]:
 def code_points(database: Path) -> dict[str, float]:
     """Points by student id, as the gradebook has them."""
     with opened(database) as gradebook:
-        return {s.student.id: float(s.score) for s in gradebook.assignment_submissions(CODE)}
+        return {s.student.id: round(float(s.score), 2) for s in gradebook.assignment_submissions(CODE)}
 
 
 def written_points(database: Path, assignment: str = WRITTEN) -> dict[str, Written]:
@@ -108,6 +108,6 @@ def written_points(database: Path, assignment: str = WRITTEN) -> dict[str, Writt
         except MissingEntry:
             raise ClassError(f"{database} has no assignment {assignment!r}: file the notebooks first") from None
         return {
-            submission.student.id: Written(float(submission.score), not submission.needs_manual_grade)
+            submission.student.id: Written(round(float(submission.score), 2), not submission.needs_manual_grade)
             for submission in gradebook.assignment_submissions(assignment)
         }

@@ -18,6 +18,7 @@ from autograder.curves import Bar, load_bars
 from autograder.hidden_tests.graded import DECLARED
 from autograder.integrity import Integrity, WorldResult, with_note, without_points
 from autograder.isolation.confinement import Confinement
+from autograder.private import load_private
 from autograder.referee import CurveRun
 from autograder.report.receipt import facts_of_grader, facts_of_submission
 from autograder.scoring import ExampleRun, full_report, stub_report
@@ -148,14 +149,16 @@ def core_hash() -> str:
     assignment = load_assignment()
     experiments = [(curve.id, curve.experiment, curve.needs) for curve in assignment.curves]
     files = [(stub.id, stub.file, stub.symbol) for stub in assignment.stubs]
-    seeds = facts_of_grader()["master_seed"]
-    facts = f"{assignment.limits}{assignment.submission}{experiments}{files}{seeds}"
+    facts = f"{assignment.limits}{assignment.submission}{experiments}{files}{load_private()}"
     digest = hashlib.sha256(facts.encode())
     for folder in CORE_FOLDERS:
         for path in sorted((ROOT / folder).glob("*.py")):
             name = path.relative_to(ROOT).as_posix()
             if name not in NOT_CORE:
                 digest.update(name.encode() + b"\0" + path.read_bytes())
+    # Causes follow from the functions of this file; the words of its hints decide nothing.
+    hints = ast.parse((ROOT / "hw4" / "hints.py").read_text(encoding="utf-8")).body
+    digest.update("".join(ast.dump(node) for node in hints if isinstance(node, ast.FunctionDef)).encode())
     return digest.hexdigest()
 
 

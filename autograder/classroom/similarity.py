@@ -31,6 +31,7 @@ GUARANTEE = 30  # what is as long as this is always found (copydetect's own defa
 THRESHOLD = 0.5  # of the code that one of both wrote
 MIN_OVERLAP = 400  # characters of filtered code, about three short functions: less proves nothing
 MAX_PAIRS = 100  # on the page
+CONTEXT = 4  # lines before and after a part that is shared
 TEMPLATES = Path(__file__).resolve().parent
 SOLUTION = "the course's own solution"
 
@@ -147,8 +148,8 @@ def similarity_page(pairs: list[Pair], num_works: int) -> str:
 
 
 SIDE_BY_SIDE = """
-.sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
-@media (max-width: 50rem) { .sides { grid-template-columns: 1fr; } }
+.sides { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
+@media (max-width: 50rem) { .sides { grid-template-columns: minmax(0, 1fr); } }
 pre { max-height: 40rem; overflow: auto; background: var(--card); padding: .6rem;
   font: 12px/1.4 ui-monospace, monospace; }
 mark { background: #ffe08a; color: #1a1a1a; }
@@ -161,6 +162,15 @@ def marked(text: str, slices: Any) -> Markup:
     for start, end in sorted(zip(*(np.asarray(edge, dtype=int).tolist() for edge in slices), strict=True)):
         start, end = max(start, at), min(end, len(text))
         if start < end:
-            parts += [escape(text[at:start]), Markup("<mark>{}</mark>").format(text[start:end])]
+            parts += [_shortened(text[at:start]), Markup("<mark>{}</mark>").format(text[start:end])]
             at = end
-    return Markup("").join([*parts, escape(text[at:])])
+    return Markup("").join([*parts, _shortened(text[at:])])
+
+
+def _shortened(text: str) -> Markup:
+    """What is not shared, without the middle of it where it is long."""
+    lines = text.split("\n")
+    left_out = len(lines) - 2 * CONTEXT
+    if left_out < CONTEXT:
+        return escape(text)
+    return escape("\n".join([*lines[:CONTEXT], f"[{left_out} other lines]", *lines[-CONTEXT:]]))
