@@ -797,8 +797,8 @@ show(
 )
 
 # %% [markdown] name="exploration-read"
-# **What to take from it.** Exploration has a price in returns during training, on the right, and a yield, in the middle;
-# whether it is worth it depends on what is left to find. On the cart-pole every arm must swing through many angles
+# **What to take from it.** Exploration has a yield, in the middle, and a price in returns while training, on the right.
+# Whether it is worth it depends on what is left to find. On the cart-pole every arm must swing through many angles
 # before it can balance, so planning for the return already visits much of what matters. Caution has a price that no
 # curve shows: what a pessimist never tries it never learns.
 
