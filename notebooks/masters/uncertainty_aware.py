@@ -292,6 +292,7 @@ GAPS = read_table(DATA / "gaps.csv", texts=("strength",))
 WIDTH_RUNS = read_table(DATA / "widths.csv")
 RUNS = read_table(DATA / "arms.csv", texts=("arm",))
 VISITS = read_table(DATA / "visits.csv", texts=("arm",))
+RECORDED = tuple(name for name in ARMS if name in RUNS["arm"])  # the recording goes arm by arm, and may be stopped
 MODEL_FREE = read_table(DATA / "model_free.csv", texts=("kind",))
 FIRST_PLANNED = EXPERIMENT.num_initial_episodes  # the first episode that is planned, counted from 0
 
@@ -320,8 +321,13 @@ def returns_of(arm: str) -> Array:
     return chosen(RUNS, "episode_return", arm=arm)
 
 
+MIN_SEEDS = 5  # with fewer, no interval means much
+
+
 def verdict(difference: Array, more: str, less: str) -> str:
     """What an interval of paired differences allows one to say."""
+    if len(difference) < MIN_SEEDS:
+        return f"recorded for {len(difference)} of at least {MIN_SEEDS} seeds, so nothing can be claimed"
     low, high = interval_of_median(difference)
     return more if low > 0 else less if high < 0 else "no difference can be claimed"
 
@@ -341,7 +347,7 @@ print(f"{len(returns_of('expected'))} seeds of the learning curves, {len(gap_of(
 
 # %% name="sanity" nbgrader={"grade": false, "locked": true, "solution": false}
 assert RUNS["episode"].max() == EXPERIMENT.num_episodes - 1, "recorded with other settings than hw4/experiments.py has"
-for arm in ARMS:
+for arm in RECORDED:
     assert np.isfinite(returns_of(arm)).all()
 # A network of width w: 6 inputs and a bias to each of w units, w + 1 to each of the next w, w + 1 to each of 5 outputs.
 assert num_parameters(SAME_WIDTH_ONE) == 7 * 64 + 65 * 64 + 65 * 5
@@ -414,7 +420,11 @@ for members, (color, marker) in styles.items():
     label = "1 network" if members == 1 else f"{members} networks"
     error_bar(panels[0], np.arange(len(STRENGTHS)) + shift, values, fmt=marker, color=color, label=label)
 panels[0].set_xticks(range(len(STRENGTHS)), [*(f"best\nof {n}" for n in BEST_OF), "CEM\n3 x 100"])
-panels[0].set(xlabel="search", ylabel="optimism gap (return over 20 steps)", title=f"{TYPICAL_SIZE} transitions")
+panels[0].set(
+    xlabel="search",
+    ylabel="optimism gap (return over 20 steps)",
+    title=f"{TYPICAL_SIZE} transitions, {len(gap_of(members=1, strength=CEM))} seeds",
+)
 panels[0].legend(loc="upper left")
 for members in (1, 5):
     color, marker = styles[members]
@@ -478,6 +488,7 @@ arm_styles = {
     "expected": (BLUE, "s"),
     "pessimistic": (GREEN, "^"),
 }
+arm_styles = {name: style for name, style in arm_styles.items() if name in RECORDED}
 episodes = np.arange(1, EXPERIMENT.num_episodes + 1)
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=(1.25, 1))
 for i, (name, (color, marker)) in enumerate(arm_styles.items()):
@@ -486,9 +497,9 @@ for i, (name, (color, marker)) in enumerate(arm_styles.items()):
 left.axvspan(0.5, FIRST_PLANNED + 0.5, color="0.95", zorder=0)
 left.text(FIRST_PLANNED / 2 + 0.5, 60, "base\npolicy", color="0.35", ha="center", fontsize=8)
 left.set(xlabel=f"episode ({LENGTH} env steps each)", ylabel="return of the episode", xlim=(0.5, episodes[-1] + 0.5))
-left.set_title("medians, 95 % intervals")
+left.set_title(f"medians of {len(returns_of('expected'))} seeds, 95 % intervals")
 left.legend(loc="lower right")
-final = {name: returns_of(name)[:, -2:].mean(axis=1) for name in ARMS}
+final = {name: returns_of(name)[:, -2:].mean(axis=1) for name in RECORDED}
 differences = {name: paired(final[name], final["one_wide"]) for name in arm_styles if name != "one_wide"}
 for row, (name, difference) in enumerate(differences.items()):
     color, marker = arm_styles[name]
@@ -501,8 +512,7 @@ right.set_yticks(range(len(differences)), [ARMS[name].label for name in differen
 right.set(xlabel="last two episodes: return minus one wide network's", title="paired by seed: each seed (|), median")
 right.set_ylim(len(differences) - 0.5, -0.5)
 num_seeds = len(differences["expected"])
-returns_over_one = paired(final["expected"], final["one"])
-returns_over_states = paired(final["expected"], final["mean_state"])
+over_other_ways = {name: paired(final["expected"], final[name]) for name in ("mean_state", "one") if name in RECORDED}
 show(
     f"{num_seeds} seeds, medians with 95 % bootstrap intervals. Mean return of the last two episodes: "
     + "; ".join(f"{ARMS[name].label} {median_text(final[name], '', 1)}" for name in arm_styles)
@@ -511,18 +521,20 @@ show(
         f"{ARMS[name].label} {median_text(d, '', 1)}, {verdict(d, 'better', 'worse')}"
         for name, d in differences.items()
     )
-    + f". Five averaged over returns minus one network of width 64: {median_text(returns_over_one, '', 1)}, "
-    f"{verdict(returns_over_one, 'better', 'worse')}; minus the same five through their mean state: "
-    f"{median_text(returns_over_states, '', 1)}, {verdict(returns_over_states, 'better', 'worse')}."
+    + ". Five averaged over returns, minus "
+    + "; minus ".join(
+        f"{ARMS[name].label}: {median_text(d, '', 1)}, {verdict(d, 'better', 'worse')}"
+        for name, d in over_other_ways.items()
+    )
+    + "."
 )
 
 # %% [markdown] name="arms-read"
-# **What to take from it.** With the same parameters, steps and data, what is left between the arms is small beside
-# the spread over seeds; the sentence above says for each whether its interval leaves zero. An optimism gap need not
-# cost return: the agent replans at every step, so a plan that promised too much is corrected 0.05 s later, and the data
-# it collects on the way mends the model just where it was wrong. Uncertainty pays where a mistake cannot be taken back
-# (the cliff below) or where there is little time to look again. Where no difference can be claimed, that is what these
-# seeds allow one to say: it is not proof that there is none.
+# **What to take from it.** The arms have the same parameters, gradient steps and random data, so what is left is what
+# the members are used *for*; the sentence above says for each whether its interval leaves zero. Do not expect the gap
+# of the last figure to come back in full: the agent replans at every step, so a plan that promised too much is
+# corrected 0.05 s later, and the data collected on the way mends the model just where it was wrong. Where no difference
+# can be claimed, that is what these seeds allow one to say: it is not proof that there is none.
 
 # %% [markdown] name="cliff-intro"
 # ## Two plans beside the cliff
@@ -645,7 +657,7 @@ for axes, transitions in zip(panels, WIDTH_DATA_SIZES, strict=False):
         values = [chosen(WIDTH_RUNS, column, width=w, transitions=transitions) for w in WIDTHS]
         error_bar(axes, positions, values, fmt=f"{marker}-", color=color, label=label)
     axes.set(xlabel="units in each of two hidden layers", ylabel="error (1: as good as expecting no change)")
-    axes.set(yscale="log", ylim=(0.01, 1), title=f"{transitions} transitions")
+    axes.set(yscale="log", ylim=(0.01, 1), title=f"{transitions} transitions, {len(values[0])} seeds")
 panels[0].legend(loc="lower left")
 for transitions, color, marker, shift in zip(WIDTH_DATA_SIZES, (ORANGE, GREEN), "v^", (-0.05, 0.05), strict=True):
     values = [
@@ -689,11 +701,11 @@ show(
 )
 
 # %% [markdown] name="widths-read"
-# **What to take from it.** The ratio of held-out to fitted error grows with the width: that is overfitting in the
-# textbook's sense. Whether the wide network is also *worse* on held-out data, and whether its planner exploits it more,
-# are two other questions, and the sentence above answers them with intervals. Smooth networks on a noiseless simulator
-# can fit their data closely without doing worse elsewhere. The other side holds plainly: with much data the narrow
-# network is the one that errs more, because it cannot hold what the data says.
+# **What to take from it.** A held-out error that is a multiple of the error on the fitted data is overfitting in the
+# textbook's sense. Whether the wide network is also *worse* on held-out data than a smaller one, and whether its
+# planner exploits it more, are two other questions, and the sentence above answers them: smooth networks on a noiseless
+# simulator can fit their data closely without doing worse elsewhere. With much data look at the narrow network: what it
+# cannot hold it gets wrong even on the data it was fitted to.
 
 # %% [markdown] name="exploration-intro"
 # ## What exploration costs
@@ -710,7 +722,8 @@ explorers = {
     "optimistic": (ORANGE, "v"),
     "noise": (VERMILION, "o"),
 }
-figure, panels = plt.subplots(1, 4, figsize=(11, 3.1), sharey=True)
+explorers = {name: style for name, style in explorers.items() if name in RECORDED}
+figure, panels = plt.subplots(1, len(explorers), figsize=(11, 3.1), sharey=True)
 shown_seeds = min(len(np.unique(VISITS["seed"][VISITS["arm"] == name])) for name in explorers)
 for axes, name in zip(panels, explorers, strict=True):
     share = np.zeros((len(ANGLE_EDGES) - 1, len(VELOCITY_EDGES) - 1))
@@ -750,7 +763,11 @@ for i, (name, (color, marker)) in enumerate(explorers.items()):
         color=color,
         label=ARMS[name].label,
     )
-left.set(xlabel=f"episode ({LENGTH} env steps each)", ylabel="return of the episode", title="medians, 95 % intervals")
+left.set(
+    xlabel=f"episode ({LENGTH} env steps each)",
+    ylabel="return of the episode",
+    title="medians over seeds, 95 % intervals",
+)
 left.legend(loc="lower right")
 earned = {name: returns_of(name)[:, FIRST_PLANNED:].sum(axis=1) for name in explorers}
 found = {name: paired(seen[name][:, -1], seen["expected"][:, -1]) for name in explorers if name != "expected"}
@@ -766,10 +783,11 @@ for axes, by_arm, label in (
         axes.plot(np.median(difference), row, marker, color=color, markersize=7)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(by_arm)), ["" if axes is right else ARMS[n].label.replace("five, ", "") for n in by_arm])
-    axes.set(xlabel=label, ylim=(len(by_arm) - 0.5, -0.5), title="minus mean return's, paired by seed")
+    axes.set(xlabel=label, ylim=(len(by_arm) - 0.5, -0.5), title=f"minus mean return's, {len(difference)} pairs")
 show(
-    f"{len(paid['noise'])} seeds with noise, {len(paid['optimistic'])} optimistic and {len(paid['pessimistic'])} "
-    "pessimistic; medians with 95 % bootstrap intervals. Compared with planning for the mean return, paired by seed: "
+    "medians over seeds ("
+    + ", ".join(f"{len(difference)} {ARMS[name].label}" for name, difference in paid.items())
+    + ") with 95 % bootstrap intervals. Compared with planning for the mean return, paired by seed: "
     + "; ".join(
         f"{ARMS[name].label}: {median_text(found[name])} cells ({verdict(found[name], 'more', 'fewer')}) and "
         f"{median_text(paid[name])} in return over all planned episodes ({verdict(paid[name], 'more', 'less')})"
@@ -779,10 +797,10 @@ show(
 )
 
 # %% [markdown] name="exploration-read"
-# **What to take from it.** Exploration is paid in returns during training, whatever it finds. Whether it is worth its
-# price depends on what is left to find: on the cart-pole every arm must swing through most angles anyway before it
-# can balance, so planning for the return already visits what matters. Caution has the opposite price, which no curve
-# shows: what a pessimist never tries it never learns.
+# **What to take from it.** Exploration has a yield, in the middle, and a price in returns while training, on the right.
+# Whether it is worth it depends on what is left to find. On the cart-pole every arm must swing through many angles
+# before it can balance, so planning for the return already visits much of what matters. Caution has a price that no
+# curve shows: what a pessimist never tries it never learns.
 
 # %% [markdown] name="cheetah-intro"
 # ## Where model-based stands: the half-cheetah
@@ -820,12 +838,15 @@ for seed, style in zip(sac_seeds, ("-", "--", "-.", ":", "-"), strict=False):
         color=VERMILION,
         alpha=0.35,
         markersize=3,
+        label="SAC's training episodes" if seed == sac_seeds[0] else None,
     )
     axes.plot(*evaluations(seed), style, marker="s", color=VERMILION, markersize=4, label=f"SAC, seed {seed:.0f}")
 for level, label in ((BAND.random, "random policy"), (BAND.ceiling, "planner with the true simulator")):
     axes.axhline(level, color="0.4", linewidth=0.8, linestyle=":")
     axes.text(260, level, label, color="0.3", fontsize=8, va="bottom")
-axes.set(xscale="log", xlabel="env steps (log scale)", ylabel="return of an episode of 250 steps")
+axes.set(xscale="log", xlim=(240, 70_000), xlabel="env steps (log scale)", ylabel="return of an episode of 250 steps")
+axes.minorticks_off()
+axes.set_xticks((300, 1000, 3000, 10_000, 30_000), ("300", "1,000", "3,000", "10,000", "30,000"))
 axes.legend(loc="center left")
 last_of_ours = float(np.mean(BAND.median[-5:]))
 same_steps = BAND.env_steps[-1]
@@ -842,11 +863,13 @@ show(
 )
 
 # %% [markdown] name="cheetah-read"
-# **What to take from it, and what not.** The figure supports one thing firmly: on this task a learned model with a
-# short search stops far below what the simulator allows (the upper line). The race itself rests on very few runs of
-# each, so read its order of magnitude and not its digits. The two also spend differently: SAC takes one gradient step
-# per env step, ours 600 for each of five networks every 250 env steps, and plans at every step. Recorded by
-# `python -m publish.model_free` (staff; needs stable-baselines3) and `python -m publish.ungraded`.
+# **What to take from it, and what not.** At the very start SAC's policy returns about 0 and ours less; ours then climbs
+# first. Every recorded run of ours stops far below what the simulator allows (the upper line): a short search in a
+# learned model is no match for it, and a model-free policy has no such limit if it may go on. The race itself rests on
+# very few runs of each, so read its order of magnitude and not its digits; the sentence above says how far SAC was
+# followed. The two also spend differently: SAC takes one gradient step per env step, ours 600 for each of five networks
+# every 250 env steps, and plans at every step. Recorded by `python -m publish.model_free` (staff; it needs
+# stable-baselines3) and `python -m publish.ungraded`.
 
 # %% [markdown] name="live-intro"
 # ## Your own agent
