@@ -632,9 +632,9 @@ show(
 # run into and which its equations do not have. The networks catch up there: at 400 transitions they are still behind,
 # at 1,200 they are level, and on these seeds no difference can be claimed. Out of distribution the hand-made model
 # stays ahead throughout: along a good policy's path physics holds. The regret follows the error out of distribution,
-# not the one in distribution: planning with the hand-made model costs next to nothing, and mostly fails with the others,
-# although some are nearly as good on random data. That the wider network is worse than the narrow one with little
-# data cannot be claimed here.
+# not the one in distribution: planning with the hand-made model costs next to nothing, and mostly fails with the
+# others, although some are nearly as good on random data. That the wider network is worse than the narrow one with
+# little data cannot be claimed here.
 
 # %% [markdown] name="live-intro"
 # ## Your own agent
