@@ -15,6 +15,7 @@ from autograder.curves import ALL_RUNS, FIRST_RUNS, Bar, score_of
 from hw4.assignment import Curve
 
 CONFIDENCE = 0.95
+ALL_CORRECT = "all correct ones together"
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,20 @@ class Rate:
 
 
 def rates_of(curve: Curve, bar: Bar) -> list[Rate]:
-    """One entry for the reference, each correct variant, each bug and acting at random, as recorded."""
+    """One entry for the reference, each correct variant, all of these together, each bug, and acting at random."""
     correct = (REFERENCE, *names(variants(curve)))
     scores: dict[str, list[float]] = {name: [] for name in (*correct, *names(bugs(curve)), RANDOM)}
     for run in read_recorded(curve):
         if run.implementation in scores:
             scores[run.implementation].append(score_of(run.returns, curve.score_episodes))
-    return [
+    rates = [
         rate(name, sum(score >= bar.bar for score in recorded), len(recorded), is_correct=name in correct)
         for name, recorded in scores.items()
         if recorded
     ]
+    right = [each for each in rates if each.is_correct]
+    counts = (sum(each.num_at_bar for each in right), sum(each.num_runs for each in right))
+    return [*right, rate(ALL_CORRECT, *counts, is_correct=True), *(each for each in rates if not each.is_correct)]
 
 
 def rate(name: str, num_at_bar: int, num_runs: int, *, is_correct: bool) -> Rate:
