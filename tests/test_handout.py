@@ -158,8 +158,8 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
         marks = [{"grade": True, "solution": True, "points": number} for number in points]
         marks += [{"grade": True, "solution": False, "points": 3}, {"grade": False, "solution": False}]
         cells = [{"metadata": {"nbgrader": mark}} for mark in marks] + [{"metadata": {}}]
-        for name in assignment.submission.notebooks:
-            (tmp_path / name).write_text(json.dumps({"cells": cells}))
+        for i, name in enumerate(assignment.submission.notebooks):
+            (tmp_path / name).write_text(json.dumps({"cells": cells if i == 0 else []}))
 
     assignment = load_assignment()
     total = assignment.problem("written").points
