@@ -121,7 +121,9 @@ def test_predict_with_an_ensemble_puts_the_members_first() -> None:
         ENSEMBLE, OBS_DIM + ACT_DIM, OBS_DIM, width=8, num_hidden_layers=1, generator=torch.Generator().manual_seed(0)
     )
     model = model_with(network)
-    assert model.predict(numbers(BATCH, OBS_DIM), numbers(BATCH, ACT_DIM)).shape == (ENSEMBLE, BATCH, OBS_DIM)
+    shape = model.predict(numbers(BATCH, OBS_DIM), numbers(BATCH, ACT_DIM)).shape
+    check(shape != (BATCH, OBS_DIM), "the members' predictions became one", "states_averaged")
+    assert shape == (ENSEMBLE, BATCH, OBS_DIM)
 
 
 @pytest.mark.stub("model_predict")
