@@ -309,6 +309,10 @@ HINTS: dict[str, Hint] = {
         "be added.",
         "Conventions: rewards",
     ),
+    "best_reward_only": Hint(
+        "Your return is the largest reward on the way, so probably a maximum stands where the sum is meant.",
+        "Conventions: rewards",
+    ),
     "first_reward_missing": Hint(
         "Your return leaves out the first step, so probably the sum starts only after the first prediction.",
         "Conventions: rewards",

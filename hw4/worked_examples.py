@@ -162,6 +162,7 @@ NORMALIZER_FIT = WorkedExample(
             "statistics_axis": AnyOf(
                 (np.full(3, 11 / 3), np.array([[1.0, 4.0, 5.0], [3.0, 4.0, 5.0]]), np.array([[2.0, 4.0, 5.0]]))
             ),
+            "constant_not_shifted": np.array([2.0, 4.0, 0.0]),
         },
         "std": {
             "std_divisor": AnyOf((np.array([4 / 3, 64 / 3, 1.0]) ** 0.5, np.array([4 / 3, 64 / 3, 0.0]) ** 0.5)),
@@ -225,6 +226,9 @@ MODEL_PREDICT = WorkedExample(
             "inputs_swapped": np.array([0.3, 8.885]),
             "absolute_target": np.array([8.5, 19.3]),
             "statistics_swapped": np.array([6.0, 24.0]),
+            "normalized_twice": np.array([1.9, 9.08]),
+            "unnormalize_wrong": AnyOf((np.array([6.0, 10.2]), np.array([3.25, 50.0]))),
+            "normalized_observation_added": np.array([3.5, 1.3]),
         },
     },
 )
@@ -268,7 +272,8 @@ MODEL_LOSS = WorkedExample(
     slips={
         "loss": {
             "loss_summed": AnyOf((11.0, 11 / 3, 5.5, np.array([2.0, 5 / 3]), np.array([0.5, 1.0, 4.0]))),
-            "loss_not_squared": AnyOf((7 / 6, 7.0, (11 / 6) ** 0.5)),
+            "loss_not_squared": AnyOf((7 / 6, 7.0, (11 / 6) ** 0.5, 0.75)),
+            "loss_halved": 11 / 12,
             "loss_raw_units": AnyOf((4.008333, 6.16)),
             "absolute_target": AnyOf((741.958333, 13.893333)),
             "input_not_normalized": 102.666667,
@@ -425,7 +430,8 @@ SEQUENCE_RETURNS = WorkedExample(
     },
     slips={
         "returns": {
-            "reward_on_old_observation": np.array([6.1, 4.1, 8.2, 3.0]),
+            "reward_on_old_observation": AnyOf((np.array([6.1, 4.1, 8.2, 3.0]), np.array([8.1, 6.1, 11.2, 3.0]))),
+            "wrong_step_action": np.array([9.0, 6.1, 13.1, 3.0]),
             "state_not_propagated": np.array([4.1, 4.1, 5.2, 3.0]),
             "last_reward_only": np.array([4.0, 3.0, 6.1, 1.0]),
             "first_reward_missing": np.array([7.0, 5.1, 10.0, 2.0]),
@@ -440,7 +446,7 @@ SEQUENCE_RETURNS = WorkedExample(
             ),
         },
         "sequences in the smallest call of predict": {"loop_over_sequences": 1},
-        "calls of predict": {"loop_over_sequences": 12},
+        "calls of predict": {"loop_over_sequences": 12, "extra_predictions": AnyOf((4, 6))},
     },
 )
 
@@ -475,6 +481,7 @@ RANDOM_SHOOTING = WorkedExample(
     slips={
         "plan": {
             "takes_smallest": np.array([[0.0], [2.0]]),
+            "candidates_averaged": np.array([[1.5], [1.0]]),
             "bounds_ignored": AnyOf((np.array([[0.75], [0.5]]), np.array([[3.0], [2.0]]), np.array([[0.5], [0.0]]))),
         },
         "candidates scored": {"wrong_candidate_count": AnyOf((0, 1, 2, 4, 6))},
@@ -525,6 +532,7 @@ CEM_REFIT = WorkedExample(
                 (np.array([[1.5], [19.0]]), np.array([[1.732051], [4.358899]]), np.array([[3.0], [19.0]]))
             ),
             "std_not_refit": np.array([[3.0], [1.0]]),
+            "deviation_center": AnyOf((np.array([[1.950586], [4.9375]]), np.array([[4.574265], [12.108541]]))),
             "non_elites": AnyOf((np.array([[3.832207], [2.218502]]), np.array([[3.330698], [5.691507]]))),
             "statistics_axis": AnyOf((np.array([[6.0], [5.5]]), np.array([[6.812178], [6.312178]]))),
         },
@@ -685,6 +693,7 @@ MPC_ACT = WorkedExample(
         "mean of the second search": {
             "no_warm_start": AnyOf((np.array([-1.0, -2.0, -3.0, -4.0, -5.0]), np.zeros(5), np.arange(11.0, 16.0))),
             "shift_by_one": np.array([12.0, 13.0, 14.0, 15.0, -5.0]),
+            "wrong_shift": np.array([14.0, 15.0, -3.0, -4.0, -5.0]),
             "wrong_tail": AnyOf(
                 (
                     np.array([13.0, 14.0, 15.0, -1.0, -2.0]),
@@ -856,7 +865,7 @@ def _integers(answer: Any, what: str) -> Array:
     """The indices that a function drew."""
     indices = _few(answer, what)
     if indices.dtype != np.int64:
-        raise CheckFailed(f"{what} must be integers of dtype int64, got {indices.dtype}", "wrong_type")
+        raise CheckFailed(f"{what} must be integers of dtype int64, got {indices.dtype}", "wrong_dtype")
     return indices
 
 
@@ -1036,15 +1045,18 @@ AGGREGATE_RETURNS = WorkedExample(
     },
     slips={
         "expected": {
+            "sum_for_mean": np.array([12.0, 60.0]),
             "aggregation_axis": AnyOf((np.array([5.5, 21.5, 9.0]), 12.0)),
             "one_member_only": AnyOf((np.array([1.0, 10.0]), np.array([8.0, 10.0]))),
         },
         "pessimistic": {
+            "spread_for_extreme": AnyOf((np.array([1.056080, 5.857864]), np.array([0.394449, 2.679492]))),
             "one_member_only": AnyOf((np.array([3.0, 40.0]), np.array([8.0, 10.0]))),
             "pessimism_swapped": np.array([8.0, 40.0]),
             "aggregation_axis": AnyOf((np.array([1.0, 3.0, 8.0]), 1.0)),
         },
         "optimistic": {
+            "spread_for_extreme": AnyOf((np.array([6.943920, 34.142136]), np.array([7.605551, 37.320508]))),
             "pessimism_swapped": np.array([1.0, 10.0]),
             "aggregation_axis": AnyOf((np.array([10.0, 40.0, 10.0]), 40.0)),
             "one_member_only": AnyOf((np.array([8.0, 10.0]), np.array([3.0, 40.0]))),
@@ -1071,6 +1083,7 @@ GAUSSIAN_NLL = WorkedExample(
     slips={
         "nll": {
             "log_variance_missing": np.array([2.0, 1.0, 0.5]),
+            "likelihood_not_negated": -HALF_LOGS - np.array([2.0, 1.0, 0.5]),
             "log_variance_sign": AnyOf(
                 (np.array([2.0, 1.0, 0.5]) - HALF_LOGS, HALF_LOGS + np.array([32.0, 4.0, 40.5]))
             ),
@@ -1120,6 +1133,7 @@ UNCERTAINTY_SPLIT = WorkedExample(
         "epistemic": {
             "kinds_swapped": np.array([4.0, 5.0, 17.0]),
             "epistemic_divisor": np.array([2.0, 0.0, 18.0]),
+            "deviation_center": np.array([5.0, 25.0, 18.0]),
             "std_for_variance": AnyOf((np.array([1.0, 0.0, 3.0]), np.sqrt([2.0, 0.0, 18.0]))),
             "aggregation_axis": np.array([14 / 3, 14 / 9]),
         },

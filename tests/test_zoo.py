@@ -22,7 +22,7 @@ from autograder.session import Grader
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of, load_animals
 from autograder.zoo.page import columns_of, recorded_results, zoo_page
-from autograder.zoo.visit import Visit, herd_of, herds, named_share, range_of, visit_animal, visit_herd
+from autograder.zoo.visit import Visit, herd_of, herds, named_share, range_of, visit_herd
 from hw4.assignment import load_assignment
 from hw4.experiments import EXPERIMENTS
 from hw4.hints import HINTS
@@ -63,7 +63,8 @@ def visit_of(grader: Grader) -> Callable[[Animal], Visit]:
 
 @pytest.mark.parametrize("animal", CORRECT, ids=lambda animal: animal.name)
 def test_a_different_but_correct_submission_gets_full_marks(grader: Grader, animal: Animal) -> None:
-    visit = visit_animal(grader, animal)
+    # What it leaves as it is in the reference is graded by `make zoo`.
+    (visit,) = visit_herd(grader, [animal], everything=bool(animal.replacements))
     assert not visit.surprises
     assert visit.score == PROBE_POINTS
 

@@ -166,6 +166,7 @@ def test_predict_adds_the_unnormalized_change(subject: Subject, rng: RNG) -> Non
             tuple(after(centered / inputs.std(axis=0, ddof=ddof) @ model.weight) for ddof in (0, 1))
         ),
         "inputs_swapped": after(swapped @ model.weight),
+        "values_clamped": AnyOf(tuple(after(np.clip(seen, -c, c) @ model.weight) for c in (1, 2, 3, 5, 10))),
         "normalized_twice": after(twice @ model.weight),
         "unnormalize_wrong": AnyOf(
             (s + (answer - model.d_mean) / model.d_std, s + (answer + model.d_mean) * model.d_std)
@@ -173,10 +174,12 @@ def test_predict_adds_the_unnormalized_change(subject: Subject, rng: RNG) -> Non
         "normalized_observation_added": seen[..., :OBS_DIM] + answer * model.d_std + model.d_mean,
     }
     check_close(subject.call_method(model.handle, "predict", s, a), after(answer), "predict", slips=slips)
-    far = 30.0 * s
+    model, far = _Model(subject, rng), 30.0 * s
     wanted = far + model.answer(far, a) * model.d_std + model.d_mean
     predicted = subject.call_method(model.handle, "predict", far, a)
-    slips = {"values_clamped": predicted}
+    seen = (np.concatenate([far, a], axis=-1) - model.in_mean) / model.in_std
+    clamped = (np.clip(seen, -c, c) @ model.weight for c in (5, 10, 20, 50))
+    slips = {"values_clamped": AnyOf(tuple(far + answered * model.d_std + model.d_mean for answered in clamped))}
     check_close(predicted, wanted, "predict far away from the data", slips=slips)
 
 
@@ -199,6 +202,11 @@ def test_predict_serves_an_ensemble_network(subject: Subject, rng: RNG) -> None:
     predicted = subject.call_method(model.handle, "predict", batch.observation, batch.action)
     wanted = batch.observation + model.answer(batch.observation, batch.action) * model.d_std + model.d_mean
     check_close(predicted, wanted, "predict of an ensemble", slips={"states_averaged": wanted.mean(axis=0)})
+    shared = _transitions(rng, 5)  # one batch for all members
+    predicted = subject.call_method(model.handle, "predict", shared.observation, shared.action)
+    wanted = shared.observation + model.answer(shared.observation, shared.action) * model.d_std + model.d_mean
+    slips = {"states_averaged": wanted.mean(axis=0), "one_member_only": AnyOf(tuple(wanted))}
+    check_close(predicted, wanted, "predict of an ensemble for one batch", slips=slips)
 
 
 @graded("model_predict", weight=0.5, needs_another=True)
@@ -313,10 +321,12 @@ class _Fit:
         steps: int,
         calls: int = 1,
         momentum: float = 0.0,
+        far: bool = True,
     ) -> None:
         self.data = _transitions(rng, 13)
         # Far from the data: the first gradients are large, so that clipping them shows.
-        self.start = 20.0 + 10.0 * rng.normal(size=(OBS_DIM,) if members is None else (members, OBS_DIM))
+        shape = (OBS_DIM,) if members is None else (members, OBS_DIM)
+        self.start = (20.0 if far else 0.0) + (10.0 if far else 0.1) * rng.normal(size=shape)
         self.rate = 0.3
         batch_shape = (5,) if members is None else (members, 5)
         self.drawn = [rng.integers(0, 13, batch_shape) for _ in range(calls * steps + 10)]
@@ -445,6 +455,10 @@ def test_fit_takes_the_gradient_steps(subject: Subject, rng: RNG) -> None:
         "mean_taken": AnyOf((losses.mean(), so_far, so_far / np.arange(1, 7))),
     }
     check_close(run.losses, losses, "the returned losses", slips={**slips, "loss_after_step": after})
+    # Near the optimum losses rise and fall with the minibatches: no reason to stop.
+    near = _Fit(subject, rng, steps=12, far=False)
+    _check_draws(near, 12)
+    check_close(near.weights, near.replay(12)[0], "the weights after fitting, from near the data")
 
 
 def _repeated(run: _Fit) -> _Fit:

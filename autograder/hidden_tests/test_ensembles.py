@@ -95,6 +95,7 @@ def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG)
     draws = [subject.call("ensemble.member_minibatches", own, size, generator=Seed(s)) for s in (*seeds, seeds[0])]
     first, second, again = draws
     for batch in draws:
+        check(np.shape(batch) != (3, n), "a minibatch is no larger than the data", "without_replacement")
         _whole_numbers(batch, (3, size), 0, n, "indices")
     check(bool((first == again).all()), "the same seed drew different minibatches", "generator_ignored")
     check(not (first == second).all(), "two seeds drew the same minibatch", "generator_ignored")
@@ -175,6 +176,17 @@ class _Ensemble:
                 return False
         return True
 
+    def handed_on(self, start: Any, sequences: Any, by: int) -> Any:
+        """What the returns are if each member goes on from the state of the member beside it."""
+        states = np.tile(start, (MEMBERS, len(sequences), 1))
+        totals = np.zeros((MEMBERS, len(sequences)))
+        for t in range(sequences.shape[1]):
+            actions = sequences[:, t]
+            after = np.stack([self.member(e)(states[e], actions) for e in range(MEMBERS)])
+            totals += np.stack([self.reward(s, actions, arrived) for s, arrived in zip(states, after, strict=True)])
+            states = np.roll(after, by, axis=0)
+        return totals
+
     def slips(self, start: Any, sequences: Any, wanted: Any) -> dict[str, Any]:
         averaged, stuck, old, shared, priced = (np.zeros_like(wanted) for _ in range(5))
         for i, actions in enumerate(sequences):
@@ -227,6 +239,7 @@ def test_each_member_propagates_its_own_state(subject: Subject, rng: RNG) -> Non
     slips = ensemble.slips(start, sequences, wanted)
     short = ensemble.returns(start, sequences[:, :-1])
     slips |= {"last_action_ignored": short, "last_reward_only": wanted - short}
+    slips["members_resampled"] = AnyOf(tuple(ensemble.handed_on(start, sequences, by) for by in (-1, 1)))
     if getattr(returns, "shape", None) == wanted.shape and ensemble.changes_members(start, sequences, returns):
         slips["members_resampled"] = returns
     check_close(returns, wanted, "returns", slips=slips)

@@ -72,10 +72,10 @@ def test_normalizer_leaves_a_constant_feature_its_size_when_it_changes_later() -
 
 @pytest.mark.stub("normalizer_fit")
 def test_normalizer_knows_a_small_feature_from_a_constant_one() -> None:
-    values = torch.tensor([[1e-8, 0.01, 7.0], [-1e-8, -0.01, 7.0]])
+    values = torch.tensor([[1e-8, 1e-4, 7.0], [-1e-8, -1e-4, 7.0]])
     std = fit_normalizer(values).normalize(values).std(dim=0, correction=0)  # 1 unless the feature counts as constant
     check(bool((std[[0, 2]] < 0.5).all()), "a feature with std below MIN_STD was scaled up", "std_floor")
-    check(bool(std[1] > 0.5), "a feature with std 0.01 was not scaled", "std_floor_too_high")
+    check(bool(std[1] > 0.5), "a feature with std 0.0001 was not scaled", "std_floor_too_high")
 
 
 @pytest.mark.stub("normalizer_fit")
@@ -121,7 +121,9 @@ def test_predict_with_an_ensemble_puts_the_members_first() -> None:
         ENSEMBLE, OBS_DIM + ACT_DIM, OBS_DIM, width=8, num_hidden_layers=1, generator=torch.Generator().manual_seed(0)
     )
     model = model_with(network)
-    assert model.predict(numbers(BATCH, OBS_DIM), numbers(BATCH, ACT_DIM)).shape == (ENSEMBLE, BATCH, OBS_DIM)
+    shape = model.predict(numbers(BATCH, OBS_DIM), numbers(BATCH, ACT_DIM)).shape
+    check(shape != (BATCH, OBS_DIM), "the members' predictions became one", "states_averaged")
+    assert shape == (ENSEMBLE, BATCH, OBS_DIM)
 
 
 @pytest.mark.stub("model_predict")

@@ -44,9 +44,17 @@ def test_bootstrap_worked_example() -> None:
 
 @pytest.mark.stub("bootstrap_indices")
 def test_bootstrap_draws_every_transition_equally_often() -> None:
-    counts = torch.bincount(bootstrap_indices(5, 2000, generator=seeded(1)).flatten(), minlength=5)
-    assert len(counts) == 5
-    assert counts.float().div(2000).sub(1).abs().max() < 0.1
+    counts = torch.bincount(bootstrap_indices(5, 2000, generator=seeded(1)).flatten().long(), minlength=5)
+    check(len(counts) == 5 and bool((counts > 0).all()), "an index is never drawn, or is too large", "out_of_range")
+    uniform = counts.float().div(2000).sub(1).abs().max() < 0.15
+    check(bool(uniform), f"5 transitions were drawn {counts.tolist()} times", "not_uniform")
+
+
+@pytest.mark.stub("bootstrap_indices")
+def test_bootstrap_of_one_member_does_not_follow_from_anothers() -> None:
+    first, second = bootstrap_indices(300, 2, generator=seeded(1))
+    shifts = len(((first - second) % 300).unique())
+    check(shifts > 120, "one member's data are another's, shifted", "members_share_data")
 
 
 @pytest.mark.stub("bootstrap_indices")
@@ -89,6 +97,12 @@ def test_minibatches_of_one_member_do_not_follow_from_anothers() -> None:
     first, second = member_minibatches(owned, 300, generator=seeded(1))
     shifts = len(((first - second) % 40).unique())
     check(shifts > 20, "one member's positions are another's, shifted", "members_share_minibatch")
+
+
+@pytest.mark.stub("member_minibatches")
+def test_minibatches_reach_every_entry() -> None:
+    drawn = member_minibatches(torch.arange(20).expand(3, 20), 500, generator=seeded(1)).unique()
+    check(len(drawn) == 20, f"{20 - len(drawn)} of 20 entries are never drawn", "out_of_range")
 
 
 @pytest.mark.stub("member_minibatches")

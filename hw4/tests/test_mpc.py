@@ -375,7 +375,9 @@ def test_mpc_act_executes_that_many_actions_of_each_plan(replan_every: int, want
 def test_mpc_act_starts_afresh_when_the_whole_plan_was_executed() -> None:
     planner, initial_mean = CountingPlanner(), numbers(HORIZON, ACT_DIM)
     actions_of(MPC(planner, initial_mean=initial_mean, replan_every=HORIZON), HORIZON + 1)
-    check_close(planner.means[1].numpy(), initial_mean.numpy(), "mean of the second search")
+    plan = planner(torch.zeros(OBS_DIM), initial_mean) - 20.0  # its first plan
+    slips = {"wrong_shift": torch.cat([plan, initial_mean]).numpy()}
+    check_close(planner.means[1].numpy(), initial_mean.numpy(), "mean of the second search", slips=slips)
 
 
 @pytest.mark.stub("mpc_act")
@@ -431,3 +433,9 @@ def test_record_keeps_every_transition_in_order() -> None:
     check(len(data.observation) == 11, f"11 transitions were recorded, {len(data.observation)} kept", "data_replaced")
     check_close(data.observation[:, 0], wanted, "recorded observations")
     check_close(data.next_observation[:, 0], wanted + 1, "recorded next observations")
+
+
+@pytest.mark.stub("agent_record")
+def test_record_keeps_what_a_long_run_saw() -> None:
+    _, data = fits_of_an_agent(1050, initial_steps=2, refit_every=None)
+    check(len(data.observation) == 1050, f"of 1050 transitions {len(data.observation)} are kept", "data_replaced")
