@@ -307,7 +307,8 @@ def test_the_policy_and_the_due_date_decide_about_details(
     monkeypatch: pytest.MonkeyPatch, policy: Any, closes_at: datetime | None, shown: bool
 ) -> None:
     course = dataclasses.replace(ASSIGNMENT.course, due=NOW + timedelta(days=1))
-    assignment = dataclasses.replace(ASSIGNMENT, course=course, visibility_before_due=policy)
+    policies = dataclasses.replace(ASSIGNMENT.policies, visibility_before_due=policy)
+    assignment = dataclasses.replace(ASSIGNMENT, course=course, policies=policies)
     monkeypatch.setattr(supervisor, "load_assignment", lambda: assignment)
     assert supervisor._shows_details(Metadata(closes_at=closes_at)) is shown
 
