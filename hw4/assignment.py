@@ -95,7 +95,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class LatePolicy:
-    """What a late submission costs; `autograder/policies.py` computes it."""
+    """What a late submission costs."""
 
     grace_minutes: int  # nothing is late before these have passed
     percent_per_day: float  # of the points earned, for each day that has begun

@@ -43,7 +43,7 @@ from hw4 import assignment as assignment_module
 from hw4.assignment import AssignmentError, load_assignment
 from hw4.experiments import EXPERIMENTS
 from hw4.submission import Intake, SubmissionRefused
-from publish.bundle import FIXED_TIME
+from publish.archive import FIXED_TIME
 from publish.gradescope import ENTRY_POINTS, grader_files, grading_requirements, write_gradescope_bundle
 
 ASSIGNMENT = load_assignment()

@@ -32,6 +32,7 @@ def receipt(grade: Grade) -> dict[str, Any]:
     """Everything that is needed to repeat or to question this grade."""
     return {
         "submission": facts_of_submission(grade.intake),
+        "student_bundle": grade.intake.bundle_version,
         **facts_of_grader(),
         "speed": grade.speed,
         "confinement": dataclasses.asdict(grade.confinement),
