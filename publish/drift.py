@@ -12,14 +12,21 @@ from pathlib import Path
 from autograder.calibrate import derive_bars, published_curves
 from autograder.curves import BARS_FILE, dump_bars
 from autograder.solutions import ROOT
-from publish.bundle import BUNDLES
+from publish.bundle import STUDENT_BUNDLE, student_bundle
 from publish.findings import Finding, first_difference
-from publish.handout import FIGURES, PDF, STAFF_PDF, build_handout, draw_figures
+from publish.gradescope import GRADESCOPE_BUNDLE, gradescope_bundle
+from publish.handout import FIGURES, PDF, build_handout, draw_figures
 from publish.notebooks import build_notebooks
+from publish.staff import STAFF_BUNDLE, STAFF_PDF, staff_bundle
 from publish.stubs import STUBS, build_stubs
 from publish.ungraded import published_bands, read_runs
 
 WRITE = "run `make publish`"
+BUNDLES: dict[Path, Callable[[], bytes]] = {
+    STUDENT_BUNDLE: student_bundle,
+    GRADESCOPE_BUNDLE: gradescope_bundle,
+    STAFF_BUNDLE: staff_bundle,
+}
 
 
 @dataclass(frozen=True)

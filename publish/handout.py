@@ -1,6 +1,6 @@
 """The handout: facts from their sources, figures from recorded runs, pages by Typst.
 
-    python -m publish.handout           write handout.pdf
+    python -m publish.handout           write handout.pdf and build/handout-staff.pdf
     python -m publish.handout figures   record the cliff-hill runs again (minutes), draw the figures, write handout.pdf
     python -m publish.handout draw      draw the figures from recorded runs and published bands, write handout.pdf
 
@@ -38,7 +38,8 @@ from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
 from hw4.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
 from hw4.experiments import EXPERIMENTS, Experiment
-from publish.stubs import write_solved
+from publish.staff import STAFF_PDF
+from publish.stubs import solution_lines, write_solved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +51,7 @@ PDF = ROOT / "handout.pdf"
 BARS = ROOT / "autograder" / "reference" / "bars.json"
 BANDS = ROOT / "hw4" / "reference_curves.csv"
 RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
+SOURCE_NOTEBOOKS = ROOT / "notebooks" / "source" / "hw4"
 
 SECTION = re.compile(r"^(Args|Returns|Raises):$")
 SIGNATURE_WIDTH = 112  # characters that fit into a box
@@ -79,8 +81,14 @@ class HandoutError(ValueError):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def gather_facts(assignment: Assignment, bars_file: Path = BARS) -> dict[str, Any]:
-    """Everything the Typst sources show that has a source elsewhere, as plain JSON values."""
+def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool = False) -> dict[str, Any]:
+    """Everything the Typst sources show that has a source elsewhere, as plain JSON values.
+
+    Args:
+        assignment: the facts of the homework.
+        bars_file: bars and floors, if they are recorded.
+        staff: with solutions and model answers, for the staff edition.
+    """
     course = assignment.course
     specs = {stub.id: stub_spec(stub.file, stub.symbol) for stub in assignment.stubs}
     problems = [
@@ -133,9 +141,60 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS) -> dict[str, An
             "confidence": f"{CONFIDENCE * 100:g} %",
         },
         "error_rates": error_rates(assignment, bars_file),
+        "policies": policies(assignment),
+        "staff": {"solutions": solutions(assignment), "answers": model_answers(assignment)} if staff else None,
         "hill": hill_facts(),
         "runs": run_facts(),
     }
+
+
+def policies(assignment: Assignment) -> dict[str, Any]:
+    """Rules about time and company."""
+    facts = dataclasses.asdict(assignment.policies)
+    late = assignment.policies.late
+    facts["late"]["percent_per_day"] = shown(float(late.percent_per_day))
+    facts["group_size_in_words"] = number_word(assignment.policies.max_group_size)
+    return facts
+
+
+def number_word(number: int) -> str:
+    return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
+
+
+def solutions(assignment: Assignment) -> dict[str, str]:
+    """The solution of each stub, as the staff edition shows it."""
+    return {
+        stub_id: textwrap.dedent("\n".join(lines))
+        for name in assignment.submission.code
+        for stub_id, lines in solution_lines((SOLUTIONS / name).read_text(encoding="utf-8")).items()
+    }
+
+
+def model_answers(assignment: Assignment) -> list[dict[str, Any]]:
+    """Model answer and rubric of each written answer: what stands between the solution markers of the notebooks."""
+    answers = []
+    for name in assignment.submission.notebooks:
+        notebook = json.loads((SOURCE_NOTEBOOKS / name).read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            mark = cell["metadata"].get("nbgrader", {})
+            text = "".join(cell["source"])
+            if mark.get("grade") and mark.get("solution"):
+                inside = text.partition("### BEGIN SOLUTION")[2].partition("### END SOLUTION")[0]
+                paragraphs = [prose(" ".join(part.split())) for part in re.split(r"\n\s*\n", inside) if part.strip()]
+                id_and_points = {"id": mark["grade_id"], "points": mark["points"]}
+                answers.append({"notebook": name, **id_and_points, "paragraphs": paragraphs})
+    return answers
+
+
+def prose(text: str) -> list[dict[str, str]]:
+    """Markdown in a line, as runs of one look: text, strong, emph, code and math, the last as LaTeX writes it."""
+    looks = {"**": "strong", "*": "emph", "`": "code", "$": "code"}
+    runs = []
+    for part in re.split(r"(\*\*.+?\*\*|\*[^* ][^*]*\*|`[^`]+`|\$[^$]+\$)", text):
+        mark = next((mark for mark in looks if len(part) > 2 and part.startswith(mark) and part.endswith(mark)), "")
+        if part:
+            runs.append({"look": looks.get(mark, "text"), "text": part[len(mark) : len(part) - len(mark)]})
+    return runs
 
 
 def in_words(day: date) -> str:
@@ -339,7 +398,7 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
     promised = sum(problem.points for problem in assignment.problems if problem.by_hand)
     if sum(points) != promised:
         raise HandoutError(f"the notebooks' answers are worth {sum(points)} points, assignment.toml says {promised}")
-    return {"number": NUMBER_WORDS[len(points)], "points": listed([str(number) for number in points])}
+    return {"number": number_word(len(points)), "points": listed([str(number) for number in points])}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -611,9 +670,10 @@ def compile_handout(facts: dict[str, Any], **options: Any) -> bytes:
     return pdf
 
 
-def build_handout(target: Path = PDF, assignment_file: Path = ASSIGNMENT_FILE) -> Path:
-    """Write the handout to `target` and return it."""
-    target.write_bytes(compile_handout(gather_facts(load_assignment(assignment_file))))
+def build_handout(target: Path = PDF, assignment_file: Path = ASSIGNMENT_FILE, *, staff: bool = False) -> Path:
+    """Write the handout, or its staff edition, to `target` and return it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(compile_handout(gather_facts(load_assignment(assignment_file), staff=staff)))
     return target
 
 
@@ -626,7 +686,8 @@ def main() -> None:
     if step in ("draw", "figures"):
         for path in draw_figures():
             print(f"wrote {path.relative_to(ROOT)}")
-    print(f"wrote {build_handout().relative_to(ROOT)}")
+    for path in (build_handout(), build_handout(STAFF_PDF, staff=True)):
+        print(f"wrote {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
