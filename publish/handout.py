@@ -38,6 +38,7 @@ from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
 from hw4.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.update import BUNDLE_FOLDER
 from publish.staff import STAFF_PDF
 from publish.stubs import solution_lines, write_solved
 
@@ -142,6 +143,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         },
         "error_rates": error_rates(assignment, bars_file),
         "policies": policies(assignment),
+        "colab_cell": colab_cell(),
         "staff": {"solutions": solutions(assignment), "answers": model_answers(assignment)} if staff else None,
         "hill": hill_facts(),
         "runs": run_facts(),
@@ -155,6 +157,17 @@ def policies(assignment: Assignment) -> dict[str, Any]:
     facts["late"]["percent_per_day"] = shown(float(late.percent_per_day))
     facts["group_size_in_words"] = number_word(assignment.policies.max_group_size)
     return facts
+
+
+def colab_cell() -> str:
+    """What a student runs on Colab: everything of requirements.txt but what is there already."""
+    there = ("torch", "numpy", "matplotlib", "jupyterlab")
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wanted = [line for line in lines if line and not line.startswith(("#", *there))]
+    quoted = " ".join(f'"{line}"' for line in wanted)
+    return "\n".join(
+        ("!unzip -q student.zip", f"%cd {BUNDLE_FOLDER}", f"!pip install -q {quoted}", "!python -m hw4 check")
+    )
 
 
 def number_word(number: int) -> str:
@@ -385,20 +398,29 @@ def percent(share: float) -> str:
 
 
 def written_answers(assignment: Assignment) -> dict[str, Any]:
-    """The answers in the released notebooks that people grade: how many, and the points of each.
+    """The answers in the released notebooks that people grade: how many, the points of each, and where they are.
 
     Raises:
-        HandoutError: their points are not those of the problems that are graded by hand.
+        HandoutError: their points are not those of the problems that are graded by hand, or a notebook has no title.
     """
     points: list[int] = []
+    notebooks = []
     for name in assignment.submission.notebooks:
         notebook = json.loads((RELEASED_NOTEBOOKS / name).read_text(encoding="utf-8"))
         marks = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
-        points += [mark["points"] for mark in marks if mark.get("grade") and mark.get("solution")]
+        own = [mark["points"] for mark in marks if mark.get("grade") and mark.get("solution")]
+        title = re.search(r"^# (.+)$", "\n".join("".join(cell["source"]) for cell in notebook["cells"]), re.MULTILINE)
+        if title is None:
+            raise HandoutError(f"{name} has no title: begin its first cell with '# ...'")
+        notebooks.append({"file": name, "title": title[1], "number": len(own), "points": sum(own)})
+        points += own
     promised = sum(problem.points for problem in assignment.problems if problem.by_hand)
     if sum(points) != promised:
         raise HandoutError(f"the notebooks' answers are worth {sum(points)} points, assignment.toml says {promised}")
-    return {"number": number_word(len(points)), "points": listed([str(number) for number in points])}
+    each = (
+        f"worth {points[0]} points each" if len(set(points)) == 1 else f"worth {listed(list(map(str, points)))} points"
+    )
+    return {"number": number_word(len(points)), "points": each, "notebooks": notebooks}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -664,6 +686,7 @@ def compile_handout(facts: dict[str, Any], **options: Any) -> bytes:
         sys_inputs={"facts": json.dumps(facts, ensure_ascii=False)},
         ignore_system_fonts=True,
         timestamp=int(datetime(year, month, day, tzinfo=UTC).timestamp()),
+        pdf_standards=["ua-1"],  # tagged, and refused by the compiler unless pictures and equations have a text
         **options,
     )
     assert isinstance(pdf, bytes)
