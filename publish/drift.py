@@ -112,7 +112,8 @@ def _finding(artefact: Artefact, found: bytes | None) -> Finding:
     else:
         wanted = artefact.content
     line, words = first_difference(found, wanted)
-    return Finding(name, line, f"is not what {artefact.source} gives ({words})", WRITE)
+    is_text = not name.endswith(".pdf")
+    return Finding(name, line, f"is not what {artefact.source} gives{f' ({words})' if is_text else ''}", WRITE)
 
 
 def _first_member(found: bytes, wanted: bytes) -> tuple[str, bytes | None, bytes | None]:

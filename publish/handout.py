@@ -31,12 +31,12 @@ from typing import TYPE_CHECKING, Any
 
 import typst
 
-from autograder.calibrate import REFERENCE
+from autograder.calibrate import REFERENCE, read_recorded
 from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, load_bars
 from autograder.error_rates import CONFIDENCE, rates_of
 from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
-from hw4.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
+from hw4.assignment import ASSIGNMENT_FILE, Assignment, Curve, load_assignment
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.update import BUNDLE_FOLDER
 from publish.staff import STAFF_PDF
@@ -505,6 +505,9 @@ def run_facts() -> dict[str, str]:
         "v15_median": whole(statistics.median(ends["1.5"])),
         "v15_min": whole(min(ends["1.5"])),
         "members_lowest": f"{min(member_ends):.1f}",
+        "search_steps": str(len({row["step"] for row in read_rows("cem_search.csv")})),
+        "search_iterations": number_word(len({row["iteration"] for row in read_rows("cem_search.csv")})),
+        "search_population": read_rows("cem_search.csv")[0]["population_size"],
         "reference_ends": listed([whole(float(rows[-1]["median"])) for rows in published_bands().values()]),
     }
 
@@ -539,6 +542,8 @@ def draw_figures(folder: Path = FIGURES) -> list[Path]:
         "cliff_hill_versions.svg": ((6.7, 2.1), 3, draw_versions),
         "cliff_hill_members.svg": ((6.7, 1.95), 2, draw_members),
         "reference_bands.svg": ((6.7, 2.1), 3, draw_bands),
+        "model_errors.svg": ((6.7, 1.75), 3, draw_errors),
+        "cem_search.svg": ((6.7, 1.85), 2, draw_search),
     }
     style: dict[Any, Any] = {
         "svg.hashsalt": "handout",
@@ -670,6 +675,59 @@ def draw_bands(*panels: Axes) -> None:
     panels[0].set_ylabel("episode return")
     handles, labels = panels[0].get_legend_handles_labels()
     panels[0].figure.legend(handles, labels, loc="outside lower center", ncols=5, handlelength=1.8, columnspacing=1.2)
+
+
+def draw_errors(*panels: Axes) -> None:
+    """One-step error of the reference's model on each episode of the graded curves, before it has seen it."""
+    for panel, curve in zip(panels, load_assignment().curves, strict=True):
+        errors = reference_errors(curve)
+        steps = [(i + 1) * EXPERIMENTS[curve.experiment].task.episode_length for i in range(len(errors))]
+        panel.fill_between(
+            *(steps, [e[0] for e in errors], [e[2] for e in errors]), color=SKY, alpha=0.35, lw=0, label="90 % of runs"
+        )
+        panel.plot(steps, [e[1] for e in errors], color=BLUE, lw=2, label="median")
+        panel.axhline(1.0, color="#555555", lw=1, ls=":", label='"nothing changes"')
+        panel.axvspan(0, EXPERIMENTS[curve.experiment].initial_steps, color="#eeeeee", lw=0, zorder=0)
+        panel.set(title=textwrap.fill(curve.title, 30), xlabel="env steps", xlim=(0, max(steps) * 1.02), yscale="log")
+        panel.set(ylim=(0.012, 3))
+        panel.set_yticks([0.1, 1], labels=["0.1", "1"] if panel is panels[0] else [])
+        panel.tick_params(which="minor", labelleft=False)
+    panels[0].set_ylabel("one-step error")
+    handles, labels = panels[0].get_legend_handles_labels()
+    panels[0].figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=1.8, columnspacing=1.2)
+
+
+def reference_errors(curve: Curve) -> list[tuple[float, float, float]]:
+    """5 %, 50 % and 95 % quantile over the recorded reference runs, for each episode."""
+    runs = [run.errors for run in read_recorded(curve) if run.implementation == REFERENCE]
+    episodes = zip(*runs, strict=True)
+    return [
+        (q[0], statistics.median(values), q[-1]) for values in episodes for q in [statistics.quantiles(values, n=20)]
+    ]
+
+
+def draw_search(plans: Axes, returns: Axes) -> None:
+    """What CEM draws, iteration by iteration, and what it earns."""
+    rows = read_rows("cem_search.csv")
+    iterations = sorted({int(row["iteration"]) for row in rows})
+    for iteration, color in zip((iterations[0], iterations[1], iterations[-1]), (VERMILION, ORANGE, BLUE), strict=True):
+        own = [row for row in rows if int(row["iteration"]) == iteration]
+        steps, means, stds = column(own, "step"), column(own, "mean"), column(own, "std")
+        low, high = ([m + sign * s for m, s in zip(means, stds, strict=True)] for sign in (-1, 1))
+        plans.fill_between(steps, low, high, color=color, alpha=0.22, lw=0)
+        plans.plot(steps, means, color=color, label=f"iteration {iteration}")
+    plans.set(xlabel="step of the plan", ylabel="force (N)", title="candidates: mean and std", xlim=(0, max(steps)))
+    plans.set(ylim=(-1.05, 1.05), xticks=range(0, len(steps), 5))
+    plans.legend(loc="lower left", handlelength=1.5)
+    firsts = [next(row for row in rows if int(row["iteration"]) == iteration) for iteration in iterations]
+    returns.plot(iterations, column(firsts, "best_return"), color=BLUE, marker="o", ms=3, label="CEM, best candidate")
+    returns.plot(
+        iterations, column(firsts, "median_return"), color=SKY, marker="o", ms=3, label="CEM, median candidate"
+    )
+    shot = float(rows[0]["random_shooting_return"])
+    returns.axhline(shot, color=VERMILION, lw=1, ls="--", label="random shooting, as many in all")
+    returns.set(xlabel="iteration", ylabel="return", title="what they earn", xticks=iterations)
+    returns.legend(loc="lower right", handlelength=1.8)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
 
 
-@pytest.mark.parametrize(("file", "line", "says"), planted_leaks(), ids=lambda text: text[:24])
+@pytest.mark.parametrize(("file", "line", "says"), list(planted_leaks()), ids=lambda text: text[:24])
 def test_a_planted_leak_is_found_where_it_is(file: str, line: str, says: str) -> None:
     files = dict(student_files())
     before = files.get(file, b"")
