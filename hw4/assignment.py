@@ -289,11 +289,16 @@ class _Reader:
         if found.policies.max_group_size < 1:
             self._fail("policies", 0, "max_group_size", "max_group_size must be at least 1: everybody alone")
         seen: dict[str, str] = {}
-        for table, entries in (("problems", found.problems), ("stubs", found.stubs), ("curves", found.curves)):
-            for i, entry in enumerate(entries):
-                if entry.id in seen:
-                    self._fail(table, i, "id", f"the id {entry.id!r} is used twice, first in {seen[entry.id]}")
-                seen[entry.id] = f"line {self._lines.line(table, i, 'id')}"
+        ids_of = {
+            "problems": [problem.id for problem in found.problems],
+            "stubs": [stub.id for stub in found.stubs],
+            "curves": [curve.id for curve in found.curves],
+        }
+        for table, ids in ids_of.items():
+            for i, entry_id in enumerate(ids):
+                if entry_id in seen:
+                    self._fail(table, i, "id", f"the id {entry_id!r} is used twice, first in {seen[entry_id]}")
+                seen[entry_id] = f"line {self._lines.line(table, i, 'id')}"
         for i, stub in enumerate(found.stubs):
             if stub.file not in found.submission.code:
                 self._fail(

@@ -53,8 +53,8 @@ def private_in(files: Mapping[str, bytes]) -> Iterator[Finding]:
                 if needle in line:
                     yield Finding(where, number, f"holds {what}: {needle!r}", MEND)
         for stub_id, region in regions.items():
-            if number := _found(region, lines):
-                yield Finding(where, number, f"holds the solution of {stub_id}", MEND)
+            if found_at := _found(region, lines):
+                yield Finding(where, found_at, f"holds the solution of {stub_id}", MEND)
         for rubric in rubrics:
             if rubric in content.decode("utf-8"):
                 yield Finding(where, None, f"holds a line of a model answer: {rubric[:60]!r}", MEND)

@@ -8,10 +8,19 @@ import statistics
 from collections.abc import Iterator
 
 from autograder.__main__ import calibrate
-from autograder.calibrate import RecordedRun, bugs, implementations, names, read_recorded, recorded_file, variants
+from autograder.calibrate import (
+    REFERENCE,
+    RecordedRun,
+    bugs,
+    implementations,
+    names,
+    read_recorded,
+    recorded_file,
+    variants,
+)
 from autograder.code_hash import code_hash
 from autograder.curves import load_bars
-from autograder.error_rates import REFERENCE, rates_of
+from autograder.error_rates import rates_of
 from autograder.solutions import ROOT
 from hw4.assignment import Curve, load_assignment
 from hw4.experiments import EXPERIMENTS
@@ -52,7 +61,7 @@ def minutes(curve: Curve, implementations: list[str], recorded: list[RecordedRun
     Runs of an implementation that was never recorded are taken for as long as the others of their curve.
     """
     options = {name: p.default for name, p in inspect.signature(calibrate).parameters.items()}
-    wanted = {REFERENCE: options["runs"]}
+    wanted: dict[str, int] = {REFERENCE: options["runs"]}
     wanted |= dict.fromkeys(names(bugs(curve)), options["bug_runs"])
     wanted |= dict.fromkeys(names(variants(curve)), options["variant_runs"])
     seconds = 0.0
@@ -60,7 +69,7 @@ def minutes(curve: Curve, implementations: list[str], recorded: list[RecordedRun
     for name in implementations:
         own = [run.cpu_seconds for run in recorded if run.implementation == name] or everything
         seconds += wanted[name] * (statistics.median(own) if own else 0.0)
-    return max(1, round(seconds / options["jobs"] / 60))
+    return max(1, round(seconds / int(options["jobs"]) / 60))
 
 
 def reference_misses() -> Iterator[Finding]:

@@ -96,11 +96,10 @@ def test_a_missing_artefact_is_found(artefacts: list[Artefact]) -> None:
     assert str(finding) == f"hw4/{ASSIGNMENT.submission.code[0]}: is missing: {COMMAND}"
 
 
-def test_archives_packed_again_are_the_same_bytes(artefacts: list[Artefact]) -> None:
-    before = {artefact.path: artefact.content for artefact in artefacts}
-    for path, build in drift.BUNDLES.items():
-        if path != STAFF_BUNDLE:  # it holds the staff edition, which another process may be writing
-            assert build() == before[path]
+@pytest.mark.parametrize("path", drift.BUNDLES, ids=lambda path: path.name)
+def test_an_archive_packed_twice_is_the_same_bytes(artefacts: list[Artefact], path: Path) -> None:
+    build = drift.BUNDLES[path]
+    assert build() == build()
 
 
 # Recorded runs --------------------------------------------------------------------------------------------------------
@@ -187,7 +186,7 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     run = leaks.graded_runs(ASSIGNMENT.curves[0].id)[0]
     yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "holds a hidden world"
     yield "hw4/tasks.py", f"seed={run.env_seed}", "holds a hidden seed"
-    yield "hw4/hints.py", "from autograder.hidden_tests import oracles", "holds private text"
+    yield "hw4/hints.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
     yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "holds private text"
     yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
 
@@ -311,7 +310,7 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
         "### BEGIN SOLUTION cem_refit: ",
         "### BEGIN SOLUTION cem_refit: think of torch.topk, ",
     )
-    edit(tree / "hw4" / "experiments.py", "horizon=20", "horizon=21")
+    edit(tree / "hw4" / "experiments.py", "gradient_steps=1200", "gradient_steps=1201")
 
     written = publish(tree, "write")
     assert written.returncode == 0, written.stderr
@@ -333,7 +332,13 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
     shown_facts = subprocess.run(
         [sys.executable, "-c", facts_of_handout], cwd=tree, capture_output=True, text=True, timeout=300, check=True
     ).stdout
-    for fact in ("Autumn 2041", "Monday 2 September 2041", "Thursday 19 September 2041, 23:59", '"points": 6', '"21"'):
+    for fact in (
+        "Autumn 2041",
+        "Monday 2 September 2041",
+        "Thursday 19 September 2041, 23:59",
+        '"points": 6',
+        '"1201"',
+    ):
         assert fact in shown_facts
 
     checked = publish(tree, "drift")
@@ -352,7 +357,7 @@ def test_a_renamed_function_is_listed_with_every_place_that_names_it(tmp_path: P
     assert first.says == "solutions/mpc.py has no refit_to_elites; the region of cem_refit is in refit"
     files = {finding.file for finding in findings}
     assert {"hw4/tests/test_mpc.py", "autograder/hidden_tests/test_planning.py", "hw4/worked_examples.py"} <= files
-    assert {"solutions/mpc.py", "tests/attacks/bank.toml"} <= files
+    assert {"solutions/mpc.py", "hw4/subject.py"} <= files
     assert {finding.mend for finding in findings} == {"see 'Rename a function' in docs/new-term.md"}
     for finding in findings[1:]:
         text = (tree / finding.file).read_text(encoding="utf-8").splitlines()[(finding.line or 0) - 1]
