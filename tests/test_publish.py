@@ -25,7 +25,7 @@ from publish.bundle import STUDENT_BUNDLE, student_bundle, student_files
 from publish.drift import Artefact
 from publish.findings import Finding
 from publish.handout import FIGURES, PDF
-from publish.staff import STAFF_BUNDLE, STAFF_PDF, staff_files
+from publish.staff import STAFF_PDF, staff_files
 
 ASSIGNMENT = load_assignment()
 COMMAND = "run `make publish`"
