@@ -143,8 +143,8 @@ def fit(
 
     First refresh the model's normalisers from ALL the transitions, once. Then, `gradient_steps` times: draw a
     minibatch with `sample_indices()`, select it, take `model.loss` of it, and let the optimiser step down its
-    gradient, unclipped and with the learning rate that it came with. An ensemble's loss has one entry per member: step on their sum. Members share no weights, so each gets
-    exactly its own gradient.
+    gradient, unclipped and with the learning rate that it came with. An ensemble's loss has one entry per member: step
+    on their sum. Members share no weights, so each gets exactly its own gradient.
 
     Args:
         model: anything with `fit_normalizers(transitions)` and `loss(batch)`.

@@ -22,6 +22,7 @@ PYTHON_FOLDERS = (
 )
 NOT_FOR_GRADING = (
     *("autograder/calibrate.py", "autograder/code_hash.py", "autograder/error_rates.py", "hw4/video.py"),
+    "autograder/policies.py",
 )
 OTHER_FILES = (
     *("assignment.toml", "requirements.lock", "LICENSE", "hw4/reference_curves.csv"),
