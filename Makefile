@@ -35,11 +35,12 @@ verify: $(READY)  ## the tests that take long, and the attack bank in every mode
 zoo: $(READY)  ## grade the zoo of wrong and of different correct submissions
 	$(RUN) -m autograder zoo
 
-publish: $(READY)  ## write every generated file and the student bundle
+publish: $(READY)  ## write every generated file and the three bundles, then run the whole gate
 	$(RUN) -m publish write
-
-check: $(READY)  ## fail if a generated file is not what its source gives
 	$(RUN) -m publish check
+
+check: $(READY)  ## the quick part of the gate: names, drift of generated files, stale recorded runs
+	$(RUN) -m publish drift
 
 bench: $(READY) solved  ## benchmarks: ratios side by side in one run
 	$(RUN) -m benchmarks.ready_worker
@@ -50,7 +51,7 @@ bench: $(READY) solved  ## benchmarks: ratios side by side in one run
 gradescope: $(READY)  ## build build/gradescope-autograder.zip; see autograder/gradescope/README.md
 	$(RUN) -m publish.gradescope
 
-handout: $(READY)  ## build handout.pdf
+handout: $(READY)  ## build handout.pdf, and its staff edition in build/
 	$(RUN) -m publish.handout
 
 notebooks: $(READY)  ## build the source and release notebooks from their masters

@@ -22,8 +22,9 @@ from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer
 from hw4.ensemble import bootstrap_indices, member_minibatches
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Version, as_version
-from hw4.mpc import ModelBasedAgent
+from hw4.mpc import ModelBasedAgent, cem, random_shooting
 from hw4.networks import EnsembleMLP
+from hw4.noise import colored_noise
 from hw4.training import train
 from hw4.transitions import Transition
 
@@ -33,12 +34,22 @@ PATH_SEED = 0  # the run whose paths are drawn
 MEMBERS = 5  # of the ensemble whose opinions are drawn
 FULL_RIGHT = np.array([1.0, 0.0], dtype=np.float32)  # "go right to get higher!"
 
+# A search that anybody can follow: a point of 1 kg on a line, at rest at 0, is to stand at 1 m after so many steps.
+SEARCH_STEPS, SEARCH_ITERATIONS, SEARCH_POPULATION, SEARCH_ELITES, SEARCH_COLOR = 20, 5, 100, 10, 1.0
+SEARCH_DT = 0.1  # s
+
 PathName = Literal["data", "imagined", "happened_0.5", "happened_1.5"]
 
 
-def write_csv(path: Path, columns: list[str], rows: Iterable[list[Any]], what: str) -> None:
+def write_csv(
+    path: Path,
+    columns: list[str],
+    rows: Iterable[list[Any]],
+    what: str,
+    experiments: tuple[str, ...] = ("cliff_hill",),
+) -> None:
     """Write rows under a comment that says how they were recorded. Numbers keep 6 significant digits."""
-    settings = {"cliff_hill": dataclasses.asdict(EXPERIMENTS["cliff_hill"])}
+    settings = {name: dataclasses.asdict(EXPERIMENTS[name]) for name in experiments}
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(f"# {what}\n# recorded by: {COMMAND}\n# settings: {json.dumps(settings)}\n")
         writer = csv.writer(file, lineterminator="\n")
@@ -140,8 +151,79 @@ def record_ensemble_fan(folder: Path) -> None:
     )
 
 
+def point_returns(forces: torch.Tensor) -> torch.Tensor:
+    """Return of each plan of forces in [-1, 1] N for the point, shape (num_sequences,): minus squared distance to 1 m,
+    less a little of the squared speed and force, summed over the steps."""
+    position = velocity = torch.zeros(len(forces))
+    total = torch.zeros(len(forces))
+    for force in forces[:, :, 0].T:
+        velocity = velocity + SEARCH_DT * force
+        position = position + SEARCH_DT * velocity
+        total = total - (position - 1.0) ** 2 - 0.1 * velocity**2 - 0.01 * force**2
+    return total
+
+
+def record_search(folder: Path) -> None:
+    """CEM on the point: what each iteration draws and what it earns, beside random shooting with as many candidates."""
+    drawn: list[torch.Tensor] = []
+
+    def objective(plans: torch.Tensor) -> torch.Tensor:
+        drawn.append(plans.clone())
+        return point_returns(plans)
+
+    generator = torch.Generator().manual_seed(PATH_SEED)
+    low, high = torch.tensor([-1.0]), torch.tensor([1.0])
+    cem(
+        objective,
+        torch.zeros(SEARCH_STEPS, 1),
+        torch.full((SEARCH_STEPS, 1), 0.7),
+        low,
+        high,
+        population_size=SEARCH_POPULATION,
+        num_iterations=SEARCH_ITERATIONS,
+        num_elites=SEARCH_ELITES,
+        smoothing=0.1,
+        noise=lambda n: colored_noise(n, SEARCH_STEPS, 1, color=SEARCH_COLOR, generator=generator),
+    )
+    shot = random_shooting(
+        point_returns,
+        low,
+        high,
+        num_sequences=SEARCH_POPULATION * SEARCH_ITERATIONS,
+        uniform=lambda n: torch.rand(n, SEARCH_STEPS, 1, generator=generator),
+    )
+    rows: list[list[Any]] = []
+    for iteration, plans in enumerate(drawn, start=1):
+        returns = point_returns(plans)
+        facts = [float(returns.median()), float(returns.max()), float(point_returns(shot[None])[0])]
+        for step in range(SEARCH_STEPS):
+            spread = plans[:, step, 0]
+            rows.append(
+                [iteration, step, float(spread.mean()), float(spread.std(correction=0)), *facts, SEARCH_POPULATION]
+            )
+    write_csv(
+        folder / "cem_search.csv",
+        [
+            "iteration",
+            "step",
+            "mean",
+            "std",
+            "median_return",
+            "best_return",
+            "random_shooting_return",
+            "population_size",
+        ],
+        rows,
+        f"CEM pushes a point from 0 to 1 m: {SEARCH_ITERATIONS} iterations of {SEARCH_POPULATION} plans, "
+        f"{SEARCH_ELITES} elites, noise of colour {SEARCH_COLOR:g}, seed {PATH_SEED}; and random shooting with as many "
+        "plans in all",
+        experiments=(),
+    )
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     target = Path(sys.argv[1])
     record_cliff_hill(target)
     record_ensemble_fan(target)
+    record_search(target)

@@ -1,4 +1,4 @@
-"""python -m hw4 train | plot | video | check | submit"""
+"""python -m hw4 train | plot | video | check | submit | update"""
 
 from __future__ import annotations
 

@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "video": video,
         "check": check,
         "submit": submit,
+        "update": update,
     }
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a name that this terminal cannot show must not end the command
@@ -410,3 +411,37 @@ def _print_unknowns(assignment: Assignment) -> None:
     print("  the hidden tests, which use other numbers, shapes and seeds than the public ones")
     print(f"  the learning curves on hidden seeds and worlds ({curves})")
     print("  the written answers, which people read")
+
+
+# update ---------------------------------------------------------------------------------------------------------------
+
+
+def update(bundle: tyro.conf.Positional[Path]) -> int:
+    """Bring the given files up to date from a newer student bundle. Your code and your notebooks are kept.
+
+    Args:
+        bundle: the new student.zip, as you downloaded it.
+    """
+    from hw4.update import UpdateRefused, read_bundle
+    from hw4.update import update as bring_up_to_date
+
+    try:
+        done = bring_up_to_date(PACKAGE.parent, read_bundle(bundle), load_assignment().submission.code)
+    except UpdateRefused as refusal:
+        raise CommandFailed(f"Nothing was changed: {refusal}") from None
+    print(f"Version {done.old_version} -> {done.new_version}")
+    for what, names in (("replaced", done.replaced), ("added", done.added), ("removed", done.removed)):
+        for name in names:
+            print(f"  {what} {name}")
+    for name, beside in done.moved.items():
+        print(f"  {name} had changes of yours: they are kept as {beside} beside it")
+    for name, beside in done.kept.items():
+        if beside:
+            print(
+                f"READ THIS: {name} has a new version. Yours is kept; the new one is {beside} beside it: compare them."
+            )
+    if not (done.replaced or done.added or done.removed or any(done.kept.values())):
+        print("Everything is up to date.")
+    elif "requirements.txt" in done.replaced:
+        print("Next: pip install -r requirements.txt -e .")
+    return 0

@@ -29,6 +29,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hw4.assignment import Assignment, Stub, load_assignment
+from hw4.update import VERSION, installed_version
 
 # The modules of hw4 that lie beside the submission when it is graded. The environments do not.
 GRADED_HW4_MODULES = (
@@ -48,6 +49,7 @@ GRADED_HW4_MODULES = (
 MAX_NAME_LENGTH = 255
 MAX_POINTS = 1_000  # of one cell of a notebook
 MAX_CODE_BYTES = 200_000  # ten times what the homework needs; a syntax tree takes up 600 times as much memory
+VERSION_FILE = "bundle_version.txt"  # which student bundle was worked with; in a zip that `submit` wrote
 JUNK_FOLDERS = ("__MACOSX", "__pycache__")
 JUNK_FILES = (".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r")
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".gz")
@@ -101,6 +103,7 @@ class Intake:
     syntax_errors: tuple[SyntaxProblem, ...]
     forbidden_imports: tuple[ForbiddenImport, ...]
     notes: tuple[str, ...]
+    bundle_version: str = ""  # as the submission says; "" if it does not
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,8 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
             raise SubmissionRefused("there is no file or folder of this name", where=path.name, mend="Look at the path")
     _refuse_colliding_names(entries)
     members = [entry for entry in entries if not entry.is_folder]
+    bundle_version = _bundle_version(members)
+    members = [entry for entry in members if entry.name != VERSION_FILE]
     found, ignored = _pick_wanted(members, assignment)
     code = {name: found[name].content for name in assignment.submission.code if name in found}
     notebooks = {name: found[name].content for name in assignment.submission.notebooks if name in found}
@@ -164,7 +169,15 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
         syntax_errors=tuple(syntax_errors),
         forbidden_imports=tuple(forbidden_imports),
         notes=tuple(_notes(missing, notebooks, ignored, assignment)),
+        bundle_version=bundle_version,
     )
+
+
+def _bundle_version(members: Iterable[_Member]) -> str:
+    """What `submit` wrote down, if it looks like a version: nothing is graded by it."""
+    content = next((member.content for member in members if member.name == VERSION_FILE), b"")
+    found = VERSION.fullmatch(content[:100].decode("ascii", errors="replace").strip())
+    return found[0] if found else ""
 
 
 def write_submission(
@@ -187,14 +200,19 @@ def write_submission(
         raise _nothing_found(hw4_folder.name, assignment)
     if notebooks_folder is not None:
         files |= _notebooks_below(notebooks_folder, assignment)
+    contents = {}
+    for name, path in files.items():
+        with _readable(name):
+            contents[name] = path.read_bytes()
+    if version := installed_version(hw4_folder.parent):
+        contents[VERSION_FILE] = f"{version}\n".encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(files):
+        for name in sorted(contents):
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # Unix, on Windows too
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
-            with _readable(name):
-                archive.writestr(entry, files[name].read_bytes())
+            archive.writestr(entry, contents[name])
     target.write_bytes(buffer.getvalue())
     return target
 
@@ -288,7 +306,7 @@ def _shown(name: str) -> str:
 
 def _folder_members(root: Path, assignment: Assignment) -> Iterator[_Member]:
     rules = assignment.submission
-    wanted = (*rules.code, *rules.notebooks)
+    wanted = (*rules.code, *rules.notebooks, VERSION_FILE)
     mend = "Name the folder that holds your code files and nothing else"
     num_entries, folders = 0, [root]
     while folders:

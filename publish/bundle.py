@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import zipfile
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.solutions import ROOT
 from hw4.assignment import load_assignment
+from hw4.update import BUNDLE_FOLDER, MANIFEST
+from publish.archive import zip_of
 
 STUDENT_BUNDLE = ROOT / "build" / "student.zip"
-BUNDLE_FOLDER = "hw4-model-based-rl"
-FIXED_TIME = (2027, 1, 1, 0, 0, 0)
 HW4_SUFFIXES = (".py", ".csv", ".md")
 RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
 NOTEBOOK_DATA = ROOT / "notebooks" / "data"
 
 
 def student_files() -> Iterator[tuple[str, bytes]]:
-    """(name inside the bundle, content) of everything students get."""
+    """(name inside the bundle, content) of everything students get, and the list of it."""
+    files = dict(_given_files())
+    yield from files.items()
+    yield MANIFEST, _manifest(files)
+
+
+def _given_files() -> Iterator[tuple[str, bytes]]:
     for path in sorted((ROOT / "hw4").rglob("*")):
         if path.suffix in HW4_SUFFIXES and "__pycache__" not in path.parts:
             yield path.relative_to(ROOT).as_posix(), path.read_bytes()
@@ -32,13 +39,21 @@ def student_files() -> Iterator[tuple[str, bytes]]:
     yield "pyproject.toml", (ROOT / "publish" / "student_pyproject.toml").read_bytes()
 
 
+def _manifest(files: dict[str, bytes]) -> bytes:
+    """What `python -m hw4 update` compares with: a hash of every file, and a version that follows from them."""
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    course = load_assignment().course
+    digest = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
+    manifest = {"version": f"{course.release:%Y-%m-%d}.{digest[:8]}", "files": hashes}
+    return (json.dumps(manifest, indent=1) + "\n").encode()
+
+
+def student_bundle() -> bytes:
+    """The archive; the same tree gives the same bytes."""
+    return zip_of((f"{BUNDLE_FOLDER}/{name}", content) for name, content in student_files())
+
+
 def write_student_bundle(target: Path = STUDENT_BUNDLE) -> Path:
-    """Write the bundle; the same tree gives the same bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in student_files():
-            info = zipfile.ZipInfo(f"{BUNDLE_FOLDER}/{name}", FIXED_TIME)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, content)
+    target.write_bytes(student_bundle())
     return target

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.solutions import ROOT
 from hw4.assignment import load_assignment
-from publish.bundle import FIXED_TIME
+from publish.archive import zip_of
 
 GRADESCOPE_BUNDLE = ROOT / "build" / "gradescope-autograder.zip"
 ENTRY_POINTS = ("setup.sh", "run_autograder")  # at the root of the archive, executable
@@ -23,6 +22,7 @@ PYTHON_FOLDERS = (
 )
 NOT_FOR_GRADING = (
     *("autograder/calibrate.py", "autograder/code_hash.py", "autograder/error_rates.py", "hw4/video.py"),
+    "autograder/policies.py",
 )
 OTHER_FILES = (
     *("assignment.toml", "requirements.lock", "LICENSE", "hw4/reference_curves.csv"),
@@ -53,16 +53,14 @@ def grading_requirements() -> str:
     return "\n".join([*wanted, *BESIDE_STUDENTS]) + "\n"
 
 
+def gradescope_bundle() -> bytes:
+    """The archive; the same tree gives the same bytes."""
+    return zip_of(grader_files(), executable=ENTRY_POINTS)
+
+
 def write_gradescope_bundle(target: Path = GRADESCOPE_BUNDLE) -> Path:
-    """Write the bundle; the same tree gives the same bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in grader_files():
-            info = zipfile.ZipInfo(name, FIXED_TIME)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.create_system = 3  # Unix, or the modes below mean nothing
-            info.external_attr = (0o100755 if name in ENTRY_POINTS else 0o100644) << 16
-            archive.writestr(info, content)
+    target.write_bytes(gradescope_bundle())
     return target
 
 

@@ -1,6 +1,6 @@
 """The handout: facts from their sources, figures from recorded runs, pages by Typst.
 
-    python -m publish.handout           write handout.pdf
+    python -m publish.handout           write handout.pdf and build/handout-staff.pdf
     python -m publish.handout figures   record the cliff-hill runs again (minutes), draw the figures, write handout.pdf
     python -m publish.handout draw      draw the figures from recorded runs and published bands, write handout.pdf
 
@@ -31,14 +31,16 @@ from typing import TYPE_CHECKING, Any
 
 import typst
 
-from autograder.calibrate import REFERENCE
+from autograder.calibrate import REFERENCE, read_recorded
 from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, load_bars
 from autograder.error_rates import CONFIDENCE, rates_of
 from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
-from hw4.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
+from hw4.assignment import ASSIGNMENT_FILE, Assignment, Curve, load_assignment
 from hw4.experiments import EXPERIMENTS, Experiment
-from publish.stubs import write_solved
+from hw4.update import BUNDLE_FOLDER
+from publish.staff import STAFF_PDF
+from publish.stubs import solution_lines, write_solved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +52,7 @@ PDF = ROOT / "handout.pdf"
 BARS = ROOT / "autograder" / "reference" / "bars.json"
 BANDS = ROOT / "hw4" / "reference_curves.csv"
 RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
+SOURCE_NOTEBOOKS = ROOT / "notebooks" / "source" / "hw4"
 
 SECTION = re.compile(r"^(Args|Returns|Raises):$")
 SIGNATURE_WIDTH = 112  # characters that fit into a box
@@ -79,8 +82,14 @@ class HandoutError(ValueError):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def gather_facts(assignment: Assignment, bars_file: Path = BARS) -> dict[str, Any]:
-    """Everything the Typst sources show that has a source elsewhere, as plain JSON values."""
+def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool = False) -> dict[str, Any]:
+    """Everything the Typst sources show that has a source elsewhere, as plain JSON values.
+
+    Args:
+        assignment: the facts of the homework.
+        bars_file: bars and floors, if they are recorded.
+        staff: with solutions and model answers, for the staff edition.
+    """
     course = assignment.course
     specs = {stub.id: stub_spec(stub.file, stub.symbol) for stub in assignment.stubs}
     problems = [
@@ -133,9 +142,72 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS) -> dict[str, An
             "confidence": f"{CONFIDENCE * 100:g} %",
         },
         "error_rates": error_rates(assignment, bars_file),
+        "policies": policies(assignment),
+        "colab_cell": colab_cell(),
+        "staff": {"solutions": solutions(assignment), "answers": model_answers(assignment)} if staff else None,
         "hill": hill_facts(),
         "runs": run_facts(),
     }
+
+
+def policies(assignment: Assignment) -> dict[str, Any]:
+    """Rules about time and company."""
+    facts = dataclasses.asdict(assignment.policies)
+    late = assignment.policies.late
+    facts["late"]["percent_per_day"] = shown(float(late.percent_per_day))
+    facts["group_size_in_words"] = number_word(assignment.policies.max_group_size)
+    return facts
+
+
+def colab_cell() -> str:
+    """What a student runs on Colab: everything of requirements.txt but what is there already."""
+    there = ("torch", "numpy", "matplotlib", "jupyterlab")
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wanted = [line for line in lines if line and not line.startswith(("#", *there))]
+    quoted = " ".join(f'"{line}"' for line in wanted)
+    return "\n".join(
+        ("!unzip -q student.zip", f"%cd {BUNDLE_FOLDER}", f"!pip install -q {quoted}", "!python -m hw4 check")
+    )
+
+
+def number_word(number: int) -> str:
+    return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
+
+
+def solutions(assignment: Assignment) -> dict[str, str]:
+    """The solution of each stub, as the staff edition shows it."""
+    return {
+        stub_id: textwrap.dedent("\n".join(lines))
+        for name in assignment.submission.code
+        for stub_id, lines in solution_lines((SOLUTIONS / name).read_text(encoding="utf-8")).items()
+    }
+
+
+def model_answers(assignment: Assignment) -> list[dict[str, Any]]:
+    """Model answer and rubric of each written answer: what stands between the solution markers of the notebooks."""
+    answers = []
+    for name in assignment.submission.notebooks:
+        notebook = json.loads((SOURCE_NOTEBOOKS / name).read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            mark = cell["metadata"].get("nbgrader", {})
+            text = "".join(cell["source"])
+            if mark.get("grade") and mark.get("solution"):
+                inside = text.partition("### BEGIN SOLUTION")[2].partition("### END SOLUTION")[0]
+                paragraphs = [prose(" ".join(part.split())) for part in re.split(r"\n\s*\n", inside) if part.strip()]
+                id_and_points = {"id": mark["grade_id"], "points": mark["points"]}
+                answers.append({"notebook": name, **id_and_points, "paragraphs": paragraphs})
+    return answers
+
+
+def prose(text: str) -> list[dict[str, str]]:
+    """Markdown in a line, as runs of one look: text, strong, emph, code and math, the last as LaTeX writes it."""
+    looks = {"**": "strong", "*": "emph", "`": "code", "$": "code"}
+    runs = []
+    for part in re.split(r"(\*\*.+?\*\*|\*[^* ][^*]*\*|`[^`]+`|\$[^$]+\$)", text):
+        mark = next((mark for mark in looks if len(part) > 2 and part.startswith(mark) and part.endswith(mark)), "")
+        if part:
+            runs.append({"look": looks.get(mark, "text"), "text": part[len(mark) : len(part) - len(mark)]})
+    return runs
 
 
 def in_words(day: date) -> str:
@@ -326,20 +398,29 @@ def percent(share: float) -> str:
 
 
 def written_answers(assignment: Assignment) -> dict[str, Any]:
-    """The answers in the released notebooks that people grade: how many, and the points of each.
+    """The answers in the released notebooks that people grade: how many, the points of each, and where they are.
 
     Raises:
-        HandoutError: their points are not those of the problems that are graded by hand.
+        HandoutError: their points are not those of the problems that are graded by hand, or a notebook has no title.
     """
     points: list[int] = []
+    notebooks = []
     for name in assignment.submission.notebooks:
         notebook = json.loads((RELEASED_NOTEBOOKS / name).read_text(encoding="utf-8"))
         marks = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
-        points += [mark["points"] for mark in marks if mark.get("grade") and mark.get("solution")]
+        own = [mark["points"] for mark in marks if mark.get("grade") and mark.get("solution")]
+        title = re.search(r"^# (.+)$", "\n".join("".join(cell["source"]) for cell in notebook["cells"]), re.MULTILINE)
+        if title is None:
+            raise HandoutError(f"{name} has no title: begin its first cell with '# ...'")
+        notebooks.append({"file": name, "title": title[1], "number": len(own), "points": sum(own)})
+        points += own
     promised = sum(problem.points for problem in assignment.problems if problem.by_hand)
     if sum(points) != promised:
         raise HandoutError(f"the notebooks' answers are worth {sum(points)} points, assignment.toml says {promised}")
-    return {"number": NUMBER_WORDS[len(points)], "points": listed([str(number) for number in points])}
+    each = (
+        f"worth {points[0]} points each" if len(set(points)) == 1 else f"worth {listed(list(map(str, points)))} points"
+    )
+    return {"number": number_word(len(points)), "points": each, "notebooks": notebooks}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -424,6 +505,9 @@ def run_facts() -> dict[str, str]:
         "v15_median": whole(statistics.median(ends["1.5"])),
         "v15_min": whole(min(ends["1.5"])),
         "members_lowest": f"{min(member_ends):.1f}",
+        "search_steps": str(len({row["step"] for row in read_rows("cem_search.csv")})),
+        "search_iterations": number_word(len({row["iteration"] for row in read_rows("cem_search.csv")})),
+        "search_population": read_rows("cem_search.csv")[0]["population_size"],
         "reference_ends": listed([whole(float(rows[-1]["median"])) for rows in published_bands().values()]),
     }
 
@@ -458,6 +542,8 @@ def draw_figures(folder: Path = FIGURES) -> list[Path]:
         "cliff_hill_versions.svg": ((6.7, 2.1), 3, draw_versions),
         "cliff_hill_members.svg": ((6.7, 1.95), 2, draw_members),
         "reference_bands.svg": ((6.7, 2.1), 3, draw_bands),
+        "model_errors.svg": ((6.7, 1.75), 3, draw_errors),
+        "cem_search.svg": ((6.7, 1.85), 2, draw_search),
     }
     style: dict[Any, Any] = {
         "svg.hashsalt": "handout",
@@ -591,6 +677,59 @@ def draw_bands(*panels: Axes) -> None:
     panels[0].figure.legend(handles, labels, loc="outside lower center", ncols=5, handlelength=1.8, columnspacing=1.2)
 
 
+def draw_errors(*panels: Axes) -> None:
+    """One-step error of the reference's model on each episode of the graded curves, before it has seen it."""
+    for panel, curve in zip(panels, load_assignment().curves, strict=True):
+        errors = reference_errors(curve)
+        steps = [(i + 1) * EXPERIMENTS[curve.experiment].task.episode_length for i in range(len(errors))]
+        panel.fill_between(
+            *(steps, [e[0] for e in errors], [e[2] for e in errors]), color=SKY, alpha=0.35, lw=0, label="90 % of runs"
+        )
+        panel.plot(steps, [e[1] for e in errors], color=BLUE, lw=2, label="median")
+        panel.axhline(1.0, color="#555555", lw=1, ls=":", label='"nothing changes"')
+        panel.axvspan(0, EXPERIMENTS[curve.experiment].initial_steps, color="#eeeeee", lw=0, zorder=0)
+        panel.set(title=textwrap.fill(curve.title, 30), xlabel="env steps", xlim=(0, max(steps) * 1.02), yscale="log")
+        panel.set(ylim=(0.012, 3))
+        panel.set_yticks([0.1, 1], labels=["0.1", "1"] if panel is panels[0] else [])
+        panel.tick_params(which="minor", labelleft=False)
+    panels[0].set_ylabel("one-step error")
+    handles, labels = panels[0].get_legend_handles_labels()
+    panels[0].figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=1.8, columnspacing=1.2)
+
+
+def reference_errors(curve: Curve) -> list[tuple[float, float, float]]:
+    """5 %, 50 % and 95 % quantile over the recorded reference runs, for each episode."""
+    runs = [run.errors for run in read_recorded(curve) if run.implementation == REFERENCE]
+    episodes = zip(*runs, strict=True)
+    return [
+        (q[0], statistics.median(values), q[-1]) for values in episodes for q in [statistics.quantiles(values, n=20)]
+    ]
+
+
+def draw_search(plans: Axes, returns: Axes) -> None:
+    """What CEM draws, iteration by iteration, and what it earns."""
+    rows = read_rows("cem_search.csv")
+    iterations = sorted({int(row["iteration"]) for row in rows})
+    for iteration, color in zip((iterations[0], iterations[1], iterations[-1]), (VERMILION, ORANGE, BLUE), strict=True):
+        own = [row for row in rows if int(row["iteration"]) == iteration]
+        steps, means, stds = column(own, "step"), column(own, "mean"), column(own, "std")
+        low, high = ([m + sign * s for m, s in zip(means, stds, strict=True)] for sign in (-1, 1))
+        plans.fill_between(steps, low, high, color=color, alpha=0.22, lw=0)
+        plans.plot(steps, means, color=color, label=f"iteration {iteration}")
+    plans.set(xlabel="step of the plan", ylabel="force (N)", title="candidates: mean and std", xlim=(0, max(steps)))
+    plans.set(ylim=(-1.05, 1.05), xticks=range(0, len(steps), 5))
+    plans.legend(loc="lower left", handlelength=1.5)
+    firsts = [next(row for row in rows if int(row["iteration"]) == iteration) for iteration in iterations]
+    returns.plot(iterations, column(firsts, "best_return"), color=BLUE, marker="o", ms=3, label="CEM, best candidate")
+    returns.plot(
+        iterations, column(firsts, "median_return"), color=SKY, marker="o", ms=3, label="CEM, median candidate"
+    )
+    shot = float(rows[0]["random_shooting_return"])
+    returns.axhline(shot, color=VERMILION, lw=1, ls="--", label="random shooting, as many in all")
+    returns.set(xlabel="iteration", ylabel="return", title="what they earn", xticks=iterations)
+    returns.legend(loc="lower right", handlelength=1.8)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Pages
 # ---------------------------------------------------------------------------------------------------------------------
@@ -605,15 +744,17 @@ def compile_handout(facts: dict[str, Any], **options: Any) -> bytes:
         sys_inputs={"facts": json.dumps(facts, ensure_ascii=False)},
         ignore_system_fonts=True,
         timestamp=int(datetime(year, month, day, tzinfo=UTC).timestamp()),
+        pdf_standards=["ua-1"],  # tagged, and refused by the compiler unless pictures and equations have a text
         **options,
     )
     assert isinstance(pdf, bytes)
     return pdf
 
 
-def build_handout(target: Path = PDF, assignment_file: Path = ASSIGNMENT_FILE) -> Path:
-    """Write the handout to `target` and return it."""
-    target.write_bytes(compile_handout(gather_facts(load_assignment(assignment_file))))
+def build_handout(target: Path = PDF, assignment_file: Path = ASSIGNMENT_FILE, *, staff: bool = False) -> Path:
+    """Write the handout, or its staff edition, to `target` and return it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(compile_handout(gather_facts(load_assignment(assignment_file), staff=staff)))
     return target
 
 
@@ -626,7 +767,8 @@ def main() -> None:
     if step in ("draw", "figures"):
         for path in draw_figures():
             print(f"wrote {path.relative_to(ROOT)}")
-    print(f"wrote {build_handout().relative_to(ROOT)}")
+    for path in (build_handout(), build_handout(STAFF_PDF, staff=True)):
+        print(f"wrote {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -218,9 +218,9 @@ def test_nothing_students_get_knows_the_private_rooms() -> None:
     assert trespasses(python_files("hw4", "solutions"), *private) == []
 
 
-@pytest.mark.parametrize("name", ["assignment", "hints", "submission"])
+@pytest.mark.parametrize("name", ["assignment", "hints", "submission", "update"])
 def test_facts_intake_and_hints_are_standard_library_only(name: str) -> None:
-    assert strangers(ROOT / f"hw4/{name}.py", "hw4.assignment") == []
+    assert strangers(ROOT / f"hw4/{name}.py", "hw4.assignment", "hw4.update") == []
 
 
 @pytest.mark.parametrize("folder", ["hw4", "solutions"])

@@ -43,7 +43,7 @@ from hw4 import assignment as assignment_module
 from hw4.assignment import AssignmentError, load_assignment
 from hw4.experiments import EXPERIMENTS
 from hw4.submission import Intake, SubmissionRefused
-from publish.bundle import FIXED_TIME
+from publish.archive import FIXED_TIME
 from publish.gradescope import ENTRY_POINTS, grader_files, grading_requirements, write_gradescope_bundle
 
 ASSIGNMENT = load_assignment()
@@ -307,7 +307,8 @@ def test_the_policy_and_the_due_date_decide_about_details(
     monkeypatch: pytest.MonkeyPatch, policy: Any, closes_at: datetime | None, shown: bool
 ) -> None:
     course = dataclasses.replace(ASSIGNMENT.course, due=NOW + timedelta(days=1))
-    assignment = dataclasses.replace(ASSIGNMENT, course=course, visibility_before_due=policy)
+    policies = dataclasses.replace(ASSIGNMENT.policies, visibility_before_due=policy)
+    assignment = dataclasses.replace(ASSIGNMENT, course=course, policies=policies)
     monkeypatch.setattr(supervisor, "load_assignment", lambda: assignment)
     assert supervisor._shows_details(Metadata(closes_at=closes_at)) is shown
 

@@ -154,21 +154,112 @@ def test_bars_are_shown_once_they_are_recorded(tmp_path: Path) -> None:
 def test_the_written_answers_are_counted_in_the_released_notebooks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def release(*points: int) -> None:
+    def release(*points: int, title: str = "# Why it falls") -> None:
         marks = [{"grade": True, "solution": True, "points": number} for number in points]
         marks += [{"grade": True, "solution": False, "points": 3}, {"grade": False, "solution": False}]
-        cells = [{"metadata": {"nbgrader": mark}} for mark in marks] + [{"metadata": {}}]
-        for i, name in enumerate(assignment.submission.notebooks):
-            (tmp_path / name).write_text(json.dumps({"cells": cells if i == 0 else []}))
+        cells = [{"metadata": {"nbgrader": mark}, "source": ["text"]} for mark in marks]
+        cells.insert(0, {"metadata": {}, "source": [title, "\n", "## more"]})
+        (tmp_path / "why.ipynb").write_text(json.dumps({"cells": cells}))
 
     assignment = load_assignment()
     total = assignment.problem("written").points
+    submission = dataclasses.replace(assignment.submission, notebooks=("why.ipynb",))
+    assignment = dataclasses.replace(assignment, submission=submission)
     monkeypatch.setattr(handout, "RELEASED_NOTEBOOKS", tmp_path)
     release(total - 7, 4, 3)
-    assert handout.written_answers(assignment) == {"number": "three", "points": f"{total - 7}, 4 and 3"}
+    notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total}
+    assert handout.written_answers(assignment) == {
+        "number": "three",
+        "points": f"worth {total - 7}, 4 and 3 points",
+        "notebooks": [notebook],
+    }
+    release(total // 2, total // 2)
+    assert handout.written_answers(assignment)["points"] == f"worth {total // 2} points each"
     release(total - 7, 4)
     with pytest.raises(handout.HandoutError, match=f"worth {total - 3} points, assignment.toml says {total}"):
         handout.written_answers(assignment)
+    release(total, title="no title")
+    with pytest.raises(handout.HandoutError, match=r"why\.ipynb has no title"):
+        handout.written_answers(assignment)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ('collaboration = "discuss"', 'collaboration = "alone"', "work alone"),
+        ('collaboration = "discuss"', 'collaboration = "discuss"', "Discuss ideas"),
+        ('ai_use = "declared"', 'ai_use = "forbidden"', "Do not use tools that write code"),
+        ('ai_use = "declared"', 'ai_use = "declared"', "Say in the first answer what you used"),
+        ('ai_use = "declared"', 'ai_use = "free"', "You may use assistants for anything"),
+        ("max_group_size = 1", "max_group_size = 3", "in groups of up to three"),
+        ("max_submissions = 0", "max_submissions = 20", "only the first 20 submissions"),
+        ("grace_minutes = 15", "grace_minutes = 45", "For 45 minutes after the due date nothing is late"),
+        ("percent_per_day = 10", "percent_per_day = 12.5", "costs 12.5 % of the points"),
+        ("max_days = 3", "max_days = 1", "after 1 day a submission earns nothing"),
+        ("max_days = 3", "max_days = 0", "A later submission earns nothing"),
+    ],
+)
+def test_the_policies_of_the_assignment_are_what_students_read(tmp_path: Path, old: str, new: str, shown: str) -> None:
+    copy = tmp_path / "assignment.toml"
+    text = ASSIGNMENT_FILE.read_text(encoding="utf-8")
+    assert old in text
+    copy.write_text(text.replace(old, new), encoding="utf-8")
+    policies = {"policies": handout.policies(load_assignment(copy)), "staff": None}
+    found = typst.query(
+        handout.HANDOUT / "policies.typ",
+        "par",
+        root=handout.HANDOUT,
+        sys_inputs={"facts": json.dumps(policies)},
+        ignore_system_fonts=True,
+    )
+    words = " ".join(" ".join(flat_text(paragraph["body"]).split()) for paragraph in json.loads(found))
+    assert shown in words
+
+
+def test_the_pdf_is_tagged_and_every_picture_and_equation_has_an_alternative_text(facts: dict[str, Any]) -> None:
+    content = handout.PDF.read_bytes()
+    assert b"/StructTreeRoot" in content
+    assert b"pdfuaid:part" in content  # the compiler refuses what the standard does not allow
+    elements = [*queried(facts, "image"), *queried(facts, "math.equation")]
+    assert len(elements) > len(list(handout.FIGURES.glob("*.svg")))
+    assert not [element for element in elements if not (element.get("alt") or "").strip()]
+
+
+def test_the_staff_edition_adds_every_solution_and_every_model_answer(facts: dict[str, Any]) -> None:
+    assignment = load_assignment()
+    staff = handout.gather_facts(assignment, staff=True)
+    blocks = "\n".join(flat_text(block) for block in queried(staff, "raw"))
+    for stub in assignment.stubs:
+        solution = staff["staff"]["solutions"][stub.id]
+        assert solution.strip()
+        assert solution in blocks
+        assert solution not in "\n".join(flat_text(block) for block in queried(facts, "raw"))
+    answers = staff["staff"]["answers"]
+    assert sum(answer["points"] for answer in answers) == assignment.problem("written").points
+    for answer in answers:
+        assert any(run["look"] == "strong" and "Rubric" in run["text"] for part in answer["paragraphs"] for run in part)
+    assert facts["staff"] is None
+
+
+def test_a_line_of_markdown_becomes_runs() -> None:
+    assert handout.prose("**Rubric.** Full: $p(s)$ and `fit`, *not* 2 * 3.") == [
+        {"look": "strong", "text": "Rubric."},
+        {"look": "text", "text": " Full: "},
+        {"look": "code", "text": "p(s)"},
+        {"look": "text", "text": " and "},
+        {"look": "code", "text": "fit"},
+        {"look": "text", "text": ", "},
+        {"look": "emph", "text": "not"},
+        {"look": "text", "text": " 2 * 3."},
+    ]
+
+
+def test_the_cell_for_colab_installs_what_is_required_and_leaves_torch_alone() -> None:
+    cell = handout.colab_cell()
+    for line in (handout.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name = re.split("[<>=]", line)[0]
+            assert (f'"{line}"' in cell) == (name not in ("torch", "numpy", "matplotlib", "jupyterlab"))
 
 
 def test_the_deadline_names_its_weekday_and_its_distance_from_utc(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ DECIDING_FOLDERS = (
 NOT_DECIDING = (
     *("autograder/__main__.py", "autograder/calibrate.py", "autograder/code_hash.py", "autograder/console.py"),
     *("autograder/doctor.py", "autograder/error_rates.py", "autograder/regrade.py", "hw4/video.py"),
+    "autograder/policies.py",
 )
 
 
@@ -32,6 +33,7 @@ def receipt(grade: Grade) -> dict[str, Any]:
     """Everything that is needed to repeat or to question this grade."""
     return {
         "submission": facts_of_submission(grade.intake),
+        "student_bundle": grade.intake.bundle_version,
         **facts_of_grader(),
         "speed": grade.speed,
         "confinement": dataclasses.asdict(grade.confinement),

@@ -1,0 +1,165 @@
+"""Brings the given files up to date from a newer student bundle, and keeps a student's work (given; standard library).
+
+A bundle lists a hash of each of its files (`hw4/bundle.json`), and so does the one that was unpacked before. With both
+lists each file is one of: unchanged by the student, then it is replaced; changed, then the student's version is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MANIFEST = "hw4/bundle.json"
+BUNDLE_FOLDER = "hw4-model-based-rl"
+VERSION = re.compile(r"[0-9a-z.-]{1,40}")
+MAX_BYTES = 100_000_000
+
+
+class UpdateRefused(ValueError):
+    """Nothing was changed, and why."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    version: str
+    hashes: dict[str, str]  # file name -> SHA-256
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class Updated:
+    """What an update did, by file name."""
+
+    old_version: str
+    new_version: str
+    replaced: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)  # the student's work -> where the new version lies, or ""
+    moved: dict[str, str] = field(default_factory=dict)  # a given file that the student changed -> where theirs lies
+
+
+def installed_version(root: Path) -> str:
+    """Version of the bundle in a folder, or "" if nothing says."""
+    bundle = _installed(root)
+    return bundle.version if bundle else ""
+
+
+def read_bundle(archive: Path) -> Bundle:
+    """Read and check a student bundle.
+
+    Raises:
+        UpdateRefused: no archive, not a student bundle, or not all of it.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            if sum(entry.file_size for entry in opened.infolist()) > MAX_BYTES:
+                raise UpdateRefused(f"{archive.name} is larger than a student bundle can be")
+            files = {
+                entry.filename.removeprefix(f"{BUNDLE_FOLDER}/"): opened.read(entry)
+                for entry in opened.infolist()
+                if not entry.is_dir()
+            }
+    except FileNotFoundError:
+        raise UpdateRefused(f"there is no file {archive}") from None
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UpdateRefused(f"{archive.name} cannot be read: {error}. Download it again") from None
+    if MANIFEST not in files:
+        raise UpdateRefused(f"{archive.name} is no student bundle of this homework: it has no {MANIFEST}")
+    bundle = _parsed(files.pop(MANIFEST), archive.name)
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    if found != bundle.hashes:
+        odd = sorted(name for name in {*found, *bundle.hashes} if found.get(name) != bundle.hashes.get(name))
+        raise UpdateRefused(f"{archive.name}: {odd[0]} is not what its list says. Download it again")
+    return Bundle(bundle.version, bundle.hashes, files)
+
+
+def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
+    """Bring the folder `root`, which holds `hw4`, up to date.
+
+    The code files are never touched, nor is a notebook in which something was written; if the bundle has a new version
+    of one, it is put beside it. A given file that the student changed is replaced, and theirs is kept beside it.
+
+    Args:
+        root: the folder of the unpacked bundle.
+        bundle: from `read_bundle`.
+        code: names of the files that students write, from `assignment.toml`.
+    """
+    before = _installed(root)
+    old = before.hashes if before else {}
+    done = Updated(before.version if before else "unknown", bundle.version)
+    work = {f"hw4/{name}" for name in code}
+    for name, content in bundle.files.items():
+        path = root / name
+        here = _hash(path)
+        if here == bundle.hashes[name]:
+            continue
+        own = name in work or (name.endswith(".ipynb") and here != old.get(name))
+        if here is None:
+            done.added.append(name)
+        elif own:
+            beside = "" if bundle.hashes[name] == old.get(name) else _beside(path, "new")
+            if beside:
+                _write(path.with_name(beside), content)
+            done.kept[name] = beside
+            continue
+        else:
+            if here != old.get(name):
+                done.moved[name] = _beside(path, "mine")
+                os.replace(path, path.with_name(done.moved[name]))
+            done.replaced.append(name)
+        _write(path, content)
+    for name in sorted(old.keys() - bundle.hashes.keys()):
+        if _hash(root / name) == old[name] and name not in work:
+            (root / name).unlink()
+            done.removed.append(name)
+    manifest = {"version": bundle.version, "files": bundle.hashes}
+    _write(root / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())  # last: an update that stops is repeated
+    return done
+
+
+def _installed(root: Path) -> Bundle | None:
+    try:
+        return _parsed((root / MANIFEST).read_bytes(), MANIFEST)
+    except (FileNotFoundError, UpdateRefused):
+        return None
+
+
+def _parsed(manifest: bytes, where: str) -> Bundle:
+    try:
+        facts = json.loads(manifest)
+        version, hashes = facts["version"], facts["files"]
+        is_right = VERSION.fullmatch(version) and all(_is_plain(n) and isinstance(h, str) for n, h in hashes.items())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        is_right = False
+    if not is_right:
+        raise UpdateRefused(f"{where}: its list of files cannot be read")
+    return Bundle(version, hashes)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name stays inside the folder, on every system."""
+    parts = name.split("/")
+    return bool(name) and not re.search(r"[\\:\0]", name) and all(part not in ("", ".", "..") for part in parts)
+
+
+def _hash(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _beside(path: Path, word: str) -> str:
+    """ "mpc.py.new", or "mpc.py.new2" if that is taken: not imported, not handed in."""
+    names = (f"{path.name}.{word}{'' if i == 1 else i}" for i in range(1, 1000))
+    return next(name for name in names if not path.with_name(name).exists())
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)

@@ -1,0 +1,142 @@
+"""Generated files: what each must hold, and whether it does."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.calibrate import derive_bars, published_curves
+from autograder.curves import BARS_FILE, dump_bars
+from autograder.solutions import ROOT
+from publish.bundle import STUDENT_BUNDLE, student_bundle
+from publish.findings import Finding, first_difference
+from publish.gradescope import GRADESCOPE_BUNDLE, gradescope_bundle
+from publish.handout import FIGURES, PDF, build_handout, draw_figures
+from publish.notebooks import build_notebooks
+from publish.staff import STAFF_BUNDLE, STAFF_PDF, staff_bundle
+from publish.stubs import STUBS, build_stubs
+from publish.ungraded import published_bands, read_runs
+
+WRITE = "run `make publish`"
+BUNDLES: dict[Path, Callable[[], bytes]] = {
+    STUDENT_BUNDLE: student_bundle,
+    GRADESCOPE_BUNDLE: gradescope_bundle,
+    STAFF_BUNDLE: staff_bundle,
+}
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One generated file."""
+
+    path: Path
+    content: bytes  # that its sources give
+    source: str  # in words, for a message
+
+
+def texts() -> Iterator[Artefact]:
+    """Generated text files. Figures and pages read some of them, so these come first."""
+    for path, text in build_stubs().items():
+        yield Artefact(path, text.encode(), f"solutions/{path.name}")
+    recorded = "autograder/reference/*.csv"
+    yield Artefact(BARS_FILE, dump_bars(derive_bars()).encode(), recorded)
+    yield Artefact(STUBS / "reference_curves.csv", published_curves().encode(), recorded)
+    ungraded = published_bands(read_runs()).encode()
+    yield Artefact(STUBS / "reference_curves_ungraded.csv", ungraded, "publish/ungraded_runs.csv")
+    for path, text in build_notebooks().items():
+        yield Artefact(path, text.encode(), f"notebooks/masters/{path.stem}.py")
+
+
+def pictures() -> Iterator[Artefact]:
+    """The handout's figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in draw_figures(Path(folder)):
+            yield Artefact(FIGURES / path.name, path.read_bytes(), "recorded runs and publish/handout.py")
+
+
+def pages() -> Iterator[Artefact]:
+    """The handout."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = build_handout(Path(folder) / PDF.name)
+        yield Artefact(PDF, path.read_bytes(), "handout/*.typ and the facts it shows")
+
+
+def bundles() -> Iterator[Artefact]:
+    """What `make publish` writes below build/: the staff edition of the handout, and the archives."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = build_handout(Path(folder) / STAFF_PDF.name, staff=True)
+        yield Artefact(STAFF_PDF, path.read_bytes(), "handout/*.typ and the facts it shows")
+    for path, content in BUNDLES.items():
+        yield Artefact(path, content(), "the files inside")
+
+
+def in_the_tree() -> Iterator[Artefact]:
+    """Every generated file that is kept in the repository."""
+    yield from texts()
+    yield from pictures()
+    yield from pages()
+
+
+def read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def drifted(artefacts: Iterable[Artefact], read: Callable[[Path], bytes | None] = read) -> list[Finding]:
+    """What is not what its sources give: file, first line that differs, and the command that mends it.
+
+    Args:
+        artefacts: what is wanted.
+        read: what there is; None where there is nothing.
+    """
+    findings = []
+    for artefact in artefacts:
+        found = read(artefact.path)
+        if found != artefact.content:
+            findings.append(_finding(artefact, found))
+    return findings
+
+
+def _finding(artefact: Artefact, found: bytes | None) -> Finding:
+    name = artefact.path.relative_to(ROOT).as_posix()
+    if found is None:
+        return Finding(name, None, "is missing", WRITE)
+    if artefact.path.suffix == ".zip":
+        member, found, wanted = _first_member(found, artefact.content)
+        name = f"{name}/{member}" if member else name
+        if found is None or wanted is None:
+            return Finding(name, None, "is missing" if found is None else "does not belong there", WRITE)
+    else:
+        wanted = artefact.content
+    line, words = first_difference(found, wanted)
+    is_text = not name.endswith(".pdf")
+    return Finding(name, line, f"is not what {artefact.source} gives{f' ({words})' if is_text else ''}", WRITE)
+
+
+def _first_member(found: bytes, wanted: bytes) -> tuple[str, bytes | None, bytes | None]:
+    """The first member that differs between two archives: its name, and its content in each."""
+    try:
+        ours, theirs = (_members(archive) for archive in (found, wanted))
+    except zipfile.BadZipFile:
+        return "", found, wanted
+    for name in sorted({*ours, *theirs}):
+        if ours.get(name) != theirs.get(name):
+            return name, ours.get(name), theirs.get(name)
+    return "", found, wanted  # the same files, packed in another way
+
+
+def _members(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def write(artefacts: Iterable[Artefact]) -> None:
+    """Write what has changed."""
+    for artefact in artefacts:
+        if read(artefact.path) != artefact.content:
+            artefact.path.parent.mkdir(parents=True, exist_ok=True)
+            artefact.path.write_bytes(artefact.content)
+            print(f"wrote {artefact.path.relative_to(ROOT)}")

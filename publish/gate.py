@@ -1,0 +1,58 @@
+"""The gate before publishing: everything that must hold, in order, with the file, the line and what mends it."""
+
+from __future__ import annotations
+
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterable
+from io import BytesIO
+
+from hw4.assignment import load_assignment
+from hw4.update import BUNDLE_FOLDER
+from publish import drift, leaks, places, probes, recorded, rehearsal
+from publish.bundle import STUDENT_BUNDLE
+from publish.findings import Finding
+
+Check = Callable[[], Iterable[Finding]]
+
+QUICK: dict[str, Check] = {
+    "every name is known": places.misnamed,
+    "no generated file has drifted": lambda: drift.drifted(drift.in_the_tree()),
+    "recorded runs belong to today's code": recorded.stale_curves,
+    "so do those of figures and ungraded tasks": recorded.stale_others,
+}
+WHOLE: dict[str, Check] = {
+    **QUICK,
+    "archives are what a second build gives": lambda: drift.drifted(drift.bundles()),
+    "nothing private is in the student bundle": lambda: leaks.private_in(student_bundle_files()),
+    "the reference gets full marks, the stubs none": lambda: probes.graded_wrongly(released_stubs()),
+    "the reference passes the curves, as recorded": recorded.reference_misses,
+    "the student bundle works by itself": lambda: rehearsal.rehearse(STUDENT_BUNDLE.read_bytes()),
+}
+
+
+def student_bundle_files() -> dict[str, bytes]:
+    """The files in build/student.zip, named from its top folder."""
+    with zipfile.ZipFile(BytesIO(STUDENT_BUNDLE.read_bytes())) as archive:
+        return {name.removeprefix(f"{BUNDLE_FOLDER}/"): archive.read(name) for name in archive.namelist()}
+
+
+def released_stubs() -> dict[str, bytes]:
+    """The code files as students get them."""
+    files = student_bundle_files()
+    return {name: files[f"hw4/{name}"] for name in load_assignment().submission.code}
+
+
+def run(checks: dict[str, Check]) -> int:
+    """Run checks, print what is found, and return how many things are not right."""
+    found = 0
+    for title, check in checks.items():
+        start = time.monotonic()
+        print(f"{title} ... ", end="", flush=True)
+        findings = list(check())
+        print(f"{'no' if findings else 'yes'} ({time.monotonic() - start:.0f} s)", flush=True)
+        for finding in findings:
+            print(f"  {finding}", file=sys.stderr, flush=True)
+        found += len(findings)
+    return found

@@ -1,0 +1,75 @@
+"""`assignment.toml` is read strictly: what is wrong is named with its line and what was wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hw4.assignment import ASSIGNMENT_FILE, AssignmentError, load_assignment
+
+TEXT = ASSIGNMENT_FILE.read_text(encoding="utf-8")
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "assignment.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(AssignmentError) as caught:
+        load_assignment(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('term = "', 'terms = "', "unknown key 'terms' (did you mean 'term'?); known are title, course,"),
+        ("minutes = 20\n", "minuts = 20\n", "unknown key 'minuts' (did you mean 'minutes'?); known are id,"),
+        ("grace_minutes = 15", "grace_hours = 1", "unknown key 'grace_hours' (did you mean 'grace_minutes'?)"),
+        ("[limits]", "[limit]", "unknown key 'limit' (did you mean 'limits'?)"),
+        ("due = 2027-03-15", "due = 2027-02-15", "due 2027-02-15 is before release 2027-03-01"),
+        ("T23:59:00-07:00", "T23:59:00", "due must be a time with its distance from UTC"),
+        ("release = 2027-03-01", 'release = "March"', "release must be a date such as 2027-03-01, got 'March'"),
+        ("points = 25", "points = 24", "planning is worth 24 points, but its parts add up to 25"),
+        ("points = 25", 'points = "25"', "points must be a whole number, 0 or more, got '25'"),
+        ("minutes = 30", "minutes = -30", "minutes must be a whole number, 0 or more, got -30"),
+        ("by_hand = true", "by_hand = 1", "by_hand must be true or false, got 1"),
+        ('file = "ensemble.py"', 'file = "ensembles.py"', "'ensembles.py' (did you mean 'ensemble.py'?) is not in"),
+        ('problem = "curves"', 'problem = "curve"', "belongs to the unknown problem 'curve' (did you mean 'curves'?)"),
+        ('"planning", "ensembles"]', '"planing", "ensembles"]', "needs the unknown problem 'planing' (did you mean"),
+        (
+            'ai_use = "declared"',
+            'ai_use = "maybe"',
+            "ai_use must be one of 'forbidden', 'declared', 'free', got 'maybe'",
+        ),
+        ("percent_per_day = 10 ", "percent_per_day = 110 ", "percent_per_day must be at most 100"),
+        ("max_group_size = 1 ", "max_group_size = 0 ", "max_group_size must be at least 1"),
+        ("max_days = 3", "max_days = ", "not TOML: Invalid value"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in TEXT
+    line = TEXT[: TEXT.index(old)].count("\n") + 1
+    message = refused(tmp_path, TEXT.replace(old, new, 1))
+    assert message.startswith(f"assignment.toml:{line}: ")
+    assert says in message
+
+
+def test_a_missing_key_is_named_at_the_head_of_its_table(tmp_path: Path) -> None:
+    line = TEXT[: TEXT.index("[[stubs]]")].count("\n") + 1
+    before, stub, after = TEXT.partition("[[stubs]]")
+    message = refused(tmp_path, before + stub + after.replace("lines = 4\n", "", 1))
+    assert message == f"assignment.toml:{line}: the key 'lines' is missing from [stubs]"
+
+
+def test_an_id_that_is_used_twice_is_named_at_both_places(tmp_path: Path) -> None:
+    text = TEXT.replace('id = "model_predict"', 'id = "model_loss"', 1)
+    first = text[: text.index('id = "model_loss"')].count("\n") + 1
+    second = text[: text.rindex('id = "model_loss"')].count("\n") + 1
+    assert (
+        refused(tmp_path, text) == f"assignment.toml:{second}: the id 'model_loss' is used twice, first in line {first}"
+    )
+
+
+def test_an_unclosed_text_at_the_end_is_placed_at_the_last_line(tmp_path: Path) -> None:
+    text = TEXT + 'x = """'
+    assert refused(tmp_path, text).startswith(f"assignment.toml:{len(text.splitlines())}: not TOML: ")

@@ -1,0 +1,162 @@
+"""`python -m hw4 update student.zip`: given files are brought up to date, what a student wrote is never lost."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import hw4.cli
+from hw4.assignment import load_assignment
+from hw4.cli import main
+from hw4.submission import read_submission, write_submission
+from hw4.update import BUNDLE_FOLDER, MANIFEST, UpdateRefused, installed_version, read_bundle, update
+from publish.archive import zip_of
+from publish.bundle import student_bundle, student_files
+
+CODE = load_assignment().submission.code
+FILES = {
+    **{f"hw4/{name}": b"raise NotImplementedError\n" for name in CODE},
+    "hw4/training.py": b"LOOP = 1\n",
+    "hw4/gone.py": b"OLD = 1\n",
+    "notebooks/a.ipynb": b"{}",
+    "requirements.txt": b"numpy\n",
+}
+OLD, NEW = "2030-01-01.aaaaaaaa", "2030-01-01.bbbbbbbb"
+
+
+def bundle(files: dict[str, bytes], version: str) -> bytes:
+    manifest = {"version": version, "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}}
+    everything = {**files, MANIFEST: json.dumps(manifest).encode()}
+    return zip_of((f"{BUNDLE_FOLDER}/{name}", data) for name, data in everything.items())
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Path:
+    """The unpacked first bundle."""
+    with zipfile.ZipFile(io.BytesIO(bundle(FILES, OLD))) as archive:
+        archive.extractall(tmp_path)
+    return tmp_path / BUNDLE_FOLDER
+
+
+def updated(student: Path, **changes: bytes | None):  # type: ignore[no-untyped-def]
+    """Update to a bundle in which these files (with / as __ and . as _DOT_) are changed, or left out."""
+    named = {name.replace("__", "/").replace("_DOT_", "."): data for name, data in changes.items()}
+    files = {name: data for name, data in {**FILES, **named}.items() if data is not None}
+    archive = student.parent / "student.zip"
+    archive.write_bytes(bundle(files, NEW))
+    return update(student, read_bundle(archive), CODE)
+
+
+def test_given_files_are_replaced_added_and_removed(student: Path) -> None:
+    done = updated(student, hw4__training_DOT_py=b"LOOP = 2\n", hw4__new_DOT_py=b"NEW = 1\n", hw4__gone_DOT_py=None)
+    assert (student / "hw4" / "training.py").read_bytes() == b"LOOP = 2\n"
+    assert (student / "hw4" / "new.py").is_file()
+    assert not (student / "hw4" / "gone.py").exists()
+    assert (done.replaced, done.added, done.removed) == (["hw4/training.py"], ["hw4/new.py"], ["hw4/gone.py"])
+    assert (done.old_version, done.new_version, installed_version(student)) == (OLD, NEW, NEW)
+
+
+def test_the_three_files_are_kept_and_a_new_stub_lies_beside_them(student: Path) -> None:
+    mine = student / "hw4" / CODE[0]
+    mine.write_bytes(b"my solution\n")
+    done = updated(student, **{f"hw4__{CODE[0].replace('.', '_DOT_')}": b"new docstring\n"})
+    assert mine.read_bytes() == b"my solution\n"
+    assert mine.with_name(f"{CODE[0]}.new").read_bytes() == b"new docstring\n"
+    assert done.kept == {f"hw4/{CODE[0]}": f"{CODE[0]}.new"}
+
+
+def test_the_three_files_are_kept_without_a_word_if_the_stub_is_the_same(student: Path) -> None:
+    (student / "hw4" / CODE[0]).write_bytes(b"my solution\n")
+    done = updated(student, hw4__training_DOT_py=b"LOOP = 2\n")
+    assert done.kept == {f"hw4/{CODE[0]}": ""}
+    assert not list(student.rglob("*.new"))
+
+
+def test_a_notebook_with_answers_is_kept_and_an_untouched_one_is_replaced(student: Path) -> None:
+    notebook = student / "notebooks" / "a.ipynb"
+    updated(student, notebooks__a_DOT_ipynb=b'{"second": 1}')
+    assert notebook.read_bytes() == b'{"second": 1}'
+    notebook.write_bytes(b'{"answer": 1}')
+    updated(student, notebooks__a_DOT_ipynb=b'{"third": 1}')
+    assert notebook.read_bytes() == b'{"answer": 1}'
+    assert notebook.with_name("a.ipynb.new").read_bytes() == b'{"third": 1}'
+
+
+def test_a_given_file_that_the_student_changed_is_replaced_and_theirs_kept(student: Path) -> None:
+    (student / "hw4" / "training.py").write_bytes(b"print('debug')\n")
+    done = updated(student, hw4__training_DOT_py=b"LOOP = 2\n")
+    assert (student / "hw4" / "training.py").read_bytes() == b"LOOP = 2\n"
+    assert (student / "hw4" / done.moved["hw4/training.py"]).read_bytes() == b"print('debug')\n"
+
+
+def test_files_that_the_bundle_does_not_know_are_left_alone(student: Path) -> None:
+    (student / "runs").mkdir()
+    (student / "runs" / "mine.csv").write_bytes(b"1\n")
+    updated(student, hw4__gone_DOT_py=None)
+    assert (student / "runs" / "mine.csv").read_bytes() == b"1\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"PK nonsense", "cannot be read"),
+        (zip_of([("hw4-staff/solutions/mpc.py", b"")]), "is no student bundle of this homework"),
+        (bundle({"hw4/../../x.py": b""}, NEW), "its list of files cannot be read"),
+        (bundle({"C:/x.py": b""}, NEW), "its list of files cannot be read"),
+        (bundle(FILES, NEW).replace(b"training.py", b"trainiig.py"), "is not what its list says"),
+    ],
+    ids=["no_zip", "another_zip", "parent", "drive", "torn"],
+)
+def test_anything_but_a_whole_student_bundle_is_refused(student: Path, content: bytes, says: str) -> None:
+    archive = student.parent / "other.zip"
+    archive.write_bytes(content)
+    with pytest.raises(UpdateRefused, match=says):
+        read_bundle(archive)
+
+
+def test_the_command_says_what_it_did_and_what_to_read(
+    student: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hw4.cli, "PACKAGE", student / "hw4")
+    (student / "hw4" / CODE[0]).write_bytes(b"my solution\n")
+    archive = student.parent / "student.zip"
+    archive.write_bytes(bundle({**FILES, f"hw4/{CODE[0]}": b"new\n", "requirements.txt": b"numpy>=2\n"}, NEW))
+    assert main(["update", str(archive)]) == 0
+    printed = capsys.readouterr().out
+    assert f"Version {OLD} -> {NEW}" in printed
+    assert "replaced requirements.txt" in printed
+    assert f"READ THIS: hw4/{CODE[0]} has a new version" in printed
+    assert "pip install -r requirements.txt" in printed
+    assert main(["update", str(archive)]) == 0
+    assert "Everything is up to date." in capsys.readouterr().out
+    assert main(["update", "nowhere.zip"]) == 1
+    assert "Nothing was changed: there is no file nowhere.zip" in capsys.readouterr().err
+
+
+def test_the_real_bundle_updates_itself_to_a_newer_one(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(student_bundle())) as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / BUNDLE_FOLDER
+    files = {name: data for name, data in student_files() if name != MANIFEST}
+    (tmp_path / "student.zip").write_bytes(bundle({**files, "hw4/rewards.py": b"# mended\n"}, NEW))
+    done = update(folder, read_bundle(tmp_path / "student.zip"), CODE)
+    assert done.replaced == ["hw4/rewards.py"]
+    assert (done.added, done.removed, done.moved) == ([], [], {})
+    assert not any(done.kept.values())
+
+
+def test_a_submission_says_which_bundle_it_was_made_with(student: Path, tmp_path: Path) -> None:
+    intake = read_submission(write_submission(student / "hw4", None, tmp_path / "mine.zip"), load_assignment())
+    assert intake.bundle_version == OLD
+    assert set(intake.files) == set(CODE)
+    assert not intake.ignored
+    with zipfile.ZipFile(tmp_path / "mine.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert read_submission(tmp_path / "unpacked", load_assignment()).bundle_version == OLD
+    (tmp_path / "unpacked" / "bundle_version.txt").write_text("<script>\n")
+    assert read_submission(tmp_path / "unpacked", load_assignment()).bundle_version == ""
