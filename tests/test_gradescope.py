@@ -203,7 +203,8 @@ def grade_of(verdict: str, *, curve_failure: str = "", text: str = "", finished:
 
 @pytest.fixture
 def with_leaderboard(monkeypatch: pytest.MonkeyPatch) -> None:
-    assignment = dataclasses.replace(ASSIGNMENT, leaderboard=True)
+    policies = dataclasses.replace(ASSIGNMENT.policies, leaderboard=True)
+    assignment = dataclasses.replace(ASSIGNMENT, policies=policies)
     monkeypatch.setattr(report, "load_assignment", lambda: assignment)
 
 
