@@ -20,10 +20,12 @@ ROOMS = (
 )
 FILES = (
     *(".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md"),
-    *("assignment.toml", "handout.pdf", "notebooks/nbgrader_config.py", "pyproject.toml"),
-    *("requirements.lock", "requirements.txt"),
+    *("assignment.toml", "handout.pdf", "pyproject.toml", "requirements.lock", "requirements.txt"),
+    *("notebooks/README.md", "notebooks/nbgrader_config.py", "notebooks/shared_cells.py"),
 )
-SUFFIXES = (".csv", ".ipynb", ".j2", ".json", ".md", ".png", ".py", ".sh", ".svg", ".toml", ".txt", ".typ")
+SUFFIXES = (
+    *(".css", ".csv", ".ipynb", ".j2", ".js", ".json", ".md", ".png", ".py", ".sh", ".svg", ".toml", ".txt", ".typ"),
+)
 WITHOUT_SUFFIX = (".ci/run", "autograder/gradescope/run_autograder")
 LEFT_OUT = ("hidden-*.txt", "extensions.csv", "groups.csv")
 EXECUTABLE = (f"{STAFF_FOLDER}/.ci/run", f"{STAFF_FOLDER}/autograder/gradescope/run_autograder")
