@@ -245,7 +245,7 @@ def of_one_notebook(notes: tuple[str, ...]) -> list[str]:
 def test_the_released_notebook_is_neither_answered_nor_run(tmp_path: Path) -> None:
     data = zip_bytes(*CODE.items(), ("distribution_shift.ipynb", RELEASED_NOTEBOOK))
     unanswered, not_run = of_one_notebook(read_bytes(tmp_path, data, load_assignment()).notes)
-    assert unanswered.endswith("not answered yet: answer-densities (10 points), answer-honest (10 points)")
+    assert unanswered.endswith("not answered yet: answer-densities (4 points), answer-honest (4 points)")
     assert "no code cell has an output" in not_run
 
 
