@@ -33,7 +33,7 @@ import typst
 
 from autograder.calibrate import REFERENCE, read_recorded
 from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, load_bars
-from autograder.error_rates import CONFIDENCE, rates_of
+from autograder.error_rates import ALL_CORRECT, CONFIDENCE, rates_of
 from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
 from hw4.assignment import ASSIGNMENT_FILE, Assignment, Curve, load_assignment
@@ -373,7 +373,9 @@ def error_rates(assignment: Assignment, bars_file: Path = BARS) -> list[dict[str
     tables = []
     for curve in assignment.curves:
         rates = rates_of(curve, bars[curve.id])
-        variant_names = [r.implementation for r in rates if r.is_correct and r.implementation != REFERENCE]
+        variant_names = [
+            r.implementation for r in rates if r.is_correct and r.implementation not in (REFERENCE, ALL_CORRECT)
+        ]
         rows = [
             {
                 "name": f"correct, in another way ({variant_names.index(r.implementation) + 1})"
