@@ -349,9 +349,8 @@ def nbgrader(*arguments, folder):
     """Run nbgrader as a TA does, in the project's environment: it starts `alembic` by name."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(
-        ["nbgrader", *arguments, "--course-dir=notebooks"], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    course = folder / "notebooks"
+    result = subprocess.run(["nbgrader", *arguments], cwd=course, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return result
 

@@ -168,7 +168,7 @@ def test_a_bad_master_is_refused_with_its_place(tmp_path, monkeypatch, master, m
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_imports_what_students_have(name):
-    allowed = {"hw4", "numpy", "torch", "matplotlib", "IPython", *sys.stdlib_module_names}
+    allowed = {"hw4", "numpy", "torch", "matplotlib", "imageio", "IPython", *sys.stdlib_module_names}
     lines = (MASTERS / f"{name}.py").read_text(encoding="utf-8").splitlines()
     imported = {words[1].split(".")[0] for line in lines if (words := line.split()) and words[0] in ("import", "from")}
     assert imported <= allowed

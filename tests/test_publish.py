@@ -24,7 +24,7 @@ from publish.archive import zip_of
 from publish.bundle import STUDENT_BUNDLE, student_bundle, student_files
 from publish.drift import Artefact
 from publish.findings import Finding
-from publish.handout import FIGURES, PDF
+from publish.handout import FIGURES, PDF, build_handout
 from publish.staff import STAFF_PDF, staff_files
 
 ASSIGNMENT = load_assignment()
@@ -40,6 +40,7 @@ def shown(findings: list[Finding]) -> str:
 
 @pytest.fixture(scope="module")
 def artefacts() -> list[Artefact]:
+    build_handout(STAFF_PDF, staff=True)  # a part of staff.zip
     return [*drift.in_the_tree(), *drift.bundles()]
 
 

@@ -440,7 +440,7 @@ def test_submit_says_first_what_the_grader_will_not_take(
     assert "MEND THIS: dynamics_model.py:1: Python cannot read this file" in before
     assert "The grader fails everything in it (15 points)" in before
     assert f"MEND THIS: ensemble.py:{line}: import of os, which is not allowed" in before
-    assert f"note: {NOTEBOOK}: not answered yet: answer-densities (10 points)" in after
+    assert f"note: {NOTEBOOK}: not answered yet: answer-densities (4 points)" in after
     assert f"note: {NOTEBOOK}: no code cell has an output" in after
     assert "Not looked at: 4 stubs, in dynamics_model.py" in after
     assert "Not started: 12 of 12 stubs" in after

@@ -635,11 +635,11 @@ show(
 # %% [markdown] name="answer-growth" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
 # **Model answer.** Along an episode of 1.5 the last model's tip error is about 1 mm after one step but about 20 cm
-# after 20, roughly ten times what twenty equal steps would give: each prediction starts from an already wrong state,
-# and near the upright, unstable pole any deviation grows by itself. The model is good to 10 cm for some 17 steps, so a
-# horizon of 20 is usable and 40 gains nothing; looking again after few steps starts the error anew (return about 84 at
-# every step, 30 every 20). But the simulator, without any error, also earns only about 38 when it replans every 20
-# steps: those plans fail because their ends are short-sighted and roughly searched, not because the model errs.
+# after 20, ten times what twenty equal steps would give: each prediction starts from a wrong state, and near
+# the upright, unstable pole any deviation grows by itself. The model is good to 10 cm for some 17 steps, so a horizon
+# of 20 is usable and 40 gains nothing; looking again soon starts the error anew (return about 84 at every step, 30
+# every 20). But the simulator, without any error, earns only about 38 when it replans every 20 steps: those
+# plans fail because their ends are short-sighted and roughly searched, not because the model errs.
 #
 # **Rubric.** Full: growth faster than adding up, with its reason (errors feed back, or the unstable pole) and a number;
 # what follows for horizon and replanning; and a result that model error cannot explain (the simulator at 20 steps, or
