@@ -515,7 +515,7 @@ def test_two_graders_at_once_lose_no_score_and_everyone_gets_feedback(graded):
         expect_inert(page.read_text(encoding="utf-8"))
 
     nbgrader("export", folder=folder)
-    with (folder / "grades.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "notebooks" / "grades.csv").open(encoding="utf-8", newline="") as file:
         scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
     num_answers = sum(len(answers_of(notebook)) for notebook in answered().values())
     of_first = len(answers_of(answered()[NOTEBOOKS[0]]))

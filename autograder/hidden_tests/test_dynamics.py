@@ -380,6 +380,8 @@ class _Fit:
 
     @property
     def moves_one_member_at_a_time(self) -> bool:
+        if any(np.shape(weights) != self.start.shape for weights in self.path):
+            return False
         moved = [(np.abs(after - before) > 1e-6).any(axis=-1).sum() for before, after in itertools.pairwise(self.path)]
         return len(moved) > 0 and all(count <= 1 for count in moved)
 
