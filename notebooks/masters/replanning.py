@@ -480,7 +480,7 @@ except NotImplementedError:
 # %% [markdown] name="imagined-intro"
 # ## What was imagined, and what happened
 #
-# One episode of seed 0, three times: the first model and the last, replanning every 20 steps, and the last model
+# One episode from one start, three times: the first model and the last, replanning every 20 steps, and the last model
 # replanning at every step. First the height of the tip over the episode: black is real, every thin line is what one
 # plan expected (of the plans made at every step, one in four is drawn). Then the same as an animation.
 
@@ -525,7 +525,7 @@ for axes, (case, title) in zip(panels, CASES.items(), strict=True):
 panels[0].set_ylabel("height of the tip (m)")
 panels[0].legend(loc="upper left", fontsize=7)
 show(
-    "seed 0, real and imagined height of the pole's tip. The end of a plan, 20 steps ahead, misses where the tip is "
+    "one seed, real and imagined height of the pole's tip. The end of a plan, 20 steps ahead, misses where the tip is "
     "then by "
     + ", ".join(f"{100 * misses[case]:.0f} cm ({title})" for case, title in CASES.items())
     + " (medians over plans). Replanning at every step, even plans that drop the pole at their end do no harm: only "
@@ -563,7 +563,7 @@ def animate() -> bytes:
 
 
 words = (
-    "the same three episodes of seed 0, animated: the real cart and pole in black, and in orange the path that the "
+    "the same three episodes of one seed, animated: the real cart and pole in black, and in orange the path that the "
     "plan in force expects of the tip, with the pole where that plan ends."
 )
 display.display(display.Image(animate(), alt=words))

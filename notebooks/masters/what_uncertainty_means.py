@@ -297,7 +297,7 @@ figure.colorbar(image, ax=panels, label="standard deviation of the next position
 for axes in panels[1]:
     axes.set_xlabel("x (m)")
 show(
-    "maps of the output std and of the disagreement, seed 0, after the base policy's data and at the end of training. "
+    "maps of the output std and of the disagreement, one seed, after the base policy's data and at the end of training. "
     f"The true noise is {NOISE_STD} m in the noisy patch and 0 elsewhere."
 )
 
@@ -389,7 +389,7 @@ try:
     variances = np.stack([POINTS["output_variance_x"], POINTS["output_variance_y"]], axis=-1)
     turned, visited = POINTS["region"] == "turned", np.isin(POINTS["region"], ("quiet", "noisy"))
     for name, scores in (("output entropy", gaussian_entropy(variances)), ("disagreement", POINTS["disagreement"])):
-        print(f"seed 0, turned patch or visited: AUROC of the {name} {auroc(scores[turned], scores[visited]):.2f}")
+        print(f"one seed, turned patch or visited: AUROC of the {name} {auroc(scores[turned], scores[visited]):.2f}")
 except NotImplementedError:
     print("Not written yet.")
 
@@ -408,7 +408,7 @@ for region, (color, style) in LOOKS.items():
         label=region,
     )
 left.set(xscale="log", yscale="log", xlabel="output std of one network (m)", ylabel="disagreement of five (m)")
-left.set_title("seed 0: held-out steps of each region")
+left.set_title("one seed: held-out steps of each region")
 left.legend(loc="lower right", markerscale=2)
 SCORES = {"entropy": "output entropy\nof one network", "disagreement": "disagreement\nof five", "total": "both added"}
 questions = {"turned or visited": (VERMILION, "^"), "far or visited": (GREEN, "D")}

@@ -55,8 +55,8 @@ BELIEF_COLUMNS = "model,seed,x,next_height,true_next_height"
 
 # Models of the cart-pole
 CARTPOLE = EXPERIMENTS["cartpole"]
-NUM_MODEL_SEEDS = 5
-SIZES = (50, 150, 400, 1200)  # transitions under random actions
+NUM_MODEL_SEEDS = 10
+SIZES = (50, 150, 400, 1200, 3600)  # transitions under random actions
 PLANNED_SIZE = 400  # the size whose models plan an episode
 WIDTHS = (64, 256)
 RANDOM_SEED, GOOD_SEED = 2000, 1000  # of the episodes that errors are measured on

@@ -45,7 +45,8 @@ from hw4.rewards import CARTPOLE_POLE_LENGTH
 from hw4.training import EpisodeRecord, run_episode, train
 from hw4.transitions import Transition
 
-SEED_BLOCKS = (range(5), range(5, 10))  # all arms with the first ones, then all with the others
+FIRST_SEED = 10  # the claims were written by runs of seeds 0 to 9; these had not been seen
+SEED_BLOCKS = (range(FIRST_SEED, 15), range(15, 20))  # all arms with the first ones, then all with the others
 FROZEN_SEED = 1000  # the starts of episodes that no agent learned from: 1000, 1001, ...
 NUM_BASE_EPISODES = 2  # of the base policy, held out
 PLANS_DRAWN_EVERY = 4  # env steps; of the episodes with what was imagined
@@ -93,7 +94,7 @@ def record_part(arm: str, experiment: Experiment, seed: int) -> dict[str, list[R
     if arm == "1.5":
         rows["frozen"], planned = plan_with(models, seed)
         rows["errors"] = errors_of(models, planned, seed)
-        if seed == 0:
+        if seed == FIRST_SEED:
             rows["episodes"], rows["imagined"] = imagined_episodes(models)
     return rows
 
@@ -265,11 +266,11 @@ def no_change_errors(observations: NDArray[Any]) -> NDArray[Any]:
 
 
 def imagined_episodes(models: dict[str, DynamicsModel]) -> tuple[list[Row], list[Row]]:
-    """Three episodes of seed 0, and what was imagined in them: rows of episodes.csv and of imagined.csv."""
+    """Three episodes of the first seed, and what was imagined in them: rows of episodes.csv and of imagined.csv."""
     episode_rows: list[Row] = []
     imagined_rows: list[Row] = []
     for model, every in (("first", 20), ("last", 20), ("last", 1)):
-        record, plans = run_frozen(dataclasses.replace(CARTPOLE, replan_every=every), models[model], 0)
+        record, plans = run_frozen(dataclasses.replace(CARTPOLE, replan_every=every), models[model], FIRST_SEED)
         for step, observation in enumerate(record.observations):
             action = number(record.actions[step, 0], 4) if step < len(record.actions) else ""
             episode_rows.append([model, every, step, *(number(value, 4) for value in observation), action])

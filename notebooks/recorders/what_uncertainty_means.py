@@ -44,7 +44,8 @@ from hw4.experiments import Experiment
 from hw4.training import train
 from hw4.transitions import ReplayBuffer, Transition
 
-SEED_BLOCKS = (range(5), range(5, 10))  # both recordings with the first ones, then both with the others
+FIRST_SEED = 10  # the claims were written by runs of seeds 0 to 9; these had not been seen
+SEED_BLOCKS = (range(FIRST_SEED, 15), range(15, 20))  # both recordings with the first ones, then both with the others
 NUM_EPISODES = 25  # of the base policy: 1,000 transitions
 NUM_FEW_EPISODES = 4  # 160 transitions
 MEMBERS = (2, 3, 5, 10)
@@ -136,7 +137,7 @@ def fit_once(seed: int) -> dict[str, list[Row]]:
         + detection_of("shared", seed, models["shared"], points, (FIT.ensemble_size,)),
         "particles": particles_of(seed, models["resampled"]),
     }
-    if seed == 0:
+    if seed == FIRST_SEED:
         rows["points"] = points_of(models["resampled"], points)
     return rows
 
@@ -264,13 +265,13 @@ def points_of(distribution: Distribution, points: dict[str, Points]) -> list[Row
 
 
 def learn(seed: int) -> dict[str, list[Row]]:
-    """An agent that learns: uncertainty by region after every episode; of seed 0 its map, too."""
+    """An agent that learns: uncertainty by region after every episode; of the first seed its map, too."""
     points = held_out_points(HELD_OUT_SEED + seed)
     agent, parts = build_agent_and_parts(EXPERIMENT, seed)
     distribution = distribution_of(parts.model)
     rows: dict[str, list[Row]] = {"curves": [], "maps": [], "visited": []}
     for r in train(make_env("noisy_field"), agent, num_episodes=EXPERIMENT.num_episodes, seed=seed):
-        if seed == 0:
+        if seed == FIRST_SEED:
             rows["visited"] += [[*(number(value, 3) for value in place), r.episode] for place in r.observations]
         if len(agent.replay) < EXPERIMENT.initial_steps:
             continue
@@ -278,9 +279,9 @@ def learn(seed: int) -> dict[str, list[Row]]:
             _, _, _, output_std, disagreement, error, *_ = row_of("", seed, region, distribution, points[region])
             run = [seed, r.episode, r.env_steps, number(r.episode_return)]
             rows["curves"].append([*run, region, output_std, disagreement, error])
-        if seed == 0 and len(agent.replay) == EXPERIMENT.initial_steps:
+        if seed == FIRST_SEED and len(agent.replay) == EXPERIMENT.initial_steps:
             rows["maps"] += map_of("first", distribution)
-    if seed == 0:
+    if seed == FIRST_SEED:
         rows["maps"] += map_of("last", distribution)
     return rows
 
