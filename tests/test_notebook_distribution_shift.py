@@ -155,21 +155,20 @@ def planned():
 NETWORKS = ("width_64", "width_256")
 
 
-def test_the_hand_made_model_needs_fifty_transitions_and_gains_nothing_from_more(models):
+def test_the_hand_made_model_needs_fifty_transitions_and_hardly_gains_from_more(models):
     for model in ("linear", *NETWORKS):
         assert interval_of_median(models(model, "in", 50) - models("hand_made", "in", 50))[0] > 0
-    few, many = models("hand_made", "in", 50), models("hand_made", "in", 1200)
-    assert np.abs(few - many).max() < 0.05 * many.min()
+    assert interval_of_median(models("hand_made", "in", 50) / models("hand_made", "in", 3600))[1] < 1.05
 
 
-def test_in_distribution_the_networks_are_behind_at_400_transitions_and_level_at_1200(models):
+def test_in_distribution_the_networks_overtake_between_400_and_1200_transitions(models):
     for model in NETWORKS:
         assert interval_of_median(models(model, "in", 400) - models("hand_made", "in", 400))[0] > 0
-        low, high = interval_of_median(models(model, "in", 1200) - models("hand_made", "in", 1200))
-        assert low < 0 < high  # a null result, which the notebook states
+        for size in (1200, 3600):
+            assert interval_of_median(models(model, "in", size) - models("hand_made", "in", size))[1] < 0
 
 
-@pytest.mark.parametrize("size", [50, 150, 400, 1200])
+@pytest.mark.parametrize("size", [50, 150, 400, 1200, 3600])
 @pytest.mark.parametrize("model", ["linear", *NETWORKS])
 def test_out_of_distribution_nothing_passes_the_hand_made_model(models, model, size):
     assert interval_of_median(models(model, "out_of", size) - models("hand_made", "out_of", size))[0] > 0

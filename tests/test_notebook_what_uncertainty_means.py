@@ -128,8 +128,7 @@ def test_a_particle_keeps_its_member_or_changes_it(notebook):
 def test_disagreement_finds_the_unvisited_patch_and_output_entropy_does_not(auroc):
     assert interval_of_median(auroc("disagreement") - auroc("entropy"))[0] > 0.2
     assert interval_of_median(auroc("disagreement"))[0] > 0.9
-    low, high = interval_of_median(auroc("entropy"))
-    assert low <= 0.5 <= high  # it cannot be told from a coin
+    assert interval_of_median(auroc("entropy"))[1] < 0.6  # a coin has 0.5
 
 
 def test_adding_the_noise_to_the_disagreement_hides_the_unvisited_patch(auroc):
@@ -152,18 +151,25 @@ def test_more_data_removes_disagreement_and_not_the_noise(by_region):
     noise = by_region("few", "output_std", "noisy") / by_region("resampled", "output_std", "noisy")
     assert interval_of_median(disagreement)[0] > 2
     assert interval_of_median(disagreement / noise)[0] > 2
-    low, high = interval_of_median(noise)
-    assert low <= 1 <= high  # no change of the output std can be claimed
+    assert interval_of_median(noise)[1] < 1.25  # with more data it does not fall by more than a fifth
 
 
-def test_visits_remove_the_disagreement_in_the_turned_patch_on_every_seed(over_episodes):
+def test_visits_remove_the_disagreement_in_the_turned_patch(over_episodes):
     disagreement = over_episodes("disagreement", "turned")
-    assert (disagreement[:, -1] < 0.5 * disagreement[:, 0]).all()
+    assert interval_of_median(disagreement[:, -1] / disagreement[:, 0])[1] < 0.5
 
 
-def test_visits_do_not_remove_the_noise_on_any_seed(over_episodes):
-    output_std = over_episodes("output_std", "noisy")[:, -1]
-    assert (output_std > 0.5 * NOISE_STD).all()
+def test_on_every_seed_visits_shrink_the_disagreement_by_more_than_the_noise(over_episodes):
+    disagreement, output_std = over_episodes("disagreement", "turned"), over_episodes("output_std", "noisy")
+    assert (disagreement[:, -1] / disagreement[:, 0] < output_std[:, -1] / output_std[:, 0]).all()
+
+
+def test_the_agents_that_do_not_know_of_the_noise_are_those_that_hardly_met_it(over_episodes):
+    """A claim that was made after these runs were seen: on some seeds the output std ends far below the noise."""
+    unaware = over_episodes("output_std", "noisy")[:, -1] < NOISE_STD / 2
+    noisy_steps = over_episodes("noisy_steps", "noisy")[:, 0]
+    assert 0 < unaware.sum() < len(unaware) / 2
+    assert noisy_steps[unaware].max() < noisy_steps[~unaware].min()
 
 
 def test_disagreement_is_too_small_in_the_turned_patch(by_region):
@@ -171,11 +177,10 @@ def test_disagreement_is_too_small_in_the_turned_patch(by_region):
     assert interval_of_median(ratio)[0] > 1
 
 
-def test_disagreement_on_far_ground_shows_no_difference_from_the_error(by_region):
-    """A null result: the data reaches neither patch, and in one of them the members are wrong together."""
+def test_disagreement_on_far_ground_is_not_too_small(by_region):
+    """The data reaches neither patch, and in one of them alone the members are wrong together."""
     ratio = by_region("resampled", "error", "far") / by_region("resampled", "disagreement", "far")
-    low, high = interval_of_median(ratio)
-    assert low <= 1 <= high
+    assert interval_of_median(ratio)[1] < 1
 
 
 def test_intervals_of_the_ensemble_hold_too_few_steps_in_the_turned_patch(by_region):

@@ -627,11 +627,11 @@ show(
 )
 
 # %% [markdown] name="models-lesson"
-# **What to take from it.** Three numbers are found from fifty transitions, and more data does not make the hand-made
+# **What to take from it.** Three numbers are found from fifty transitions, and more data hardly makes the hand-made
 # model better: what is left of its in-distribution error is the stops at the ends of the rail, which random actions
-# run into and which its equations do not have. The networks catch up there: at 400 transitions they are still behind,
-# at 1,200 they are level, and on these seeds no difference can be claimed. Out of distribution the hand-made model
-# stays ahead throughout: along a good policy's path physics holds. The regret follows the error out of distribution,
+# run into and which its equations do not have. There the networks overtake it: at 400 transitions they are behind, from
+# 1,200 on they are ahead, because they can learn the stops. Out of distribution the hand-made model stays ahead
+# throughout, up to 3,600 transitions: along a good policy's path physics holds. The regret follows the error out of distribution,
 # not the one in distribution: planning with the hand-made model costs next to nothing, and mostly fails with the
 # others, although some are nearly as good on random data. That the wider network is worse than the narrow one with
 # little data cannot be claimed here.

@@ -227,6 +227,12 @@ def draw_band(axes: Any, x: Array, values: Array, *, color: str, style: str, lab
     axes.plot(x, np.median(values, axis=0), style, color=color, linewidth=1.8, markersize=5, label=label)
 
 
+def draw_points(axes: Any, x: float, values: Array, marker: str, *, color: str, label: str | None = None) -> None:
+    """One number of every seed above x, small, and their median, large."""
+    axes.plot(np.full(len(values), x), values, marker, color=color, markersize=4, alpha=0.5)
+    axes.plot(x, np.median(values), marker, color=color, markersize=9, markeredgecolor="black", label=label)
+
+
 use_style()
 DATA = find_data("what_uncertainty_means")
 REGION_TABLE = read_table(DATA / "regions.csv", texts=("arm", "region"))
@@ -305,7 +311,8 @@ show(
 # ## What more data changes
 #
 # The same two numbers over the episodes, by region, for all seeds. The agent walks to the goal, so it visits the noisy
-# and the turned patch again and again, and hardly ever the far one.
+# and the turned patch again and again, and hardly ever the far one. Noise must have been met to be known: an agent
+# whose data hardly holds any noisy step takes that ground for quiet.
 
 
 # %% name="learning"
@@ -331,6 +338,8 @@ panels[0].text(episode_numbers[0], 3.3 * NOISE_STD, "line: true noise in the noi
 panels[2].legend(loc="lower left", ncols=2, fontsize=7)
 fall = over_episodes("disagreement", "turned")[:, -1] / over_episodes("disagreement", "turned")[:, 0]
 noisy_end = over_episodes("output_std", "noisy")[:, -1]
+unaware = noisy_end < NOISE_STD / 2
+noisy_steps = over_episodes("noisy_steps", "noisy")[:, 0]
 show(
     f"{NUM_LEARNING_SEEDS} agents that learn; medians, bands hold all seeds. From the base policy's data to the end of "
     f"training, the disagreement in the turned patch goes from "
@@ -339,7 +348,10 @@ show(
     f"{median_text(100 * fall, ' %')} of what "
     "it was. The output std in the noisy patch goes from "
     f"{median_text(over_episodes('output_std', 'noisy')[:, 0], ' m', 3)} "
-    f"to {median_text(noisy_end, ' m', 3)}; the truth is {NOISE_STD} m."
+    f"to {median_text(noisy_end, ' m', 3)}; the truth is {NOISE_STD} m, and "
+    f"{np.count_nonzero(unaware)} of the {NUM_LEARNING_SEEDS} agents end below half of it, and their first data holds "
+    f"{', '.join(str(int(n)) for n in np.sort(noisy_steps[unaware]))} steps in that patch, that of the others "
+    f"{noisy_steps[~unaware].min():.0f} to {noisy_steps[~unaware].max():.0f}."
 )
 
 # %% [markdown] name="detect-intro"
@@ -414,12 +426,8 @@ SCORES = {"entropy": "output entropy\nof one network", "disagreement": "disagree
 questions = {"turned or visited": (VERMILION, "^"), "far or visited": (GREEN, "D")}
 for i, score in enumerate(SCORES):
     for shift, (against, (color, marker)) in zip((-0.12, 0.12), questions.items(), strict=True):
-        values = detection(score, against=against)
-        right.plot(np.full(len(values), i + shift), values, marker, color=color, markersize=4, alpha=0.5)
         label = f"{against} ground?" if i == 0 else None
-        right.plot(
-            i + shift, np.median(values), marker, color=color, markersize=9, markeredgecolor="black", label=label
-        )
+        draw_points(right, i + shift, detection(score, against=against), marker, color=color, label=label)
 right.axhline(0.5, color="0.6", linewidth=0.8, zorder=0)
 right.set(xticks=range(3), xticklabels=SCORES.values(), ylim=(-0.03, 1.12), ylabel="AUROC", title="all seeds")
 right.legend(loc=(0.4, 0.02), fontsize=7)
@@ -459,8 +467,7 @@ panels[1].set_title("five members")
 ratios = {r: by_region("resampled", "disagreement", r) / by_region("shared", "disagreement", r) for r in REGIONS}
 for i, region in enumerate(REGIONS):
     color, style = LOOKS[region]
-    panels[2].plot(np.full(len(ratios[region]), i), ratios[region], style[0], color=color, markersize=4, alpha=0.5)
-    panels[2].plot(i, np.median(ratios[region]), style[0], color=color, markersize=9, markeredgecolor="black")
+    draw_points(panels[2], i, ratios[region], style[0], color=color)
 panels[2].axhline(1, color="0.6", linewidth=0.8, zorder=0)
 panels[2].set(xticks=range(len(REGIONS)), xticklabels=REGIONS, yscale="log", ylabel="resampled / shared")
 panels[2].set_title("disagreement of five members")
@@ -495,16 +502,7 @@ for shift, column, color, marker, label in (
 ):
     for i, region in enumerate(REGIONS):
         values = 100 * by_region("resampled", column, region)
-        panels[0].plot(np.full(len(values), i + shift), values, marker, color=color, markersize=4, alpha=0.5)
-        panels[0].plot(
-            i + shift,
-            np.median(values),
-            marker,
-            color=color,
-            markersize=9,
-            markeredgecolor="black",
-            label=None if i else label,
-        )
+        draw_points(panels[0], i + shift, values, marker, color=color, label=None if i else label)
 panels[0].axhline(95, color="0.6", linewidth=0.8, zorder=0)
 panels[0].set(xticks=x, xticklabels=REGIONS, ylim=(0, 105), ylabel="% of steps inside", title="95 % intervals")
 panels[0].legend(loc="lower left", fontsize=7)
@@ -522,16 +520,7 @@ for shift, arm, color, marker, label in (
 ):
     for i, (column, _) in enumerate(quantities):
         values = by_region(arm, column, "noisy")
-        panels[2].plot(np.full(len(values), i + shift), values, marker, color=color, markersize=5, alpha=0.5)
-        panels[2].plot(
-            i + shift,
-            np.median(values),
-            marker,
-            color=color,
-            markersize=9,
-            markeredgecolor="black",
-            label=None if i else label,
-        )
+        draw_points(panels[2], i + shift, values, marker, color=color, label=None if i else label)
 panels[2].axhline(NOISE_STD, color="0.6", linewidth=0.8, zorder=0)
 panels[2].set(
     xticks=(0, 1), xticklabels=[words for _, words in quantities], yscale="log", ylabel="in the noisy patch (m)"
@@ -581,8 +570,7 @@ for axes, arm, column, title in zip(
     for i, region in enumerate(REGIONS):
         color, style = LOOKS[region]
         values, errors = by_region(arm, column, region), by_region(arm, "error", region)
-        axes.plot(np.full(len(values), i - 0.12), values, style[0], color=color, markersize=4, alpha=0.4)
-        axes.plot(i - 0.12, np.median(values), style[0], color=color, markersize=9, markeredgecolor="black")
+        draw_points(axes, i - 0.12, values, style[0], color=color)
         axes.plot(i + 0.2, np.median(errors), "_", color="black", markersize=12, label=None if i else "its error")
     axes.plot(1, NOISE_STD, "*", color="black", markersize=9, label="the noise", linestyle="none")
     axes.set(xticks=x, xticklabels=REGIONS, yscale="log", title=title)

@@ -59,7 +59,7 @@ TABLES = {
     "detection": "arm,seed,num_members,against,entropy,disagreement,total",
     "particles": "scheme,noise,seed,step,spread",
     "points": "region,x,y,output_variance_x,output_variance_y,disagreement",
-    "curves": "seed,episode,env_steps,episode_return,region,output_std,disagreement,error",
+    "curves": "seed,episode,env_steps,episode_return,noisy_steps,region,output_std,disagreement,error",
     "maps": "when,x,y,output_std,disagreement",
     "visited": "x,y,episode",
 }
@@ -270,14 +270,16 @@ def learn(seed: int) -> dict[str, list[Row]]:
     agent, parts = build_agent_and_parts(EXPERIMENT, seed)
     distribution = distribution_of(parts.model)
     rows: dict[str, list[Row]] = {"curves": [], "maps": [], "visited": []}
+    noisy_steps = 0  # of the agent's data, so far
     for r in train(make_env("noisy_field"), agent, num_episodes=EXPERIMENT.num_episodes, seed=seed):
+        noisy_steps += int(is_noisy(r.observations[:-1]).sum())
         if seed == FIRST_SEED:
             rows["visited"] += [[*(number(value, 3) for value in place), r.episode] for place in r.observations]
         if len(agent.replay) < EXPERIMENT.initial_steps:
             continue
         for region in REGIONS:
             _, _, _, output_std, disagreement, error, *_ = row_of("", seed, region, distribution, points[region])
-            run = [seed, r.episode, r.env_steps, number(r.episode_return)]
+            run = [seed, r.episode, r.env_steps, number(r.episode_return), noisy_steps]
             rows["curves"].append([*run, region, output_std, disagreement, error])
         if seed == FIRST_SEED and len(agent.replay) == EXPERIMENT.initial_steps:
             rows["maps"] += map_of("first", distribution)
