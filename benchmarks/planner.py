@@ -29,6 +29,7 @@ from hw4.ensemble import aggregate_returns, member_returns
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import Objective
 from hw4.networks import EnsembleMLP
+from hw4.plots import BLUE
 
 REPETITIONS = 15
 FIGURE = Path(__file__).resolve().parent / "figures" / "planner_cost.svg"
@@ -195,7 +196,7 @@ def draw_costs(path: Path) -> None:
     figure = Figure(figsize=(8.4, 2.9), layout="constrained")
     for axes, (label, (field, values)) in zip(figure.subplots(1, 3), sweeps.items(), strict=True):
         times = [milliseconds(dataclasses.replace(base, **{field: value}), batched) for value in values]  # type: ignore[arg-type]
-        axes.plot(values, times, "o-", color="#0072B2", label="measured")
+        axes.plot(values, times, "o-", color=BLUE, label="measured")
         axes.plot(values, times[-1] * np.array(values) / values[-1], ":", color="0.5", label="in proportion")
         axes.set(xlabel=label, xlim=(0, None), ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)

@@ -14,9 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 
-# Okabe and Ito's colours: they stay apart for colour-blind readers.
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
-
 NUM_RESAMPLES = 2000
 MAX_OWN_SEED = 1_000_000  # six digits: short enough to be quoted
 

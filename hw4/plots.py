@@ -19,7 +19,8 @@ from hw4.runs import LearningCurve, Run
 REFERENCE_FILE = Path(__file__).resolve().parent / "reference_curves.csv"
 UNGRADED_FILE = REFERENCE_FILE.with_name("reference_curves_ungraded.csv")
 # Okabe and Ito's palette: distinct for colour-blind readers
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 BAND_COLOR = "#999999"
 
 

@@ -38,6 +38,7 @@ from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
 from hw4.assignment import ASSIGNMENT_FILE, Assignment, Curve, load_assignment
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.update import BUNDLE_FOLDER
 from publish.staff import STAFF_PDF
 from publish.stubs import solution_lines, write_solved
@@ -65,8 +66,6 @@ _TERM = r"(?:\d+(?:/\d+)?|[A-Za-z]\w*(?:\([\w ]*\)|\[\w+\])?|\([a-z ]+\))"
 _SHAPE = r"\((?:\.\.\.|[A-Za-z]\w*),(?: (?:\.\.\.|\w+),?)*\)|\(\.\.\.\)"
 CODE = re.compile(rf"({_TERM}(?: (?:==|=|[-+*]) {_TERM})+|{_SHAPE}|[A-Za-z]\w*_(?:\{{t\+1\}}|\w+))")
 
-# Okabe and Ito's colours: told apart by colour-blind readers too.
-BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 VERSION_COLORS = {"0.5": VERMILION, "1.0": ORANGE, "1.5": BLUE}
 MEMBER_COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE)
 

@@ -22,17 +22,15 @@ import socket
 import struct
 import tarfile
 import time
-import tracemalloc
 import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from bounds import bounded
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
@@ -53,19 +51,6 @@ fuzz = settings(
 )
 MAX_SECONDS = 5.0  # of processor time
 MAX_BYTES = 30_000_000
-
-
-@contextmanager
-def bounded() -> Iterator[None]:
-    start = time.process_time()
-    tracemalloc.start()
-    try:
-        yield
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < MAX_BYTES, f"{peak} bytes were taken"
-    assert time.process_time() - start < MAX_SECONDS
 
 
 # Wire -----------------------------------------------------------------------------------------------------------------
@@ -166,7 +151,7 @@ packed_values = st.recursive(
 )
 def test_every_header_is_read_or_refused(header: Any, body: bytes) -> None:
     text = json.dumps(header).encode()  # Python's own NaN and Infinity included
-    with bounded():
+    with bounded(max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS):
         try:
             value = received(struct.pack("<I", len(text)) + text + body)
         except (WireError, WireClosed):
@@ -177,7 +162,7 @@ def test_every_header_is_read_or_refused(header: Any, body: bytes) -> None:
 @fuzz
 @given(documents)
 def test_every_document_is_unpacked_or_refused(document: Any) -> None:
-    with bounded():
+    with bounded(max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS):
         try:
             value = wire.unpack(document, [np.zeros(2), np.ones(1)], no_untags)
         except WireError:
@@ -227,7 +212,7 @@ def damaged_frames(draw: st.DrawFn) -> bytes:
 @fuzz
 @given(damaged_frames() | damaged_frames().flatmap(damage) | st.binary(max_size=200))
 def test_every_damaged_frame_is_read_or_refused(frame: bytes) -> None:
-    with bounded():
+    with bounded(max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS):
         try:
             value = received(frame)
         except (WireError, WireClosed):
@@ -256,7 +241,7 @@ WANTED = (*ASSIGNMENT.submission.code, *ASSIGNMENT.submission.notebooks)
 def read(place: Path, data: bytes) -> Intake | SubmissionRefused:
     """What the intake says; its words must be fit to print."""
     place.write_bytes(data)
-    with bounded():
+    with bounded(max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS):
         try:
             answer: Intake | SubmissionRefused = read_submission(place, ASSIGNMENT)
         except SubmissionRefused as refusal:

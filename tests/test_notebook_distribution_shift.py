@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from recorded_notebook import provenance
 
 from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS
@@ -37,7 +37,7 @@ def episodes():
 
 
 def test_the_runs_were_recorded_with_the_settings_of_today():
-    recorded = json.loads((DATA / NAME / "recorded.json").read_text(encoding="utf-8"))
+    recorded = provenance(NAME)
     assert recorded["experiment"] == dataclasses.asdict(EXPERIMENTS["cliff_hill"]), f"run `{recorded['command']}`"
 
 

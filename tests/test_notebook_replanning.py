@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
+from recorded_notebook import MIN_SEEDS, provenance, recorder_cells
 
 from hw4.notebook import interval_of_median, read_table
-from publish.notebooks import DATA, cells_tagged
+from publish.notebooks import DATA
 
 NAME = "replanning"
-MIN_SEEDS = 5  # with fewer, an interval of a median says little
 
 
 @pytest.fixture(scope="module")
 def recorded():
-    return json.loads((DATA / NAME / "recorded.json").read_text(encoding="utf-8"))
+    return provenance(NAME)
 
 
 @pytest.fixture(scope="module")
 def notebook():
-    """What the notebook's cells for the recorder define."""
-    namespace: dict[str, object] = {"__name__": __name__}
-    exec(cells_tagged(NAME, "recorder"), namespace)
-    return namespace
+    return recorder_cells(NAME)
 
 
 @pytest.fixture(scope="module")

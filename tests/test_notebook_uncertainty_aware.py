@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from itertools import pairwise
 
@@ -11,6 +10,7 @@ import jupytext
 import numpy as np
 import pytest
 import torch
+from recorded_notebook import provenance
 
 from hw4.envs.cliff_hill import height
 from hw4.experiments import EXPERIMENTS
@@ -55,7 +55,7 @@ def positive(differences):
 
 
 def test_the_runs_were_recorded_with_the_settings_of_today():
-    recorded = json.loads((FOLDER / "recorded.json").read_text(encoding="utf-8"))["settings"]
+    recorded = provenance(NAME)["settings"]
     assert recorded["experiment"] == dataclasses.asdict(EXPERIMENT), RECORD
     for arm in ("one_wide", "one", "mean_state", "expected", "pessimistic", "optimistic", "noise"):
         differing = {

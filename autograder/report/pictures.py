@@ -11,16 +11,11 @@ from matplotlib.figure import Figure
 from autograder.curves import Bar
 from autograder.referee import CurveRun
 from hw4.assignment import Curve
-from hw4.plots import read_bands
+from hw4.plots import BLUE, GREEN, VERMILION, read_bands
 
 matplotlib.rcParams.update({"svg.hashsalt": "hw4", "svg.fonttype": "none", "font.size": 11})
 
-BLUE, ORANGE, GREEN, GREY = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#777777",
-)  # Okabe and Ito: told apart by colour-blind readers
+GREY = "#777777"
 
 
 def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
@@ -37,13 +32,13 @@ def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
     finished = [run for run in runs if run.returns]
     for i, run in enumerate(finished):
         axes.plot(
-            run.env_steps, run.returns, color=ORANGE, lw=1, alpha=0.5, label="each of your runs" if i == 0 else None
+            run.env_steps, run.returns, color=VERMILION, lw=1, alpha=0.5, label="each of your runs" if i == 0 else None
         )
     if finished:
         length = min(len(run.returns) for run in finished)
         median = np.median([run.returns[:length] for run in finished], axis=0)
         label = "median of your runs"
-        axes.plot(finished[0].env_steps[:length], median, color=ORANGE, lw=2.4, marker="o", ms=4, label=label)
+        axes.plot(finished[0].env_steps[:length], median, color=VERMILION, lw=2.4, marker="o", ms=4, label=label)
     axes.axhline(bar.bar, color=GREEN, lw=1.4, label=f"bar {bar.bar:g}")
     axes.axhline(bar.floor, color=GREY, lw=1.2, ls="--", label=f"floor {bar.floor:g}")
     if band.random is not None:
@@ -73,7 +68,7 @@ def model_svg(curve: Curve, runs: list[CurveRun]) -> str:
             axes.plot(band.env_steps, spread.median, color=BLUE, lw=1, ls=dashes, label="reference: 90 %, median")
         for i, (run, values) in enumerate(zip(runs, values_of_runs, strict=True)):
             label = "each of your runs" if i == 0 else None
-            axes.plot(run.env_steps[: len(values)], values, color=ORANGE, lw=1, alpha=0.6, label=label)
+            axes.plot(run.env_steps[: len(values)], values, color=VERMILION, lw=1, alpha=0.6, label=label)
         axes.set(xlabel="env steps", xlim=(0, band.env_steps[-1] * 1.03))
         axes.set_title(name, fontsize=11, loc="left")
         axes.spines[["top", "right"]].set_visible(False)

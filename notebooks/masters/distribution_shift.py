@@ -45,21 +45,8 @@ import torch
 from hw4.envs import make_env
 from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
-from hw4.notebook import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    Array,
-    find_data,
-    median_text,
-    own_seeds,
-    read_table,
-    show,
-    use_style,
-)
+from hw4.notebook import Array, find_data, median_text, own_seeds, read_table, show, use_style
+from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
 
@@ -631,10 +618,10 @@ show(
 # model better: what is left of its in-distribution error is the stops at the ends of the rail, which random actions
 # run into and which its equations do not have. There the networks overtake it: at 400 transitions they are behind, from
 # 1,200 on they are ahead, because they can learn the stops. Out of distribution the hand-made model stays ahead
-# throughout, up to 3,600 transitions: along a good policy's path physics holds. The regret follows the error out of distribution,
-# not the one in distribution: planning with the hand-made model costs next to nothing, and mostly fails with the
-# others, although some are nearly as good on random data. That the wider network is worse than the narrow one with
-# little data cannot be claimed here.
+# throughout, up to 3,600 transitions: along a good policy's path physics holds. The regret follows the error out of
+# distribution, not the one in distribution: planning with the hand-made model costs next to nothing, and mostly fails
+# with the others, although some are nearly as good on random data. That the wider network is worse than the narrow one
+# with little data cannot be claimed here.
 
 # %% [markdown] name="live-intro"
 # ## Your own agent

@@ -42,20 +42,8 @@ from IPython import display
 
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment, as_version
-from hw4.notebook import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    Array,
-    find_data,
-    median_text,
-    read_table,
-    show,
-    use_style,
-)
+from hw4.notebook import Array, find_data, median_text, read_table, show, use_style
+from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.rewards import CARTPOLE_POLE_LENGTH
 from hw4.training import train
 from hw4.transitions import Transition

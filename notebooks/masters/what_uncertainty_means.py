@@ -55,20 +55,8 @@ from hw4.envs.noisy_field import (
     mean_move,
 )
 from hw4.experiments import EXPERIMENTS
-from hw4.notebook import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    Array,
-    find_data,
-    median_text,
-    read_table,
-    show,
-    use_style,
-)
+from hw4.notebook import Array, find_data, median_text, read_table, show, use_style
+from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.training import train
 
 # %% name="parameters" tags=["parameters"]
@@ -303,8 +291,8 @@ figure.colorbar(image, ax=panels, label="standard deviation of the next position
 for axes in panels[1]:
     axes.set_xlabel("x (m)")
 show(
-    "maps of the output std and of the disagreement, one seed, after the base policy's data and at the end of training. "
-    f"The true noise is {NOISE_STD} m in the noisy patch and 0 elsewhere."
+    "maps of the output std and of the disagreement, one seed, after the base policy's data and at the end of "
+    f"training. The true noise is {NOISE_STD} m in the noisy patch and 0 elsewhere."
 )
 
 # %% [markdown] name="learning-intro"
