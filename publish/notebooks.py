@@ -25,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -306,13 +307,15 @@ def execute(names: list[str] | None = None) -> None:
         solved = write_solved(Path(folder) / "solved")
         shutil.copytree(DATA, Path(folder) / "data")
         for name in names or sources:
+            began = time.monotonic()
             notebook = execute_notebook(
                 sources[name], folder=Path(folder), package_path=solved, parameters=live_parameters(sources[name])
             )
+            seconds = time.monotonic() - began
             page, _ = to_html().from_notebook_node(notebook)
             path = ANSWER_KEYS / f"{name}.html"
             path.write_text(page, encoding="utf-8")
-            print(f"wrote {path.relative_to(ROOT)}")
+            print(f"wrote {path.relative_to(ROOT)}: executed in {seconds:.0f} s")
 
 
 def write(paths: Iterable[tuple[Path, str]] | None = None) -> None:

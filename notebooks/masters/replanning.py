@@ -305,10 +305,10 @@ show(
 # **What to take from it.** *The more you replan, the less perfect each plan needs to be* shows here for the
 # **horizon**: plans that are too short or too long cost little when every step is planned anew, and much when five
 # steps are executed of each. For the **search** it does not show: random shooting with 20 candidates loses about as
-# much either way. And the simulator itself, which is never wrong, does not do better than the learned model when it
-# replans every 20 steps. So it is not the model's error that spoils those episodes, it is the plans: the last actions
-# of a plan were chosen looking a step or two ahead, by a search with few candidates, and are executed all the same.
-# Replanning mends that as well.
+# much either way. And replanning does not mend the model alone: the simulator itself, which is never wrong, loses more
+# than a third of its return when it replans every 20 steps. What spoils those episodes is the plans as well: the last
+# actions of a plan were chosen looking a step or two ahead, by a search with few candidates, and are executed all the
+# same. The learned model's errors cost the rest.
 
 # %% [markdown] name="equal-intro"
 # ## At equal cost: the planner, and refitting
@@ -622,12 +622,12 @@ show(
 
 # %% [markdown] name="answer-growth" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
-# **Model answer.** Along an episode of 1.5 the last model's tip error is about 1 mm after one step but about 20 cm
-# after 20, ten times what twenty equal steps would give: each prediction starts from a wrong state, and near
-# the upright, unstable pole any deviation grows by itself. The model is good to 10 cm for some 17 steps, so a horizon
-# of 20 is usable and 40 gains nothing; looking again soon starts the error anew (return about 84 at every step, 30
-# every 20). But the simulator, without any error, earns only about 38 when it replans every 20 steps: those
-# plans fail because their ends are short-sighted and roughly searched, not because the model errs.
+# **Model answer.** Along an episode of 1.5 the last model's tip error is about 1 mm after one step but about 27 cm
+# after 20, twelve times what twenty equal steps would give: each prediction starts from a wrong state, and near
+# the upright, unstable pole any deviation grows by itself. The model is good to 10 cm for some 16 steps, so a horizon
+# of 20 is usable and 40 gains nothing; looking again soon starts the error anew (return about 84 at every step, 23
+# every 20). But the simulator, without any error, earns only about 44 when it replans every 20 steps: plans also
+# fail because their ends are short-sighted and roughly searched, not only because the model errs.
 #
 # **Rubric.** Full: growth faster than adding up, with its reason (errors feed back, or the unstable pole) and a number;
 # what follows for horizon and replanning; and a result that model error cannot explain (the simulator at 20 steps, or

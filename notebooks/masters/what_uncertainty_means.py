@@ -701,7 +701,7 @@ show(
 # best its mean squared residual, equal in all states. A Gaussian network's variance is fitted noise and depends on
 # state and action: aleatoric, about (0.1 m)² in the noisy patch; more data estimates it better and does not remove it.
 # In an ensemble the mean of the variances is that part; the variance of the means is epistemic, and more data removes
-# it (noisy patch: 40 mm with little data, 6 mm with more). The total is wrong in the turned patch, where the 95 %
+# it (noisy patch: 33 mm with little data, 6 mm with more). The total is wrong in the turned patch, where the 95 %
 # intervals hold far fewer steps: all members extrapolate one wrong rule.
 #
 # **Rubric.** Full: the three variances with state dependence, kind and what data does to each, and one failure with
