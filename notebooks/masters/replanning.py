@@ -24,8 +24,8 @@
 # line of code. With `USE_MY_CODE = True` it also trains your agent, at most 60 seconds.
 #
 # **What you do.** Run it. Complete two small cells (no points; nothing else depends on them). Once your tests of
-# {{ problem:dynamics }} and {{ problem:planning }} pass, set `USE_MY_CODE = True` and run it again. Then write one
-# short answer ({{ points_in_all }} points).
+# {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE = True`, and run it
+# again. Then write one short answer ({{ points_in_all }} points).
 
 # %% name="setup" tags=["recorder"]
 import os
@@ -42,7 +42,7 @@ from IPython import display
 
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment, as_version
-from hw4.notebook import Array, find_data, median_text, read_table, show, use_style
+from hw4.notebook import Array, find_data, median_text, own_seeds, read_table, show, use_style
 from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.rewards import CARTPOLE_POLE_LENGTH
 from hw4.training import train
@@ -50,7 +50,8 @@ from hw4.transitions import Transition
 
 # %% name="parameters" tags=["parameters"]
 USE_MY_CODE = False  # True: one cell below also trains your own agent
-LIVE_SEEDS = (0, 1, 2)  # the seeds it trains with
+STUDENT_ID = ""  # yours: your agent's seeds are derived from it
+NUM_LIVE_SEEDS = 3  # how many seeds it trains with
 LIVE_SECONDS = 50.0  # it starts no new episode after this long
 
 # %% [markdown] name="arms-intro"
@@ -582,7 +583,7 @@ LIVE_ARMS = {"1.5": (GREEN, "o-", "replan every step"), "replan every 20": (PURP
 mine: dict[str, list[list[float]]] = {arm: [] for arm in LIVE_ARMS}
 if USE_MY_CODE:
     began = time.monotonic()
-    for seed in LIVE_SEEDS:
+    for seed in own_seeds(STUDENT_ID, NUM_LIVE_SEEDS):
         for arm in LIVE_ARMS:
             if time.monotonic() < began + LIVE_SECONDS:
                 mine[arm].append(train_mine(ARMS[arm], seed, began + LIVE_SECONDS))
@@ -618,7 +619,8 @@ show(
 #
 # In at most 120 words: how does the error of the last model's roll-outs grow with their length, along which states,
 # and why does it not simply add up step by step? What does that say about the horizon and about `replan_every`? Name
-# one result above that the model's error *cannot* explain. Support what you say with numbers from the figures.
+# one result above that the model's error *cannot* explain. Support what you say with numbers from the figures,
+# your own run's among them if your agent runs.
 
 # %% [markdown] name="answer-growth" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION

@@ -25,8 +25,8 @@
 # line of code. With `USE_MY_CODE = True` it also trains your ensemble, at most 60 seconds.
 #
 # **What you do.** Run it. Complete two small cells (no points; nothing else depends on them). Once your tests of
-# {{ problem:dynamics }}, {{ problem:planning }} and {{ problem:ensembles }} pass, set `USE_MY_CODE = True` and run it
-# again. Then write one short answer ({{ points_in_all }} points).
+# {{ problem:dynamics }}, {{ problem:planning }} and {{ problem:ensembles }} pass, set `STUDENT_ID` and
+# `USE_MY_CODE = True`, and run it again. Then write one short answer ({{ points_in_all }} points).
 
 # %% name="setup" tags=["recorder"]
 import os
@@ -55,13 +55,14 @@ from hw4.envs.noisy_field import (
     mean_move,
 )
 from hw4.experiments import EXPERIMENTS
-from hw4.notebook import Array, find_data, median_text, read_table, show, use_style
+from hw4.notebook import Array, find_data, median_text, own_seeds, read_table, show, use_style
 from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.training import train
 
 # %% name="parameters" tags=["parameters"]
 USE_MY_CODE = False  # True: one cell below also trains your own ensemble
-LIVE_SEEDS = (0, 1, 2)  # the seeds it trains with
+STUDENT_ID = ""  # yours: your ensemble's seeds are derived from it
+NUM_LIVE_SEEDS = 3  # how many seeds it trains with
 LIVE_SECONDS = 50.0  # it starts no new episode after this long
 
 # %% [markdown] name="field-intro"
@@ -654,7 +655,7 @@ def train_mine(seed: int, deadline: float) -> dict[str, list[float]]:
 mine = []
 if USE_MY_CODE:
     began = time.monotonic()
-    for seed in LIVE_SEEDS:
+    for seed in own_seeds(STUDENT_ID, NUM_LIVE_SEEDS):
         if time.monotonic() < began + LIVE_SECONDS:
             mine.append(train_mine(seed, began + LIVE_SECONDS))
             print(f"seed {seed}: {len(mine[-1]['noisy'])} episodes with a model", flush=True)
@@ -693,7 +694,7 @@ show(
 # In at most 120 words: for a squared-error network, a Gaussian network and an ensemble of Gaussian networks, say what
 # "the variance" is in each: where it comes from, whether it depends on the state, which kind of uncertainty it
 # measures, and whether more data makes it vanish. Then name one place above where even the ensemble's total is wrong,
-# with its number, and say why.
+# with its number, and say why. Quote your own run's numbers beside the recorded ones if your ensemble runs.
 
 # %% [markdown] name="answer-variance" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
