@@ -104,4 +104,4 @@ def show(words: str) -> None:
     show_rich: Any = display.display  # carries no types
     show_rich(figure, metadata={"image/png": {"alt": words}})
     plt.close(figure)
-    print(textwrap.fill("In words: " + words, 110))
+    print(textwrap.fill("In words: " + words, 96))

@@ -820,14 +820,18 @@ show(
 # - `"last action"`: the controller executes the last action of each plan, not the first
 # - `"tiny network"`: the network is too small for the dynamics
 
+
 # %% name="diagnosis" nbgrader={"grade": false, "locked": false, "solution": true}
-### BEGIN SOLUTION
-# A: its model becomes as good as the healthy one's and promises no more than its plans earn, yet the return stays low:
-#    the plans are good and are not what is executed.
-# B: the model is worse than expecting no change from its first prediction on, and more data does not help.
-# C: the model begins like the healthy one's, and then stands still while that one's error falls: it learns no more.
-DIAGNOSIS = {"A": "last action", "B": "not un-normalised", "C": "fits once"}
-### END SOLUTION
+def diagnosis() -> dict[str, str]:
+    """The illness of each of "A", "B" and "C", and in comments what shows it."""
+    ### BEGIN SOLUTION
+    # A: its model becomes as good as the healthy one's and promises no more than its plans earn, yet the return stays
+    #    low: the plans are good and are not what is executed.
+    # B: the model is worse than expecting no change from its first prediction on, and more data does not help.
+    # C: the model begins like the healthy one's, and then stands still while that one's error falls: it learns no more.
+    return {"A": "last action", "B": "not un-normalised", "C": "fits once"}
+    ### END SOLUTION
+
 
 # %% [markdown] name="question-densities" nbgrader={"grade": false, "locked": true, "solution": false}
 # ## Question 1: reading the densities ({{ points:answer-densities }} points)
