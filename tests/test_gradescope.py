@@ -429,6 +429,28 @@ def test_a_grade_is_passed_on_as_it_was_written(supervise: Supervise) -> None:
     assert supervise(WRITES_RECEIPT, WRITES_RESULTS)["score"] == 7
 
 
+def test_after_the_cap_the_last_submission_that_counts_is_shown_and_nothing_is_graded(
+    supervise: Supervise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = dataclasses.replace(ASSIGNMENT.policies, max_submissions=2)
+    assignment = dataclasses.replace(ASSIGNMENT, policies=policies)
+    monkeypatch.setattr(supervisor, "load_assignment", lambda: assignment)
+    earlier = [
+        {
+            "submission_time": f"2027-02-0{day}T12:00:00+00:00",
+            "results": documents.fault() | ({"score": s} if s else {}),
+        }
+        for day, s in ((4, 70), (1, 30), (2, None), (3, 50))  # not in order; the second is a grader's fault
+    ]
+    metadata = tmp_path / "submission_metadata.json"
+    metadata.write_text(json.dumps(METADATA | {"previous_submissions": earlier}), encoding="ascii")
+    results = supervise(WRITES_RECEIPT, WRITES_RESULTS)
+    assert results["score"] == 50
+    assert results["output"].startswith("This submission was not graded: the first 2 count")
+    metadata.write_text(json.dumps(METADATA | {"previous_submissions": earlier[1:3]}), encoding="ascii")
+    assert supervise(WRITES_RECEIPT, WRITES_RESULTS)["score"] == 7  # one graded, one faulty: the second to be graded
+
+
 @pytest.mark.parametrize(
     "lines",
     [

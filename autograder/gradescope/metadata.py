@@ -21,6 +21,7 @@ class Metadata:
     submission: str = "unknown"  # Gradescope's number
     created_at: datetime | None = None
     closes_at: datetime | None = None  # the latest due date of the assignment and of these students
+    graded_before: tuple[dict[str, Any], ...] = ()  # results of earlier submissions that have a score, oldest first
 
 
 def read_metadata(path: Path) -> Metadata:
@@ -37,7 +38,18 @@ def read_metadata(path: Path) -> Metadata:
         submission=str(number) if type(number) is int and 0 <= number < 10**15 else "unknown",
         created_at=_time(document.get("created_at")),
         closes_at=max(_due_dates(document), default=None),
+        graded_before=tuple(_graded(document.get("previous_submissions"))),
     )
+
+
+def _graded(previous: Any) -> Iterator[dict[str, Any]]:
+    """Results with a score, by the time of submission. A grader's fault has none, so it uses up no submission."""
+    entries = [entry for entry in previous if isinstance(entry, dict)] if isinstance(previous, list) else []
+    timed = [(time, entry) for entry in entries if (time := _time(entry.get("submission_time"))) is not None]
+    for _, entry in sorted(timed, key=lambda pair: pair[0]):
+        results = entry.get("results")
+        if isinstance(results, dict) and type(results.get("score")) in (int, float):
+            yield results
 
 
 def _due_dates(document: dict[str, Any]) -> Iterator[datetime]:
