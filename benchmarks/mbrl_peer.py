@@ -163,12 +163,13 @@ def plan(options: argparse.Namespace) -> None:
         model_env, cfg.algorithm.agent, num_particles=options.particles
     )
     observation, _ = env.reset(seed=options.seed)
-    times = []
-    for _ in range(options.repetitions + 2):
-        start = time.perf_counter()
+    wall, process = [], []
+    for _ in range(options.repetitions + 1):  # the first warms up
+        start = time.perf_counter(), time.process_time()
         agent.act(observation)
-        times.append(time.perf_counter() - start)
-    say(seconds=times[2:])
+        wall.append(time.perf_counter() - start[0])
+        process.append(time.process_time() - start[1])
+    say(wall_s=wall[1:], process_s=process[1:])
 
 
 def fit(options: argparse.Namespace) -> None:

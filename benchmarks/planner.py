@@ -6,7 +6,8 @@ Every arm scores the same number of candidates with networks of the same size an
 differs. mbrl-lib (in its own environment, a process of its own) gives each candidate one particle a member, so it makes
 the same number of model evaluations; its members predict variances too. The share of the machine is that of the
 network's arithmetic: multiplications and additions of the matrix products, over the time, over the rate that batched
-matrix products of the same shape reach alone.
+matrix products of the same shape reach alone. Times are of the processor, with one thread: on a machine that does
+nothing else they are the wall-clock's, on a busy one they are disturbed less.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ ARMS: dict[str, Arm] = {
 
 
 def milliseconds(experiment: Experiment, arms: dict[str, Arm], repetitions: int) -> dict[str, float]:
-    """Median time of one plan by each arm; the arms take turns, so a busy moment meets them all."""
+    """Median processor time of one plan by each arm; the arms take turns, so a busy moment meets them all."""
     planners = {name: _planner(experiment, arm) for name, arm in arms.items()}
     mean = torch.zeros(experiment.horizon, experiment.task.act_dim)
     observation = torch.zeros(experiment.task.obs_dim)
@@ -137,9 +138,9 @@ def milliseconds(experiment: Experiment, arms: dict[str, Arm], repetitions: int)
     with torch.no_grad():
         for _ in range(repetitions + 2):
             for name, planner in planners.items():
-                start = time.perf_counter()
+                start = time.process_time()
                 planner(observation, mean)
-                times[name].append(time.perf_counter() - start)
+                times[name].append(time.process_time() - start)
     return {name: 1e3 * statistics.median(values[2:]) for name, values in times.items()}
 
 
@@ -180,7 +181,7 @@ def mbrl_milliseconds(experiment: Experiment, repetitions: int) -> float:
         particles=experiment.ensemble_size,
         repetitions=repetitions,
     )
-    seconds: list[float] = answer["seconds"]
+    seconds: list[float] = answer["process_s"]
     return 1e3 * statistics.median(seconds)
 
 
@@ -198,6 +199,29 @@ def share_of_machine(experiment: Experiment, plan_ms: float) -> tuple[float, flo
     """(share of the rate of batched matrix products of the same shape, that rate in GFLOP/s)."""
     rate = matrix_product_rate(experiment.ensemble_size, experiment.population_size, experiment.width)
     return operations(experiment) / (plan_ms * 1e-3) / rate, rate / 1e9
+
+
+def network_milliseconds(experiment: Experiment, repetitions: int) -> float:
+    """Time of the network's forward passes of one plan alone: no normalisers, rewards or search."""
+    task = experiment.task
+    network = EnsembleMLP(
+        experiment.ensemble_size,
+        task.obs_dim + task.act_dim,
+        task.obs_dim,
+        width=experiment.width,
+        num_hidden_layers=experiment.num_hidden_layers,
+        generator=torch.Generator().manual_seed(0),
+    )
+    inputs = torch.randn(experiment.ensemble_size, experiment.population_size, task.obs_dim + task.act_dim)
+    passes = experiment.num_iterations * experiment.horizon
+    times = []
+    with torch.no_grad():
+        for _ in range(repetitions + 2):
+            start = time.process_time()
+            for _ in range(passes):
+                network(inputs)
+            times.append(time.process_time() - start)
+    return 1e3 * statistics.median(times[2:])
 
 
 def compare(console: Console, data: Path, repetitions: int, command: str) -> None:
@@ -231,12 +255,19 @@ def measure_shares(console: Console, data: Path, repetitions: int, command: str)
             base = EXPERIMENTS["half_cheetah" if width == 200 else "cartpole"]
             experiment = dataclasses.replace(base, ensemble_size=5, width=width, population_size=population)
             plan_ms = milliseconds(experiment, {"ours": batched}, repetitions)["ours"]
+            network_ms = network_milliseconds(experiment, repetitions)
             share, rate = share_of_machine(experiment, plan_ms)
-            cells.append(f"{share:.2f} of {rate:.0f} GFLOP/s")
-            rows.append((width, experiment.task_name, population, f"{plan_ms:.4g}", f"{share:.3f}", f"{rate:.1f}"))
+            bare = share * plan_ms / network_ms
+            cells.append(f"{share:.2f} ({bare:.2f}) of {rate:.0f} GFLOP/s")
+            times = f"{plan_ms:.4g}", f"{network_ms:.4g}"
+            shares = f"{share:.3f}", f"{bare:.3f}", f"{rate:.1f}"
+            rows.append((width, experiment.task_name, population, *times, *shares))
         table.add_row(str(width), *cells)
-    console.print("share of the rate of batched matrix products of the same shape:", table)
-    columns = ("width", "task", "candidates", "milliseconds", "share", "gflops_of_the_products")
+    console.print("share of the rate of batched matrix products of the same shape (of the network alone):", table)
+    columns = (
+        *("width", "task", "candidates", "plan_ms", "network_ms"),
+        *("plan_share", "network_share", "gflops_of_the_products"),
+    )
     write_csv(data / "planner_share.csv", heading, columns, rows)
 
 
