@@ -32,7 +32,7 @@ from matplotlib.ticker import NullFormatter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import BUILD, DATA, FIGURES, provenance, write_csv
+from benchmarks.machine import BUILD, DATA, FIGURES, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from hw4.agents import build_agent
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer
@@ -183,6 +183,18 @@ def refits(arm: str, seed: int, data: Transition, valid: Transition, gradient_st
         yield Fitted(arm, seed, number, steps, clock.wall, clock.process, validation_error([model], valid))
 
 
+def recorded(path: Path) -> list[Fitted]:
+    """What `row` wrote."""
+    return [
+        Fitted(
+            row["arm"],
+            *(int(row[name]) for name in ("seed", "transitions", "gradient_steps")),
+            *(float(row[name]) for name in ("wall_s", "process_s", "validation_error")),
+        )
+        for row in read_csv(path)
+    ]
+
+
 def median_over_seeds(fitted: list[Fitted], arm: str) -> list[Fitted]:
     """One line for each (transitions, gradient steps) of an arm."""
     of_arm = [entry for entry in fitted if entry.arm == arm]
@@ -249,6 +261,7 @@ def draw(fits: list[Fitted], refitted: list[Fitted], path: Path) -> None:
         numbers, errors = [line.transitions for line in lines], [line.error for line in lines]
         right.plot(numbers, errors, color=color, marker=marker, ms=3, lw=1, label=label)
     right.set(yscale="log", xlabel="transitions fitted to", ylabel="validation error after each refit")
+    left.set_ylim(top=2.2)  # room for the legend
     left.xaxis.set_major_formatter("{x:g}")
     left.xaxis.set_minor_formatter(NullFormatter())
     for axes in (left, right):
@@ -256,7 +269,7 @@ def draw(fits: list[Fitted], refitted: list[Fitted], path: Path) -> None:
         axes.yaxis.set_minor_formatter("{x:g}")
         axes.tick_params(which="both", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(frameon=False, fontsize=7, loc="upper right" if axes is left else "lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 
@@ -264,10 +277,17 @@ def draw(fits: list[Fitted], refitted: list[Fitted], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="one seed, few transitions and steps; writes to build/")
-    quick = parser.parse_args().quick
+    parser.add_argument("--draw", action="store_true", help="tables and figure of what is recorded; fits nothing")
+    options = parser.parse_args()
+    quick = options.quick
     torch.set_num_threads(1)
     console = Console(width=120)
     data_folder, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
+    if options.draw:
+        fits, refitted = recorded(data_folder / "fit.csv"), recorded(data_folder / "refits.csv")
+        show(console, fits, refitted)
+        draw(fits, refitted, figures / "fit.svg")
+        return
     seeds, episodes, steps = (1, 2, 200) if quick else (NUM_SEEDS, SETTINGS.num_episodes, GRADIENT_STEPS)
     refit_steps = 50 if quick else SETTINGS.gradient_steps
     heading = provenance(COMMAND + (" --quick" if quick else ""))
@@ -276,8 +296,7 @@ def main() -> None:
     mbrl_arms = (SQUARED, SQUARED_UNSCORED, SHIPPED) if mbrl_is_installed() else ()
     if not mbrl_arms:
         console.print(MISSING)
-    fits: list[Fitted] = []
-    refitted: list[Fitted] = []
+    fits, refitted = [], []
     for seed in range(seeds):  # seed by seed: load meets all arms alike
         for arm in (OURS, IN_TURN):
             fits += fit_ours(arm, seed, data[seed], valid, steps)

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.machine import BUILD, DATA, FIGURES, matrix_product_rate, provenance, write_csv
+from benchmarks.machine import BUILD, DATA, FIGURES, matrix_product_rate, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from hw4.agents import build_planner
 from hw4.dynamics_model import DynamicsModel, Normalizer
@@ -272,34 +272,48 @@ def measure_shares(console: Console, data: Path, repetitions: int, command: str)
 
 
 def measure_costs(data: Path, figures: Path, repetitions: int, command: str) -> None:
-    """Cost against population, horizon and members: a straight line through the smallest and the largest."""
+    """Cost against population, horizon and members."""
     heading = provenance(command)
     base = dataclasses.replace(EXPERIMENTS["cartpole"], ensemble_size=5, population_size=100)
-    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
     rows = []
-    for axes, (label, (field, values)) in zip(figure.subplots(1, 3), SWEEPS.items(), strict=True):
-        variants = [dataclasses.replace(base, **{field: value}) for value in values]  # type: ignore[arg-type]
-        times = [milliseconds(variant, {"ours": batched}, repetitions)["ours"] for variant in variants]
-        rows += [(field, value, f"{plan_ms:.4g}") for value, plan_ms in zip(values, times, strict=True)]
+    for field, values in SWEEPS.values():
+        for value in values:
+            variant = dataclasses.replace(base, **{field: value})  # type: ignore[arg-type]
+            plan_ms = milliseconds(variant, {"ours": batched}, repetitions)["ours"]
+            rows.append((field, value, f"{plan_ms:.4g}"))
+    write_csv(data / "planner_cost.csv", heading, ("varied", "value", "milliseconds"), rows)
+    draw_costs(data / "planner_cost.csv", figures / "planner_cost.svg")
+
+
+def draw_costs(recorded: Path, path: Path) -> None:
+    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
+    for axes, (label, (field, _)) in zip(figure.subplots(1, 3), SWEEPS.items(), strict=True):
+        rows = [row for row in read_csv(recorded) if row["varied"] == field]
+        values = np.array([float(row["value"]) for row in rows])
+        times = np.array([float(row["milliseconds"]) for row in rows])
         slope, offset = np.polyfit(values, times, 1)
+        line = np.array([0, values.max()])
         axes.plot(values, times, "o", color=BLUE, label="measured")
-        line = np.array([0, values[-1]])
         axes.plot(line, offset + slope * line, ":", color=ORANGE, label="straight line (least squares)")
         axes.set(xlabel=label, xlim=(0, None), ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("milliseconds per action")
-    figure.axes[0].legend(frameon=False, fontsize=8)
-    write_csv(data / "planner_cost.csv", heading, ("varied", "value", "milliseconds"), rows)
-    figures.mkdir(parents=True, exist_ok=True)
-    figure.savefig(figures / "planner_cost.svg", metadata={"Date": None})
+    figure.axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="one repetition; writes to build/, seconds")
-    quick = parser.parse_args().quick
+    parser.add_argument("--draw", action="store_true", help="the figure of what is recorded; measures nothing")
+    options = parser.parse_args()
+    quick = options.quick
     torch.set_num_threads(1)
     data, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
+    if options.draw:
+        draw_costs(data / "planner_cost.csv", figures / "planner_cost.svg")
+        return
     repetitions = 1 if quick else REPETITIONS
     command = COMMAND + (" --quick" if quick else "")
     console = Console(width=120)

@@ -200,12 +200,14 @@ def draw(results: Results, best: float, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="one episode of two sizes; writes to build/, a minute")
-    quick = parser.parse_args().quick
+    parser.add_argument("--seeds", type=int, default=NUM_SEEDS, help="episodes of each method and number")
+    options = parser.parse_args()
+    quick = options.quick
     torch.set_num_threads(1)
     console = Console(width=120)
     data, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
     kept = Kept(data / "sequences.jsonl" if quick else BUILD / "sequences.jsonl")
-    numbers, reference, num_seeds = ((9, 18), 18, 1) if quick else (NUM_SEQUENCES, REFERENCE, NUM_SEEDS)
+    numbers, reference, num_seeds = ((9, 18), 18, 1) if quick else (NUM_SEQUENCES, REFERENCE, options.seeds)
     results = measure(kept, numbers, reference, num_seeds, console)
     best = max(statistics.median(values) for values in results.values())
     table = Table("method", f"sequences a step for {SHARE_OF_BEST:.0%} of {best:.1f}", "median return there")
