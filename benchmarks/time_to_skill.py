@@ -33,7 +33,7 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from rich.console import Console
 from rich.table import Table
 
@@ -299,7 +299,7 @@ def show(console: Console, rows: list[dict[str, str]], threshold: float) -> None
 
 def draw(rows: list[dict[str, str]], threshold: float, ceiling: float, path: Path) -> None:
     """Median return against processor seconds beside the peer, and against env steps beside weaker planners."""
-    figure = Figure(figsize=(8.6, 3.8), layout="constrained")
+    figure = Figure(figsize=(8.6, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     colors = (BLUE, SKY, ORANGE, VERMILION, PURPLE, GREEN)
     markers = "osD^vX"
@@ -313,13 +313,16 @@ def draw(rows: list[dict[str, str]], threshold: float, ceiling: float, path: Pat
         axes.axhline(threshold, color="0.5", lw=1, ls="--")
         axes.axhline(ceiling, color="0.5", lw=1, ls=":")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=7, loc="lower right")
+        axes.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     left.set(xscale="log", xlabel="processor time (s)", ylabel="median return of an episode of 100 steps")
+    left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.xaxis.set_major_formatter("{x:g}")
     left.xaxis.set_minor_formatter(NullFormatter())
     right.set(xlabel="env steps", ylim=(0, 92))
-    right.annotate("true model", (1, ceiling), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
-    right.annotate("skill: 80 %", (1, threshold), xycoords=("axes fraction", "data"), ha="right", va="top", fontsize=7)
+    for height, name in ((ceiling, "true model"), (threshold, "skill: 80 %")):
+        left.annotate(
+            name, (0, height), (3, 2), xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=7
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 
