@@ -1,10 +1,13 @@
-"""Milliseconds per planned action: ours beside a loop over members and the per-member NumPy loop of CS 285's starter.
+"""Milliseconds per planned action beside peers, the share of the machine that this is, and how the cost grows.
 
-Run: make bench, or PYTHONPATH=build/solved .venv/bin/python benchmarks/planner.py after make solved
+Run: make bench, or PYTHONPATH=build/solved:. .venv/bin/python benchmarks/planner.py [--quick] after make solved
 
-Every arm scores the same number of candidates with networks of the same size and plans by the same CEM, so only the
-roll-out differs. The share of the machine is that of the network's arithmetic: multiplications and additions of the
-matrix products, over the time, over the rate that batched matrix products of the same shape reach alone.
+Every arm scores the same number of candidates with networks of the same size and plans by CEM, so only the roll-out
+differs. mbrl-lib (in its own environment, a process of its own) gives each candidate one particle a member, so it makes
+the same number of model evaluations; its members predict variances too. The share of the machine is that of the
+network's arithmetic: multiplications and additions of the matrix products, over the time, over the rate that batched
+matrix products of the same shape reach alone. Times are of the processor, with one thread: on a machine that does
+nothing else they are the wall-clock's, on a busy one they are disturbed less.
 """
 
 from __future__ import annotations
@@ -23,16 +26,19 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.machine import BUILD, DATA, FIGURES, matrix_product_rate, provenance, read_csv, write_csv
+from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from hw4.agents import build_planner
 from hw4.dynamics_model import DynamicsModel, Normalizer
 from hw4.ensemble import aggregate_returns, member_returns
 from hw4.experiments import EXPERIMENTS, Experiment
-from hw4.mpc import Objective
+from hw4.mpc import Objective, Planner
 from hw4.networks import EnsembleMLP
-from hw4.plots import BLUE
+from hw4.plots import BLUE, ORANGE
 
+COMMAND = "benchmarks/planner.py"
 REPETITIONS = 15
-FIGURE = Path(__file__).resolve().parent / "figures" / "planner_cost.svg"
+TORCH_LOOP, NUMPY_LOOP, MBRL = "torch loop over members", "NumPy-to-torch loop over members", "mbrl-lib"
 Arm = Callable[[Experiment, EnsembleMLP, DynamicsModel], Callable[[Tensor], Objective]]
 
 SETTINGS = {
@@ -43,7 +49,16 @@ SETTINGS = {
     "half-cheetah, width 200, 100 x 3": dataclasses.replace(
         EXPERIMENTS["half_cheetah"], width=200, population_size=100
     ),
+    "half-cheetah, width 200, 500 x 4": dataclasses.replace(
+        EXPERIMENTS["half_cheetah"], width=200, population_size=500, num_iterations=4
+    ),
 }
+SWEEPS: dict[str, tuple[str, list[int]]] = {  # label -> (field of Experiment, its values)
+    "candidates": ("population_size", [100, 200, 400, 800, 1600]),
+    "horizon (steps)": ("horizon", [10, 20, 40, 80]),
+    "members": ("ensemble_size", [2, 4, 8, 16]),
+}
+SHARE_WIDTHS, SHARE_POPULATIONS = (64, 200), (20, 100, 500)
 
 
 def batched(experiment: Experiment, network: EnsembleMLP, model: DynamicsModel) -> Callable[[Tensor], Objective]:
@@ -75,7 +90,7 @@ def loop_over_members(
                 state = observation.expand(len(action_sequences), -1)
                 for t in range(action_sequences.shape[1]):
                     action = action_sequences[:, t]
-                    following = state + _forward(weights, torch.cat([state, action], dim=-1))
+                    following = state + _change(model, weights, torch.cat([state, action], dim=-1))
                     total = total + reward(state, action, following)
                     state = following
             return total / len(members)
@@ -97,7 +112,7 @@ def numpy_loop(experiment: Experiment, network: EnsembleMLP, model: DynamicsMode
                 state = np.repeat(observation.numpy()[None], len(actions), axis=0)
                 for t in range(actions.shape[1]):
                     inputs = torch.from_numpy(np.concatenate([state, actions[:, t]], axis=-1)).float()
-                    following = state + _forward(weights, inputs).numpy()
+                    following = state + _change(model, weights, inputs).numpy()
                     total += reward(state, actions[:, t], following)
                     state = following
             return torch.from_numpy(total / len(members)).float()
@@ -109,13 +124,28 @@ def numpy_loop(experiment: Experiment, network: EnsembleMLP, model: DynamicsMode
 
 ARMS: dict[str, Arm] = {
     "ours": batched,
-    "torch loop over members": loop_over_members,
-    "NumPy-to-torch loop over members": numpy_loop,
+    TORCH_LOOP: loop_over_members,
+    NUMPY_LOOP: numpy_loop,
 }
 
 
-def milliseconds(experiment: Experiment, arm: Arm) -> float:
-    """Median time of one plan."""
+def milliseconds(experiment: Experiment, arms: dict[str, Arm], repetitions: int) -> dict[str, float]:
+    """Median processor time of one plan by each arm; the arms take turns, so a busy moment meets them all."""
+    planners = {name: _planner(experiment, arm) for name, arm in arms.items()}
+    mean = torch.zeros(experiment.horizon, experiment.task.act_dim)
+    observation = torch.zeros(experiment.task.obs_dim)
+    times: dict[str, list[float]] = {name: [] for name in arms}
+    with torch.no_grad():
+        for _ in range(repetitions + 2):
+            for name, planner in planners.items():
+                start = time.process_time()
+                planner(observation, mean)
+                times[name].append(time.process_time() - start)
+    return {name: 1e3 * statistics.median(values[2:]) for name, values in times.items()}
+
+
+def _planner(experiment: Experiment, arm: Arm) -> Planner:
+    """With an untrained network, so small that a roll-out stays where it starts."""
     task = experiment.task
     generator = torch.Generator().manual_seed(0)
     network = EnsembleMLP(
@@ -126,23 +156,33 @@ def milliseconds(experiment: Experiment, arm: Arm) -> float:
         num_hidden_layers=experiment.num_hidden_layers,
         generator=generator,
     )
-    for parameter in network.parameters():  # so small that a roll-out stays where it starts
+    for parameter in network.parameters():
         parameter.data *= 0.1
     model = DynamicsModel(
         network,
         input_normalizer=Normalizer.identity(task.obs_dim + task.act_dim),
         delta_normalizer=Normalizer.identity(task.obs_dim),
     )
-    planner = build_planner(experiment, arm(experiment, network, model), generator)
-    mean = torch.zeros(experiment.horizon, task.act_dim)
-    observation = torch.zeros(task.obs_dim)
-    times = []
-    with torch.no_grad():
-        for _ in range(REPETITIONS + 2):
-            start = time.perf_counter()
-            planner(observation, mean)
-            times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times[2:])
+    return build_planner(experiment, arm(experiment, network, model), generator)
+
+
+def mbrl_milliseconds(experiment: Experiment, repetitions: int) -> float:
+    """mbrl-lib's planner at the same numbers; one particle a member."""
+    (answer,) = mbrl(
+        "plan",
+        task=experiment.task_name,
+        members=experiment.ensemble_size,
+        elite_members=experiment.ensemble_size,
+        layers=experiment.num_hidden_layers,
+        width=experiment.width,
+        population=experiment.population_size,
+        iterations=experiment.num_iterations,
+        horizon=experiment.horizon,
+        particles=experiment.ensemble_size,
+        repetitions=repetitions,
+    )
+    seconds: list[float] = answer["process_s"]
+    return 1e3 * statistics.median(seconds)
 
 
 def operations(experiment: Experiment) -> float:
@@ -155,55 +195,132 @@ def operations(experiment: Experiment) -> float:
     return 2.0 * layers * evaluations
 
 
-def matrix_product_rate(ensemble_size: int, batch: int, width: int) -> float:
-    """Operations per second of batched products (E, B, W) x (E, W, W) with a bias."""
-    a, b = torch.randn(ensemble_size, batch, width), torch.randn(ensemble_size, width, width)
-    bias = torch.randn(ensemble_size, 1, width)
+def share_of_machine(experiment: Experiment, plan_ms: float) -> tuple[float, float]:
+    """(share of the rate of batched matrix products of the same shape, that rate in GFLOP/s)."""
+    rate = matrix_product_rate(experiment.ensemble_size, experiment.population_size, experiment.width)
+    return operations(experiment) / (plan_ms * 1e-3) / rate, rate / 1e9
+
+
+def network_milliseconds(experiment: Experiment, repetitions: int) -> float:
+    """Time of the network's forward passes of one plan alone: no normalisers, rewards or search."""
+    task = experiment.task
+    network = EnsembleMLP(
+        experiment.ensemble_size,
+        task.obs_dim + task.act_dim,
+        task.obs_dim,
+        width=experiment.width,
+        num_hidden_layers=experiment.num_hidden_layers,
+        generator=torch.Generator().manual_seed(0),
+    )
+    inputs = torch.randn(experiment.ensemble_size, experiment.population_size, task.obs_dim + task.act_dim)
+    passes = experiment.num_iterations * experiment.horizon
     times = []
-    for _ in range(60):
-        start = time.perf_counter()
-        torch.baddbmm(bias, a, b)
-        times.append(time.perf_counter() - start)
-    return 2.0 * ensemble_size * batch * width**2 / statistics.median(times[10:])
+    with torch.no_grad():
+        for _ in range(repetitions + 2):
+            start = time.process_time()
+            for _ in range(passes):
+                network(inputs)
+            times.append(time.process_time() - start)
+    return 1e3 * statistics.median(times[2:])
+
+
+def compare(console: Console, data: Path, repetitions: int, command: str) -> None:
+    """Ours beside the peers."""
+    with_mbrl = mbrl_is_installed()
+    names = [*ARMS, *([MBRL] if with_mbrl else [])]
+    table = Table("milliseconds per action (times ours)", *names)
+    rows = []
+    heading = provenance(command)
+    for setting, experiment in SETTINGS.items():
+        times = milliseconds(experiment, ARMS, repetitions)
+        if with_mbrl:
+            times[MBRL] = mbrl_milliseconds(experiment, repetitions)
+        table.add_row(setting, *(f"{value:.1f} ({value / times['ours']:.1f} x)" for value in times.values()))
+        rows += [(setting, name, f"{value:.4g}") for name, value in times.items()]
+    console.print(table)
+    if with_mbrl:
+        write_csv(data / "planner_peers.csv", heading, ("setting", "arm", "milliseconds"), rows)
+    else:
+        console.print(f"{MISSING}; planner_peers.csv is left as it was")
+
+
+def measure_shares(console: Console, data: Path, repetitions: int, command: str) -> None:
+    """Where the batched roll-out stands beside bare matrix products, over width and candidates."""
+    heading = provenance(command)
+    table = Table("width", *(f"{population} candidates" for population in SHARE_POPULATIONS))
+    rows = []
+    for width in SHARE_WIDTHS:
+        cells = []
+        for population in SHARE_POPULATIONS:
+            base = EXPERIMENTS["half_cheetah" if width == 200 else "cartpole"]
+            experiment = dataclasses.replace(base, ensemble_size=5, width=width, population_size=population)
+            plan_ms = milliseconds(experiment, {"ours": batched}, repetitions)["ours"]
+            network_ms = network_milliseconds(experiment, repetitions)
+            share, rate = share_of_machine(experiment, plan_ms)
+            bare = share * plan_ms / network_ms
+            cells.append(f"{share:.2f} ({bare:.2f}) of {rate:.0f} GFLOP/s")
+            times = f"{plan_ms:.4g}", f"{network_ms:.4g}"
+            shares = f"{share:.3f}", f"{bare:.3f}", f"{rate:.1f}"
+            rows.append((width, experiment.task_name, population, *times, *shares))
+        table.add_row(str(width), *cells)
+    console.print("share of the rate of batched matrix products of the same shape (of the network alone):", table)
+    columns = (
+        *("width", "task", "candidates", "plan_ms", "network_ms"),
+        *("plan_share", "network_share", "gflops_of_the_products"),
+    )
+    write_csv(data / "planner_share.csv", heading, columns, rows)
+
+
+def measure_costs(data: Path, figures: Path, repetitions: int, command: str) -> None:
+    """Cost against population, horizon and members."""
+    heading = provenance(command)
+    base = dataclasses.replace(EXPERIMENTS["cartpole"], ensemble_size=5, population_size=100)
+    rows = []
+    for field, values in SWEEPS.values():
+        for value in values:
+            variant = dataclasses.replace(base, **{field: value})  # type: ignore[arg-type]
+            plan_ms = milliseconds(variant, {"ours": batched}, repetitions)["ours"]
+            rows.append((field, value, f"{plan_ms:.4g}"))
+    write_csv(data / "planner_cost.csv", heading, ("varied", "value", "milliseconds"), rows)
+    draw_costs(data / "planner_cost.csv", figures / "planner_cost.svg")
+
+
+def draw_costs(recorded: Path, path: Path) -> None:
+    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
+    for axes, (label, (field, _)) in zip(figure.subplots(1, 3), SWEEPS.items(), strict=True):
+        rows = [row for row in read_csv(recorded) if row["varied"] == field]
+        values = np.array([float(row["value"]) for row in rows])
+        times = np.array([float(row["milliseconds"]) for row in rows])
+        slope, offset = np.polyfit(values, times, 1)
+        line = np.array([0, values.max()])
+        axes.plot(values, times, "o", color=BLUE, label="measured")
+        axes.plot(line, offset + slope * line, ":", color=ORANGE, label="straight line (least squares)")
+        axes.set(xlabel=label, xlim=(0, None), ylim=(0, None))
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("milliseconds per action")
+    figure.axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--figure", type=Path, default=FIGURE)
-    figure_file: Path = parser.parse_args().figure
+    parser.add_argument("--quick", action="store_true", help="one repetition; writes to build/, seconds")
+    parser.add_argument("--draw", action="store_true", help="the figure of what is recorded; measures nothing")
+    options = parser.parse_args()
+    quick = options.quick
     torch.set_num_threads(1)
-    console = Console()
-    table = Table("milliseconds per action", *ARMS, "share of the machine")
-    for name, experiment in SETTINGS.items():
-        times = [milliseconds(experiment, arm) for arm in ARMS.values()]
-        rate = matrix_product_rate(experiment.ensemble_size, experiment.population_size, experiment.width)
-        share = operations(experiment) / (times[0] * 1e-3) / rate
-        ratios = [f"{value:.1f} ({value / times[0]:.1f} x)" for value in times]
-        table.add_row(name, *ratios, f"{share:.2f} of {rate / 1e9:.0f} GFLOP/s")
-    console.print(table)
-    draw_costs(figure_file)
-    console.print(f"wrote {figure_file}")
-
-
-def draw_costs(path: Path) -> None:
-    """Cost against population, horizon and members, each over what it is at the smallest."""
-    base = dataclasses.replace(EXPERIMENTS["cartpole"], ensemble_size=5, population_size=100)
-    sweeps: dict[str, tuple[str, list[int]]] = {
-        "candidates": ("population_size", [100, 200, 400, 800, 1600]),
-        "horizon (steps)": ("horizon", [10, 20, 40, 80]),
-        "members": ("ensemble_size", [2, 4, 8, 16]),
-    }
-    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
-    for axes, (label, (field, values)) in zip(figure.subplots(1, 3), sweeps.items(), strict=True):
-        times = [milliseconds(dataclasses.replace(base, **{field: value}), batched) for value in values]  # type: ignore[arg-type]
-        axes.plot(values, times, "o-", color=BLUE, label="measured")
-        axes.plot(values, times[-1] * np.array(values) / values[-1], ":", color="0.5", label="in proportion")
-        axes.set(xlabel=label, xlim=(0, None), ylim=(0, None))
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel("milliseconds per action")
-    figure.axes[0].legend(frameon=False, fontsize=8)
-    path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    data, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
+    if options.draw:
+        draw_costs(data / "planner_cost.csv", figures / "planner_cost.svg")
+        return
+    repetitions = 1 if quick else REPETITIONS
+    command = COMMAND + (" --quick" if quick else "")
+    console = Console(width=120)
+    compare(console, data, repetitions, command)
+    measure_shares(console, data, repetitions, command)
+    measure_costs(data, figures, repetitions, command)
+    console.print(f"wrote {data}/planner_*.csv and {figures}/planner_cost.svg")
 
 
 def _members(network: EnsembleMLP) -> list[list[tuple[Tensor, Tensor]]]:
@@ -211,6 +328,11 @@ def _members(network: EnsembleMLP) -> list[list[tuple[Tensor, Tensor]]]:
     parameters = [parameter.detach() for parameter in network.parameters()]
     layers = list(zip(parameters[::2], parameters[1::2], strict=True))
     return [[(weight[e], bias[e]) for weight, bias in layers] for e in range(network.ensemble_size)]
+
+
+def _change(model: DynamicsModel, weights: list[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
+    """One member's predicted change of the observation, normalised as `DynamicsModel.predict` does it."""
+    return model.delta_normalizer.unnormalize(_forward(weights, model.input_normalizer.normalize(inputs)))
 
 
 def _forward(weights: list[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
