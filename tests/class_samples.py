@@ -7,6 +7,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +138,18 @@ def graded_class(
     people: dict[str, tuple[Person, ...]] | None = None,
     refused: Iterable[str] = (),
     settings: Settings | None = None,
+    submitted: dict[str, datetime] | None = None,
 ) -> ClassFolder:
     """A folder of results, made by the real code from made-up answers of the engine."""
     submissions = write_class(root / "submissions", answers)
     for name in refused:
         (submissions / f"{name}.zip").write_bytes(b"PK\x03\x04 this is no archive")
     entries = [
-        dataclasses.replace(entry, people=(people or {}).get(entry.student, entry.people))
+        dataclasses.replace(
+            entry,
+            people=(people or {}).get(entry.student, entry.people),
+            submitted=(submitted or {}).get(entry.student),
+        )
         for entry in entries_of(submissions)
     ]
     folder = ClassFolder(root / "results")

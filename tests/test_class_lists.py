@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from class_samples import graded_class, measured, quick_pages
+from class_samples import ASSIGNMENT, graded_class, measured, quick_pages
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograder.classroom import commands
+from autograder.classroom import commands, grades
 from autograder.classroom.engine import Settings
 from autograder.classroom.export import export, read_list
 from autograder.classroom.folder import ClassFolder
@@ -93,6 +96,86 @@ def test_a_total_needs_both_parts(tmp_path: Path) -> None:
     rows = {row["id"]: row for row in read_list(export(read_class(folder), "csv", written))}
     assert [rows[name]["total"] for name in ("ada", "bob", "eve")] == ["97.5", "", ""]
     assert (rows["ada"]["code"], rows["ada"]["written"]) == ("80", "17.5")
+
+
+DUE, LATE = ASSIGNMENT.course.due, ASSIGNMENT.policies.late
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def late_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClassFolder:
+    """Everybody earned 80 points but eve, at whom the grader failed; a day costs 10 per cent, 15 minutes are free.
+
+    ada is in time, bob a day and a half late, cid as late but with one day more, dan five days late, eve half a day;
+    when fay handed in is not known.
+    """
+    late = dataclasses.replace(LATE, grace_minutes=15, percent_per_day=10, max_days=3)
+    policies = dataclasses.replace(ASSIGNMENT.policies, late=late)
+    monkeypatch.setattr(grades, "load_assignment", lambda: dataclasses.replace(ASSIGNMENT, policies=policies))
+    monkeypatch.setattr(grades, "EXTENSIONS", tmp_path / "extensions.csv")
+    (tmp_path / "extensions.csv").write_text("student,days,reason\ncid@x.org,1,ill\n")
+    after = {"ada": -DAY, "bob": 1.5 * DAY, "cid": 1.5 * DAY, "dan": 5 * DAY, "eve": 0.5 * DAY}
+    answers = {**{name: measured() for name in ("ada", "bob", "cid", "dan", "fay")}, "eve": measured(faulty=[NLL])}
+    people = {name: (Person(name, name.title(), f"{name}@x.org"),) for name in answers}
+    submitted = {name: DUE + distance for name, distance in after.items()}
+    return graded_class(tmp_path, answers, people=people, submitted=submitted)
+
+
+LATENESS = {
+    "ada": ["0", "0", "0", "80"],
+    "bob": ["0", "2", "16", "64"],
+    "cid": ["1", "1", "8", "72"],
+    "dan": ["0", "5", "80", "0"],
+    "eve": ["0", "1", "", ""],
+    "fay": ["", "", "", ""],
+}
+COLUMNS = ("extension_days", "days_late", "late_penalty", "final_points")
+
+
+@pytest.mark.parametrize(
+    ("form", "key", "points"),
+    [("csv", "id", "total"), ("canvas", "ID", ASSIGNMENT.course.title), ("gradescope", "SID", "Total Score")],
+)
+def test_lateness_stands_beside_the_points_that_were_earned(
+    late_class: ClassFolder, form: Any, key: str, points: str
+) -> None:
+    rows = {row[key]: row for row in read_list(export(read_class(late_class), form)) if row[key]}
+    assert {name: [rows[name][column] for column in COLUMNS] for name in rows} == LATENESS
+    assert {name: rows[name][points] for name in rows} == {**dict.fromkeys(LATENESS, "80"), "eve": ""}
+
+
+def test_the_list_of_grades_the_page_and_the_gradebook_say_who_was_late(
+    late_class: ClassFolder, tmp_path: Path
+) -> None:
+    rows = {row["id"]: row for row in csv.DictReader((late_class.root / "grades.csv").open(encoding="utf-8-sig"))}
+    assert {name: [rows[name][column] for column in COLUMNS] for name in rows} == LATENESS
+    assert [name for name in rows if rows[name]["late"]] == ["bob", "cid", "dan", "eve"]
+    page = (late_class.root / "index.html").read_text()
+    assert "(2 days late)" in page
+    assert '<td class="n" data-value="64.0">64</td>' in page
+    database = tmp_path / "gradebook.db"
+    commands.gradebook(late_class.root, database=database)
+    with opened(database) as gradebook:
+        filed = {one.student.id: one for one in gradebook.assignment_submissions("hw4_code")}
+        seconds = {name: one.total_seconds_late for name, one in filed.items()}
+        assert filed["bob"].score == 80
+    assert seconds == {"ada": 0, "bob": 129_600, "cid": 43_200, "dan": 432_000, "fay": 0}
+
+
+def test_a_penalty_is_of_code_and_written_points_together(late_class: ClassFolder) -> None:
+    written = {"bob": Written(20.0, True), "cid": Written(20.0, False)}
+    rows = {row["id"]: row for row in read_list(export(read_class(late_class), "csv", written))}
+    assert [rows["bob"][name] for name in ("total", *COLUMNS)] == ["100", "0", "2", "20", "80"]
+    assert [rows["cid"][name] for name in ("total", *COLUMNS)] == ["", "1", "1", "", ""]
+
+
+def test_an_extension_that_is_given_later_counts_at_the_next_export(late_class: ClassFolder) -> None:
+    grades.EXTENSIONS.write_text("student,days\nbob,2\n")
+    rows = {row["id"]: row for row in read_list(export(read_class(late_class), "csv"))}
+    assert [rows["bob"][name] for name in ("late", *COLUMNS)] == ["", "2", "0", "0", "80"]
+    grades.EXTENSIONS.write_text("student,days\nbob,many\n")
+    with pytest.raises(ClassError, match=r"extensions\.csv:2"):
+        read_class(late_class)
 
 
 def test_a_look_without_curves_is_never_exported(tmp_path: Path) -> None:

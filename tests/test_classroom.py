@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,10 @@ from autograder.classroom.engine import JobProcess, Settings, ask_twice, payload
 from autograder.classroom.folder import DONE, ClassFolder, Done
 from autograder.classroom.grade_class import CanaryFailed, grade_class
 from autograder.classroom.grades import read_class
-from autograder.classroom.submissions import ClassError, find_submissions, folder_name
+from autograder.classroom.submissions import ClassError, find_submissions, folder_name, read_entry
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import code_of, load_animals
-from hw4.submission import Intake
+from hw4.submission import Intake, SubmissionRefused
 
 ONE = "gaussian_nll"  # the function that the quickest look takes in
 KILLS = 10
@@ -64,7 +65,7 @@ submission_11:
   - :name: Bob
     :sid:
     :email: bob@example.org
-  :created_at: 2027-03-14 20:56:04.000000000 Z
+  :created_at: 2027-03-14 20:56:04.000000000 -07:00
   :score: 3.0
   :results:
     tests: []
@@ -84,6 +85,8 @@ submission_12:
         ("bob@example.org", "Bob", "bob@example.org"),
     ]
     assert (first.student, second.student) == ("0123", "77")
+    assert first.submitted == datetime(2027, 3, 15, 3, 56, 4, tzinfo=UTC)
+    assert second.submitted == datetime(2027, 3, 14, 20, 56, 4, tzinfo=UTC)
     assert second.path == tmp_path / "submission_12" / "hw4.tar.gz"
 
 
@@ -94,15 +97,46 @@ def test_a_gradescope_export_that_leads_outside_is_refused(tmp_path: Path) -> No
 
 
 def test_a_canvas_export_is_read_as_downloaded(tmp_path: Path) -> None:
-    """The newest upload counts, a late one is marked, and one in several files is a problem of that student alone."""
-    for name in ("loveada_101_900_hw4.zip", "loveada_101_905_hw4-1.zip", "hopperg_LATE_102_901_my_hw4.zip"):
+    """The newest upload of a name counts, a late one is marked; what is unclear is a problem of that student alone."""
+    for name in (
+        *("loveada_101_900_hw4.zip", "loveada_101_905_hw4-1.zip", "loveada_101_906_notes.pdf"),
+        *("hopper_g_LATE_102_901_my_hw4.tar.gz", "anon_ab12X_907_hw4.zip", "LATE_anon_77_908_hw4-2.zip"),
+        *("turinga_103_910_one.zip", "turinga_103_911_other.zip"),
+        *("noethere_104_912_hw4.zip", "noethere_104_913_mpc.py"),
+        *("curiem_105_text.html", "gödelk_106_914_essay.pdf"),
+    ):
         (tmp_path / name).write_bytes(b"")
-    for name in ("turinga_103_902_mpc.py", "turinga_103_902_ensemble.py"):
-        (tmp_path / name).write_bytes(b"")
-    ada, grace, alan = find_submissions(tmp_path)
-    assert (ada.student, ada.path, ada.late, ada.problem) == ("101", tmp_path / "loveada_101_905_hw4-1.zip", False, "")
-    assert (grace.student, grace.late) == ("102", True)
-    assert "several files" in alan.problem
+    found = {entry.people[0].id: entry for entry in find_submissions(tmp_path)}
+    assert {id_: entry.people[0].name for id_, entry in found.items()} == {
+        **{"101": "loveada", "102": "hopper_g", "103": "turinga", "104": "noethere", "105": "curiem", "106": "gödelk"},
+        **{"anon_ab12X": "", "anon_77": ""},
+    }
+    good = {id_: entry.path.name for id_, entry in found.items() if entry.path and not entry.problem}
+    assert good == {
+        "101": "loveada_101_905_hw4-1.zip",
+        "102": "hopper_g_LATE_102_901_my_hw4.tar.gz",
+        "anon_ab12X": "anon_ab12X_907_hw4.zip",
+        "anon_77": "LATE_anon_77_908_hw4-2.zip",
+    }
+    assert {id_ for id_, entry in found.items() if entry.late} == {"102", "anon_77"}
+    assert "several files instead of one archive: one.zip, other.zip" in found["103"].problem
+    assert "several files instead of one archive: hw4.zip, mpc.py" in found["104"].problem
+    assert "neither an archive nor a file of the homework: text" in found["105"].problem
+    assert "essay.pdf" in found["106"].problem
+
+
+def test_loose_files_of_a_canvas_export_are_one_submission_of_their_newest_versions(tmp_path: Path) -> None:
+    code = reference_code()
+    for number, (name, content) in enumerate(code.items(), 900):
+        (tmp_path / f"loveada_101_{number}_{name}").write_bytes(content)
+    (tmp_path / "loveada_101_910_mpc-1.py").write_bytes(b"x = 1\n")
+    (tmp_path / "loveada_101_890_mpc-3.py").write_bytes(b"x = 3\n")
+    (tmp_path / "loveada_101_911_plot.png").write_bytes(b"")
+    (tmp_path / "hopperg_102_912_mpc.py").symlink_to("/etc/hostname")
+    grace, ada = sorted(find_submissions(tmp_path), key=lambda entry: entry.people[0].name)
+    assert read_entry(ada).files == {**code, "mpc.py": b"x = 1\n"}
+    with pytest.raises(SubmissionRefused, match="link"):
+        read_entry(grace)
 
 
 def test_a_roster_names_people_joins_groups_and_shows_who_is_missing(tmp_path: Path) -> None:
@@ -116,6 +150,20 @@ def test_a_roster_names_people_joins_groups_and_shows_who_is_missing(tmp_path: P
     assert [(p.id, p.name) for p in found["ada"].people] == [("ada", "Love, Ada"), ("bob", "=Bob")]
     assert found["lost"].path is None
     assert [entry.on_roster for entry in (found["solo"], found["stranger"])] == [True, False]
+
+
+def test_a_roster_may_say_when_somebody_handed_in(tmp_path: Path) -> None:
+    """In a group the last of the times counts."""
+    write_class(tmp_path / "in", ["ada", "solo", "eve"])
+    roster = tmp_path / "roster.csv"
+    rows = ["id,group,submitted_at", "ada,g1,2027-03-14T12:00:00Z", "bob,g1,2027-03-14 06:00:00 -0700", "solo,,"]
+    roster.write_text("\n".join([*rows, "eve,,"]))
+    found = {entry.student: entry.submitted for entry in find_submissions(tmp_path / "in", roster)}
+    assert found == {"ada": datetime(2027, 3, 14, 13, tzinfo=UTC), "eve": None, "solo": None}
+    for text in ("2027-03-14T12:00:00", "yesterday"):
+        roster.write_text(f"id,submitted_at\nada,{text}\n")
+        with pytest.raises(ClassError, match="distance from UTC"):
+            find_submissions(tmp_path / "in", roster)
 
 
 def test_two_submissions_of_one_group_are_refused(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ KINDS = {
     "cut": "A curve used up its time or memory, or ended by itself: was the machine overloaded?",
     "borderline": "The first three runs disagreed about the bar; the median of seven decided.",
     "processes": "The submission left processes behind.",
+    "late, but when?": "The site does not say when: a column `submitted_at` of the roster gives days and penalty.",
     "refused": "Nothing was graded: tell the student how to mend it.",
     "nothing handed in": "On the roster, without a submission.",
     "not on the roster": "A submission of nobody that the roster knows.",
@@ -118,7 +119,22 @@ def dashboard(found: Class) -> str:
         problem_scores={result.student: _by_problem(result, assignment) for result in found.results},
         status_words=STATUS_WORDS,
         points=points,
+        late_words=_late_words,
+        final_points=_final_points,
     )
+
+
+def _late_words(result: Result) -> str:
+    """ "late", or "2 days late" where it is known."""
+    found = result.lateness(0.0)
+    if found is None:
+        return "late"
+    return f"{found.days_late} {'day' if found.days_late == 1 else 'days'} late"
+
+
+def _final_points(result: Result) -> float | None:
+    found = None if result.score is None else result.lateness(result.score)
+    return None if found is None else found.final_points
 
 
 def sha256_source(text: str) -> str:
@@ -149,6 +165,8 @@ def _flags_of(result: Result) -> Iterator[Flag]:
         yield Flag("refused", result, result.message)
     if result.status == "missing":
         yield Flag("nothing handed in", result, "")
+    if result.late and result.submitted is None:
+        yield Flag("late, but when?", result, "")
     if not result.on_roster:
         yield Flag("not on the roster", result, "")
     for applied in result.applied:

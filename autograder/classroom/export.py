@@ -1,5 +1,8 @@
 """Lists of marks as Canvas, Gradescope and spreadsheets read them.
 
+Points stay what was earned. What lateness costs stands in columns of its own (`autograder/policies.py`), in the lists
+for Canvas and Gradescope only if it is known when anybody handed in.
+
 Texts that a spreadsheet would take for a formula are guarded by an apostrophe (`grades.guarded`), which these sites
 match by id and so never see; `read_list` gives them back as they were.
 """
@@ -13,6 +16,7 @@ from typing import Literal
 from autograder.classroom.gradebook import Written, split_name
 from autograder.classroom.grades import STATUS_WORDS, Class, guarded, unguarded, write_csv
 from autograder.classroom.submissions import ClassError
+from autograder.policies import COLUMNS as LATE_COLUMNS
 from autograder.report.words import points
 from hw4.assignment import load_assignment
 
@@ -46,26 +50,30 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
             total = _total(result.score, written is not None, by_hand)
             first, last = split_name(person.name)
             score = "" if total is None else points(total)
+            lateness = result.late_cells(total) if found.knows_times else []
             if form == "canvas":
-                row = [person.name, person.id, "", person.email, "", score]
+                row = [person.name, person.id, "", person.email, "", score, *lateness]
             elif form == "gradescope":
-                row = [first, last, person.id, person.email, score, points(most), STATUS_WORDS[result.status]]
+                status = STATUS_WORDS[result.status]
+                row = [first, last, person.id, person.email, score, points(most), status, *lateness]
             else:
                 code = "" if result.score is None else points(result.score)
                 hand = "" if by_hand is None else points(by_hand.points)
-                late = "late" if result.late else ""
+                late = "late" if result.is_late else ""
                 staff = "; ".join(str(applied) for applied in result.applied)
                 row = [person.id, person.name, person.email, result.group, STATUS_WORDS[result.status], late]
-                row += [code, hand, score, staff]
+                row += [code, hand, score, *result.late_cells(total), staff]
             rows.append(row)
     rows.sort()
+    late_columns = LATE_COLUMNS if found.knows_times else ()
     if form == "canvas":
-        head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title]
-        rows.insert(0, ["    Points Possible", "", "", "", "", points(most)])
+        head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title, *late_columns]
+        rows.insert(0, ["    Points Possible", "", "", "", "", points(most), *("" for _ in late_columns)])
     elif form == "gradescope":
-        head = ["First Name", "Last Name", "SID", "Email", "Total Score", "Max Points", "Status"]
+        head = ["First Name", "Last Name", "SID", "Email", "Total Score", "Max Points", "Status", *late_columns]
     else:
-        head = ["id", "name", "email", "group", "status", "late", "code", "written", "total", "changed by staff"]
+        head = ["id", "name", "email", "group", "status", "late", "code", "written", "total"]
+        head += [*LATE_COLUMNS, "changed by staff"]
     safe = [[guarded(cell) if name in TEXTS else cell for name, cell in zip(head, row, strict=True)] for row in rows]
     return write_csv([head, *safe])
 

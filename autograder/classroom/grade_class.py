@@ -21,12 +21,12 @@ from autograder.classroom.folder import ClassFolder, Done
 from autograder.classroom.grades import Result, common_of, documents_of, result_of, write_lists
 from autograder.classroom.job import encode_files
 from autograder.classroom.record import core_hash, facts_of_intake, hashes_of_tests, options
-from autograder.classroom.submissions import Entry, hash_of
+from autograder.classroom.submissions import Entry, hash_of, read_entry
 from autograder.report.words import points
 from autograder.scoring import item_id
 from autograder.solutions import reference_code
 from hw4.assignment import load_assignment
-from hw4.submission import Intake, SubmissionRefused, read_submission
+from hw4.submission import Intake, SubmissionRefused
 
 NOBODY: dict[str, Any] = {"student": "canary", "people": (), "group": "", "late": False, "on_roster": True}
 CANARY_SECONDS = 24 * 3600.0  # the reference is graded again after that
@@ -118,6 +118,7 @@ def class_facts(entries: list[Entry], settings: Settings) -> dict[str, Any]:
                 "people": [dataclasses.asdict(person) for person in entry.people],
                 "group": entry.group,
                 "late": entry.late,
+                "submitted": entry.submitted.isoformat() if entry.submitted else None,
                 "on_roster": entry.on_roster,
                 "handed_in": entry.path is not None,
             }
@@ -128,12 +129,9 @@ def class_facts(entries: list[Entry], settings: Settings) -> dict[str, Any]:
 
 def _read(entry: Entry, settings: Settings) -> _Known:
     """Read a submission and name its content, grader and options by one key."""
-    assert entry.path is not None
     found: Intake | SubmissionRefused | str
     try:
-        if entry.problem:
-            raise SubmissionRefused(entry.problem, where=entry.path.name, mend="Ask the student which is meant")
-        found = read_submission(entry.path, load_assignment())
+        found = read_entry(entry)
     except SubmissionRefused as error:
         found = error
     except Exception as error:  # a disk that does not read, or a fault of the intake: this submission alone

@@ -2,7 +2,8 @@
 
 Two assignments in one database: that of the notebooks, which is nbgrader's own and only read here, and `hw4_code`, with
 one grade cell for each function and curve. What the program gave is the automatic score; what staff decided is the
-manual one, as if it had been typed into formgrader.
+manual one, as if it had been typed into formgrader. The due date, the time of a submission and its extension are filed
+too, where they are known, so that formgrader says who was late; no points are taken there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
@@ -54,7 +56,7 @@ def write_code_points(found: Class, database: Path) -> int:
     database.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with opened(database) as gradebook:
-        gradebook.update_or_create_assignment(CODE)
+        gradebook.update_or_create_assignment(CODE, duedate=load_assignment().course.due)
         gradebook.update_or_create_notebook(NOTEBOOK, CODE)
         for item in load_assignment().items:
             facts = {"max_score": float(item.points), "cell_type": "code"}
@@ -64,7 +66,10 @@ def write_code_points(found: Class, database: Path) -> int:
                 _add_student(gradebook, person)
                 if result.score is None:
                     continue
-                gradebook.update_or_create_submission(CODE, person.id)
+                times: dict[str, object] = {"extension": timedelta(days=result.extension_days) or None}
+                if result.submitted is not None:
+                    times["timestamp"] = result.submitted
+                gradebook.update_or_create_submission(CODE, person.id, **times)
                 before = {item_id(i): i.score for i in result.by_program.report.items} if result.by_program else {}
                 now = {item_id(i): i.score for i in result.grade.report.items} if result.grade else {}
                 for item in load_assignment().items:

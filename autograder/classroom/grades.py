@@ -7,20 +7,25 @@ import dataclasses
 import io
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from autograder.classroom.changes import Applied, Change, apply, in_force, read_changes
 from autograder.classroom.folder import ClassFolder, write_at_once
 from autograder.classroom.record import grade_of
-from autograder.classroom.submissions import Entry, Person
+from autograder.classroom.submissions import ClassError, Entry, Person
+from autograder.policies import COLUMNS as LATE_COLUMNS
+from autograder.policies import Lateness, PolicyError, extension_of, lateness, read_extensions
 from autograder.report.receipt import receipt
 from autograder.report.words import points as shown
 from autograder.scoring import StubReport, item_id
 from autograder.session import Grade
-from hw4.assignment import load_assignment
+from hw4.assignment import ASSIGNMENT_FILE, load_assignment
 
-COMMON = ("student", "people", "group", "late", "on_roster")
+COMMON = ("student", "people", "group", "late", "on_roster", "submitted")
+EXTENSIONS = ASSIGNMENT_FILE.parent / "extensions.csv"  # private: see `autograder/policies.py`
 Status = Literal["graded", "refused", "fault", "missing", "waiting"]
 STATUS_WORDS: dict[Status, str] = {
     "graded": "graded",
@@ -38,7 +43,7 @@ class Result:
     student: str
     people: tuple[Person, ...]
     group: str
-    late: bool
+    late: bool  # as the site says
     on_roster: bool
     status: Status
     message: str = ""  # why it was refused, or what failed
@@ -46,6 +51,8 @@ class Result:
     by_program: Grade | None = None  # without
     applied: tuple[Applied, ...] = ()
     record: dict[str, Any] = field(default_factory=dict, repr=False)
+    submitted: datetime | None = None
+    extension_days: float = 0.0
 
     @property
     def score(self) -> float | None:
@@ -59,6 +66,27 @@ class Result:
     @property
     def name(self) -> str:
         return ", ".join(person.name or person.id for person in self.people)
+
+    @property
+    def is_late(self) -> bool:
+        """By the time, the due date and the extension; by the site's word where no time is known."""
+        found = self.lateness(0.0)
+        return self.late if found is None else found.days_late > 0
+
+    def lateness(self, points: float) -> Lateness | None:
+        """What the time of the submission costs of so many points; None where no time is known."""
+        if self.submitted is None:
+            return None
+        rules, due = load_assignment().policies, load_assignment().course.due
+        return lateness(self.submitted, points, due=due, policy=rules.late, extension_days=self.extension_days)
+
+    def late_cells(self, points: float | None) -> list[str]:
+        """Cells of LATE_COLUMNS. Without points there is no penalty; without a time there is nothing."""
+        found = self.lateness(points or 0.0)
+        if found is None:
+            return [""] * len(LATE_COLUMNS)
+        extension, days, penalty, final = (shown(value) for value in found.columns.values())
+        return [extension, days, *(("", "") if points is None else (penalty, final))]
 
 
 @dataclass(frozen=True)
@@ -74,6 +102,11 @@ class Class:
     def is_graded(self) -> bool:
         return self.curves and self.only is None
 
+    @property
+    def knows_times(self) -> bool:
+        """Whether it is known of anybody when the submission was handed in."""
+        return any(result.submitted is not None for result in self.results)
+
 
 def common_of(owner: Entry | Result) -> dict[str, Any]:
     """What a result says beside the grade."""
@@ -84,14 +117,23 @@ def read_class(folder: ClassFolder) -> Class:
     """Everything in a folder of results. Raises ClassError."""
     facts = folder.read_class()
     changes = read_changes(folder.root)
-    results = tuple(_result(folder, entry, changes) for entry in facts["students"])
+    try:
+        extensions = read_extensions(EXTENSIONS)
+    except PolicyError as error:
+        raise ClassError(f"extensions of this class cannot be read: {error}") from None
+    results = tuple(_result(folder, entry, changes, extensions) for entry in facts["students"])
     only = facts["options"]["only"]
     return Class(results, facts["options"]["curves"], None if only is None else frozenset(only), tuple(changes))
 
 
-def _result(folder: ClassFolder, entry: dict[str, Any], changes: list[Change]) -> Result:
-    common = {name: entry[name] for name in COMMON}
-    common["people"] = tuple(Person(**person) for person in entry["people"])
+def _result(
+    folder: ClassFolder, entry: dict[str, Any], changes: list[Change], extensions: Mapping[str, float]
+) -> Result:
+    common: dict[str, Any] = {name: entry.get(name) for name in COMMON}
+    people = common["people"] = tuple(Person(**person) for person in entry["people"])
+    common["submitted"] = datetime.fromisoformat(entry["submitted"]) if entry.get("submitted") else None
+    names = [name for person in people for name in (person.id, person.email) if name]
+    common["extension_days"] = extension_of(names, extensions)
     if not entry["handed_in"]:
         return Result(**common, status="missing")
     done = folder.done(entry["student"])
@@ -214,7 +256,8 @@ def write_csv(rows: list[list[str]]) -> bytes:
 def grades_csv(found: Class) -> bytes:
     """One row a person, sorted: what was graded, and nothing that depends on when or where."""
     items = [item.id for item in load_assignment().items]
-    rows = [["id", "name", "email", "group", "submission", "status", "late", "points", *items, "changed by staff"]]
+    head = ["id", "name", "email", "group", "submission", "status", "late", "points"]
+    rows = [[*head, *items, *LATE_COLUMNS, "changed by staff"]]
     for result in found.results:
         report = result.grade.report if result.grade else None
         scores = {item_id(item): shown(item.score) for item in report.items} if report and found.curves else {}
@@ -227,8 +270,9 @@ def grades_csv(found: Class) -> bytes:
         staff = "; ".join(str(applied) for applied in result.applied)
         for person in result.people:
             facts = [person.id, person.name, person.email, result.group, result.student]
-            late = "late" if result.late else ""
-            rows.append([*map(guarded, facts), STATUS_WORDS[result.status], late, score, *cells, guarded(staff)])
+            late = "late" if result.is_late else ""
+            cells_of = [STATUS_WORDS[result.status], late, score, *cells, *result.late_cells(result.score)]
+            rows.append([*map(guarded, facts), *cells_of, guarded(staff)])
     return write_csv(rows[:1] + sorted(rows[1:]))
 
 

@@ -21,10 +21,10 @@ from markupsafe import Markup, escape
 
 from autograder.classroom.dashboard import sha256_source
 from autograder.classroom.folder import ClassFolder
-from autograder.classroom.submissions import ClassError, find_submissions
+from autograder.classroom.submissions import ClassError, find_submissions, read_entry
 from autograder.solutions import ROOT, reference_code
 from hw4.assignment import load_assignment
-from hw4.submission import MAX_CODE_BYTES, SubmissionRefused, read_submission
+from hw4.submission import MAX_CODE_BYTES, SubmissionRefused
 
 NOISE = 25  # characters of filtered code: what is shorter is never a match (copydetect's own default)
 GUARANTEE = 30  # what is as long as this is always found (copydetect's own default)
@@ -82,9 +82,8 @@ def works_in(folder: Path, *, is_earlier: bool = False) -> list[Work]:
             works.append(work_of(prefix + student, files, is_earlier=is_earlier))
         return works
     for entry in find_submissions(folder):
-        assert entry.path is not None  # there is no roster here
         try:
-            files = read_submission(entry.path, load_assignment()).files
+            files = read_entry(entry).files
         except SubmissionRefused:  # nothing of it is graded, so nothing of it is compared
             continue
         works.append(work_of(prefix + entry.student, files, is_earlier=is_earlier))

@@ -1,11 +1,13 @@
 """Which submissions a folder holds, and whose they are: a plain folder, or an export of Gradescope or Canvas.
 
 - Gradescope: `submission_metadata.yml` beside folders (or archives) that it names, as "Export submissions" gives them.
-- Canvas: archives named `name_id_submission_file.zip`, as "Download submissions" gives them; `_LATE_` may be between.
+- Canvas: files named `name_id_number_file`, as "Download submissions" gives them; `_LATE_` may be between. A student
+  has one archive, or the files of the homework one by one.
 - Anything else: every folder and every archive is a submission, named after its student.
 
-A roster is a CSV file with a column `id` and, as wanted, `name`, `email` and `group`. Students of one group share the
-submission of any of them; the id is matched with that of the export, with its e-mail address, or with the file's name.
+A roster is a CSV file with a column `id` and, as wanted, `name`, `email`, `group` and `submitted_at`. Students of one
+group share the submission of any of them; the id is matched with that of the export, with its e-mail address, or with
+the file's name.
 """
 
 from __future__ import annotations
@@ -15,17 +17,28 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from hw4.submission import ARCHIVE_SUFFIXES, Intake, SubmissionRefused
+from hw4.assignment import load_assignment
+from hw4.submission import ARCHIVE_SUFFIXES, Intake, SubmissionRefused, read_submission
 
 METADATA = "submission_metadata.yml"
-CANVAS = re.compile(r"(?P<name>[^_]+)_(?:(?P<late>LATE)_)?(?P<id>\d+)_(?P<number>\d+)_(?P<file>.+)")
+# Canvas writes name, LATE, user, attachment and file; a text box or a link has no attachment, and a student who stays
+# anonymous no name (canvas-lms, lib/content_zipper.rb). What is uploaded again under one name gets "-1", "-2".
+CANVAS = re.compile(
+    r"(?:(?P<late_anon>LATE_)?(?P<anon>anon_[A-Za-z0-9]+)|(?P<name>.+?)_(?P<late>LATE_)?(?P<id>\d+))_"
+    r"(?:(?P<number>\d+)_(?P<file>.+)|(?P<typed>text|link)\.html)",
+    re.DOTALL,
+)
+CANVAS_COPY = re.compile(r"-\d+(?=\.[^.]+$|\.tar\.[^.]+$|$)")
 MAX_FOLDER_NAME = 80  # characters
 MAX_TEXT = 200  # characters of a name
 
@@ -51,9 +64,11 @@ class Entry:
     people: tuple[Person, ...]
     path: Path | None  # None: nothing was handed in
     group: str = ""
-    late: bool = False
+    late: bool = False  # as the site says
     problem: str = ""  # why this cannot be graded, for staff
     on_roster: bool = True
+    submitted: datetime | None = None  # with its distance from UTC; None: nobody says
+    files: tuple[tuple[str, Path], ...] = ()  # (name, where) of files that lie one by one; `path` is the first of them
 
 
 def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
@@ -68,8 +83,9 @@ def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
         entries = list(_gradescope(folder))
     else:
         items = [path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
-        archives = [path for path in items if path.is_file() and path.name.lower().endswith(ARCHIVE_SUFFIXES)]
-        if archives and all(CANVAS.fullmatch(path.name) for path in archives):
+        archives = [path for path in items if path.is_file() and _is_archive(path.name)]
+        files = [path for path in items if path.is_file() and _is_handed_in(path.name)]
+        if files and all(CANVAS.fullmatch(path.name) for path in archives or files):
             entries = list(_canvas([path for path in items if path.is_file()]))
         else:
             entries = [
@@ -107,40 +123,108 @@ def _gradescope(folder: Path) -> Iterator[Entry]:
             raise ClassError(f"{METADATA} names a submission outside the folder: {_shown(name)}")
         places = [folder / name, *(folder / f"{name}{suffix}" for suffix in ARCHIVE_SUFFIXES)]
         path = next((place for place in places if os.path.lexists(place)), folder / name)
-        yield Entry(folder_name(people[0].id), people, _only_archive(path))
+        submitted = _time(facts.get(":created_at") if isinstance(facts, dict) else None)
+        yield Entry(folder_name(people[0].id), people, _only_archive(path), submitted=submitted)
 
 
 def _only_archive(path: Path) -> Path:
     """The archive in a folder that holds just one file and that is one; Gradescope unpacks .zip files alone."""
     if path.is_dir() and not path.is_symlink():
         inside = list(path.iterdir())
-        if len(inside) == 1 and inside[0].is_file() and inside[0].name.lower().endswith(ARCHIVE_SUFFIXES):
+        if len(inside) == 1 and inside[0].is_file() and _is_archive(inside[0].name):
             return inside[0]
     return path
 
 
 class _Lenient(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
-    """Reads plain data; objects of Ruby become None, and a time stays the text that it is."""
+    """Reads plain data; a time stays the text that it is, and an object of Ruby becomes its time or None."""
 
 
-_Lenient.add_multi_constructor("!", lambda loader, suffix, node: None)
+def _ruby(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> str | None:
+    """The `utc` of a TimeWithZone."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((str(value.value) for key, value in pairs if key.value == "utc"), None)
+
+
+_Lenient.add_multi_constructor("!", _ruby)
 _Lenient.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: str(node.value))
 
 
+def _time(value: Any) -> datetime | None:
+    """A time as ISO 8601 and Ruby write it; None unless it says its distance from UTC."""
+    text = re.sub(r"\s+(?=(Z|[+-]\d\d:?\d\d)$)", "", re.sub("UTC$", "Z", str(value).strip()))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
 def _canvas(files: list[Path]) -> Iterator[Entry]:
-    by_student: dict[str, list[tuple[int, re.Match[str], Path]]] = {}
+    by_student: dict[str, list[tuple[re.Match[str], Path]]] = {}
     for path in files:
         if match := CANVAS.fullmatch(path.name):
-            by_student.setdefault(match["id"], []).append((int(match["number"]), match, path))
+            by_student.setdefault(match["id"] or match["anon"], []).append((match, path))
     for student, found in by_student.items():
-        number = max(number for number, _, _ in found)
-        latest = [(match, path) for n, match, path in found if n == number]
-        match, path = latest[0]
-        problem = ""
-        if len(latest) > 1:
-            names = ", ".join(_shown(match["file"]) for match, _ in latest)
-            problem = f"several files instead of one archive: {names}. Put them into one folder or archive"
-        yield Entry(student, (Person(student, _shown(match["name"])),), path, "", bool(match["late"]), problem)
+        newest: dict[str, Path] = {}
+        for match, path in sorted(found, key=lambda one: int(one[0]["number"] or 0)):
+            newest[_canvas_name(match)] = path
+        archives = {name: path for name, path in newest.items() if _is_archive(name)}
+        wanted = {name: path for name, path in newest.items() if name in _manifest()}
+        meant = archives or wanted or newest
+        problem, shown = "", ", ".join(map(_shown, {**archives, **wanted} or newest))
+        if len(archives) > 1 or (archives and wanted):
+            problem = f"several files instead of one archive: {shown}. Put what is meant into one folder or archive"
+        elif not archives and not wanted:
+            problem = f"neither an archive nor a file of the homework: {shown}"
+        match, _ = found[0]
+        yield Entry(
+            folder_name(student),
+            (Person(student, _shown(match["name"])),),
+            next(iter(meant.values())),
+            late=any(match["late"] or match["late_anon"] for match, _ in found),
+            problem=problem,
+            files=() if archives or problem else tuple(sorted(wanted.items())),
+        )
+
+
+def _canvas_name(match: re.Match[str]) -> str:
+    """The file's name as the student had it, without the number that Canvas gives to a second upload."""
+    return match["typed"] or CANVAS_COPY.sub("", match["file"])
+
+
+def _manifest() -> set[str]:
+    rules = load_assignment().submission
+    return {*rules.code, *rules.notebooks}
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def _is_handed_in(name: str) -> bool:
+    """Whether a file of this name may be somebody's submission, or a part of it."""
+    return _is_archive(name) or name.lower().endswith((".py", ".ipynb"))
+
+
+def read_entry(entry: Entry) -> Intake:
+    """What somebody handed in.
+
+    Raises:
+        SubmissionRefused: it cannot be graded.
+        OSError: the disk does not read.
+    """
+    assert entry.path is not None
+    if entry.problem:
+        raise SubmissionRefused(entry.problem, where=entry.path.name, mend="Ask the student which is meant")
+    if not entry.files:
+        return read_submission(entry.path, load_assignment())
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / entry.student
+        folder.mkdir()
+        for name, path in entry.files:
+            shutil.copyfile(path, folder / name, follow_symlinks=False)  # a link stays one, and is refused
+        return read_submission(folder, load_assignment())
 
 
 def read_roster(path: Path) -> list[dict[str, str]]:
@@ -154,10 +238,18 @@ def read_roster(path: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ClassError(f"the roster cannot be read: {error}") from None
     if not rows or "id" not in rows[0]:
-        raise ClassError(f"{path.name} needs a column `id`; `name`, `email` and `group` may be there, too")
+        raise ClassError(
+            f"{path.name} needs a column `id`; `name`, `email`, `group` and `submitted_at` may be there, too"
+        )
     ids = [row["id"] for row in rows]
     if bad := sorted({row_id for row_id in ids if not row_id or ids.count(row_id) > 1}):
         raise ClassError(f"{path.name}: an id is empty or there twice: {', '.join(map(repr, bad))}")
+    for row in rows:
+        if (time := row.get("submitted_at")) and _time(time) is None:
+            raise ClassError(
+                f"{path.name}: submitted_at of {_shown(row['id'])} must be a time with its distance from UTC, such as "
+                f"2027-03-15T23:59:00-07:00, got {_shown(time)!r}"
+            )
     return rows
 
 
@@ -177,8 +269,11 @@ def _with_roster(entries: list[Entry], rows: list[dict[str, str]]) -> list[Entry
         if people.keys() & seen:
             raise ClassError(f"two submissions are of one student or group: {entry.student} is the second of them")
         seen |= people.keys()
+        times = [time for row in members if (time := _time(row.get("submitted_at"))) is not None]
+        submitted = max(times, default=entry.submitted)
         if people:
-            found.append(replace(entry, people=tuple(people.values()), group=own[0].get("group", "")))
+            members_of = tuple(people.values())
+            found.append(replace(entry, people=members_of, group=own[0].get("group", ""), submitted=submitted))
         else:
             found.append(replace(entry, on_roster=False))
     for row in rows:
