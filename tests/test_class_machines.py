@@ -27,13 +27,15 @@ from class_samples import (
 )
 
 from autograder.classroom import commands
-from autograder.classroom.engine import Settings, Task, grade_locally
+from autograder.classroom.engine import Settings, Task, grade_locally, payload_of
 from autograder.classroom.folder import ClassFolder
 from autograder.classroom.grade_class import grade_class
 from autograder.classroom.grades import read_class
 from autograder.classroom.merge import merge
 from autograder.classroom.submissions import ClassError
 from autograder.solutions import ROOT, reference_code
+from autograder.zoo import code_of, load_animals
+from hw4.submission import Intake
 
 __all__ = ["quick_pages"]  # a fixture
 pytestmark = pytest.mark.usefixtures("quick_pages")
@@ -79,6 +81,31 @@ def test_a_part_that_is_missing_is_waited_for_and_contradictions_are_refused(tmp
     }
 
 
+CERTIFICATES = {"tls_ca": Path("ca.pem"), "tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "files"),
+    [
+        ("tls://127.0.0.1:1", {}),
+        ("tls://127.0.0.1:1", dict(list(CERTIFICATES.items())[:2])),
+        ("tcp://127.0.0.1:1", CERTIFICATES),
+        ("tls://127.0.0.1:1", CERTIFICATES),  # none of these files is there
+    ],
+    ids=["none", "two of three", "without need", "not there"],
+)
+def test_certificates_that_do_not_fit_the_address_are_refused(
+    tmp_path: Path, scheduler: str, files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_class(tmp_path / "in", ["ada"])
+    options: dict[str, Any] = {name: tmp_path / path for name, path in files.items()}
+    status = commands.grade_class(
+        tmp_path / "in", output=tmp_path / "out", engine="dask", scheduler=scheduler, **options
+    )
+    assert status == commands.REFUSED
+    assert "no Dask scheduler" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2"])
 def test_a_shard_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> None:
     write_class(tmp_path / "in", ["ada"])
@@ -96,8 +123,9 @@ def test_dask_without_a_scheduler_is_refused(tmp_path: Path) -> None:
 class Cluster:
     """A scheduler and workers in processes of their own, on this machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self._file = folder / "scheduler.json"
+        self._options = options
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._start("scheduler", "scheduler", "--port", "0", "--host", "127.0.0.1")
         end = time.monotonic() + START_SECONDS
@@ -110,6 +138,7 @@ class Cluster:
 
     def _start(self, name: str, *arguments: str) -> None:
         command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--scheduler-file", str(self._file)]
+        command += self._options
         self.processes[name] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop(self) -> None:
@@ -167,23 +196,68 @@ def test_two_workers_of_which_one_dies_at_work_give_what_one_machine_gives(tmp_p
 
 
 @pytest.mark.verify
-def test_two_workers_grade_more_in_an_hour_than_one(tmp_path: Path, cluster: Cluster) -> None:
+def test_the_guide_s_certificates_lock_a_scheduler_up(tmp_path: Path) -> None:
+    """By the guide's own commands: who has no certificate of the authority gets nothing."""
+    guide = (ROOT / "docs" / "ta-guide.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    making = [line.strip() for line in guide.splitlines() if line.strip().startswith("openssl ")]
+    assert len(making) == 3
+    for folder in (tmp_path, tmp_path / "stranger"):
+        folder.mkdir(exist_ok=True)
+        for line in making:
+            subprocess.run(line, shell=True, cwd=folder, check=True, capture_output=True)
+    submissions = write_class(tmp_path / "in", ["ada", "bob"])
+    files = {name: tmp_path / path for name, path in CERTIFICATES.items()}
+    options = [f"--tls-{'ca-file' if name == 'tls_ca' else name[4:]}={path}" for name, path in files.items()]
+    with contextlib.ExitStack() as closing:
+        cluster = Cluster(tmp_path, *options)
+        closing.callback(cluster.stop)
+        cluster.start_worker("one")
+        assert cluster.address.startswith("tls://")
+
+        def grade(**given: Any) -> int:
+            facts: dict[str, Any] = {"engine": "dask", "scheduler": cluster.address, "only": ("gaussian_nll",), **given}
+            return commands.grade_class(submissions, output=tmp_path / "out", **facts)
+
+        strange = {name: tmp_path / "stranger" / path for name, path in CERTIFICATES.items()}
+        assert grade(scheduler=cluster.address.replace("tls", "tcp")) == commands.REFUSED
+        assert grade(**strange) == commands.REFUSED
+        assert grade(**{**strange, "tls_ca": files["tls_ca"]}) == commands.REFUSED
+        from distributed.security import Security
+
+        from autograder.classroom.dask_engine import connected
+
+        own = Security(**{f"tls_{'ca_file' if n == 'tls_ca' else 'client_' + n[4:]}": str(p) for n, p in files.items()})
+        with connected(cluster.address, own) as client:
+            client.wait_for_workers(1, timeout=START_SECONDS)
+        assert grade(**files) == commands.DONE
+    assert [result.score for result in read_class(ClassFolder(tmp_path / "out")).results] == [3, 3]
+
+
+@pytest.mark.verify
+def test_two_workers_grade_more_in_an_hour_than_one_and_the_same(tmp_path: Path, cluster: Cluster) -> None:
     """On a machine with two free cores; the figures are printed."""
     from autograder.classroom.dask_engine import connected, grade_on
-    from autograder.classroom.engine import payload_of
-    from hw4.submission import Intake
 
-    code = reference_code()
     every = Settings(curves=False)
-    payload = payload_of(Intake(code, (), (), (), (), ()), tuple(code), curves=False, only=None)
-    rates = []
+    submissions = write_class(tmp_path / "in", [f"s{i:02}" for i in range(10)])
+    write_zip(submissions / "wrong.zip", code_of(load_animals()["nll_clamps_the_log_variance"]))
+    write_zip(submissions / "crash.zip", {**reference_code(), "ensemble.py": b"import os\nos.abort()\n"})
+    entries = entries_of(submissions)
+    rates, lists = [], []
     with connected(cluster.address) as client:
         for count, name in ((1, "one"), (2, "two")):
             cluster.start_worker(name)
             client.wait_for_workers(count, timeout=START_SECONDS)
-            list(grade_on(client, [Task(f"warm{i}", payload) for i in range(2 * count)], every))
-            start = time.monotonic()
-            answers = list(grade_on(client, [Task(str(i), payload) for i in range(12)], every))
-            rates.append(len(answers) / (time.monotonic() - start) * 3600)
+            code = reference_code()
+            warm = payload_of(Intake(code, (), (), (), (), ()), tuple(code), curves=False, only=ONE.only)
+            list(grade_on(client, [Task(f"warm{i}", warm) for i in range(4 * count)], every))
+            place, start = ClassFolder(tmp_path / name), time.monotonic()
+            grade_class(
+                entries, place, every, lambda t: grade_on(client, t, every), QUIET, jobs=count, ask_canary=canary()
+            )
+            rates.append(len(entries) / (time.monotonic() - start) * 3600)
+            lists.append((place.root / "grades.csv").read_bytes())
     print(f"functions alone, submissions an hour: one worker {rates[0]:.0f}, two workers {rates[1]:.0f}")
+    assert lists[0] == lists[1]
+    assert b"crash" in lists[0]
     assert rates[1] > 1.4 * rates[0]

@@ -11,12 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from class_samples import QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
 
+from autograder.classroom.commands import grade_class as grade
 from autograder.classroom.engine import JobProcess, Settings, ask_twice, payload_of
 from autograder.classroom.folder import DONE, ClassFolder, Done
 from autograder.classroom.grade_class import CanaryFailed, grade_class
@@ -333,6 +335,60 @@ def test_a_job_that_is_killed_or_crashed_is_replaced_and_the_next_submission_is_
     assert {outcome["verdict"] for outcome in graded["outcomes"].values()} == {"passed"}
 
 
+HOSTILE = """
+import os, pathlib, signal, sys
+
+def attempt(act):
+    try:
+        act()
+    except Exception:
+        pass
+
+def spoil(path):
+    path.write_text("100 points for all")
+    path.rename(path.with_suffix(".gone"))
+
+print("100 points for all", file=sys.stderr)
+for folder in ({output!r}, {submissions!r}):
+    for path in ("class.json", "grades.csv", "students/s0/record.json", "students/s0/done.json", "s1.zip"):
+        attempt(lambda: spoil(pathlib.Path(folder, path)))
+    attempt(lambda: pathlib.Path(folder, "students").rename(pathlib.Path(folder, "gone")))
+for _ in range(20):
+    attempt(lambda: os.fork() or signal.pause())
+attempt(lambda: os.kill(os.getppid(), signal.SIGKILL))
+blocks = [bytearray(2**30) for _ in range(64)]
+"""
+TROUBLE = {
+    "crash": "import os\nos.abort()\n",
+    "exit": "import os\nos._exit(0)\n",
+    "hang": "while True:\n    pass\n",
+    "sleep": "import time\ntime.sleep(1e6)\n",
+    "hostile": HOSTILE,
+}
+
+
+def test_hanging_crashing_and_hostile_submissions_cost_only_themselves(tmp_path: Path) -> None:
+    """A class of three by `grade-class`, and the same class with five that make trouble between them."""
+    names = ["s0", "s1", "wrong"]
+    rows = {}
+    for place, more in (("calm", {}), ("troubled", TROUBLE)):
+        submissions, output = tmp_path / place / "in", tmp_path / place / "out"
+        write_class(submissions, ["s0", "s1"])
+        write_zip(submissions / "wrong.zip", code_of(load_animals()["nll_clamps_the_log_variance"]))
+        for name, text in more.items():
+            text = text.replace("{output!r}", repr(str(output))).replace("{submissions!r}", repr(str(submissions)))
+            write_zip(submissions / f"{name}.zip", {**reference_code(), "ensemble.py": text.encode()})
+        assert grade(submissions, output=output, jobs=2, only=(ONE,)) == 0
+        assert sorted(path.name for path in submissions.iterdir()) == sorted(f"{n}.zip" for n in (*names, *more))
+        assert sorted(path.name for path in (output / "students").iterdir()) == sorted((*names, *more))
+        rows[place] = {row["id"]: row for row in csv.DictReader((output / "grades.csv").open(encoding="utf-8-sig"))}
+    assert {name: rows["troubled"][name] for name in names} == rows["calm"]
+    assert [rows["calm"][name]["points"] for name in names[:2]] == ["3", "3"]
+    assert 0 < float(rows["calm"]["wrong"]["points"]) < 3
+    trouble = {name: (rows["troubled"][name]["status"], rows["troubled"][name]["points"]) for name in TROUBLE}
+    assert trouble == dict.fromkeys(TROUBLE, ("graded", "0"))
+
+
 def command(submissions: Path, output: Path, curves: bool) -> list[str]:
     options = ["--output", str(output), "--jobs", "2", *([] if curves else ["--only", ONE])]
     return [sys.executable, "-B", "-m", "autograder", "grade-class", str(submissions), *options]
@@ -357,23 +413,25 @@ def marks(output: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def kill_and_resume(killed: list[str], output: Path, pause: float) -> list[int]:
-    """Kill the command at random moments, spread over its progress, then let it end. Who was done at each kill.
+def kill_and_resume(killed: list[str], output: Path, total: int, pause: float) -> list[int]:
+    """Kill the command KILLS times, spread at random over its progress, then let it end. Who was done at each kill.
 
-    Nothing that was there at a kill may be lost or written again.
+    Each kill hits it at work, at least one submission before its end. Nothing that was there at a kill may be lost or
+    written again.
     """
     seed = random.SystemRandom().randrange(1 << 30)
     rng = random.Random(seed)
     before: dict[str, tuple[int, int]] = {}
     done_at_kill = []
-    for _ in range(KILLS):
+    for wanted in sorted(rng.choices(range(total), k=KILLS)):
         process = subprocess.Popen(killed, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wanted = len(before) + rng.randrange(3)
         while len(marks(output)) < wanted and process.poll() is None:
             time.sleep(0.005)
-        time.sleep(rng.uniform(0, pause))
+        end = time.monotonic() + rng.uniform(0, pause)
+        while time.monotonic() < end and len(marks(output)) < total - 1:
+            time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL, f"it ended before it was killed; seed {seed}"
         now = marks(output)
         assert {name: now.get(name) for name in before} == before
         before = now
@@ -382,7 +440,10 @@ def kill_and_resume(killed: list[str], output: Path, pause: float) -> list[int]:
     after = marks(output)
     assert {name: after[name] for name in before} == before
     assert not list((output / "earlier").iterdir())
-    print(f"seed {seed}; done at each kill: {done_at_kill}")
+    events = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    graded = Counter(event["student"] for event in events if event["event"] == "graded")
+    assert set(graded.values()) == {1}
+    print(f"seed {seed}; of {total} were done at each kill: {done_at_kill}")
     return done_at_kill
 
 
@@ -422,7 +483,7 @@ def test_killed_at_ten_random_moments_a_class_ends_with_the_same_grades_and_nobo
         }
         commands[place] = [sys.executable, "-B", "-c", MADE_UP.format(**facts)]
     subprocess.run(commands["whole"], cwd=ROOT, check=True)
-    done_at_kill = kill_and_resume(commands["killed"], tmp_path / "killed", pause=0.3)
+    done_at_kill = kill_and_resume(commands["killed"], tmp_path / "killed", len(names), pause=0.3)
     assert len(set(done_at_kill)) >= 4  # the kills hit different moments
     assert sorted(marks(tmp_path / "killed")) == sorted(names)
     assert (tmp_path / "killed" / "grades.csv").read_bytes() == (tmp_path / "whole" / "grades.csv").read_bytes()
@@ -431,13 +492,14 @@ def test_killed_at_ten_random_moments_a_class_ends_with_the_same_grades_and_nobo
 @pytest.mark.verify
 @pytest.mark.parametrize("curves", [False, True], ids=["functions", "curves"])
 def test_killed_at_ten_random_moments_with_real_graders(tmp_path: Path, curves: bool) -> None:
-    members(tmp_path / "in", 5 if curves else 8)
+    names = members(tmp_path / "in", 5 if curves else 8)
     start = time.monotonic()
     subprocess.run(command(tmp_path / "in", tmp_path / "whole", curves), cwd=ROOT, check=True, capture_output=True)
     duration = time.monotonic() - start
     print(f"{duration:.1f} s without a kill")
     again = command(tmp_path / "in", tmp_path / "killed", curves)
-    kill_and_resume(again, tmp_path / "killed", pause=duration / 8)
+    kill_and_resume(again, tmp_path / "killed", len(names), pause=duration / 8)
+    assert sorted(marks(tmp_path / "killed")) == names
     assert (tmp_path / "killed" / "grades.csv").read_bytes() == (tmp_path / "whole" / "grades.csv").read_bytes()
     rows = list(csv.DictReader((tmp_path / "killed" / "grades.csv").open(encoding="utf-8-sig")))
     points = {row["submission"]: (row["status"], float(row["points"])) for row in rows}

@@ -111,7 +111,7 @@ def grade_class(
             from autograder.classroom.dask_engine import connected, grade_on
 
             settings = dataclasses.replace(settings, hidden=())  # folders of this machine say nothing elsewhere
-            client = closing.enter_context(connected(scheduler, _security(tls_ca, tls_cert, tls_key)))
+            client = closing.enter_context(connected(scheduler, _security(scheduler, tls_ca, tls_cert, tls_key)))
             jobs = max(1, sum(client.nthreads().values()))
             chosen = functools.partial(grade_on, client, settings=settings)
             ask = functools.partial(_ask_one, chosen)
@@ -133,14 +133,20 @@ def grade_class(
     return FAULT if summary.faults else DONE
 
 
-def _security(ca: Path | None, cert: Path | None, key: Path | None) -> object:
-    """What Dask wants for TLS; None where no certificate is named."""
+def _security(scheduler: str, ca: Path | None, cert: Path | None, key: Path | None) -> object:
+    """What Dask wants for TLS; None for an address without. Raises ClassError."""
     from distributed.security import Security
 
-    if ca is None or cert is None or key is None:
+    from autograder.classroom.submissions import ClassError
+
+    given = [path for path in (ca, cert, key) if path is not None]
+    if scheduler.startswith("tls://") != (len(given) == 3) or len(given) in (1, 2):
+        raise ClassError("tls://HOST:PORT needs --tls-ca, --tls-cert and --tls-key, and tcp://HOST:PORT none of them")
+    if not given:
         return None
-    files = {"tls_ca_file": str(ca), "tls_client_cert": str(cert), "tls_client_key": str(key)}
-    return Security(require_encryption=True, **files)
+    if missing := [str(path) for path in given if not path.is_file()]:
+        raise ClassError(f"there is no certificate or key {', '.join(missing)}")
+    return Security(tls_ca_file=str(ca), tls_client_cert=str(cert), tls_client_key=str(key), require_encryption=True)
 
 
 def _ask_one(engine: Callable[..., Iterator[tuple[object, dict[str, Any]]]], payload: bytes) -> dict[str, Any]:

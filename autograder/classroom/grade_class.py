@@ -255,7 +255,7 @@ def _commit(known: _Known, record: dict[str, Any], folder: ClassFolder, settings
 def _line(result: Result, number: int, total: int, seconds_left: float | None) -> str:
     score = "no grade" if result.score is None else f"{points(result.score)} points"
     note = "" if result.status == "graded" else f" ({result.status}: {result.message[:100]})"
-    left = "" if seconds_left is None else f", about {_duration(seconds_left)} left"
+    left = "" if seconds_left is None else f", {_duration(seconds_left)} left"
     text = f"[{number} of {total}{left}] {result.student}: {score}{note}"
     return "".join(char if char.isprintable() else "?" for char in text)
 
@@ -264,7 +264,7 @@ def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 1:
         return "less than a minute"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"about {minutes} min" if minutes < 90 else f"about {minutes // 60} h {minutes % 60:02d} min"
 
 
 def local_engine(settings: Settings, jobs: int) -> Engine:
