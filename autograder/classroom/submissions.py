@@ -247,8 +247,8 @@ def read_roster(path: Path) -> list[dict[str, str]]:
     for row in rows:
         if (time := row.get("submitted_at")) and _time(time) is None:
             raise ClassError(
-                f"{path.name}: submitted_at of {_shown(row['id'])} must be a time with its distance from UTC, such as "
-                f"2027-03-15T23:59:00-07:00, got {_shown(time)!r}"
+                f"{path.name}: submitted_at of {_shown(row['id'])} must be a time with its distance from UTC, "
+                f"not {_shown(time)!r}"
             )
     return rows
 
