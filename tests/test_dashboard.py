@@ -6,6 +6,7 @@ import dataclasses
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from class_samples import measured
 
 from autograder.classroom.changes import Change
-from autograder.classroom.dashboard import bins_of, dashboard, flags_of, items_of
+from autograder.classroom.dashboard import bins_of, dashboard, flags_of, items_of, queue_of
 from autograder.classroom.grades import Class, Result, result_of
 from autograder.classroom.submissions import Person
 from autograder.hidden_tests.graded import DECLARED
@@ -33,6 +34,7 @@ def result(number: int, measurement: dict[str, Any] | None, *, name: str = "", *
         "group": f"group {number % 40}" if number % 3 == 0 else "",
         "late": number % 29 == 0,
         "on_roster": number != 7,
+        "submitted": None if number == 29 else ASSIGNMENT.course.due + timedelta(hours=-5 if number % 29 else 30),
     }
     changes = [Change("2027-03-20T10:00:00+00:00", "ta", "points", "s010", "cem_refit", 1.0, HOSTILE)]
     if measurement is None:
@@ -120,11 +122,17 @@ def test_every_kind_of_trouble_is_in_the_queue_most_urgent_first(found: Class) -
     kinds = list(dict.fromkeys(flag.kind for flag in flags))
     assert kinds == [
         *("grader fault", "integrity", "cut", "borderline"),
-        *("refused", "nothing handed in", "not on the roster", "staff"),
+        *("late, but when?", "refused", "nothing handed in", "not on the roster", "staff"),
     ]
     by_kind = {kind: {flag.result.student for flag in flags if flag.kind == kind} for kind in kinds}
     assert (by_kind["grader fault"], by_kind["refused"], by_kind["nothing handed in"]) == ({"s003"}, {"s001"}, {"s002"})
     assert (by_kind["not on the roster"], by_kind["staff"]) == ({"s007"}, {"s010"})
+    assert by_kind["late, but when?"] == {"s029"}
+    queue = queue_of(flags)
+    assert [(kind, r.student) for kind, r, _ in queue] == list(dict.fromkeys((f.kind, f.result.student) for f in flags))
+    assert [text for _, _, texts in queue for text in texts] == [
+        flag.text for flag in sorted(flags, key=lambda flag: kinds.index(flag.kind))
+    ]
 
 
 def test_failures_and_their_causes_are_counted(found: Class) -> None:
@@ -219,6 +227,16 @@ def test_axe_finds_nothing_to_complain_of(browser: Any, found: Class, tmp_path: 
     report = Axe().run(opened)
     context.close()
     assert report.violations_count == 0, report.generate_report()
+
+
+def test_lateness_stands_beside_the_points(page: Any, found: Class) -> None:
+    """s058 came 30 hours late: after 15 minutes of grace, two days that have begun."""
+    score = next(r.score for r in found.results if r.student == "s058")
+    assert score is not None
+    row = page.locator("#students tbody tr", has_text="1058").locator("td").all_inner_texts()
+    late = ASSIGNMENT.policies.late
+    assert "(2 days late)" in row[2]
+    assert float(row[4]) == pytest.approx(score * (1 - 2 * late.percent_per_day / 100), abs=0.01)
 
 
 def test_the_page_fits_a_phone(browser: Any, folder: Path) -> None:

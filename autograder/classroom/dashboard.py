@@ -109,7 +109,7 @@ def dashboard(found: Class) -> str:
             for band in [read_bands()[curve.experiment]]
         ],
         share=SHARE,
-        flags=flags,
+        queue=queue_of(flags),
         kinds=KINDS,
         kinds_of={
             result.student: sorted({flag.kind for flag in flags if flag.result is result}, key=list(KINDS).index)
@@ -156,6 +156,15 @@ def flags_of(found: Class) -> Iterator[Flag]:
     flags = [flag for result in found.results for flag in _flags_of(result)]
     order = list(KINDS)
     yield from sorted(flags, key=lambda flag: (order.index(flag.kind), flag.result.student))
+
+
+def queue_of(flags: Sequence[Flag]) -> list[tuple[str, Result, list[str]]]:
+    """(kind, result, what is said), one row for all flags of a kind that one submission has; in the same order."""
+    rows: dict[tuple[str, str], tuple[str, Result, list[str]]] = {}
+    for flag in flags:
+        row = rows.setdefault((flag.kind, flag.result.student), (flag.kind, flag.result, []))
+        row[2].append(flag.text)
+    return list(rows.values())
 
 
 def _flags_of(result: Result) -> Iterator[Flag]:
@@ -236,7 +245,7 @@ def bins_of(scores: Sequence[float], most: float) -> list[tuple[float, float, in
 
 
 def histogram(bins: list[tuple[float, float, int]], most: float) -> Markup:
-    width, height, left, bottom, top = 720, 220, 40, 34, 18
+    width, height, left, bottom, top = 720, 240, 40, 48, 26
     high = max([count for _, _, count in bins] + [1])
     step = (width - left - 10) / max(len(bins), 1)
     parts = []
@@ -250,9 +259,9 @@ def histogram(bins: list[tuple[float, float, int]], most: float) -> Markup:
         if count:
             parts.append(f'<text x="{x + step / 2:.1f}" y="{y - 4:.1f}" text-anchor="middle">{count}</text>')
         if i % 2 == 0:
-            parts.append(f'<text x="{x:.1f}" y="{height - bottom + 16}" text-anchor="middle">{low:g}</text>')
+            parts.append(f'<text x="{x:.1f}" y="{height - bottom + 20}" text-anchor="middle">{low:g}</text>')
     parts.append(
-        f'<text x="{left + len(bins) * step:.1f}" y="{height - bottom + 16}" text-anchor="end">{most:g}</text>'
+        f'<text x="{left + len(bins) * step:.1f}" y="{height - bottom + 20}" text-anchor="end">{most:g}</text>'
     )
     parts.append(
         f'<line class="axis" x1="{left}" x2="{width - 10}" y1="{height - bottom}" y2="{height - bottom}"></line>'
@@ -275,7 +284,7 @@ def curves_of(found: Class, curve_id: str) -> NDArray[np.float64]:
 
 def class_curve_svg(band: Band, curves: NDArray[np.float64]) -> Markup:
     """The class's median and band over those of the reference."""
-    width, height, left, right, top, bottom = 720, 300, 52, 96, 12, 40
+    width, height, left, right, top, bottom = 720, 312, 52, 96, 14, 50
     low, middle, high = np.percentile(curves, [SHARE[0], 50, SHARE[1]], axis=0)
     steps = np.asarray(band.env_steps, dtype=float)
     size = min(len(steps), len(middle))
@@ -314,7 +323,7 @@ def class_curve_svg(band: Band, curves: NDArray[np.float64]) -> Markup:
             for value in ticks
         ),
         *(
-            f'<text x="{x(s)}" y="{height - bottom + 18}" text-anchor="middle">{s:g}</text>'
+            f'<text x="{x(s)}" y="{height - bottom + 21}" text-anchor="middle">{s:g}</text>'
             for s in (steps[0], steps[size // 2], steps[size - 1])
         ),
         f'<line class="axis" x1="{left}" x2="{width - right}" y1="{height - bottom}" y2="{height - bottom}"></line>',

@@ -151,7 +151,10 @@ SIDE_BY_SIDE = """
 @media (max-width: 50rem) { .sides { grid-template-columns: minmax(0, 1fr); } }
 pre { max-height: 40rem; overflow: auto; background: var(--card); padding: .6rem;
   font: 12px/1.4 ui-monospace, monospace; }
-mark { background: #ffe08a; color: #1a1a1a; }
+mark { background: #ffe08a; color: #1a1a1a; print-color-adjust: exact; }
+.pairs { max-width: 50rem; } .pairs th { white-space: normal; }
+@media print { .sides { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  pre { max-height: none; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8px; } }
 """
 
 
