@@ -56,7 +56,7 @@ bench: $(READY) solved  ## benchmarks: ratios side by side in one run
 	$(RUN) -m benchmarks.startup
 	$(RUN) -m benchmarks.grading
 	$(RUN) -m benchmarks.memory
-	PYTHONPATH=$(CURDIR)/build/solved $(RUN) benchmarks/half_cheetah.py --draw
+	$(SOLVED) benchmarks/half_cheetah.py --draw
 
 # mbrl-lib, for the benchmarks, in an environment of its own.
 build/mbrl/.ready: benchmarks/mbrl-requirements.txt requirements.lock
