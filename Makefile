@@ -53,6 +53,10 @@ bench: $(READY) solved  ## benchmarks: ratios side by side in one run
 	$(SOLVED) benchmarks/time_to_skill.py
 	$(RUN) -m benchmarks.published_curves
 	$(RUN) -m benchmarks.class_grading
+	$(RUN) -m benchmarks.startup
+	$(RUN) -m benchmarks.grading
+	$(RUN) -m benchmarks.memory
+	$(SOLVED) benchmarks/half_cheetah.py --draw
 
 # mbrl-lib, for the benchmarks, in an environment of its own.
 build/mbrl/.ready: benchmarks/mbrl-requirements.txt requirements.lock

@@ -116,6 +116,7 @@ def test_a_worker_killed_in_the_middle_of_a_call_is_replaced(grader: Grader, mon
 
 def test_a_stopped_worker_is_replaced(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_module, "WALL_FACTOR", 0.4)
+    monkeypatch.setattr(remote_module, "HELLO_SECONDS", 5.0)
     after_spawns(monkeypatch, {5}, lambda server, pid: os.kill(pid, signal.SIGSTOP))
     assert is_full(grade_honest(grader))
 

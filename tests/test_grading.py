@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -47,8 +49,15 @@ def submit(grader: Grader, tmp_path: Path) -> Submit:
 
 def body(stub_id: str, *lines: str) -> bytes:
     """The solution file of a stub with another body in its region."""
-    animal = Animal(name="test", kind="wrong", story="", regions={stub_id: "\n".join(lines)})
-    return code_of(animal)[ASSIGNMENT.stub(stub_id).file]
+    (content,) = bodies({stub_id: lines}).values()
+    return content
+
+
+def bodies(lines_of: Mapping[str, Sequence[str]]) -> dict[str, str | bytes]:
+    """The solution files of these stubs with other bodies in their regions."""
+    regions = {stub_id: "\n".join(lines) for stub_id, lines in lines_of.items()}
+    code = code_of(Animal(name="test", kind="wrong", story="", regions=regions))
+    return {file: code[file] for file in {ASSIGNMENT.stub(stub_id).file for stub_id in lines_of}}
 
 
 def stub_report(grade: Grade, stub_id: str) -> StubReport:
@@ -110,35 +119,69 @@ def test_a_missing_file_counts_as_not_started(grader: Grader, tmp_path: Path) ->
     assert {cause(grade, stub_id) for stub_id in ensembles} == {"not_started"}
 
 
-@pytest.mark.parametrize(
-    ("stub_id", "lines", "wanted"),
-    [
-        ("gaussian_nll", ["return mean.new_zeros(mean.shape[0] + 1)"], {"wrong_shape"}),
-        ("gaussian_nll", ["return mean * float('nan')"], {"not_finite"}),
-        ("gaussian_nll", ["input('your answer: ')"], {"asks_for_input"}),
-        ("gaussian_nll", ["breakpoint()", "return mean"], {"asks_for_input"}),
-        ("gaussian_nll", ["return mean.to('cuda:0')"], {"device"}),
-        ("gaussian_nll", ["import os", "os._exit(0)"], {"exits"}),
-        ("gaussian_nll", ["import sys", "sys.exit(0)"], {"exits"}),
-        ("gaussian_nll", ["import pytest", "pytest.exit('all passed', returncode=0)"], {"exits", "raised"}),
-        ("gaussian_nll", ["x = [0.0] * 10**12", "return mean"], {"out_of_memory"}),
-        ("gaussian_nll", ["while True: pass"], {"too_slow"}),
-        ("gaussian_nll", ["import time", "time.sleep(10000)"], {"too_slow"}),
-        ("gaussian_nll", ["pass"], {"returns_none"}),
-        ("gaussian_nll", ["return 'all tests passed'"], {"wrong_type"}),
-        ("uncertainty_split", ["return means.mean(dim=0)"], {"wrong_shape"}),
-        ("aggregate_returns", ["raise ValueError(str(returns))"], {"raised"}),
-        ("random_shooting", ["raise NotImplementedError('random_shooting: later')"], {"not_started"}),
-    ],
-)
-def test_a_broken_function_costs_itself_and_says_why(
-    submit: Submit, stub_id: str, lines: list[str], wanted: set[str]
-) -> None:
-    grade = submit({ASSIGNMENT.stub(stub_id).file: body(stub_id, *lines)})
-    assert stub_report(grade, stub_id).score == 0
-    assert cause(grade, stub_id) in wanted
-    assert others_points(grade, stub_id) == points_without(stub_id)
+class Broken(NamedTuple):
+    """A function that does something no function should, and the causes that may be named."""
+
+    stub_id: str
+    lines: tuple[str, ...]
+    causes: set[str]
+
+
+# In one submission each: functions that no other calls.
+BROKEN = {
+    "shapes, input and device": (
+        Broken("gaussian_nll", ("return mean.new_zeros(mean.shape[0] + 1)",), {"wrong_shape"}),
+        Broken("uncertainty_split", ("input('your answer: ')",), {"asks_for_input"}),
+        Broken("aggregate_returns", ("return returns.to('cuda:0')",), {"device"}),
+        Broken("random_shooting", ("raise NotImplementedError('random_shooting: later')",), {"not_started"}),
+    ),
+    "values and exits": (
+        Broken("gaussian_nll", ("return mean * float('nan')",), {"not_finite"}),
+        Broken("uncertainty_split", ("breakpoint()", "return means, variances"), {"asks_for_input"}),
+        Broken("aggregate_returns", ("import os", "os._exit(0)"), {"exits"}),
+        Broken("random_shooting", ("import sys", "sys.exit(0)"), {"exits"}),
+    ),
+    "types and memory": (
+        Broken("gaussian_nll", ("pass",), {"returns_none"}),
+        Broken("uncertainty_split", ("return means.mean(dim=0)",), {"wrong_shape"}),
+        Broken("aggregate_returns", ("raise ValueError(str(returns))",), {"raised"}),
+        Broken("random_shooting", ("x = [0.0] * 10**12", "return x"), {"out_of_memory"}),
+    ),
+    "false verdicts": (
+        Broken("gaussian_nll", ("return 'all tests passed'",), {"wrong_type"}),
+        Broken(
+            "aggregate_returns",
+            ("import pytest", "pytest.exit('all passed', returncode=0)"),
+            {"exits", "raised"},
+        ),
+    ),
+}
+
+
+def expect_to_cost_themselves(grade: Grade, broken: Iterable[Broken]) -> None:
+    """Each of these gets nothing and says why, and everything else its points."""
+    stub_ids = [one.stub_id for one in broken]
+    assert {stub_id: stub_report(grade, stub_id).score for stub_id in stub_ids} == dict.fromkeys(stub_ids, 0)
+    assert [one for one in broken if cause(grade, one.stub_id) not in one.causes] == []
+    assert others_points(grade, *stub_ids) == points_without(*stub_ids)
     assert not grade.report.faults
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=list(BROKEN))
+def test_broken_functions_cost_themselves_and_say_why(submit: Submit, broken: tuple[Broken, ...]) -> None:
+    expect_to_cost_themselves(submit(bodies({one.stub_id: one.lines for one in broken})), broken)
+
+
+def test_endless_functions_cost_themselves_and_say_why(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With less patience than the grader has."""
+    limits = dataclasses.replace(ASSIGNMENT.limits, call_seconds=3.0)
+    monkeypatch.setattr("autograder.session.load_assignment", lambda: dataclasses.replace(ASSIGNMENT, limits=limits))
+    monkeypatch.setattr("autograder.isolation.remote.MAX_IDLE_SECONDS", 3.0)
+    broken = (
+        Broken("gaussian_nll", ("while True: pass",), {"too_slow"}),
+        Broken("uncertainty_split", ("import time", "time.sleep(10000)"), {"too_slow"}),
+    )
+    expect_to_cost_themselves(submit(bodies({one.stub_id: one.lines for one in broken})), broken)
 
 
 def test_a_print_in_the_hot_loop_costs_nothing(submit: Submit) -> None:
@@ -171,14 +214,18 @@ def test_students_never_see_what_an_exception_carries(grader: Grader, tmp_path: 
 
 def test_an_odd_answer_never_costs_the_report(submit: Submit) -> None:
     """A lone surrogate, markup and a giant array are shown inert and short."""
-    for answer in ("'\\ud800<script>alert(1)</script>'", "torch.zeros((7,) * 6)", "[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]"):
-        grade = submit({"ensemble.py": body("gaussian_nll", f"return {answer}")})
-        html = page(grade, "<b>someone</b>\udcff").encode(errors="replace").decode()
-        assert "<script>" not in html
-        assert "<b>someone" not in html
-        assert len(html) < 300_000
-        assert stub_report(grade, "gaussian_nll").score == 0
-        assert others_points(grade, "gaussian_nll") == points_without("gaussian_nll")
+    answers = {
+        "gaussian_nll": "'\\ud800<script>alert(1)</script>'",
+        "aggregate_returns": "torch.zeros((7,) * 6)",
+        "uncertainty_split": "[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]",
+    }
+    grade = submit(bodies({stub_id: [f"return {answer}"] for stub_id, answer in answers.items()}))
+    html = page(grade, "<b>someone</b>\udcff").encode(errors="replace").decode()
+    assert "<script>" not in html
+    assert "<b>someone" not in html
+    assert len(html) < 300_000
+    assert {stub_id: stub_report(grade, stub_id).score for stub_id in answers} == dict.fromkeys(answers, 0)
+    assert others_points(grade, *answers) == points_without(*answers)
 
 
 def test_a_finished_function_waits_for_one_that_it_calls(submit: Submit) -> None:
