@@ -1,12 +1,11 @@
-"""Late days, extensions, groups and the resubmission cap: pure, from times and `assignment.toml`.
+"""Late days and extensions: pure, from times and `assignment.toml`.
 
 Points that were earned are never changed by a policy. What lateness costs stands beside them, in columns of its own:
 `Lateness.columns`. Used by whatever exports grades.
 
-`extensions.csv` and `groups.csv` are private and optional. They lie beside `assignment.toml`, and no bundle holds them:
+`extensions.csv` is private and optional. It lies beside `assignment.toml`, and no bundle holds it:
 
     student,days,reason        one line a student: so many days (of 24 hours, 0.5 is allowed) after the due date
-    student,group              one line a student; who is in no line works alone
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ COLUMNS = ("extension_days", "days_late", "late_penalty", "final_points")
 
 
 class PolicyError(ValueError):
-    """A line of extensions.csv or groups.csv that means nothing: `file:line: what is wrong`."""
+    """A line of extensions.csv that means nothing: `file:line: what is wrong`."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +72,6 @@ def lateness(
     return Lateness(points, extension_days, days_late, penalty, round(points - penalty, 2))
 
 
-def counting_submission(submitted: Sequence[datetime], max_submissions: int) -> int | None:
-    """Which of a student's submissions counts: the index of the last among the first `max_submissions` (0: of all).
-
-    None if there is none. The order of the list does not matter; of equal times the one further back counts.
-    """
-    in_time = sorted(range(len(submitted)), key=lambda i: (submitted[i], i))
-    counted = in_time[:max_submissions] if max_submissions else in_time
-    return counted[-1] if counted else None
-
-
 def extension_of(members: Sequence[str], extensions: Mapping[str, float]) -> float:
     """Extension of a student or of a group: the longest that any member has."""
     return max((extensions.get(member, 0.0) for member in members), default=0.0)
@@ -106,24 +95,6 @@ def read_extensions(path: Path) -> dict[str, float]:
             raise PolicyError(f"{where}: {row['student']} is there twice")
         found[row["student"]] = days
     return found
-
-
-def read_groups(path: Path, max_group_size: int) -> dict[str, tuple[str, ...]]:
-    """student -> all members of the student's group, sorted. Empty if there is no file.
-
-    Raises:
-        PolicyError: another head, no student, a student twice, or a group larger than `max_group_size`.
-    """
-    group_of: dict[str, str] = {}
-    members: dict[str, list[str]] = {}
-    for where, row in _rows(path, ("student", "group"), ()):
-        if row["student"] in group_of:
-            raise PolicyError(f"{where}: {row['student']} is there twice")
-        group = group_of[row["student"]] = row["group"]
-        members.setdefault(group, []).append(row["student"])
-        if len(members[group]) > max_group_size:
-            raise PolicyError(f"{where}: group {group!r} has more than max_group_size = {max_group_size} members")
-    return {student: tuple(sorted(members[group])) for student, group in group_of.items()}
 
 
 def _rows(path: Path, wanted: tuple[str, ...], optional: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:

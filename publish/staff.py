@@ -27,7 +27,7 @@ SUFFIXES = (
     *(".css", ".csv", ".ipynb", ".j2", ".js", ".json", ".md", ".png", ".py", ".sh", ".svg", ".toml", ".txt", ".typ"),
 )
 WITHOUT_SUFFIX = (".ci/run", "autograder/gradescope/run_autograder")
-LEFT_OUT = ("hidden-*.txt", "extensions.csv", "groups.csv")
+LEFT_OUT = ("hidden-*.txt", "extensions.csv")
 EXECUTABLE = (f"{STAFF_FOLDER}/.ci/run", f"{STAFF_FOLDER}/autograder/gradescope/run_autograder")
 
 

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from class_samples import QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
 
+from autograder.classroom import submissions
 from autograder.classroom.commands import grade_class as grade
 from autograder.classroom.engine import JobProcess, Settings, ask_twice, payload_of
 from autograder.classroom.folder import DONE, ClassFolder, Done
@@ -26,6 +28,7 @@ from autograder.classroom.grades import read_class
 from autograder.classroom.submissions import ClassError, find_submissions, folder_name, read_entry
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import code_of, load_animals
+from hw4.assignment import load_assignment
 from hw4.submission import Intake, SubmissionRefused
 
 ONE = "gaussian_nll"  # the function that the quickest look takes in
@@ -141,6 +144,23 @@ def test_loose_files_of_a_canvas_export_are_one_submission_of_their_newest_versi
         read_entry(grace)
 
 
+@pytest.fixture
+def groups_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    assignment = load_assignment()
+    policies = replace(assignment.policies, max_group_size=2)
+    monkeypatch.setattr(submissions, "load_assignment", lambda: replace(assignment, policies=policies))
+
+
+@pytest.mark.usefixtures("groups_of_two")
+def test_a_group_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", ["ada"])
+    roster = tmp_path / "roster.csv"
+    roster.write_text("id,group\nada,g1\nbob,g1\ncleo,g1\ndora,g2\n")
+    with pytest.raises(ClassError, match=r"max_group_size = 2, larger are g1 \(3\)"):
+        find_submissions(tmp_path / "in", roster)
+
+
+@pytest.mark.usefixtures("groups_of_two")
 def test_a_roster_names_people_joins_groups_and_shows_who_is_missing(tmp_path: Path) -> None:
     write_class(tmp_path / "in", ["ada", "solo", "stranger"])
     roster = tmp_path / "roster.csv"
@@ -154,6 +174,7 @@ def test_a_roster_names_people_joins_groups_and_shows_who_is_missing(tmp_path: P
     assert [entry.on_roster for entry in (found["solo"], found["stranger"])] == [True, False]
 
 
+@pytest.mark.usefixtures("groups_of_two")
 def test_a_roster_may_say_when_somebody_handed_in(tmp_path: Path) -> None:
     """In a group the last of the times counts."""
     write_class(tmp_path / "in", ["ada", "solo", "eve"])
@@ -168,6 +189,7 @@ def test_a_roster_may_say_when_somebody_handed_in(tmp_path: Path) -> None:
             find_submissions(tmp_path / "in", roster)
 
 
+@pytest.mark.usefixtures("groups_of_two")
 def test_two_submissions_of_one_group_are_refused(tmp_path: Path) -> None:
     write_class(tmp_path / "in", ["ada", "bob"])
     roster = tmp_path / "roster.csv"

@@ -32,6 +32,7 @@ from autograder.classroom.notebooks import (
     main,
     mend,
 )
+from autograder.classroom.submissions import Entry, Person
 from autograder.solutions import ROOT, reference_code
 from hw4.assignment import load_assignment
 from publish.notebooks import COURSE
@@ -425,7 +426,8 @@ def graded(tmp_path_factory):
         "torn": folder / "torn" / "hw4_submission.zip",
         "../outside": folder / "ada" / "hw4_submission.zip",
     }
-    changes = file_class(submissions, folder / "notebooks")
+    entries = [Entry(student, (Person(student),), path) for student, path in submissions.items()]
+    changes = file_class(entries, folder / "notebooks")
     nbgrader("autograde", ASSIGNMENT_ID, "--no-execute", folder=folder)
     return folder, changes
 

@@ -1,4 +1,4 @@
-"""What being late costs, who has longer, and which submission counts: numbers that can be checked by hand."""
+"""What being late costs, who has longer: numbers that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import pytest
 from autograder.policies import (
     COLUMNS,
     PolicyError,
-    counting_submission,
     extension_of,
     lateness,
     read_extensions,
-    read_groups,
 )
 from hw4.assignment import LatePolicy
 
@@ -75,28 +73,16 @@ def test_a_time_without_its_distance_from_utc_is_refused() -> None:
         lateness(DUE.replace(tzinfo=None), 1.0, due=DUE, policy=POLICY)
 
 
-def test_the_last_of_the_first_so_many_submissions_counts() -> None:
-    times = [DUE + hours * timedelta(hours=1) for hours in (3, 1, 2)]
-    assert counting_submission(times, max_submissions=0) == 0
-    assert counting_submission(times, max_submissions=2) == 2
-    assert counting_submission(times, max_submissions=1) == 1
-    assert counting_submission([], max_submissions=1) is None
-
-
 def test_a_group_has_the_longest_extension_of_its_members(tmp_path: Path) -> None:
     (tmp_path / "extensions.csv").write_text("student,days,reason\nada,2,illness\nbob,0.5,\n")
-    (tmp_path / "groups.csv").write_text("student,group\nbob,7\ncleo,7\nada,8\n")
     extensions = read_extensions(tmp_path / "extensions.csv")
-    groups = read_groups(tmp_path / "groups.csv", max_group_size=2)
     assert extensions == {"ada": 2.0, "bob": 0.5}
-    assert groups == {"bob": ("bob", "cleo"), "cleo": ("bob", "cleo"), "ada": ("ada",)}
-    assert extension_of(groups["cleo"], extensions) == 0.5
+    assert extension_of(("bob", "cleo"), extensions) == 0.5
     assert extension_of(("dora",), extensions) == 0.0
 
 
-def test_without_files_nobody_has_longer_and_everybody_works_alone(tmp_path: Path) -> None:
+def test_without_a_file_nobody_has_longer(tmp_path: Path) -> None:
     assert read_extensions(tmp_path / "extensions.csv") == {}
-    assert read_groups(tmp_path / "groups.csv", max_group_size=1) == {}
 
 
 @pytest.mark.parametrize(
@@ -114,9 +100,3 @@ def test_a_line_that_means_nothing_is_refused_with_its_place(tmp_path: Path, tex
     with pytest.raises(PolicyError) as caught:
         read_extensions(tmp_path / "extensions.csv")
     assert str(caught.value).startswith(says)
-
-
-def test_a_group_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "groups.csv").write_text("student,group\nada,7\nbob,7\ncleo,7\n")
-    with pytest.raises(PolicyError, match=r"groups\.csv:4: group '7' has more than max_group_size = 2 members"):
-        read_groups(tmp_path / "groups.csv", max_group_size=2)

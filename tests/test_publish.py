@@ -218,7 +218,7 @@ def test_a_model_answer_in_a_notebook_is_found() -> None:
 def test_the_staff_bundle_holds_the_answers_and_no_student_s_data(tmp_path: Path) -> None:
     names = dict(staff_files())
     assert {"solutions/mpc.py", "autograder/private.toml", "handout-staff.pdf", ".ci/run"} <= names.keys()
-    unwanted = ("build/", "runs/", ".venv/", "notebooks/submitted", "extensions.csv", "groups.csv", "gradebook.db")
+    unwanted = ("build/", "runs/", ".venv/", "notebooks/submitted", "extensions.csv", "gradebook.db")
     assert not [name for name in names if any(part in name for part in (*unwanted, "__pycache__"))]
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     assert set(tracked) <= names.keys(), "a file under version control is missing from publish/staff.py"

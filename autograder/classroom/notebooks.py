@@ -5,7 +5,7 @@ are put back empty, and every cell's metadata is the release's. What is left of 
 outputs and PNG pictures: nothing that a browser would run when a TA opens formgrader or a student opens the feedback.
 Nothing is executed here, and whatever a notebook holds, the others of the student and of the class are filed.
 
-    python -m autograder.classroom.notebooks FOLDER     # of STUDENT.zip or of folders STUDENT
+    python -m autograder.classroom.notebooks SUBMISSIONS --roster ROSTER     # as `autograder grade-class` takes them
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import csv
 import json
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,9 +25,11 @@ from pathlib import Path
 from typing import Any
 
 import tyro
+from tyro.conf import Positional
 
+from autograder.classroom.submissions import ClassError, Entry, find_submissions, read_entry
 from hw4.assignment import Assignment, load_assignment
-from hw4.submission import SubmissionRefused, read_submission
+from hw4.submission import SubmissionRefused
 
 ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]{0,99}")  # what may be a folder's name and what nbgrader allows
@@ -67,13 +70,11 @@ class Mended:
     changes: tuple[tuple[str, str], ...]
 
 
-def file_class(
-    submissions: Mapping[str, Path], course: Path, assignment: Assignment | None = None
-) -> tuple[Change, ...]:
-    """File the notebooks of a whole class.
+def file_class(entries: Iterable[Entry], course: Path, assignment: Assignment | None = None) -> tuple[Change, ...]:
+    """File the notebooks of a whole class. What a group handed in is filed for each of its members.
 
     Args:
-        submissions: student id -> what was handed in, a folder or an archive.
+        entries: as `find_submissions` gives them.
         course: nbgrader's course directory; the release notebooks are in it.
         assignment: names the notebooks; `assignment.toml` by default.
 
@@ -81,11 +82,17 @@ def file_class(
         What was mended, in order. Nothing that a submission holds is raised.
     """
     return tuple(
-        change for student, path in submissions.items() for change in file_submission(student, path, course, assignment)
+        change
+        for entry in entries
+        if entry.path is not None
+        for person in entry.people
+        for change in file_submission(person.id, entry, course, assignment)
     )
 
 
-def file_submission(student: str, path: Path, course: Path, assignment: Assignment | None = None) -> tuple[Change, ...]:
+def file_submission(
+    student: str, entry: Entry, course: Path, assignment: Assignment | None = None
+) -> tuple[Change, ...]:
     """Write `submitted/STUDENT/hw4/NAME.ipynb` for every notebook of the homework, in place of what was there.
 
     A notebook that is missing or unreadable is filed as the release, whose answers are empty.
@@ -94,7 +101,7 @@ def file_submission(student: str, path: Path, course: Path, assignment: Assignme
     if not STUDENT_ID.fullmatch(student):
         return (Change(repr(student), "", "", "not filed: a student id has letters, digits and - _ . @ alone"),)
     try:
-        files: Mapping[str, bytes] = read_submission(path, assignment).files
+        files: Mapping[str, bytes] = read_entry(entry).files
     except SubmissionRefused as refused:
         return (Change(student, "", "", f"not filed: the submission was refused: {refused.reason}"),)
     changes = []
@@ -365,22 +372,31 @@ def as_table(changes: Iterable[Change]) -> list[list[str]]:
     return [[f"'{value}" if value[:1] in "=+-@\t\r" and value else value for value in row] for row in rows]
 
 
-def main(folder: Path, course: Path = Path("notebooks"), table: Path = Path("build/mended_notebooks.csv")) -> None:
+def main(
+    submissions: Positional[Path],
+    roster: Path | None = None,
+    course: Path = Path("notebooks"),
+    table: Path = Path("build/mended_notebooks.csv"),
+) -> None:
     """File the notebooks of every submission in a folder, and write what was mended.
 
     Args:
-        folder: holds STUDENT.zip, STUDENT.tar.gz or a folder STUDENT for each student.
+        submissions: a folder of archives or folders, or an export of Gradescope or Canvas as downloaded.
+        roster: a CSV file of the class, with at least a column `id`.
         course: nbgrader's course directory; `nbgrader generate_assignment` has been run in it.
         table: the CSV file to write.
     """
-    submissions = {path.name.removesuffix(".zip").removesuffix(".tar.gz"): path for path in sorted(folder.iterdir())}
-    changes = file_class(submissions, course)
+    try:
+        entries = find_submissions(submissions, roster)
+    except ClassError as error:
+        sys.exit(str(error))
+    changes = file_class(entries, course)
     for change in changes:
         print(change)
     table.parent.mkdir(parents=True, exist_ok=True)
     with table.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(as_table(changes))
-    print(f"{len(submissions)} submissions; wrote {table}")
+    print(f"{sum(entry.path is not None for entry in entries)} submissions; wrote {table}")
 
 
 if __name__ == "__main__":

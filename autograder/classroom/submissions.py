@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -244,6 +245,13 @@ def read_roster(path: Path) -> list[dict[str, str]]:
     ids = [row["id"] for row in rows]
     if bad := sorted({row_id for row_id in ids if not row_id or ids.count(row_id) > 1}):
         raise ClassError(f"{path.name}: an id is empty or there twice: {', '.join(map(repr, bad))}")
+    largest = load_assignment().policies.max_group_size
+    sizes = Counter(group for row in rows if (group := row.get("group")))
+    if too_large := [f"{_shown(group)} ({size})" for group, size in sizes.items() if size > largest]:
+        raise ClassError(
+            f"{path.name}: assignment.toml allows groups of max_group_size = {largest}, larger are "
+            f"{', '.join(too_large)}"
+        )
     for row in rows:
         if (time := row.get("submitted_at")) and _time(time) is None:
             raise ClassError(
