@@ -136,6 +136,18 @@ def test_the_more_you_replan_the_less_a_plan_that_is_too_long_hurts(frozen):
     assert interval_of_median(lost[5] - lost[1])[0] > 0
 
 
+@pytest.mark.parametrize("replan_every", [1, 5])
+def test_plans_of_5_steps_fail_however_often_they_are_made(frozen, replan_every):
+    lost = frozen(replan_every) - frozen(replan_every, horizon=5)
+    assert interval_of_median(lost)[0] > 0.7 * np.median(frozen(replan_every))
+
+
+def test_longer_plans_show_no_gain_when_20_steps_are_executed(frozen):
+    """A null result: so short-sighted ends may not be what spoils these episodes."""
+    low, high = interval_of_median(frozen(20) - frozen(20, horizon=40))
+    assert low < 0 < high
+
+
 def test_that_a_poor_planner_is_forgiven_by_replanning_does_not_show(frozen):
     """A null result: what random shooting with 20 candidates loses is no less at every step than every 5."""
     lost = {k: frozen(k) - frozen(k, planner="random, 20") for k in (1, 5)}
@@ -152,6 +164,27 @@ def test_the_simulator_itself_loses_more_than_a_third_when_it_replans_every_20_s
 
 def test_cem_beats_random_shooting_at_equal_model_evaluations(frozen):
     assert interval_of_median(frozen(1) - frozen(1, planner="random, 180"))[0] > 0
+
+
+def test_cem_beats_random_shooting_over_whole_training_runs(learned):
+    assert interval_of_median(learned("1.5") - learned("random shooting"))[0] > 0
+
+
+@pytest.mark.parametrize("arm", ["refit every 300", "fit once"])
+def test_refitting_seldom_is_worse_at_equal_gradient_steps(learned, arm):
+    assert interval_of_median(learned("1.5") - learned(arm))[0] > 0
+
+
+def test_refitting_more_often_shows_no_difference(learned):
+    """A null result."""
+    low, high = interval_of_median(learned("1.5") - learned("refit every 25"))
+    assert low < 0 < high
+
+
+def test_the_last_model_is_good_to_ten_centimetres_for_some_16_steps(errors):
+    steps = [np.argmax(np.append(of_seed, np.inf) > 0.1) for of_seed in errors("last", "planned")]
+    low, high = interval_of_median(steps)
+    assert 13 <= low <= high <= 19
 
 
 def test_a_model_of_random_data_alone_is_not_enough_even_replanning_at_every_step(frozen):

@@ -137,6 +137,7 @@ def test_five_networks_are_less_optimistic_than_one(tables):
 def test_more_data_of_the_base_policy_does_not_close_the_gap(tables):
     change = gap(tables, transitions=1600) - gap(tables, transitions=100)
     assert interval_of_median(change)[1] > 0  # no fall can be claimed
+    assert positive(gap(tables, transitions=1600))
 
 
 def width(tables, column, units, transitions):
@@ -151,9 +152,19 @@ def test_a_wide_network_fits_its_data_closer_than_the_world(tables):
     assert positive(ratio(256) - ratio(8))
 
 
+def test_that_the_wide_network_is_worse_or_more_exploited_does_not_show(tables):
+    """Two null results."""
+    worse = width(tables, "held_out_error", 256, 100) - width(tables, "held_out_error", 64, 100)
+    gaps = {w: width(tables, "predicted", w, 100) - width(tables, "true", w, 100) for w in (64, 256)}
+    for difference in (worse, gaps[256] - gaps[64]):
+        low, high = interval_of_median(difference)
+        assert low < 0 < high
+
+
 def test_a_narrow_network_lacks_the_capacity_for_much_data(tables):
     assert positive(width(tables, "held_out_error", 8, 5000) - width(tables, "held_out_error", 64, 5000))
     assert positive(width(tables, "held_out_error", 8, 5000) - width(tables, "held_out_error", 256, 5000))
+    assert positive(width(tables, "train_error", 8, 5000) - width(tables, "train_error", 256, 5000))
 
 
 def curves(tables, arm, column="episode_return"):
@@ -196,6 +207,7 @@ def test_noisy_actions_see_more_and_that_they_cost_return_does_not_show(tables):
     cost = total(tables, "expected")[:num_seeds] - total(tables, "noise")
     low, high = interval_of_median(cost)
     assert low < 0 < high  # a null result, which the notebook states
+    assert positive(final(tables, "expected")[:num_seeds] - final(tables, "noise"))
 
 
 def test_optimism_shows_no_difference(tables):
@@ -224,12 +236,14 @@ def evaluations(tables, seed=0):
 
 def test_our_runs_on_the_half_cheetah_are_ahead_of_model_free_rl_where_they_end(tables):
     band = read_bands(UNGRADED_FILE)["half_cheetah"]
-    at, returns = evaluations(tables)
-    assert returns[at == band.env_steps[-1]][0] < min(band.low[-5:])
+    for seed in (0, 1, 2):
+        at, returns = evaluations(tables, seed)
+        assert returns[at == band.env_steps[-1]][0] < min(band.low[-5:])
+    assert max(band.high) < band.ceiling  # far below what a small search with the true simulator earns
 
 
 def test_model_free_rl_ends_far_ahead(tables):
     band = read_bands(UNGRADED_FILE)["half_cheetah"]
     at, returns = evaluations(tables)
     assert at[-1] == 60_000
-    assert returns[-1] > 2 * max(band.high)
+    assert returns[-1] > max(2 * max(band.high), band.ceiling)

@@ -124,7 +124,7 @@ def test_a_particle_keeps_its_member_or_changes_it(notebook):
 def test_disagreement_finds_the_unvisited_patch_and_output_entropy_does_not(auroc):
     assert interval_of_median(auroc("disagreement") - auroc("entropy"))[0] > 0.2
     assert interval_of_median(auroc("disagreement"))[0] > 0.9
-    assert interval_of_median(auroc("entropy"))[1] < 0.6  # a coin has 0.5
+    assert interval_of_median(auroc("entropy"))[1] < 0.5  # a coin has 0.5: it points the wrong way
 
 
 def test_adding_the_noise_to_the_disagreement_hides_the_unvisited_patch(auroc):
@@ -160,17 +160,18 @@ def test_on_every_seed_visits_shrink_the_disagreement_by_more_than_the_noise(ove
     assert (disagreement[:, -1] / disagreement[:, 0] < output_std[:, -1] / output_std[:, 0]).all()
 
 
-def test_the_agents_that_do_not_know_of_the_noise_are_those_that_hardly_met_it(over_episodes):
+def test_agents_whose_first_data_held_fewest_noisy_steps_still_miss_the_noise_after_dozens(over_episodes):
     """A claim that was made after these runs were seen: on some seeds the output std ends far below the noise."""
     unaware = over_episodes("output_std", "noisy")[:, -1] < NOISE_STD / 2
-    noisy_steps = over_episodes("noisy_steps", "noisy")[:, 0]
+    noisy_steps = over_episodes("noisy_steps", "noisy")
     assert 0 < unaware.sum() < len(unaware) / 2
-    assert noisy_steps[unaware].max() < noisy_steps[~unaware].min()
+    assert noisy_steps[unaware, 0].max() < noisy_steps[~unaware, 0].min()
+    assert noisy_steps[:, -1].min() > 48
 
 
 def test_disagreement_is_too_small_in_the_turned_patch(by_region):
     ratio = by_region("resampled", "error", "turned") / by_region("resampled", "disagreement", "turned")
-    assert interval_of_median(ratio)[0] > 1
+    assert interval_of_median(ratio)[0] > 3
 
 
 def test_disagreement_on_far_ground_is_not_too_small(by_region):

@@ -51,7 +51,7 @@ from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
 
 # %% name="parameters" tags=["parameters"]
-USE_MY_CODE = False  # True: one cell below also trains your own agent
+USE_MY_CODE = False  # True: the check and one cell below run your code
 STUDENT_ID = ""  # yours: your agent's seeds are derived from it
 NUM_LIVE_SEEDS = 3  # how many seeds it trains with
 LIVE_SECONDS = 50.0  # it starts no new episode after this long
@@ -75,9 +75,9 @@ use_style()
 # The **base policy** draws each action at random. A few such episodes are all the data of the first model.
 
 # %% [markdown] name="watch-intro"
-# The next cell holds everything that is measured below, and the recorded runs were made with these very lines. Around
-# any agent, a `Watcher` notes what the agent's model *expected* before the world answered. Read it once; there is
-# nothing to write.
+# The next cell holds everything that is measured of the three versions, and the recorded runs were made with these very
+# lines. Around any agent, a `Watcher` notes what the agent's model *expected* before the world answered. Read it once;
+# there is nothing to write.
 
 
 # %% name="watch" tags=["recorder"]
@@ -311,8 +311,8 @@ show(
 #
 # Version 1.0 executes the whole plan as well, but adds what it saw to the data, fits again and plans again. Version
 # 1.5 replans at every step, executes only the first action, and refits every few steps. The base policy's episodes
-# come first in all three. In the first planned episode no model has met the edge yet, and 0.5 and 1.0 follow the very
-# same plan over it.
+# come first in all three. When the first planned episode begins, no model has met the edge, and 0.5 and 1.0 follow the
+# very same plan over it.
 
 
 # %% name="mend"
@@ -363,8 +363,8 @@ show(
 # which have met the edge.
 #
 # In the middle and on the right, the error of the next height, over the episodes: on held-out states of the base
-# policy, on held-out states of the *first* plan (over the edge and below it), and on the states that the agent visits
-# in that episode, each asked before it was seen. Look closely: does the model become better everywhere?
+# policy, on held-out states of the *first* plan (about half of them past the edge), and on the states that the agent
+# visits in that episode, each asked before it was seen. Look closely: does the model become better everywhere?
 
 # %% name="errors"
 figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), width_ratios=(1.25, 1, 1))
@@ -417,12 +417,12 @@ show(
 )
 
 # %% [markdown] name="mended"
-# **What to take from it.** The first model is not a bad model: on states like its data it errs by millimetres. Nor
-# does aggregation make it better everywhere: at the end it is *worse* on the base policy's states than it was at
-# first, and on the first plan's states no improvement can be claimed under either version. What falls is the error on
-# the states that the agent now visits, because the new data comes from there, and the belief about a step over the
-# edge moves towards the truth. A model need not be right everywhere to be useful; it has to be right where its
-# planner goes.
+# **What to take from it.** The first model is not a bad model: on states like its data it errs by millimetres. Nor does
+# aggregation make it better everywhere: at the end it is *worse* on the base policy's states than it was at first, and
+# on the first plan's states no improvement can be claimed under 1.0, and under 1.5 the error rises. What falls is the
+# error on the states that the agent visits: the new data comes from there, and they are also other states than at
+# first. The belief about a step over the edge moves towards the truth. A model need not be right everywhere to be
+# useful; it has to be right where its planner goes.
 
 # %% [markdown] name="dagger"
 # ## What DAgger has, and this does not
@@ -483,9 +483,8 @@ show(
 
 # %% [markdown] name="coverage-lesson"
 # **What to take from it.** On no seed does version 0.5 work unless its data has met the edge; where the data has met
-# it, it mostly works, and fails where a few steps beyond the edge were too few to learn from. So 0.5 does work in
-# practice where the base policy is chosen well, as in system identification below. But coverage is luck as long as
-# the base policy does not know where the plan will go, and a base policy that does the dangerous thing often enough
+# it, it mostly works; how far the data went beyond the edge does not tell where it fails. But coverage is luck as long
+# as the base policy does not know where the plan will go, and a base policy that does the dangerous thing often enough
 # to learn from it does the dangerous thing.
 
 # %% [markdown] name="models-intro"
@@ -615,19 +614,19 @@ show(
 
 # %% [markdown] name="models-lesson"
 # **What to take from it.** Three numbers are found from fifty transitions, and more data hardly makes the hand-made
-# model better: what is left of its in-distribution error is the stops at the ends of the rail, which random actions
-# run into and which its equations do not have. There the networks overtake it: at 400 transitions they are behind, from
-# 1,200 on they are ahead, because they can learn the stops. Out of distribution the hand-made model stays ahead
-# throughout, up to 3,600 transitions: along a good policy's path physics holds. The regret follows the error out of
-# distribution, not the one in distribution: planning with the hand-made model costs next to nothing, and mostly fails
-# with the others, although some are nearly as good on random data. That the wider network is worse than the narrow one
-# with little data cannot be claimed here.
+# model better: what is left of its in-distribution error is probably the stops at the ends of the rail, which random
+# actions run into and which its equations do not have. In distribution the networks overtake it: at 400 transitions
+# they are behind, from 1,200 on they are ahead. Out of distribution the hand-made model stays ahead throughout, up to
+# 3,600 transitions: along a good policy's path physics holds. The size of the regret is better told by the error out of
+# distribution: in distribution the narrow network errs hardly more than the hand-made model, out of distribution ten
+# times as much, and planning with it mostly fails. With 50 or 150 transitions no harm of the wider network can be
+# claimed; at 400 its in-distribution error is larger than the narrow one's, its error out of distribution is not.
 
 # %% [markdown] name="live-intro"
 # ## Your own agent
 #
-# With `USE_MY_CODE = True` this cell trains your agent as version 0.5 and as version 1.5, on three seeds
-# that follow from `STUDENT_ID` and are nobody else's, and lays its curves over the recorded ones. It stops by itself
+# With `USE_MY_CODE = True` this cell trains your agent as version 0.5 and as version 1.5, on seeds that
+# follow from `STUDENT_ID` and are hardly anybody else's, and lays its curves over the recorded ones. It stops by itself
 # after a minute. Your curve need not be the median; outside the band on every
 # seed is a reason to look.
 
@@ -825,12 +824,19 @@ show(
 def diagnosis() -> dict[str, str]:
     """The illness of each of "A", "B" and "C", and in comments what shows it."""
     ### BEGIN SOLUTION
-    # A: its model becomes as good as the healthy one's and promises no more than its plans earn, yet the return stays
-    #    low: the plans are good and are not what is executed.
+    # A: its model becomes nearly as good as the healthy one's and promises no more than its plans earn, yet the return
+    #    stays low: the plans are good and are not what is executed.
     # B: the model is worse than expecting no change from its first prediction on, and more data does not help.
     # C: the model begins like the healthy one's, and then stands still while that one's error falls: it learns no more.
     return {"A": "last action", "B": "not un-normalised", "C": "fits once"}
     ### END SOLUTION
+
+
+# %% name="diagnosis-shown" nbgrader={"grade": false, "locked": true, "solution": false}
+try:
+    print(diagnosis(), "Compare with others, and ask your TA.")
+except NotImplementedError:
+    print("No diagnosis yet.")
 
 
 # %% [markdown] name="question-densities" nbgrader={"grade": false, "locked": true, "solution": false}
@@ -844,10 +850,10 @@ def diagnosis() -> dict[str, str]:
 # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
 # **Model answer.** The fit minimises the error over $p_{\pi_0}(s)$, the base policy's states; the plan is executed
-# under $p_{\pi_H}(s)$. They barely overlap: most of the plan's states lie farther right than all of the data, and
-# there the height error is tens of times larger than on held-out base states. The planner maximises the *predicted*
+# under $p_{\pi_H}(s)$. They barely overlap: 88 % of the plan's states lie farther right than all of the data, and
+# there the height error is about 60 times that on held-out base states. The planner maximises the *predicted*
 # return. Among many candidates it picks those whose prediction is too high, so errors upwards are selected, not
-# averaged out: imagined returns are far above zero, real ones far below.
+# averaged out: imagined returns are about 125, real ones about -64.
 #
 # **Rubric.** Full: both distributions with their roles, the selection of optimistic errors by maximisation, and a
 # correct number for each. Half: both distributions named correctly, but no selection ("the model is bad there"
@@ -857,12 +863,13 @@ def diagnosis() -> dict[str, str]:
 # %% [markdown] name="question-honest" nbgrader={"grade": false, "locked": true, "solution": false}
 # ## Question 2: reading your own curve honestly ({{ points:answer-honest }} points)
 #
-# Run this notebook with your own `STUDENT_ID` and `USE_MY_CODE = True`. In at most 120 words: give your seeds and
-# your last returns under 0.5 and 1.5; say where they lie against the recorded bands, how many of your seeds you
-# would expect outside a band that holds 80 % of seeds, and how much your number of seeds can show. Then judge this
-# sentence of a fellow student: "My 1.5 beats 1.0, so replanning is what mends distribution shift." Name everything
-# that `as_version` changes between the two, and the one experiment, with its seeds, that would settle it. (If your
-# agent does not run yet, take the first three recorded seeds, and say so.)
+# Run this notebook with your own `STUDENT_ID` and `USE_MY_CODE = True`. In at most 120 words: give your seeds and your
+# last returns under 0.5 and 1.5; say where they lie against the recorded bands, how many of your seeds you would expect
+# outside a band that holds 80 % of seeds, and how much your number of seeds can show. Then judge this sentence of a
+# fellow student: "My 1.5 beats 1.0, so replanning is what mends distribution shift." Name everything that `as_version`
+# changes between the two, and the one experiment, with its seeds, that would settle it. (If your agent does not run
+# yet, take the first three recorded seeds, `per_seed(EPISODES, "episode_return", "1.5")[:3, -1]` and the same for
+# "0.5", and say so.)
 
 # %% [markdown] name="answer-honest" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
