@@ -335,7 +335,7 @@ def test_the_command_files_a_folder_and_writes_what_was_mended(tmp_path, capsys)
     submissions.mkdir()
     hand_in(tmp_path / "ada", answered()).rename(submissions / "ada.zip")
     hand_in(tmp_path / "bob", {}).rename(submissions / "bob.zip")
-    main(submissions, course, tmp_path / "mended.csv")
+    main(submissions, course=course, table=tmp_path / "mended.csv")
     assert f"bob: {NOTEBOOKS[0]}: not handed in: filed as an empty notebook\n" in capsys.readouterr().out
     with (tmp_path / "mended.csv").open(encoding="utf-8", newline="") as file:
         assert {row["student"] for row in csv.DictReader(file)} == {"bob"}
