@@ -174,7 +174,7 @@ def test_broken_functions_cost_themselves_and_say_why(submit: Submit, broken: tu
 
 def test_endless_functions_cost_themselves_and_say_why(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     """With less patience than the grader has."""
-    limits = dataclasses.replace(ASSIGNMENT.limits, call_seconds=6.0)
+    limits = dataclasses.replace(ASSIGNMENT.limits, call_seconds=2.0)
     monkeypatch.setattr("autograder.session.load_assignment", lambda: dataclasses.replace(ASSIGNMENT, limits=limits))
     monkeypatch.setattr("autograder.isolation.remote.MAX_IDLE_SECONDS", 3.0)
     broken = (

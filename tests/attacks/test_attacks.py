@@ -16,6 +16,7 @@ from attacks.bank import Attack, load_bank
 from attacks.canaries import Planted, planted
 from attacks.trial import Trial, try_attack
 from autograder import session
+from autograder.isolation import remote
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
 from autograder.private import load_private
@@ -28,6 +29,7 @@ from hw4.submission import read_submission
 
 BANK = load_bank()
 CALL_SECONDS = 1.0  # of processor time, and five of the clock: an attack that hangs is to be told soon
+IDLE_SECONDS = 3.0  # of the clock, for one that sleeps
 WITH_CURVES = ("exit_in_the_agent",)
 
 
@@ -40,6 +42,7 @@ def hasty_assignment() -> Assignment:
 def hasty() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "load_assignment", hasty_assignment)
+        patch.setattr(remote, "MAX_IDLE_SECONDS", IDLE_SECONDS)
         yield
 
 
