@@ -35,6 +35,7 @@ from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatche
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import ModelBasedAgent, Objective
+from hw4.plots import COLORS
 from hw4.training import train
 from hw4.transitions import ReplayBuffer, Transition
 
@@ -180,7 +181,7 @@ def draw(paths: list[Path], figure_file: Path) -> None:
     """Return against env steps, and processor minutes spent by then."""
     figure = Figure(figsize=(8.4, 3.0), layout="constrained")
     of_return, of_cost = figure.subplots(1, 2)
-    for path, color in zip(paths, ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), strict=False):
+    for path, color in zip(paths, COLORS, strict=False):
         rows = read_rows(path)
         label = path.stem.removeprefix("half_cheetah_").replace("_seed", ", seed ")
         steps = [row.env_steps for row in rows]

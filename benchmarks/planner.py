@@ -144,11 +144,10 @@ def milliseconds(experiment: Experiment, arms: dict[str, Arm], repetitions: int)
     return {name: 1e3 * statistics.median(values[2:]) for name, values in times.items()}
 
 
-def _planner(experiment: Experiment, arm: Arm) -> Planner:
-    """With an untrained network, so small that a roll-out stays where it starts."""
+def untrained_network(experiment: Experiment, generator: torch.Generator) -> EnsembleMLP:
+    """The ensemble's networks as an agent's are before its first fit."""
     task = experiment.task
-    generator = torch.Generator().manual_seed(0)
-    network = EnsembleMLP(
+    return EnsembleMLP(
         experiment.ensemble_size,
         task.obs_dim + task.act_dim,
         task.obs_dim,
@@ -156,6 +155,12 @@ def _planner(experiment: Experiment, arm: Arm) -> Planner:
         num_hidden_layers=experiment.num_hidden_layers,
         generator=generator,
     )
+
+
+def _planner(experiment: Experiment, arm: Arm) -> Planner:
+    """With an untrained network, so small that a roll-out stays where it starts."""
+    task, generator = experiment.task, torch.Generator().manual_seed(0)
+    network = untrained_network(experiment, generator)
     for parameter in network.parameters():
         parameter.data *= 0.1
     model = DynamicsModel(
@@ -204,14 +209,7 @@ def share_of_machine(experiment: Experiment, plan_ms: float) -> tuple[float, flo
 def network_milliseconds(experiment: Experiment, repetitions: int) -> float:
     """Time of the network's forward passes of one plan alone: no normalisers, rewards or search."""
     task = experiment.task
-    network = EnsembleMLP(
-        experiment.ensemble_size,
-        task.obs_dim + task.act_dim,
-        task.obs_dim,
-        width=experiment.width,
-        num_hidden_layers=experiment.num_hidden_layers,
-        generator=torch.Generator().manual_seed(0),
-    )
+    network = untrained_network(experiment, torch.Generator().manual_seed(0))
     inputs = torch.randn(experiment.ensemble_size, experiment.population_size, task.obs_dim + task.act_dim)
     passes = experiment.num_iterations * experiment.horizon
     times = []

@@ -40,7 +40,7 @@ from rich.table import Table
 from benchmarks.machine import BUILD, DATA, FIGURES, gflops, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from benchmarks.planner import ARMS as ROLLOUTS
-from benchmarks.planner import NUMPY_LOOP, TORCH_LOOP
+from benchmarks.planner import NUMPY_LOOP, TORCH_LOOP, untrained_network
 from benchmarks.planner import Arm as Rollout
 from benchmarks.true_model import planned_return, true_objective
 from hw4.agents import AgentParts, build_agent_and_parts, build_planner
@@ -73,17 +73,10 @@ def cold_start(agent: ModelBasedAgent, parts: AgentParts, experiment: Experiment
 
 def refit_from_scratch(agent: ModelBasedAgent, parts: AgentParts, experiment: Experiment) -> None:
     """Every fit begins with new weights and a new optimiser."""
-    fit, task = agent.fit, experiment.task
+    fit = agent.fit
 
     def fit_anew(replay: ReplayBuffer) -> None:
-        fresh = EnsembleMLP(
-            experiment.ensemble_size,
-            task.obs_dim + task.act_dim,
-            task.obs_dim,
-            width=experiment.width,
-            num_hidden_layers=experiment.num_hidden_layers,
-            generator=parts.generator,
-        )
+        fresh = untrained_network(experiment, parts.generator)
         with torch.no_grad():
             for weight, new in zip(parts.weights, fresh.parameters(), strict=True):
                 weight.copy_(new)

@@ -23,6 +23,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from changed_assignment import changed_assignment
 
 from autograder.curves import CurveGrade, load_bars
 from autograder.gradescope import __main__ as supervisor
@@ -39,7 +40,6 @@ from autograder.solutions import ROOT, reference_code
 from autograder.suite import Outcome
 from autograder.worker.layers import OWN_USER
 from autograder.zoo import Animal, code_of
-from hw4 import assignment as assignment_module
 from hw4.assignment import AssignmentError, load_assignment
 from hw4.experiments import EXPERIMENTS
 from hw4.submission import Intake, SubmissionRefused
@@ -323,11 +323,8 @@ def test_the_policy_and_the_due_date_decide_about_details(
     ],
 )
 def test_a_policy_that_means_nothing_is_refused(tmp_path: Path, old: str, new: str, names: str) -> None:
-    text = assignment_module.ASSIGNMENT_FILE.read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "assignment.toml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(AssignmentError, match=names):
-        load_assignment(tmp_path / "assignment.toml")
+        load_assignment(changed_assignment(tmp_path, old, new))
 
 
 # --- submission_metadata.json ---

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typst
+from changed_assignment import changed_assignment
 
 from autograder.curves import Bar, dump_bars
 from autograder.solutions import SOLUTIONS
@@ -200,11 +201,8 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     ],
 )
 def test_the_policies_of_the_assignment_are_what_students_read(tmp_path: Path, old: str, new: str, shown: str) -> None:
-    copy = tmp_path / "assignment.toml"
-    text = ASSIGNMENT_FILE.read_text(encoding="utf-8")
-    assert old in text
-    copy.write_text(text.replace(old, new), encoding="utf-8")
-    policies = {"policies": handout.policies(load_assignment(copy)), "staff": None}
+    assignment = load_assignment(changed_assignment(tmp_path, old, new))
+    policies = {"policies": handout.policies(assignment), "staff": None}
     found = typst.query(
         handout.HANDOUT / "policies.typ",
         "par",

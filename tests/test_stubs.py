@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from changed_assignment import changed_assignment
 
 from autograder.solutions import ROOT, SOLUTIONS
-from hw4.assignment import ASSIGNMENT_FILE, Assignment, AssignmentError, Stub, load_assignment
+from hw4.assignment import Assignment, AssignmentError, Stub, load_assignment
 from publish.stubs import MarkerError, build_stubs, solution_lines, stub_text, write_solved
 
 MAX_STUBS, MAX_LINES = 16, 12
@@ -284,11 +285,7 @@ def test_numbers_count_within_each_problem() -> None:
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Assignment:
-    text = ASSIGNMENT_FILE.read_text(encoding="utf-8")
-    assert old in text
-    path = tmp_path / "assignment.toml"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    return load_assignment(path)
+    return load_assignment(changed_assignment(tmp_path, old, new))
 
 
 def test_a_copy_of_the_file_says_the_same(tmp_path: Path) -> None:
