@@ -8,9 +8,9 @@ Model-free RL is no part of the homework, so its library is a dependency of this
 
 It runs on our own environment, so with the reward and episode length of every other curve, with stable-baselines3's
 default settings and one thread: about a quarter of an hour on one core. What is written after each evaluation is
-complete, so it may be stopped. In notebooks/data/uncertainty_aware, model_free.csv holds the returns of training episodes (kind
-"train", with SAC's exploration) and of its deterministic policy (kind "evaluation", from fixed starts), and
-model_free.json how they came about.
+complete, so it may be stopped. In notebooks/data/uncertainty_aware, model_free.csv holds the returns of training
+episodes (kind "train", with SAC's exploration) and of its deterministic policy (kind "evaluation", from fixed starts),
+and model_free.json how they came about.
 """
 
 from __future__ import annotations
