@@ -27,7 +27,6 @@ grade: $(READY)  ## grade SUBMISSION (a folder or an archive; the reference solu
 test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
 	$(RUN) -m pytest -n 2 --dist loadfile --durations 10 -m 'not verify'
 
 verify: $(READY)  ## the tests that take long, and the attack bank in every mode that this machine can take on

@@ -92,8 +92,8 @@ class Suite:
             "-q",
             "-s",
             "--continue-on-collection-errors",
-            "-p",
-            "no:cacheprovider",
+            *("-p", "no:cacheprovider"),
+            *("-p", "no:unraisableexception"),  # collects garbage, a tenth of a second a grade
             "-c",
             os.devnull,
             "--rootdir",

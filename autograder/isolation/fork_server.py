@@ -53,6 +53,7 @@ class ForkServer:
         self._hidden = [str(path) for path in (GRADER, *hidden) if not Path("/usr").is_relative_to(path)]
         self._lock = threading.Lock()
         self._closing = contextlib.ExitStack()
+        self._unswept: set[int] = set()  # slots that had a worker since the last sweep
         self.num_restarts = 0
 
     def __enter__(self) -> ForkServer:
@@ -79,6 +80,7 @@ class ForkServer:
             GraderFault: neither this server nor a new one could do it.
         """
         process = self._process
+        self._unswept.add(slot)
         try:
             return self._spawn(slot, cpu_seconds, memory_mb)
         except GraderFault:
@@ -102,8 +104,9 @@ class ForkServer:
 
     def sweep(self) -> int:
         """Kill everything that workers left behind; call it when none is at work. Returns how many there were."""
-        uids = [self._first_uid + slot for slot in range(NUM_SLOTS)] if self.can_change_uid else []
+        uids = [self._first_uid + slot for slot in sorted(self._unswept)] if self.can_change_uid else []
         swept: int = self._ask({"kind": "sweep", "uids": uids})["swept"]
+        self._unswept.clear()
         return swept
 
     def stop(self) -> None:

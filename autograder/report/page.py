@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from autograder.report.documents import FAULT_NOTE, QUICK_NOTE
@@ -20,19 +21,6 @@ TEMPLATES = Path(__file__).resolve().parent
 
 def page(grade: Grade, name: str) -> str:
     """The page of one grade. Jinja escapes every text, so nothing from a submission is ever markup."""
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    environment.globals.update(
-        shown_score=shown_score,
-        verdict_of=verdict_of,
-        hint_of=hint_of,
-        exception_of=exception_of,
-        points=points,
-        promises=promises,
-        model_numbers=model_numbers,
-        fault_note=FAULT_NOTE,
-        quick_note=QUICK_NOTE,
-    )
-    environment.filters["code"] = _code
     assignment = load_assignment()
     problems = []
     for problem in assignment.problems:
@@ -48,7 +36,7 @@ def page(grade: Grade, name: str) -> str:
     model_pictures = {
         curve.id: Markup(model_svg(curve, grade.runs[curve.id])) for curve in assignment.curves if curve.id in pictures
     }
-    return environment.get_template("page.html.j2").render(
+    return _template().render(
         name=name,
         grade=grade,
         course=assignment.course,
@@ -57,6 +45,24 @@ def page(grade: Grade, name: str) -> str:
         model_pictures=model_pictures,
         bands=read_bands(),
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    environment.globals.update(
+        shown_score=shown_score,
+        verdict_of=verdict_of,
+        hint_of=hint_of,
+        exception_of=exception_of,
+        points=points,
+        promises=promises,
+        model_numbers=model_numbers,
+        fault_note=FAULT_NOTE,
+        quick_note=QUICK_NOTE,
+    )
+    environment.filters["code"] = _code
+    return environment.get_template("page.html.j2")
 
 
 def _code(text: str) -> Markup:

@@ -33,6 +33,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     covered = json.loads(sys.argv[2])  # folders of the grader, hidden where the system allows
     import array_api_compat.torch  # noqa: F401  # heavy imports, once: a worker starts in milliseconds
+    import numpy.typing  # noqa: F401
     import torch
 
     torch.set_num_threads(1)

@@ -28,8 +28,8 @@ from hw4.assignment import Assignment, load_assignment
 from hw4.submission import read_submission
 
 BANK = load_bank()
-CALL_SECONDS = 1.0  # of processor time, and five of the clock: an attack that hangs is to be told soon
-IDLE_SECONDS = 3.0  # of the clock, for one that sleeps
+CALL_SECONDS = 0.4  # of processor time, and five of the clock: an attack that hangs is to be told soon
+IDLE_SECONDS = 2.0  # of the clock, for one that sleeps
 WITH_CURVES = ("exit_in_the_agent",)
 
 
