@@ -28,7 +28,7 @@ def test_both_ends_of_a_worker_know_the_submitted_files() -> None:
 
 
 def test_the_package_of_a_worker_imports_nothing_of_hw4_that_is_not_in_it() -> None:
-    package = package_with({})
+    package = {*GIVEN_FILES, *package_with({})}
     for name in GIVEN_FILES:
         for node in ast.walk(ast.parse((GIVEN / name).read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "hw4":

@@ -1,7 +1,8 @@
-"""A fresh process that imports torch once and forks confined workers.
+"""A fresh process that imports torch and the given files of `hw4` once and forks confined workers.
 
 Started as `python -I forkserver.py CONTROL_FD HIDDEN_FOLDERS`, so it holds no secret: no grader module, no seed, no
-submission. A request is JSON, for a new worker with its socket attached; each gets one line of JSON as its answer.
+submission. The first frame brings the given files. Then a request is JSON, for a new worker with its socket attached;
+each gets one line of JSON as its answer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
+import importlib
 import json
 import os
 import resource
@@ -23,6 +25,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import confine  # type: ignore[import-not-found]
 import namespaces  # type: ignore[import-not-found]
 import serve  # type: ignore[import-not-found]
+import sources  # type: ignore[import-not-found]
 import wire  # type: ignore[import-not-found]
 from confine import package_folders
 
@@ -33,11 +36,15 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     covered = json.loads(sys.argv[2])  # folders of the grader, hidden where the system allows
     import array_api_compat.torch  # noqa: F401  # heavy imports, once: a worker starts in milliseconds
-    import numpy.typing  # noqa: F401
     import torch
 
     torch.set_num_threads(1)
     warm_up(torch)
+    message, contents = wire.receive_frame(control, None)
+    sources.install({name: content.tobytes() for name, content in zip(message["names"], contents, strict=True)})
+    for name in message["names"]:
+        with contextlib.suppress(ModuleNotFoundError):  # it needs a file of the submission: workers import it
+            importlib.import_module(f"hw4.{name.removesuffix('.py')}")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a worker leaves behind becomes a child of this
     with contextlib.suppress(OSError):  # a worker's layers say whether this worked
         namespaces.cover([*namespaces.PRIVATE_FOLDERS, *covered], [os.path.dirname(os.__file__), *package_folders()])

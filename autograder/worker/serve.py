@@ -27,7 +27,7 @@ def serve(connection: socket.socket, layers: dict[str, str]) -> None:
     """Answer one call after another.
 
     Before any code of a submission is there, the worker says hello. Then the referee either has it try what must not be
-    possible, or sends the source files of `hw4`: given ones, and the student's three.
+    possible, or sends the three files of a submission; the given files of `hw4` are there.
 
     Args:
         connection: to the referee.

@@ -14,39 +14,41 @@ PACKAGE = "hw4"
 
 
 class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Finds and loads the package `hw4` from its source files, given as name -> content."""
+    """Finds and loads the package `hw4` from source files; what it has no file for is nowhere else looked for."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = {f"{PACKAGE}/{name}": content for name, content in files.items()}
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}  # `hw4/NAME` -> content
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        file = self._file_of(fullname)
-        if file is None:
+        if fullname.partition(".")[0] != PACKAGE:
             return None
         is_package = self.is_package(fullname)
-        return importlib.util.spec_from_loader(fullname, self, origin=file, is_package=is_package)
+        return importlib.util.spec_from_loader(fullname, self, origin=self._file_of(fullname), is_package=is_package)
 
     def is_package(self, fullname: str) -> bool:
         return fullname == PACKAGE
 
     def get_source(self, fullname: str) -> str:
-        file = self._file_of(fullname)
-        if file is None:
-            raise ImportError(f"no module {fullname}", name=fullname)
-        return importlib.util.decode_source(self._files[file])
+        return importlib.util.decode_source(self.files[self._file_of(fullname)])
 
     def get_code(self, fullname: str) -> Any:
         file = self._file_of(fullname)
-        if file is None:
-            raise ImportError(f"no module {fullname}", name=fullname)
-        return self.source_to_code(self._files[file], file)
+        return self.source_to_code(self.files[file], file)
 
-    def _file_of(self, fullname: str) -> str | None:
+    def _file_of(self, fullname: str) -> str:
         file = f"{PACKAGE}/__init__.py" if fullname == PACKAGE else fullname.replace(".", "/") + ".py"
-        return file if file in self._files else None
+        if file not in self.files:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return file
+
+
+FINDER = SourceFinder()
 
 
 def install(files: Mapping[str, bytes]) -> None:
-    sys.meta_path.insert(0, SourceFinder(files))
+    """Let modules of `hw4` be imported from these files, and from those of earlier calls."""
+    FINDER.files.update({f"{PACKAGE}/{name}": content for name, content in files.items()})
+    if FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, FINDER)
