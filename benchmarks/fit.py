@@ -39,6 +39,7 @@ from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer
 from hw4.ensemble import bootstrap_indices, member_minibatches
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
+from hw4.machine import use_one_thread
 from hw4.networks import MLP, EnsembleMLP
 from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.training import train
@@ -280,7 +281,7 @@ def main() -> None:
     parser.add_argument("--draw", action="store_true", help="tables and figure of what is recorded; fits nothing")
     options = parser.parse_args()
     quick = options.quick
-    torch.set_num_threads(1)
+    use_one_thread()
     console = Console(width=120)
     data_folder, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
     if options.draw:

@@ -34,6 +34,7 @@ from hw4.dynamics_model import fit
 from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, member_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.machine import use_one_thread
 from hw4.mpc import ModelBasedAgent, Objective
 from hw4.plots import COLORS
 from hw4.training import train
@@ -210,7 +211,7 @@ def main() -> None:
         return
     if torch.device(arguments.device).type == "cuda" and not torch.cuda.is_available():
         parser.error("this torch sees no GPU")
-    torch.set_num_threads(1)
+    use_one_thread()
     experiment = EXPERIMENTS["half_cheetah"]
     name = f"{arguments.device.replace(':', '_')}_seed{arguments.seed}"
     rate = matrix_product_rate(arguments.device)

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from hw4.envs import make_env
+from hw4.machine import use_one_thread
 from hw4.tasks import TASKS
 
 BUFFER_SIZE = 5000  # transitions: more than any run here takes
@@ -250,7 +251,7 @@ def main() -> None:
     parser.add_argument("--report", type=int, default=100, help="gradient steps between reports")
     parser.add_argument("--no-scores", action="store_true", help="do not score the training data after each epoch")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    use_one_thread()
     torch.manual_seed(options.seed)
     np.random.seed(options.seed)
     {"train": train, "plan": plan, "fit": fit}[options.what](options)

@@ -32,6 +32,7 @@ from hw4.agents import build_planner
 from hw4.dynamics_model import DynamicsModel, Normalizer
 from hw4.ensemble import aggregate_returns, member_returns
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.machine import use_one_thread
 from hw4.mpc import Objective, Planner
 from hw4.networks import EnsembleMLP
 from hw4.plots import BLUE, ORANGE
@@ -222,6 +223,26 @@ def network_milliseconds(experiment: Experiment, repetitions: int) -> float:
     return 1e3 * statistics.median(times[2:])
 
 
+def layer_microseconds(experiment: Experiment) -> tuple[float, float, float]:
+    """Times of one hidden layer: the bare product, what adding the bias costs on top, and SiLU."""
+    shape = experiment.ensemble_size, experiment.population_size, experiment.width
+    inputs, weight = torch.randn(shape), torch.randn(shape[0], shape[2], shape[2])
+    bias = torch.randn(shape[0], 1, shape[2])
+    calls: tuple[Callable[[], Tensor], ...] = (
+        lambda: torch.bmm(inputs, weight),
+        lambda: torch.baddbmm(bias, inputs, weight),
+        lambda: torch.nn.functional.silu(inputs),
+    )
+    times: tuple[list[float], ...] = ([], [], [])
+    for _ in range(100):
+        for call, values in zip(calls, times, strict=True):
+            start = time.process_time()
+            call()
+            values.append(1e6 * (time.process_time() - start))
+    product, with_bias, silu = (statistics.median(values[20:]) for values in times)
+    return product, with_bias - product, silu
+
+
 def compare(console: Console, data: Path, repetitions: int, command: str) -> None:
     """Ours beside the peers."""
     with_mbrl = mbrl_is_installed()
@@ -256,15 +277,23 @@ def measure_shares(console: Console, data: Path, repetitions: int, command: str)
             network_ms = network_milliseconds(experiment, repetitions)
             share, rate = share_of_machine(experiment, plan_ms)
             bare = share * plan_ms / network_ms
-            cells.append(f"{share:.2f} ({bare:.2f}) of {rate:.0f} GFLOP/s")
+            product, bias, silu = layer_microseconds(experiment)
+            most = product / (product + experiment.num_hidden_layers * (bias + silu))
+            cells.append(f"{share:.2f} ({bare:.2f}, at most {most:.2f}) of {rate:.0f} GFLOP/s")
             times = f"{plan_ms:.4g}", f"{network_ms:.4g}"
             shares = f"{share:.3f}", f"{bare:.3f}", f"{rate:.1f}"
-            rows.append((width, experiment.task_name, population, *times, *shares))
+            layer = f"{product:.1f}", f"{bias:.1f}", f"{silu:.1f}", f"{most:.3f}"
+            rows.append((width, experiment.task_name, population, *times, *shares, *layer))
         table.add_row(str(width), *cells)
-    console.print("share of the rate of batched matrix products of the same shape (of the network alone):", table)
+    console.print(
+        "share of the rate of batched matrix products of the same shape (of the network alone, at most of one that "
+        "computes nothing but its widest product, and bias and SiLU of its hidden layers):",
+        table,
+    )
     columns = (
         *("width", "task", "candidates", "plan_ms", "network_ms"),
         *("plan_share", "network_share", "gflops_of_the_products"),
+        *("product_us", "bias_us", "silu_us", "most_of_a_network"),
     )
     write_csv(data / "planner_share.csv", heading, columns, rows)
 
@@ -307,7 +336,7 @@ def main() -> None:
     parser.add_argument("--draw", action="store_true", help="the figure of what is recorded; measures nothing")
     options = parser.parse_args()
     quick = options.quick
-    torch.set_num_threads(1)
+    use_one_thread()
     data, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
     if options.draw:
         draw_costs(data / "planner_cost.csv", figures / "planner_cost.svg")

@@ -30,6 +30,7 @@ from torch import Tensor
 from benchmarks.machine import BUILD, DATA, FIGURES, provenance, write_csv
 from benchmarks.true_model import TASK, planned_return, true_objective
 from hw4.experiments import EXPERIMENTS
+from hw4.machine import use_one_thread
 from hw4.mpc import Objective, Planner, cem, random_shooting
 from hw4.noise import colored_noise
 from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
@@ -203,7 +204,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=NUM_SEEDS, help="episodes of each method and number")
     options = parser.parse_args()
     quick = options.quick
-    torch.set_num_threads(1)
+    use_one_thread()
     console = Console(width=120)
     data, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
     kept = Kept(data / "sequences.jsonl" if quick else BUILD / "sequences.jsonl")

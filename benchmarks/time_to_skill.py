@@ -46,6 +46,7 @@ from benchmarks.true_model import planned_return, true_objective
 from hw4.agents import AgentParts, build_agent_and_parts, build_planner
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.machine import use_one_thread
 from hw4.mpc import ModelBasedAgent
 from hw4.networks import EnsembleMLP
 from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
@@ -353,7 +354,7 @@ def main() -> None:
     parser.add_argument("--draw", action="store_true", help="run nothing")
     parser.add_argument("--quick", action="store_true", help="one seed, two episodes, few candidates; in build/")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    use_one_thread()
     console = Console(width=120)
     data, figures, parts = DATA, FIGURES, BUILD / "time_to_skill"
     episodes, seeds = None, options.seeds

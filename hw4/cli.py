@@ -106,10 +106,11 @@ def train(options: Any) -> int:
     except RunError as error:
         raise CommandFailed(str(error)) from None
 
-    import torch
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    torch.set_num_threads(1)  # the networks are small, and the grader trains with one thread: same numbers, sooner
+    from hw4.machine import use_one_thread
+
+    use_one_thread()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),

@@ -20,6 +20,7 @@ from hw4.agents import build_planner, random_policy
 from hw4.envs import Environment, make_env
 from hw4.envs.noisy_field import ARENA, mean_move
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.machine import use_one_thread
 from hw4.mpc import MPC, Objective
 from hw4.rewards import noisy_field_reward
 from hw4.training import AgentProtocol, run_episode
@@ -95,7 +96,7 @@ class TrueModelAgent:
 
 
 def main(name: str, implementation: str) -> None:
-    torch.set_num_threads(1)
+    use_one_thread()
     env = make_env(EXPERIMENTS[name].task_name)
     agent: AgentProtocol
     if implementation == "random_policy":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -166,6 +169,36 @@ def test_a_worker_dies_with_its_server() -> None:
             time.sleep(0.05)
         else:
             pytest.fail("the worker outlived its server")
+
+
+ANSWER = """
+import json
+import numpy as np
+from autograder.isolation.fork_server import ForkServer
+from autograder.isolation.package import package_with
+from autograder.isolation.remote import RemoteSubject
+from autograder.solutions import reference_code
+
+code = reference_code()
+code["ensemble.py"] += b"\\nimport torch.distributions, sympy\\n"  # what the fork server has not imported
+with ForkServer() as server, RemoteSubject(
+    server, package_with(code), slot=0, cpu_seconds=20, call_seconds=20, memory_mb=4096
+) as subject:
+    answer = subject.call("ensemble.gaussian_nll", np.zeros(1), np.zeros(1), np.ones(1)).tolist()
+    print(json.dumps([subject.layers, answer]))
+"""
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="not in a virtual environment")
+def test_an_environment_behind_a_link_in_a_hidden_folder_is_there(attack: Attack, tmp_path: Path) -> None:
+    link = tmp_path / "venv"  # temporary folders are hidden from workers
+    link.symlink_to(sys.prefix)
+    run = subprocess.run([link / "bin" / "python", "-c", ANSWER], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    layers, answer = json.loads(run.stdout)
+    assert answer == [0.5]
+    with attack("return mean") as subject:
+        assert layers == subject.layers
 
 
 def test_callbacks_do_bounded_work_in_the_trusted_process(attack: Attack) -> None:
