@@ -1,7 +1,8 @@
 """The rule for learning curves: returns and bars in, credit out. Pure.
 
 1. The score of a run is the mean return of its last `score_episodes` episodes.
-2. Three hidden runs. All at or above the bar: full credit. None: their median decides. Otherwise seven runs, median.
+2. Three hidden runs. All at or above the bar: full credit. None: their median decides. Otherwise seven runs, median;
+   once four of them reach the bar, so does the median, and the rest are not run.
 3. Credit is 0 at the floor, 1 at the bar, and linear in between.
 
 Bars and floors follow from recorded runs (`bar_of`, `floor_of`).
@@ -19,6 +20,8 @@ import numpy as np
 
 FIRST_RUNS = 3
 ALL_RUNS = 7
+MAJORITY = ALL_RUNS // 2 + 1
+MORE_RUNS = 2  # are added at a time
 BAR_QUANTILE = 0.05
 FLOOR_QUANTILE = 0.9
 
@@ -59,14 +62,14 @@ def score_of(returns: Sequence[float], score_episodes: int) -> float:
     return float(np.mean(returns[-score_episodes:])) if returns else -math.inf
 
 
-def needs_more_runs(first_scores: Sequence[float], bar: float) -> bool:
-    """Whether the first runs disagree about the bar."""
-    above = sum(score >= bar for score in first_scores)
-    return 0 < above < len(first_scores)
+def needs_more_runs(scores: Sequence[float], bar: float) -> bool:
+    """Whether the first three runs disagree about the bar, and the others have not settled it yet."""
+    above = [score >= bar for score in scores]
+    return 0 < sum(above[:FIRST_RUNS]) < FIRST_RUNS and sum(above) < MAJORITY and len(scores) < ALL_RUNS
 
 
 def grade_curve(scores: Sequence[float], *, bar: float, floor: float) -> CurveGrade:
-    """Apply the rule to the scores of three runs, or of seven if the first three disagree."""
+    """Apply the rule to the scores of three runs, or of up to seven if the first three disagree."""
     if len(scores) < FIRST_RUNS:
         raise ValueError(f"a grade needs at least {FIRST_RUNS} runs, got {len(scores)}")
     first = list(scores[:FIRST_RUNS])
@@ -75,6 +78,9 @@ def grade_curve(scores: Sequence[float], *, bar: float, floor: float) -> CurveGr
     if not needs_more_runs(first, bar):
         median = float(np.median(first))
         return CurveGrade(credit(median, bar=bar, floor=floor), tuple(first), "no run reaches the bar: median of three")
+    above = sum(score >= bar for score in scores)
+    if above >= MAJORITY and len(scores) < ALL_RUNS:
+        return CurveGrade(1.0, tuple(scores), f"{above} of {len(scores)} runs reach the bar")
     median = float(np.median(scores))
     return CurveGrade(credit(median, bar=bar, floor=floor), tuple(scores), f"median of {len(scores)} runs")
 

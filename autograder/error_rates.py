@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import comb
 
 from autograder.calibrate import RANDOM, REFERENCE, bugs, names, read_recorded, variants
-from autograder.curves import ALL_RUNS, FIRST_RUNS, Bar, score_of
+from autograder.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, Bar, score_of
 from hw4.assignment import Curve
 
 CONFIDENCE = 0.95
@@ -62,11 +62,10 @@ def full_credit(p: float) -> float:
 
     All of the first three reach it; or one or two do, and then at least four of all seven.
     """
-    majority = ALL_RUNS // 2 + 1
     total = p**FIRST_RUNS
     for above in range(1, FIRST_RUNS):
         first = comb(FIRST_RUNS, above) * p**above * (1 - p) ** (FIRST_RUNS - above)
-        total += first * _at_least(majority - above, ALL_RUNS - FIRST_RUNS, p)
+        total += first * _at_least(MAJORITY - above, ALL_RUNS - FIRST_RUNS, p)
     return total
 
 

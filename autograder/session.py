@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from autograder.curves import FIRST_RUNS, Bar, grade_curve, load_bars, needs_more_runs, score_of
+from autograder.curves import FIRST_RUNS, MORE_RUNS, Bar, grade_curve, load_bars, needs_more_runs, score_of
 from autograder.hidden_tests.graded import DECLARED
 from autograder.integrity import Integrity, confirmed, with_note, without_points
 from autograder.isolation.confinement import Confinement, Guarantee, probe
@@ -223,7 +223,7 @@ class _Session:
     def _run_all(
         self, pool: ThreadPoolExecutor, with_curves: bool, only: frozenset[str] | None
     ) -> tuple[dict[str, Outcome], dict[str, list[CurveRun]], list[CurveReport], dict[str, Integrity]]:
-        runs: dict[str, list[CurveRun]] = {}
+        runs: dict[str, list[CurveRun]] = {curve.id: [] for curve in self._assignment.curves if with_curves}
         pending = {c: self._start_curve(pool, c, range(FIRST_RUNS)) for c in self._assignment.curves if with_curves}
         suite = Suite(
             self._assignment,
@@ -237,13 +237,12 @@ class _Session:
             canary_passed=self._canary_passed,
         )
         outcomes = suite.run()
-        more = {}
-        for curve, futures in pending.items():
-            runs[curve.id] = [future.result() for future in futures]
-            if self._wants_more(curve, runs[curve.id]):
-                more[curve] = self._start_curve(pool, curve, range(FIRST_RUNS, len(graded_runs(curve.id))))
-        for curve, futures in more.items():
-            runs[curve.id] += [future.result() for future in futures]
+        while pending:
+            for curve in list(pending):
+                done = runs[curve.id]
+                done += [future.result() for future in pending.pop(curve)]
+                if self._wants_more(curve, done):
+                    pending[curve] = self._start_curve(pool, curve, range(len(done), len(done) + MORE_RUNS))
         curves = [
             curve_report(curve, runs.get(curve.id, []), self._bars[curve.id], self._broken_files, self._assignment)
             for curve in self._assignment.curves
@@ -383,8 +382,8 @@ class _Session:
         except GraderFault as fault:
             run.failure, run.message = "grader_fault", str(fault)
 
-    def _wants_more(self, curve: Curve, first: list[CurveRun]) -> bool:
-        return needs_more_runs([_score(curve, run) for run in first], self._bars[curve.id].bar)
+    def _wants_more(self, curve: Curve, done: list[CurveRun]) -> bool:
+        return needs_more_runs([_score(curve, run) for run in done], self._bars[curve.id].bar)
 
     def _stub_report(self, stub_id: str, outcomes: dict[str, Outcome]) -> StubReport:
         stub = self._assignment.stub(stub_id)
@@ -442,7 +441,7 @@ def curve_report(
         if run.failure
     ]
     if len(runs) > FIRST_RUNS:
-        flags.append("the first three runs disagreed: seven runs")
+        flags.append(f"the first three runs disagreed: {len(runs)} runs")
     verdict = "passed" if grade.credit == 1.0 else "failed"
     not_judged = [run.message for run in runs if run.failure in NOT_THE_STUDENTS]
     if not_judged and verdict == "failed":  # the points so far are kept; a TA decides

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import typst
 
 from autograder.calibrate import REFERENCE, read_recorded
-from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, load_bars
+from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, MAJORITY, load_bars
 from autograder.error_rates import ALL_CORRECT, CONFIDENCE, rates_of
 from autograder.solutions import ROOT, SOLUTIONS
 from hw4 import checks
@@ -136,6 +136,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "rule": {
             "first_runs": NUMBER_WORDS[FIRST_RUNS],
             "all_runs": NUMBER_WORDS[ALL_RUNS],
+            "majority": NUMBER_WORDS[MAJORITY],
             "bar_quantile": f"{BAR_QUANTILE * 100:g} %",
             "floor_quantile": f"{FLOOR_QUANTILE * 100:g} %",
             "confidence": f"{CONFIDENCE * 100:g} %",

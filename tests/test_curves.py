@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autograder.curves import (
     BARS_FILE,
+    MORE_RUNS,
     Bar,
     CurveGrade,
     bar_of,
@@ -123,6 +126,26 @@ def test_runs_that_finished_no_episode_count_as_the_worst() -> None:
 )
 def test_more_runs_are_wanted_only_when_the_first_disagree(first: list[float], more: bool) -> None:
     assert needs_more_runs(first, BAR) is more
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [([60.0, 60.0], False), ([60.0, 59.9], True), ([59.9, 59.9], True), ([59.9] * 4, False), ([60.0] * 4, False)],
+)
+def test_runs_are_added_until_four_of_seven_reach_the_bar_or_all_seven_ran(more: list[float], wanted: bool) -> None:
+    assert needs_more_runs([60.0, 0.0, 60.0, *more], BAR) is wanted
+
+
+def test_stopping_when_it_is_settled_changes_no_credit() -> None:
+    """Against the median of seven, over every order of good, middling and worthless runs."""
+    for scores in itertools.product((70.0, 40.0, NOTHING), repeat=7):
+        count = 3
+        while needs_more_runs(scores[:count], BAR):
+            count += MORE_RUNS
+        above = sum(score >= BAR for score in scores[:3])
+        by_rule = np.median(scores) if 0 < above < 3 else np.median(scores[:3])
+        assert count in (3, 5, 7)
+        assert grade_curve(scores[:count], bar=BAR, floor=FLOOR).credit == credit(by_rule, bar=BAR, floor=FLOOR)
 
 
 @pytest.mark.parametrize("scores", [[], [90.0], [90.0, 90.0]])

@@ -296,7 +296,7 @@ def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path:
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert document["score"] == ASSIGNMENT.code_points == 80
     assert [test["score"] for test in document["tests"]] == [test["max_score"] for test in document["tests"]]
-    assert len(receipt["runs"]["curve_cartpole"]) in (3, 7)
+    assert len(receipt["runs"]["curve_cartpole"]) in (3, 5, 7)
     assert any(run["world"]["sign"] == -1 for run in receipt["runs"]["curve_cartpole"][:3])
     assert report.count("<svg") == 2 * len(ASSIGNMENT.curves)
     for name in ("model_errors", "optimism_gaps"):

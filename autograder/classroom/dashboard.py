@@ -48,7 +48,7 @@ KINDS = {
     "grader fault": "There is no grade yet: `--retry-faults`, or decide by `override`.",
     "integrity": "The agent was found not to learn, or could not be checked: look before the points stay taken.",
     "cut": "A curve used up its time or memory, or ended by itself: was the machine overloaded?",
-    "borderline": "The first three runs disagreed about the bar; the median of seven decided.",
+    "borderline": "The first three runs disagreed about the bar; the median of up to seven decided.",
     "processes": "The submission left processes behind.",
     "late, but when?": "The site does not say when: a column `submitted_at` of the roster gives days and penalty.",
     "refused": "Nothing was graded: tell the student how to mend it.",

@@ -32,7 +32,7 @@ from autograder.classroom.grades import (
     write_lists,
 )
 from autograder.classroom.record import core_hash, hashes_of_tests
-from autograder.curves import FIRST_RUNS, needs_more_runs
+from autograder.curves import needs_more_runs
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import points
 from autograder.session import score_of_run
@@ -91,8 +91,8 @@ def _missing_runs(result: Result) -> str:
     for report in result.by_program.report.curves:
         curve, runs = report.curve, result.by_program.runs.get(report.curve.id, [])
         scores = [score_of_run(curve, run.returns, run.failure) for run in runs]
-        if report.grade and len(runs) == FIRST_RUNS and needs_more_runs(scores, bars[curve.id].bar):
-            return f"{curve.id}: the first three runs disagree about the bar, and no more are recorded"
+        if report.grade and needs_more_runs(scores, bars[curve.id].bar):
+            return f"{curve.id}: the first three runs disagree about the bar, and too few more are recorded"
         if report.score > 0 and curve.id not in result.by_program.integrity:
             return f"{curve.id}: it earns points now, and its agent was not checked"
     return ""
