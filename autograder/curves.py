@@ -80,7 +80,8 @@ def grade_curve(scores: Sequence[float], *, bar: float, floor: float) -> CurveGr
         return CurveGrade(credit(median, bar=bar, floor=floor), tuple(first), "no run reaches the bar: median of three")
     above = sum(score >= bar for score in scores)
     if above >= MAJORITY and len(scores) < ALL_RUNS:
-        return CurveGrade(1.0, tuple(scores), f"{above} of {len(scores)} runs reach the bar")
+        settled = f"{above} of {len(scores)} runs reach the bar, and with them the median of {ALL_RUNS}"
+        return CurveGrade(1.0, tuple(scores), settled)
     median = float(np.median(scores))
     return CurveGrade(credit(median, bar=bar, floor=floor), tuple(scores), f"median of {len(scores)} runs")
 
