@@ -11,9 +11,9 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 
-from autograder.private import graded_runs, load_private
+from autograder.grading.private import graded_runs, load_private
 from autograder.solutions import ROOT, reference_code
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 from publish.findings import Finding
 from publish.stubs import solution_lines
 
