@@ -18,7 +18,6 @@ from autograder.classroom.marks.changes import Applied, Change, apply, in_force,
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.policies import Lateness, PolicyError, extension_of, lateness, read_extensions
 from autograder.classroom.night.record import grade_of
-from autograder.grading.scoring import StubReport, item_id
 from autograder.grading.session import Grade
 from autograder.report.receipt import receipt
 from autograder.report.words import points as shown
@@ -200,18 +199,14 @@ def standing_of(result: Result) -> dict[str, Any]:
     if result.grade is None:
         return standing
     for item in result.grade.report.items:
-        name = item_id(item)
-        targets = {name}
-        facts: dict[str, Any] = {"score": item.score, "verdict": item.verdict}
-        if isinstance(item, StubReport):
-            tests = {t.outcome.test: {"verdict": t.outcome.verdict, "worth": t.points} for t in item.tests}
-            facts |= {"worth": item.stub.points, "tests": tests}
-            targets |= tests.keys()
-        else:
-            bar = result.grade.bars[name]
-            facts |= {"worth": item.curve.points, "bar": bar.bar, "floor": bar.floor}
-        facts["staff"] = [str(one) for one in result.applied if one.change.target in targets]
-        standing["items"][name] = facts
+        facts: dict[str, Any] = {"score": item.score, "verdict": item.verdict, "worth": item.points}
+        tests = {t.outcome.test: {"verdict": t.outcome.verdict, "worth": t.points} for t in item.tests}
+        if tests:
+            facts["tests"] = tests
+        if bar := result.grade.bars.get(item.id):
+            facts |= {"bar": bar.bar, "floor": bar.floor}
+        facts["staff"] = [str(one) for one in result.applied if one.change.target in {item.id, *tests}]
+        standing["items"][item.id] = facts
     return standing
 
 
@@ -260,10 +255,10 @@ def grades_csv(found: Class) -> bytes:
     rows = [[*head, *items, *LATE_COLUMNS, "changed by staff"]]
     for result in found.results:
         report = result.grade.report if result.grade else None
-        scores = {item_id(item): shown(item.score) for item in report.items} if report and found.curves else {}
+        scores = {item.id: shown(item.score) for item in report.items} if report and found.curves else {}
         if report and not found.curves:
-            scores = {stub.stub.id: shown(stub.score) for stub in report.stubs}
-        faulty = {item_id(item) for item in report.items if item.verdict == "grader_fault"} if report else set()
+            scores = {stub.id: shown(stub.score) for stub in report.stubs}
+        faulty = {item.id for item in report.items if item.verdict == "grader_fault"} if report else set()
         settled = {applied.change.target for applied in result.applied}
         cells = ["" if name in faulty - settled else scores.get(name, "") for name in items]
         score = "" if result.score is None else shown(result.score)
