@@ -18,7 +18,8 @@ from rich.console import Console
 
 from autograder.isolation.fork_server import GraderFault
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import SubmissionRefused, read_submission
+from hw4.handin.intake import read_submission
+from hw4.handin.refusal import SubmissionRefused
 
 GRADED, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses
 

@@ -25,7 +25,10 @@ from typing import Any
 import pytest
 
 from hw4.handin.assignment import Assignment, load_assignment
-from hw4.handin.intake import Intake, SubmissionRefused, read_submission, stubs_not_started, write_submission
+from hw4.handin.code_files import stubs_not_started
+from hw4.handin.intake import Intake, read_submission
+from hw4.handin.packing import write_submission
+from hw4.handin.refusal import SubmissionRefused
 
 CODE = {"dynamics_model.py": b"import torch\n", "mpc.py": b"import math\n", "ensemble.py": b"import numpy\n"}
 RELEASED_NOTEBOOK = (

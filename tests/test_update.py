@@ -13,7 +13,8 @@ import pytest
 import hw4.commands.cli
 from hw4.commands.cli import main
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import read_submission, write_submission
+from hw4.handin.intake import read_submission
+from hw4.handin.packing import write_submission
 from hw4.handin.update import BUNDLE_FOLDER, MANIFEST, UpdateRefused, installed_version, read_bundle, update
 from publish.archive import zip_of
 from publish.bundle import student_bundle, student_files

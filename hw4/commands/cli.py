@@ -353,7 +353,10 @@ def submit(
         only_check: an archive or a folder that you packed yourself: nothing is written, and you hear what the grader's
             intake will say about it.
     """
-    from hw4.handin.intake import SubmissionRefused, read_submission, stubs_not_started, write_submission
+    from hw4.handin.code_files import stubs_not_started
+    from hw4.handin.intake import read_submission
+    from hw4.handin.packing import write_submission
+    from hw4.handin.refusal import SubmissionRefused
 
     assignment = load_assignment()
     if output.suffix != ".zip":

@@ -31,7 +31,7 @@ from tyro.conf import Positional
 
 from autograder.classroom.intake.submissions import ClassError, Entry, find_submissions, read_entry
 from hw4.handin.assignment import Assignment, load_assignment
-from hw4.handin.intake import SubmissionRefused
+from hw4.handin.refusal import SubmissionRefused
 
 ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]{0,99}")  # what may be a folder's name and what nbgrader allows

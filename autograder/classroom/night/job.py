@@ -65,7 +65,8 @@ class _Job:
 
     def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
         from autograder.classroom.night.record import measured
-        from hw4.handin.intake import Intake, SyntaxProblem
+        from hw4.handin.code_files import SyntaxProblem
+        from hw4.handin.intake import Intake
 
         intake = Intake(
             files={name: base64.b64decode(content) for name, content in request["files"].items()},

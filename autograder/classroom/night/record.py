@@ -27,7 +27,8 @@ from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement
 from autograder.report.receipt import facts_of_grader, facts_of_submission
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import ForbiddenImport, Intake, SyntaxProblem
+from hw4.handin.code_files import ForbiddenImport, SyntaxProblem
+from hw4.handin.intake import Intake
 
 for _path in sorted(HIDDEN_TESTS.glob("test_*.py")):
     importlib.import_module(f"autograder.hidden_tests.{_path.stem}")  # fills DECLARED
