@@ -24,14 +24,21 @@ class _Answer:
 
 
 def notebook_notes(notebooks: dict[str, bytes], assignment: Assignment) -> Iterator[str]:
-    """What people will miss when they read the answers. None of it touches what is graded by program."""
-    written_points = sum(problem.points for problem in assignment.problems if problem.by_hand)
+    """What people will miss when they read the answers. None of it touches what is graded by program.
+
+    The notebook of a topic holds no written answers: all that is said of it is that it cannot be read.
+    """
+    written_points = assignment.written_points
     cost = f"this costs written points alone (of {written_points})"
     answers: list[_Answer] = []
     all_readable = True
     for name in assignment.submission.notebooks:
         content = notebooks.get(name)
         cells = [] if content is None else _cells(content)
+        if name in assignment.optional_notebooks:
+            if isinstance(cells, str):
+                yield f"{name} {cells}"
+            continue
         if content is None or isinstance(cells, str):
             all_readable = False
             yield f"{name} is missing: {cost}" if content is None else f"{name} {cells}; {cost}"
@@ -40,8 +47,7 @@ def notebook_notes(notebooks: dict[str, bytes], assignment: Assignment) -> Itera
         answers += of_notebook
         if open_answers := [answer for answer in of_notebook if answer.is_open]:
             yield f"{name}: not answered yet: {_listed(open_answers)}"
-        code_cells = [cell for cell in cells if cell.get("cell_type") == "code"]
-        if code_cells and not any(cell.get("outputs") for cell in code_cells):
+        if not _has_outputs(cells):
             yield f"{name}: no code cell has an output: run all cells and save, so that your figures are seen"
     found = sum(answer.points for answer in answers)
     if all_readable and assignment.submission.notebooks and found != written_points:
@@ -49,6 +55,17 @@ def notebook_notes(notebooks: dict[str, bytes], assignment: Assignment) -> Itera
             f"the notebooks have cells for {found:g} of {written_points} written points: {_listed(answers)}. A graded "
             "cell is missing, there twice or changed: copy your answers into a fresh copy of the notebook"
         )
+
+
+def is_not_run(notebook: bytes) -> bool:
+    """Whether a notebook has code cells and none of them has an output. One that cannot be read is not known to be."""
+    cells = _cells(notebook)
+    return not isinstance(cells, str) and not _has_outputs(cells)
+
+
+def _has_outputs(cells: list[dict[str, Any]]) -> bool:
+    code_cells = [cell for cell in cells if cell.get("cell_type") == "code"]
+    return not code_cells or any(cell.get("outputs") for cell in code_cells)
 
 
 def _listed(answers: list[_Answer]) -> str:

@@ -9,6 +9,7 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from hw4.handin.assignment import Assignment, Stub
 from hw4.handin.refusal import shown
@@ -73,21 +74,27 @@ def _first_bad_byte(content: bytes) -> int | None:
 
 def forbidden_imports_in(name: str, tree: ast.Module, assignment: Assignment) -> list[ForbiddenImport]:
     found = []
+    package = ["hw4", *PurePosixPath(name).parent.parts]
     for node in ast.walk(tree):
-        for module in _imported_modules(node):
+        for module in _imported_modules(node, package):
             if not is_allowed(module, assignment):
                 found.append(ForbiddenImport(name, getattr(node, "lineno", 1), shown(module)))
     return sorted(found, key=lambda forbidden: (forbidden.line, forbidden.module))
 
 
-def _imported_modules(node: ast.AST) -> Iterator[str]:
-    """The modules that one node of a syntax tree imports, with full names."""
+def _imported_modules(node: ast.AST, package: list[str]) -> Iterator[str]:
+    """The modules that one node of a syntax tree imports, with full names.
+
+    Args:
+        node: any node.
+        package: where relative imports start: "hw4", and "topics" for the file of a topic.
+    """
     match node:
         case ast.Import(names=names):
             yield from (alias.name for alias in names)
         case ast.ImportFrom(module=module, names=names, level=level):
-            package = {0: "", 1: "hw4"}.get(level, "..")  # code files lie in hw4, so ".x" is hw4.x
-            base = ".".join(part for part in (package, module) if part)
+            start = package[: len(package) - level + 1] if level else []
+            base = ".".join([*start, *([module] if module else [])]) if start or not level else ".."
             if base in ("hw4", ".."):
                 yield from (f"hw4.{alias.name}" if base == "hw4" else f"..{alias.name}" for alias in names)
             else:
@@ -106,18 +113,48 @@ def is_allowed(module: str, assignment: Assignment) -> bool:
     package, _, rest = module.partition(".")
     if package not in assignment.submission.allowed_imports:
         return False
-    return package != "hw4" or not rest or rest.split(".")[0] not in NOT_WHEN_GRADED
+    return package != "hw4" or not rest or rest.split(".")[0] not in (*NOT_WHEN_GRADED, "*")
+
+
+def functions_of(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    """Functions and methods by symbol ("cem", "MPC.act"); of several with one name the last, as in Python."""
+    functions: dict[str, ast.FunctionDef] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            functions[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            methods = (method for method in node.body if isinstance(method, ast.FunctionDef))
+            functions |= {f"{node.name}.{method.name}": method for method in methods}
+    return functions
 
 
 def stubs_not_started(files: dict[str, bytes], assignment: Assignment) -> tuple[Stub, ...]:
-    """The stubs that still raise their own NotImplementedError, found without running anything."""
-    open_ids: set[str] = set()
-    for name in assignment.submission.code:
-        tree = parse(name, files.get(name, b""))
-        if isinstance(tree, SyntaxProblem):
-            continue
-        for node in ast.walk(tree):
-            match node:
-                case ast.Raise(exc=ast.Call(func=ast.Name(id="NotImplementedError"), args=[ast.Constant(str(text))])):
-                    open_ids.add(text.partition(":")[0])
-    return tuple(stub for stub in assignment.stubs if stub.id in open_ids)
+    """The stubs that still raise their own NotImplementedError and return nothing before, found without running them.
+
+    Of files that are absent or that Python cannot read, none is found.
+    """
+    trees = {name: parse(name, content) for name, content in files.items() if name in assignment.submission.code}
+    functions = {name: functions_of(tree) for name, tree in trees.items() if isinstance(tree, ast.Module)}
+    return tuple(
+        stub
+        for stub in assignment.stubs
+        if (function := functions.get(stub.file, {}).get(stub.symbol)) is not None and _is_open(function, stub)
+    )
+
+
+def is_untouched(name: str, content: bytes, assignment: Assignment) -> bool:
+    """Whether no stub of a code file is started."""
+    stubs = tuple(stub for stub in assignment.stubs if stub.file == name)
+    return stubs_not_started({name: content}, assignment) == stubs
+
+
+def _is_open(function: ast.FunctionDef, stub: Stub) -> bool:
+    raised_at, returned_at = [], []
+    for node in ast.walk(function):
+        match node:
+            case ast.Raise(exc=ast.Call(func=ast.Name(id="NotImplementedError"), args=[ast.Constant(str(text))])):
+                if text.partition(":")[0] == stub.id:
+                    raised_at.append(node.lineno)
+            case ast.Return():  # what follows may be a line that was left over
+                returned_at.append(node.lineno)
+    return bool(raised_at) and min(raised_at) < min(returned_at, default=max(raised_at) + 1)

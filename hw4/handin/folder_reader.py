@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hw4.handin.assignment import Assignment
 from hw4.handin.members import VERSION_FILE, Member, checked_name, kind_of_file, refuse_special_bits
@@ -15,7 +15,7 @@ from hw4.handin.refusal import SubmissionRefused, readable
 
 def folder_members(root: Path, assignment: Assignment) -> Iterator[Member]:
     rules = assignment.submission
-    wanted = (*rules.code, *rules.notebooks, VERSION_FILE)
+    wanted = {PurePosixPath(name).name for name in (*rules.code, *rules.notebooks, VERSION_FILE)}
     mend = "Name the folder that holds your code files and nothing else"
     num_entries, folders = 0, [root]
     while folders:

@@ -3,6 +3,10 @@
 A submission is a folder, a .zip or a .tar.gz with the code files named in `assignment.toml`, and the notebooks if there
 are any. Nothing is ever unpacked to disk, unpickled or run here. What is ambiguous or dangerous is refused, never
 repaired; what an honest upload brings along (given files, a wrapping folder, what macOS adds) is ignored and listed.
+
+All code files are in one folder, which may be called anything and takes the place of `hw4`. The file of a topic is in
+the folder `topics` below it, or next to the other code files. Topics are optional: nothing is said of one that is
+absent, and one in which nothing is written yet counts as absent.
 """
 
 from __future__ import annotations
@@ -10,11 +14,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hw4.handin.answer_cells import notebook_notes
 from hw4.handin.assignment import Assignment
-from hw4.handin.code_files import ForbiddenImport, SyntaxProblem, forbidden_imports_in, parse
+from hw4.handin.code_files import (
+    NOT_WHEN_GRADED,
+    ForbiddenImport,
+    SyntaxProblem,
+    forbidden_imports_in,
+    is_untouched,
+    parse,
+)
 from hw4.handin.folder_reader import folder_members
 from hw4.handin.members import VERSION_FILE, Member, refuse_colliding_names
 from hw4.handin.refusal import SubmissionRefused, readable, shown
@@ -39,7 +50,7 @@ class Intake:
     """What an accepted submission holds."""
 
     files: dict[str, bytes]  # the code files and notebooks that are present, named as in assignment.toml
-    missing: tuple[str, ...]  # code files that are absent: graded as absent, not refused
+    missing: tuple[str, ...]  # required code files that are absent: graded as absent, not refused
     ignored: tuple[str, ...]  # every other member, by its name in the submission
     syntax_errors: tuple[SyntaxProblem, ...]
     forbidden_imports: tuple[ForbiddenImport, ...]
@@ -64,10 +75,16 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
     members = [entry for entry in entries if not entry.is_folder]
     bundle_version = _bundle_version(members)
     members = [entry for entry in members if entry.name != VERSION_FILE]
-    found, ignored = _pick_wanted(members, assignment)
+    found, misplaced = _pick_wanted([member for member in members if not member.is_junk], assignment)
+    ignored = [member for member in members if member not in found.values()]
+    _refuse_wrong_content(found, assignment)
+    untouched = [
+        found.pop(name)
+        for name in assignment.optional_code
+        if name in found and is_untouched(name, found[name].content, assignment)
+    ]
     code = {name: found[name].content for name in assignment.submission.code if name in found}
     notebooks = {name: found[name].content for name in assignment.submission.notebooks if name in found}
-    _refuse_wrong_content(found, assignment)
     syntax_errors: list[SyntaxProblem] = []
     forbidden_imports: list[ForbiddenImport] = []
     for name, content in code.items():
@@ -76,14 +93,18 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
             syntax_errors.append(tree)
         else:
             forbidden_imports += forbidden_imports_in(name, tree, assignment)
-    missing = tuple(name for name in assignment.submission.code if name not in code)
+    missing = tuple(name for name in assignment.required_code if name not in code)
     return Intake(
         files={**code, **notebooks},
         missing=missing,
-        ignored=tuple(sorted(shown(member.name) for member in ignored)),
+        ignored=tuple(sorted(shown(member.name) for member in (*ignored, *untouched))),
         syntax_errors=tuple(syntax_errors),
         forbidden_imports=tuple(forbidden_imports),
-        notes=tuple(_notes(missing, notebooks, ignored, assignment)),
+        notes=(
+            *(f"{name} is missing: everything in it is graded as absent" for name in missing),
+            *notebook_notes(notebooks, assignment),
+            *_ignored_notes(ignored, untouched, misplaced, [*code], assignment),
+        ),
         bundle_version=bundle_version,
     )
 
@@ -110,41 +131,92 @@ def _archive_members(path: Path, assignment: Assignment) -> Iterator[Member]:
     raise SubmissionRefused(reason if data else "the file is empty", where=path.name)
 
 
-def _pick_wanted(members: list[Member], assignment: Assignment) -> tuple[dict[str, Member], list[Member]]:
-    """The wanted files by name, and all others."""
+@dataclass(frozen=True)
+class _Candidate:
+    """A member with the name of a code file."""
+
+    member: Member
+    name: str  # as in assignment.toml
+    root: str  # the folder that would take the place of hw4
+    is_flat: bool = False  # a topic's file that is not in the folder `topics`
+
+
+def _pick_wanted(members: list[Member], assignment: Assignment) -> tuple[dict[str, Member], dict[str, str]]:
+    """The wanted files by name, and what was probably meant by topics' files in the wrong folder.
+
+    Returns:
+        code file or notebook -> member; name of another member -> code file that it was probably meant to be.
+    """
     rules = assignment.submission
-    useful = [member for member in members if not member.is_junk]
-    code = [member for member in useful if member.base_name in rules.code]
-    inner = next((member.name for member in useful if member.name.lower().endswith(ARCHIVE_SUFFIXES)), None)
+    candidates = [candidate for member in members if (candidate := _candidate(member, rules.code)) is not None]
+    inner = next((member.name for member in members if member.name.lower().endswith(ARCHIVE_SUFFIXES)), None)
     if inner is not None:
         raise SubmissionRefused(
             "an archive inside the submission is not opened",
             where=inner,
-            mend="Leave it out, so that it is clear what you hand in" if code else "Hand in the inner archive itself",
+            mend="Leave it out, so that it is clear what you hand in"
+            if candidates
+            else "Hand in the inner archive itself",
         )
-    first_of_folder = {member.folder: member for member in reversed(code)}
-    if len(first_of_folder) > 1:
-        one, other = sorted(member.name for member in first_of_folder.values())[:2]
-        raise SubmissionRefused(
-            "code files lie in two different folders, and nothing says which are meant",
-            where=f"{one} and {other}",
-            mend="Keep one folder",
-        )
-    if not code:
-        raise nothing_found(_renamed(useful, assignment), assignment)
-    found = {member.base_name: member for member in code}
+    if not candidates:
+        raise nothing_found(_renamed(members, assignment), assignment)
+    code, misplaced = _code_files(candidates)
+    found = {candidate.name: candidate.member for candidate in code}
     for notebook in rules.notebooks:
-        copies = [member for member in useful if member.base_name == notebook]
+        copies = [member for member in members if member.base_name == notebook]
         if len({member.content for member in copies}) > 1:
             where = " and ".join(member.name for member in copies[:2])
             raise SubmissionRefused("two different notebooks have this name", where=where, mend="Keep one of them")
         if copies:
             found[notebook] = copies[0]
-    return found, [member for member in members if member not in found.values()]
+    return found, {candidate.member.name: candidate.name for candidate in misplaced}
+
+
+def _candidate(member: Member, code: tuple[str, ...]) -> _Candidate | None:
+    """The code file whose name a member has, if any: at its place below some folder, or a topic's file elsewhere."""
+    for name in sorted(code, key=len, reverse=True):  # "topics/NAME.py" before any "NAME.py"
+        if f"/{member.name}".endswith(f"/{name}"):
+            return _Candidate(member, name, member.name[: -len(name)])
+    flat = next((name for name in code if PurePosixPath(name).name == member.base_name), None)
+    return None if flat is None else _Candidate(member, flat, member.folder, is_flat=True)
+
+
+def _code_files(candidates: list[_Candidate]) -> tuple[list[_Candidate], list[_Candidate]]:
+    """The candidates that are meant, and the files of topics that are in some other folder.
+
+    Raises:
+        SubmissionRefused: nothing says which candidates are meant.
+    """
+    roots = {candidate.root for candidate in candidates if not candidate.is_flat}
+    candidates = [candidate for candidate in candidates if not _is_given(candidate, roots)]
+    at_place = [candidate for candidate in candidates if not candidate.is_flat] or candidates
+    first_of_root = {candidate.root: candidate.member for candidate in reversed(at_place)}
+    if len(first_of_root) > 1:
+        one, other = sorted(member.name for member in first_of_root.values())[:2]
+        raise SubmissionRefused(
+            "code files lie in two different folders, and nothing says which are meant",
+            where=f"{one} and {other}",
+            mend="Keep one folder",
+        )
+    meant: dict[str, _Candidate] = {}
+    for candidate in sorted(candidates, key=lambda candidate: candidate.is_flat):
+        if candidate.root not in first_of_root:
+            continue
+        other_copy = meant.setdefault(candidate.name, candidate)
+        if other_copy.member.content != candidate.member.content:
+            where = f"{other_copy.member.name} and {candidate.member.name}"
+            raise SubmissionRefused("two different files are for the same topic", where=where, mend="Keep one of them")
+    return [*meant.values()], [candidate for candidate in candidates if candidate.root not in first_of_root]
+
+
+def _is_given(candidate: _Candidate, roots: set[str]) -> bool:
+    """Whether this is one of the given files that share a name with a code file, such as checking/examples/mpc.py."""
+    below = [candidate.root.removeprefix(root) for root in roots if candidate.root.startswith(root)]
+    return any(folder.partition("/")[0] in NOT_WHEN_GRADED for folder in below)
 
 
 def nothing_found(where: str, assignment: Assignment) -> SubmissionRefused:
-    names = ", ".join(assignment.submission.code)
+    names = ", ".join(assignment.required_code)
     return SubmissionRefused(f"none of the code files is there ({names})", where=where)
 
 
@@ -159,7 +231,8 @@ def _renamed(members: Iterable[Member], assignment: Assignment) -> str:
 def _likely_meant(base_name: str, assignment: Assignment) -> str | None:
     """ "mpc (1).py", "MPC.py" and "mpc.py.txt" are not mpc.py, but were probably meant to be."""
     plain = re.sub(r"[ _-]*(\(\d+\)|copy|final)|\.txt$", "", base_name.casefold())
-    return plain if plain in assignment.submission.code and base_name != plain else None
+    names = {PurePosixPath(name).name: name for name in assignment.submission.code}
+    return names.get(plain) if base_name != plain else None
 
 
 def _refuse_wrong_content(found: dict[str, Member], assignment: Assignment) -> None:
@@ -176,18 +249,19 @@ def _refuse_wrong_content(found: dict[str, Member], assignment: Assignment) -> N
             raise SubmissionRefused(f"the file is {what} under another name", where=member.name)
 
 
-def _notes(
-    missing: tuple[str, ...], notebooks: dict[str, bytes], ignored: list[Member], assignment: Assignment
+def _ignored_notes(
+    ignored: list[Member], untouched: list[Member], misplaced: dict[str, str], taken: list[str], assignment: Assignment
 ) -> Iterator[str]:
-    rules = assignment.submission
-    for name in missing:
-        yield f"{name} is missing: everything in it is graded as absent"
-    yield from notebook_notes(notebooks, assignment)
+    """What is worth knowing of the members that are not graded."""
+    if untouched:
+        names = ", ".join(shown(member.name) for member in untouched)
+        counts = "it counts" if len(untouched) == 1 else "they count"
+        yield f"nothing is written in {names} yet: {counts} as not handed in"
     for member in ignored:
-        meant = _likely_meant(member.base_name, assignment)
-        if meant in missing and not member.is_junk:
+        meant = misplaced.get(member.name) or _likely_meant(member.base_name, assignment)
+        if meant is not None and meant not in taken and not member.is_junk:
             yield f"{shown(member.name)} is ignored: rename it to {meant} if you meant that"
     others = sum(not member.is_junk for member in ignored)
     if others:
         files = "1 other file is" if others == 1 else f"{others} other files are"
-        yield f"{files} ignored: the grader puts {', '.join(rules.code)} into a fresh copy of the given files"
+        yield f"{files} ignored: the grader puts {', '.join(taken)} into a fresh copy of the given files"

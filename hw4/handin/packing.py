@@ -7,7 +7,9 @@ import stat
 import zipfile
 from pathlib import Path
 
+from hw4.handin.answer_cells import is_not_run
 from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.code_files import is_untouched
 from hw4.handin.intake import nothing_found
 from hw4.handin.members import VERSION_FILE
 from hw4.handin.refusal import SubmissionRefused, readable
@@ -19,6 +21,8 @@ def write_submission(
 ) -> Path:
     """Write the canonical zip: sorted names, fixed times, stored, so the same files give the same bytes everywhere.
 
+    The file of a topic in which nothing is written is left out, and so is a topic's notebook that was not run.
+
     Args:
         hw4_folder: holds the code files.
         notebooks_folder: the notebooks lie in it or in folders below it; None hands in none.
@@ -26,18 +30,19 @@ def write_submission(
         assignment: names the files; `assignment.toml` by default.
 
     Raises:
-        SubmissionRefused: none of the code files is there, or a notebook is there twice.
+        SubmissionRefused: there is no code file to hand in, or a notebook appears twice.
     """
     assignment = assignment or load_assignment()
-    files = {name: hw4_folder / name for name in assignment.submission.code if (hw4_folder / name).is_file()}
-    if not files:
+    contents = _read({name: hw4_folder / name for name in assignment.submission.code if (hw4_folder / name).is_file()})
+    for name in assignment.optional_code:
+        if name in contents and is_untouched(name, contents[name], assignment):
+            del contents[name]
+    if not contents:
         raise nothing_found(hw4_folder.name, assignment)
     if notebooks_folder is not None:
-        files |= _notebooks_below(notebooks_folder, assignment)
-    contents = {}
-    for name, path in files.items():
-        with readable(name):
-            contents[name] = path.read_bytes()
+        notebooks = _read(_notebooks_below(notebooks_folder, assignment))
+        unused = {name for name in assignment.optional_notebooks if name in notebooks and is_not_run(notebooks[name])}
+        contents |= {name: content for name, content in notebooks.items() if name not in unused}
     if version := installed_version(hw4_folder.parent):
         contents[VERSION_FILE] = f"{version}\n".encode()
     buffer = io.BytesIO()
@@ -49,6 +54,14 @@ def write_submission(
             archive.writestr(entry, contents[name])
     target.write_bytes(buffer.getvalue())
     return target
+
+
+def _read(files: dict[str, Path]) -> dict[str, bytes]:
+    contents = {}
+    for name, path in files.items():
+        with readable(name):
+            contents[name] = path.read_bytes()
+    return contents
 
 
 def _notebooks_below(folder: Path, assignment: Assignment) -> dict[str, Path]:
