@@ -12,6 +12,7 @@ import os
 import re
 import zipfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 MANIFEST = "hw4/bundle.json"
@@ -48,6 +49,18 @@ def installed_version(root: Path) -> str:
     """Version of the bundle in a folder, or "" if nothing says."""
     bundle = _installed(root)
     return bundle.version if bundle else ""
+
+
+@cache
+def published_files(root: Path) -> frozenset[str]:
+    """Names of the files that students were given, such as "hw4/agents.py": without those they added.
+
+    Where no bundle was unpacked, as in the grader, these are the Python files that are there.
+    """
+    bundle = _installed(root)
+    if bundle is not None:
+        return frozenset(bundle.hashes)
+    return frozenset(path.relative_to(root).as_posix() for path in (root / "hw4").rglob("*.py"))
 
 
 def read_bundle(archive: Path) -> Bundle:
