@@ -16,7 +16,7 @@ from autograder.grading.curves import load_bars, score_of
 from autograder.hidden_tests.graded import DECLARED, Declared
 from autograder.recorded.calibration import REFERENCE, implementations, read_recorded
 from autograder.recorded.code_hash import code_hash
-from autograder.zoo import Animal, load_animals
+from autograder.zoo import load_animals, main_stub
 from autograder.zoo.visit import Visit, named_share
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, Stub, load_assignment
@@ -95,11 +95,6 @@ def _panels(wrong: list[Visit]) -> list[Panel]:
         own = tuple(column for column in columns if column.test.stub_id == stub.id)
         panels.append(Panel(stub, own, tuple(visit for visit in wrong if main_stub(visit.animal) == stub.id)))
     return panels
-
-
-def main_stub(animal: Animal) -> str:
-    """The function that an animal changes; of several, the first of the assignment."""
-    return next(stub.id for stub in load_assignment().stubs if stub.id in animal.regions)
 
 
 def recorded_results(curve: Curve) -> list[Recorded]:
