@@ -19,14 +19,12 @@ from autograder.grading.private import PRIVATE_FILE
 from autograder.grading.session import Grader
 from autograder.hidden_tests.graded import DECLARED
 from autograder.recorded import calibration
-from autograder.recorded.calibration import RecordedRun, recorded_file, write_recorded
-from autograder.recorded.code_hash import code_hash
+from autograder.recorded.calibration import RecordedRun, key_of, recorded_file, write_recorded
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of, load_animals
 from autograder.zoo.page import columns_of, recorded_results, zoo_page
 from autograder.zoo.visit import Visit, herd_of, herds, meet, named_share, range_of, surroundings_of, visit_herd
 from hw4.checking.hints import HINTS
-from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 from hw4.handin.strict_toml import TomlError
 from publish.stubs import write_solved
@@ -185,7 +183,7 @@ def test_animals_of_a_file_that_nobody_hands_in_are_refused(tmp_path: Path) -> N
 def test_two_files_of_the_zoo_share_no_name(tmp_path: Path) -> None:
     write_animals(tmp_path, ANIMAL)
     write_animals(tmp_path, ANIMAL.replace("gaussian_nll", "cem_refit"), "mpc.toml")
-    with pytest.raises(TomlError, match="ensemble.toml:2: the name 'bug' is used twice"):
+    with pytest.raises(TomlError, match=r"ensemble\.toml:2: the name 'bug' is used twice"):
         load_animals(tmp_path)
 
 
@@ -284,7 +282,7 @@ def test_recorded_runs_of_other_code_are_stale(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(calibration, "REFERENCE_DIR", tmp_path)
     curve = ASSIGNMENT.curves[0]
     assert {(r.num_runs, r.num_stale) for r in recorded_results(curve)} == {(0, 0)}
-    today = code_hash(reference_code(), EXPERIMENTS[curve.experiment])
+    today = key_of(curve, reference_code())
     runs = [RecordedRun("reference", i, h, 1, 1.0, 1.0, 1.0, 1.0, (9e9,), (), ()) for i, h in enumerate((today, "old"))]
     write_recorded(curve, runs)
     reference = next(result for result in recorded_results(curve) if result.name == "reference")
