@@ -14,11 +14,9 @@ from markupsafe import Markup
 
 from autograder.grading.curves import load_bars, score_of
 from autograder.hidden_tests.graded import DECLARED, Declared
-from autograder.recorded.calibration import REFERENCE, implementations, read_recorded
-from autograder.recorded.code_hash import code_hash
-from autograder.zoo import Animal, load_animals
+from autograder.recorded.calibration import REFERENCE, implementations, key_of, read_recorded
+from autograder.zoo import load_animals, main_stub
 from autograder.zoo.visit import Visit, named_share
-from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, Stub, load_assignment
 
 TEMPLATES = Path(__file__).resolve().parent
@@ -97,11 +95,6 @@ def _panels(wrong: list[Visit]) -> list[Panel]:
     return panels
 
 
-def main_stub(animal: Animal) -> str:
-    """The function that an animal changes; of several, the first of the assignment."""
-    return next(stub.id for stub in load_assignment().stubs if stub.id in animal.regions)
-
-
 def recorded_results(curve: Curve) -> list[Recorded]:
     """What is recorded for a curve, by implementation. Empty while it is recorded in another format."""
     try:
@@ -113,7 +106,7 @@ def recorded_results(curve: Curve) -> list[Recorded]:
     results = []
     for name in dict.fromkeys([*code, *(run.implementation for run in runs)]):
         own = [run for run in runs if run.implementation == name]
-        today = code_hash(code[name], EXPERIMENTS[curve.experiment]) if name in code else ""
+        today = key_of(curve, code[name]) if name in code else ""
         fresh = [run for run in own if run.code_hash == today]
         scores = [score_of(run.returns, curve.score_episodes) for run in fresh]
         results.append(
