@@ -15,8 +15,8 @@ from pathlib import Path
 
 from autograder.classroom.intake.folder import ClassFolder, Done
 from autograder.classroom.marks.grades import documents_of, result_of
-from autograder.classroom.night.engine import Settings, Task, grade_locally, payload_of
-from autograder.classroom.night.job import Silent
+from autograder.classroom.night.engine import Task, grade_locally
+from autograder.classroom.night.job import Settings, Silent, payload_of
 from autograder.classroom.night.record import facts_of_intake, measured
 from autograder.grading.session import Grader
 from autograder.solutions import reference_code

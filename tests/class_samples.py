@@ -18,8 +18,9 @@ from rich.console import Console
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import Entry, Person
 from autograder.classroom.marks.grades import Result, as_json, standing_of
-from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import grade_class
+from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_tests, options
 from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, load_bars
 from autograder.grading.outcome import Outcome

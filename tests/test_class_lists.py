@@ -28,7 +28,7 @@ from autograder.classroom.marks.gradebook import (
     written_points,
 )
 from autograder.classroom.marks.grades import Class, Result, guarded, read_class, unguarded, write_csv
-from autograder.classroom.night.engine import Settings
+from autograder.classroom.night.job import Settings
 
 __all__ = ["quick_pages"]  # a fixture
 pytestmark = pytest.mark.usefixtures("quick_pages")

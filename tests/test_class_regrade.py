@@ -21,7 +21,8 @@ from autograder.classroom.marks.changes import EVERYBODY, LOG, Change, append_ch
 from autograder.classroom.marks.grades import read_class
 from autograder.classroom.marks.regrade_class import Difference, bring_up_to_date, plan_of
 from autograder.classroom.night import grade_class, record
-from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.night.engine import Task
+from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import hashes_in, hashes_of_tests
 from autograder.grading.curves import load_bars
 from autograder.hidden_tests.graded import DECLARED

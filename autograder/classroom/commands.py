@@ -86,9 +86,9 @@ def grade_class(
     """
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.intake.submissions import ClassError, find_submissions
-    from autograder.classroom.night.engine import Settings
     from autograder.classroom.night.grade_class import grade_class as run
     from autograder.classroom.night.grade_class import local_canary, local_engine
+    from autograder.classroom.night.job import Settings
 
     console = Console(file=sys.stdout, soft_wrap=True)
     if engine not in ("local", "dask"):
@@ -281,8 +281,8 @@ def regrade_class(
     """
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.marks.regrade_class import regrade_class as run
-    from autograder.classroom.night.engine import Settings
     from autograder.classroom.night.grade_class import local_canary, local_engine
+    from autograder.classroom.night.job import Settings
 
     settings = Settings(
         deadline_seconds=deadline_minutes * 60,

@@ -29,8 +29,9 @@ from autograder.classroom.marks.grades import (
     write_csv,
     write_lists,
 )
-from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import Engine, check_canary, key_of
+from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_tests
 from autograder.grading.curves import needs_more_runs
 from autograder.grading.session import score_of_run
