@@ -29,7 +29,7 @@ from autograder.classroom.commands import grade_class as grade
 from autograder.classroom.intake import submissions
 from autograder.classroom.intake.folder import DONE, ClassFolder, Done
 from autograder.classroom.intake.submissions import ClassError, find_submissions, folder_name, read_entry
-from autograder.classroom.marks.grades import read_class
+from autograder.classroom.marks.standing import read_class
 from autograder.classroom.night import engine
 from autograder.classroom.night.engine import Job
 from autograder.classroom.night.grade_class import CanaryFailed, grade_class

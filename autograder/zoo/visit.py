@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from autograder.files import write_at_once
 from autograder.grading.outcome import Outcome
 from autograder.grading.session import Grade, Grader
 from autograder.grading.suite import HIDDEN_TESTS
@@ -194,6 +195,6 @@ def visit(console: Console, names: list[str], *, alone: bool, page: Path = PAGE)
         share = named_share(visits)
         console.print(f"{len(wrong)} wrong animals; the first hint names the cause of {share:.0%} of them.")
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(zoo_page(visits), encoding="utf-8")
+    write_at_once(page, zoo_page(visits).encode())
     console.print(f"Wrote {page}", markup=False)
     return 1 if any(one.surprises for one in visits) else 0
