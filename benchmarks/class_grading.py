@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.classroom.intake.folder import ClassFolder, Done
-from autograder.classroom.marks.grades import documents_of, result_of
-from autograder.classroom.night.engine import Settings, Task, grade_locally, payload_of
-from autograder.classroom.night.job import Silent
+from autograder.classroom.marks.standing import result_of
+from autograder.classroom.marks.student_documents import documents_of
+from autograder.classroom.night.engine import Task, grade_locally
+from autograder.classroom.night.job import Settings, Silent, payload_of
 from autograder.classroom.night.record import facts_of_intake, measured
 from autograder.grading.session import Grader
 from autograder.solutions import reference_code

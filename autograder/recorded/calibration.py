@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from autograder.files import write_at_once
 from autograder.grading.curves import Bar, bar_of, floor_of, score_of
 from autograder.grading.private import HiddenRun, calibration_runs
 from autograder.grading.referee import run_curve
@@ -114,10 +114,7 @@ def write_recorded(curve: Curve, runs: list[RecordedRun]) -> None:
         series = [" ".join(f"{v:.{n}f}" for v in values) for values, n in zip(_series(run), (2, 3, 3), strict=True)]
         facts = (run.implementation, run.run, run.code_hash, run.sign, run.gain, run.mass)
         writer.writerow([*facts, f"{run.cpu_seconds:.2f}", f"{run.speed:.4f}", *series])
-    path = recorded_file(curve)
-    part = path.with_suffix(".part")
-    part.write_text(text.getvalue(), encoding="utf-8")
-    os.replace(part, path)
+    write_at_once(recorded_file(curve), text.getvalue().encode())
 
 
 def implementations(curve: Curve) -> dict[str, dict[str, bytes]]:

@@ -1,18 +1,14 @@
-"""The class as it stands: each student's grade by today's rule, with what staff changed, and grades.csv."""
+"""The class as it stands: each student's grade by today's rule, with what staff changed."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from autograder.classroom.intake.folder import ClassFolder, write_at_once
+from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import ClassError, Entry, Person
 from autograder.classroom.marks.changes import Applied, Change, apply, in_force, read_changes
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
@@ -20,7 +16,6 @@ from autograder.classroom.marks.policies import Lateness, PolicyError, extension
 from autograder.classroom.night.record import grade_of
 from autograder.grading.scoring import StubReport, item_id
 from autograder.grading.session import Grade
-from autograder.report.receipt import receipt
 from autograder.report.words import points as shown
 from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
 
@@ -156,38 +151,6 @@ def result_of(record: dict[str, Any], common: dict[str, Any], changes: list[Chan
     )
 
 
-# Documents of one student -------------------------------------------------------------------------------------
-
-
-def documents_of(result: Result, *, is_graded: bool) -> dict[str, bytes]:
-    """report.html, results.json and receipt.json as they follow from the record and from what staff changed."""
-    from autograder.classroom.marks.notice import notice, with_changes
-    from autograder.report.documents import fault
-    from autograder.report.page import page
-    from autograder.report.results import quick_look, results
-
-    grade = result.grade
-    if grade is None or result.by_program is None:
-        document = refusal(result.message) if result.status == "refused" else fault()
-        html = notice(result.student, document["output"])
-        receipt_of: dict[str, Any] = {result.status: result.message}
-    else:
-        document = results(grade) if is_graded else quick_look(grade)
-        if result.applied:
-            lines = [f"Changed by staff: {applied}" for applied in result.applied]
-            document["output"] = "\n".join([document["output"], *lines])
-        html = with_changes(page(grade, result.student), result.applied)
-        receipt_of = {**receipt(result.by_program), "submission": result.record["intake"]["hashes"]}
-        then = result.record["measured"]["grader"]  # verdicts are by that grader, points by today's bars
-        receipt_of |= {name: value for name, value in then.items() if name not in ("bars", "assignment")}
-    return {
-        "results.json": as_json(document),
-        "report.html": html.encode("utf-8", "replace"),
-        "receipt.json": as_json(receipt_of),
-        "standing.json": as_json(standing_of(result)),
-    }
-
-
 def standing_of(result: Result) -> dict[str, Any]:
     """All that the documents of a student follow from, beside what was measured."""
     standing: dict[str, Any] = {
@@ -213,74 +176,3 @@ def standing_of(result: Result) -> dict[str, Any]:
         facts["staff"] = [str(one) for one in result.applied if one.change.target in targets]
         standing["items"][name] = facts
     return standing
-
-
-def refusal(message: str) -> dict[str, Any]:
-    from autograder.report.documents import document
-
-    text = f"The submission was refused, so nothing was graded.\n{message}"
-    return {"score": 0, **document(text, {"graded": False, "refused": True})}
-
-
-def as_json(document: Any) -> bytes:
-    return (json.dumps(_finite(document), indent=2, allow_nan=False) + "\n").encode()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-# The list -----------------------------------------------------------------------------------------------------
-
-
-def guarded(text: str) -> str:
-    """A text that no spreadsheet takes for a formula; `unguarded` gives it back."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "'")) else text
-
-
-def unguarded(text: str) -> str:
-    return text.removeprefix("'")
-
-
-def write_csv(rows: list[list[str]]) -> bytes:
-    """Quoted as RFC 4180 has it, in UTF-8 with the mark that spreadsheets look for."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
-    return buffer.getvalue().encode("utf-8-sig")
-
-
-def grades_csv(found: Class) -> bytes:
-    """One row a person, sorted: what was graded, and nothing that depends on when or where."""
-    items = [item.id for item in load_assignment().items]
-    head = ["id", "name", "email", "group", "submission", "status", "late", "points"]
-    rows = [[*head, *items, *LATE_COLUMNS, "changed by staff"]]
-    for result in found.results:
-        report = result.grade.report if result.grade else None
-        scores = {item_id(item): shown(item.score) for item in report.items} if report and found.curves else {}
-        if report and not found.curves:
-            scores = {stub.stub.id: shown(stub.score) for stub in report.stubs}
-        faulty = {item_id(item) for item in report.items if item.verdict == "grader_fault"} if report else set()
-        settled = {applied.change.target for applied in result.applied}
-        cells = ["" if name in faulty - settled else scores.get(name, "") for name in items]
-        score = "" if result.score is None else shown(result.score)
-        staff = "; ".join(str(applied) for applied in result.applied)
-        for person in result.people:
-            facts = [person.id, person.name, person.email, result.group, result.student]
-            late = "late" if result.is_late else ""
-            cells_of = [STATUS_WORDS[result.status], late, score, *cells, *result.late_cells(result.score)]
-            rows.append([*map(guarded, facts), *cells_of, guarded(staff)])
-    return write_csv(rows[:1] + sorted(rows[1:]))
-
-
-def write_lists(folder: ClassFolder) -> Class:
-    """grades.csv and index.html, as they follow from everything else."""
-    from autograder.classroom.marks.dashboard import dashboard
-
-    found = read_class(folder)
-    write_at_once(folder.root / "grades.csv", grades_csv(found))
-    write_at_once(folder.root / "index.html", dashboard(found).encode("utf-8", "replace"))
-    return found
