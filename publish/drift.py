@@ -12,13 +12,13 @@ from pathlib import Path
 from autograder.grading.curves import BARS_FILE, dump_bars
 from autograder.recorded.calibration import derive_bars, published_curves
 from autograder.solutions import ROOT
-from publish.bundle import STUDENT_BUNDLE, student_bundle
 from publish.findings import Finding, first_difference
-from publish.gradescope import GRADESCOPE_BUNDLE, gradescope_bundle
+from publish.gradescope_bundle import GRADESCOPE_BUNDLE, gradescope_bundle
 from publish.handout import FIGURES, PDF, build_handout, draw_figures
 from publish.notebooks import build_notebooks
-from publish.staff import STAFF_BUNDLE, STAFF_PDF, staff_bundle
+from publish.staff_bundle import STAFF_BUNDLE, STAFF_PDF, staff_bundle
 from publish.stubs import STUBS, build_stubs
+from publish.student_bundle import STUDENT_BUNDLE, student_bundle
 from publish.ungraded import published_bands, read_runs
 
 WRITE = "run `make publish`"

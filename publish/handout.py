@@ -40,7 +40,7 @@ from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, Curve, load_assignment
 from hw4.handin.update import BUNDLE_FOLDER
-from publish.staff import STAFF_PDF
+from publish.staff_bundle import STAFF_PDF
 from publish.stubs import solution_lines, write_solved
 
 if TYPE_CHECKING:

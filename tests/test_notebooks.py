@@ -21,7 +21,6 @@ from autograder.solutions import ROOT
 from hw4.commands.jupyter import own_seeds
 from hw4.handin.assignment import load_assignment
 from publish import notebooks
-from publish.bundle import write_student_bundle
 from publish.notebooks import (
     ASSIGNMENT_ID,
     COURSE,
@@ -34,6 +33,7 @@ from publish.notebooks import (
     live_parameters,
 )
 from publish.stubs import write_solved
+from publish.student_bundle import write_student_bundle
 
 NAMES = sorted(path.stem for path in MASTERS.glob("*.py"))
 ANSWER = 'nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}'

@@ -16,7 +16,7 @@ from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import read_submission, write_submission
 from hw4.handin.update import BUNDLE_FOLDER, MANIFEST, UpdateRefused, installed_version, read_bundle, update
 from publish.archive import zip_of
-from publish.bundle import student_bundle, student_files
+from publish.student_bundle import student_bundle, student_files
 
 CODE = load_assignment().submission.code
 FILES = {
