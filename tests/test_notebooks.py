@@ -25,13 +25,13 @@ from publish.notebooks import (
     ASSIGNMENT_ID,
     COURSE,
     MASTERS,
-    RECORDERS,
     MasterError,
     build_notebooks,
     build_sources,
     execute_notebook,
     live_parameters,
 )
+from publish.recorders import RECORDERS
 from publish.stubs import write_solved
 from publish.student_bundle import write_student_bundle
 
@@ -88,7 +88,7 @@ def test_every_notebook_that_may_be_handed_in_has_a_master():
 
 
 def test_every_master_has_a_recorder():
-    assert sorted(path.stem for path in RECORDERS.glob("*.py")) == NAMES
+    assert sorted(path.stem for path in RECORDERS.glob("*.py") if path.stem in NAMES) == NAMES
 
 
 def cells_of(built, path):

@@ -23,7 +23,8 @@ from publish import drift, gate, leaks, places, rehearsal, stale_runs
 from publish.archive import zip_of
 from publish.drift import Artefact
 from publish.findings import Finding
-from publish.handout import FIGURES, PDF, build_handout
+from publish.handout import FIGURES, PDF
+from publish.handout.typesetting import build_handout
 from publish.staff_bundle import STAFF_PDF, staff_files
 from publish.student_bundle import STUDENT_BUNDLE, student_bundle, student_files
 
@@ -329,7 +330,8 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
         assert packed[name] == (tree / name).read_bytes()
     assert b'"version": "2041-09-02.' in packed["hw4/bundle.json"]
     facts_of_handout = (
-        "import json; from publish.handout import gather_facts, load_assignment as load;"
+        "import json; from hw4.handin.assignment import load_assignment as load;"
+        "from publish.handout.facts import gather_facts;"
         "facts = gather_facts(load()); print(json.dumps([facts['course'], facts['stubs'][:2], facts['settings']]))"
     )
     shown_facts = subprocess.run(
