@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from bounds import bounded
 
-from autograder.hidden_tests import graded, test_dynamics, test_ensembles, test_planning
+from autograder.hidden_tests import graded, test_dynamics_model, test_ensemble, test_mpc
 from autograder.hidden_tests.inputs import _arrays_of
 from autograder.isolation import remote
 from hw4.checking.answers import CheckFailed
@@ -109,7 +109,7 @@ CHECKS: dict[str, Callable[[HostileSubject], Any]] = {
     **{f"example of {name}": example.run for name, example in WORKED_EXAMPLES.items()},
     **{
         name: hidden_check(getattr(module, name))
-        for module in (test_dynamics, test_ensembles, test_planning)
+        for module in (test_dynamics_model, test_ensemble, test_mpc)
         for name in vars(module)
         if name in graded.DECLARED
     },

@@ -190,7 +190,7 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     run = leaks.graded_runs(ASSIGNMENT.curves[0].id)[0]
     yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "holds a hidden world"
     yield "hw4/tasks.py", f"seed={run.env_seed}", "holds a hidden seed"
-    yield "hw4/checking/hints.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
+    yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
     yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "holds private text"
     yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
 
@@ -361,7 +361,7 @@ def test_a_renamed_function_is_listed_with_every_place_that_names_it(tmp_path: P
     assert (tree / first.file).read_text().splitlines()[(first.line or 0) - 1] == 'symbol = "refit_to_elites"'
     assert first.says == "solutions/mpc.py has no refit_to_elites; the region of cem_refit is in refit"
     files = {finding.file for finding in findings}
-    assert {"hw4/tests/test_mpc.py", "autograder/hidden_tests/test_mpc.py", "hw4/checking/worked_examples.py"} <= files
+    assert {"hw4/tests/test_mpc.py", "autograder/hidden_tests/test_mpc.py", "hw4/checking/examples/mpc.py"} <= files
     assert {"solutions/mpc.py", "hw4/checking/subject.py"} <= files
     assert {finding.mend for finding in findings} == {"see 'Rename a function' in docs/new-term.md"}
     for finding in findings[1:]:
@@ -376,7 +376,7 @@ def test_a_call_of_a_function_that_is_gone_is_listed(tmp_path: Path) -> None:
     says = {(finding.file, finding.says) for finding in places.misnamed(tree)}
     wanted = "calls mpc.refit_to_elites, which solutions/mpc.py does not have"
     assert ("autograder/hidden_tests/test_mpc.py", wanted) in says
-    assert ("hw4/checking/worked_examples.py", wanted) in says
+    assert ("hw4/checking/examples/mpc.py", wanted) in says
     assert ("hw4/tests/test_mpc.py", "imports refit_to_elites, which solutions/mpc.py does not have") in says
 
 
@@ -397,7 +397,7 @@ def test_a_dropped_problem_is_listed_wherever_it_is_named(tmp_path: Path) -> Non
     ]
     files = {finding.file for finding in findings}
     assert {"solutions/ensemble.py", "hw4/tests/test_ensemble.py", "autograder/hidden_tests/test_ensemble.py"} <= files
-    assert {"hw4/checking/worked_examples.py", "autograder/zoo/animals.toml", "handout/handout.typ"} <= files
+    assert {"hw4/checking/examples/ensemble.py", "autograder/zoo/animals.toml", "handout/handout.typ"} <= files
     assert "autograder/recorded/reference/curve_cartpole_ensemble.csv" in files
     assert any("names the problem 'ensembles'" in finding.says for finding in findings)
 

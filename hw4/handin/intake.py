@@ -35,6 +35,7 @@ from hw4.handin.update import VERSION, installed_version
 # everything that is not about the lecture.
 NOT_WHEN_GRADED = ("__main__", "checking", "commands", "envs", "handin", "imagination", "tests", "training")
 
+PACKAGE = Path(__file__).resolve().parents[1]
 MAX_NAME_LENGTH = 255
 MAX_POINTS = 1_000  # of one cell of a notebook
 MAX_CODE_BYTES = 200_000  # ten times what the homework needs; a syntax tree takes up 600 times as much memory
@@ -685,7 +686,7 @@ def _too_much(limit: int) -> str:
 def _pick_wanted(members: list[_Member], assignment: Assignment) -> tuple[dict[str, _Member], list[_Member]]:
     """The wanted files by name, and all others."""
     rules = assignment.submission
-    useful = [member for member in members if not member.is_junk]
+    useful = [member for member in members if not member.is_junk and not _is_given(member, assignment)]
     code = [member for member in useful if member.base_name in rules.code]
     inner = next((member.name for member in useful if member.name.lower().endswith(ARCHIVE_SUFFIXES)), None)
     if inner is not None:
@@ -713,6 +714,13 @@ def _pick_wanted(members: list[_Member], assignment: Assignment) -> tuple[dict[s
         if copies:
             found[notebook] = copies[0]
     return found, [member for member in members if member not in found.values()]
+
+
+def _is_given(member: _Member, assignment: Assignment) -> bool:
+    """Whether a member is at the place of a given file, such as checking/examples/mpc.py: a whole folder may come."""
+    parts = PurePosixPath(member.name).parts
+    places = ("/".join(parts[i:]) for i in range(len(parts) - 1))
+    return any(place not in assignment.submission.code and (PACKAGE / place).is_file() for place in places)
 
 
 def _nothing_found(where: str, assignment: Assignment) -> SubmissionRefused:
@@ -924,4 +932,8 @@ def _is_allowed(module: str, assignment: Assignment) -> bool:
     package, _, rest = module.partition(".")
     if package not in assignment.submission.allowed_imports:
         return False
-    return package != "hw4" or not rest or rest.split(".")[0] not in NOT_WHEN_GRADED
+    if package != "hw4" or not rest:
+        return True
+    top = rest.split(".")[0]
+    is_there = (PACKAGE / f"{top}.py").is_file() or (PACKAGE / top / "__init__.py").is_file()
+    return is_there and top not in NOT_WHEN_GRADED
