@@ -27,6 +27,7 @@ from autograder.isolation.remote import RemoteSubject
 from autograder.recorded.code_hash import code_hash
 from autograder.solutions import reference_code
 from autograder.zoo import Animal, code_of, load_animals
+from hw4.commands.csv_rows import read_rows
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
@@ -75,9 +76,8 @@ def read_recorded(curve: Curve) -> list[RecordedRun]:
     path = recorded_file(curve)
     if not path.exists():
         return []
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     runs = []
-    for row in csv.DictReader(lines):
+    for row in read_rows(path):
         runs.append(
             RecordedRun(
                 implementation=row["implementation"],

@@ -1,9 +1,6 @@
 """Records the models that notebooks/masters/what_uncertainty_means.py draws.
 
-Run it by `python -m publish.notebooks record --names what_uncertainty_means`, which puts the solved tree and
-`notebook_cells`, the notebook's own cells that are tagged "recorder", on the path. About 5 minutes of processor time.
-
-What is recorded already is kept in build/recordings, so it can be stopped and goes on where it was.
+Run by `python -m publish.recorders what_uncertainty_means`: about 5 minutes on one core.
 
 Two recordings: models fitted once to the base policy's data, in several ways (`regions.csv`, `detection.csv`,
 `points.csv`, `particles.csv`), and agents that learn (`curves.csv`, `maps.csv`).
@@ -11,11 +8,7 @@ Two recordings: models fitted once to the base policy's data, in several ways (`
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +29,7 @@ from notebook_cells import (
 )
 from numpy.typing import NDArray
 
+from autograder.solutions import ROOT
 from hw4.agents import build_agent_and_parts
 from hw4.dynamics_model import fit
 from hw4.envs import make_env
@@ -43,6 +37,7 @@ from hw4.envs.noisy_field import is_noisy
 from hw4.experiments import Experiment
 from hw4.training import train
 from hw4.transitions import ReplayBuffer, Transition
+from publish.recorded_tables import Recording, Row, Table, number
 
 FIRST_SEED = 10  # the claims were written by runs of seeds 0 to 9; these had not been seen
 SEED_BLOCKS = (range(FIRST_SEED, 15), range(15, 20))  # both recordings with the first ones, then both with the others
@@ -54,64 +49,46 @@ PLAN = np.tile([1.0, 0.0], (20, 1))  # straight to the goal at full speed
 NUM_TRUE_ROLL_OUTS = 500
 GRID = np.linspace(-ARENA, ARENA, 25)  # m
 DIRECTIONS = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+FITTED = {"experiment": dataclasses.asdict(EXPERIMENT), "fit": dataclasses.asdict(FIT)}
+LEARNED = {"experiment": dataclasses.asdict(EXPERIMENT)}
 TABLES = {
-    "regions": "arm,seed,region,output_std,disagreement,error,coverage_output,coverage_total",
-    "detection": "arm,seed,num_members,against,entropy,disagreement,total",
-    "particles": "scheme,noise,seed,step,spread",
-    "points": "region,x,y,output_variance_x,output_variance_y,disagreement",
-    "curves": "seed,episode,env_steps,episode_return,noisy_steps,region,output_std,disagreement,error",
-    "maps": "when,x,y,output_std,disagreement",
-    "visited": "x,y,episode",
+    "regions": Table(
+        "arm,seed,region,output_std,disagreement,error,coverage_output,coverage_total", key="seed", settings=FITTED
+    ),
+    "detection": Table("arm,seed,num_members,against,entropy,disagreement,total", key="seed", settings=FITTED),
+    "particles": Table("scheme,noise,seed,step,spread", key="seed", settings=FITTED),
+    "points": Table("region,x,y,output_variance_x,output_variance_y,disagreement", settings=FITTED),
+    "curves": Table(
+        "seed,episode,env_steps,episode_return,noisy_steps,region,output_std,disagreement,error",
+        key="seed",
+        settings=LEARNED,
+    ),
+    "maps": Table("when,x,y,output_std,disagreement", settings=LEARNED),
+    "visited": Table("x,y,episode", settings=LEARNED),
 }
 
-Row = list[Any]
 Data = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
-def main(folder: Path) -> None:
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    parts_folder = folder.parents[2] / "build" / "recordings" / folder.name  # delete it to record everything again
-    parts_folder.mkdir(parents=True, exist_ok=True)
-    parts: dict[tuple[str, int], dict[str, list[Row]]] = {}
+def main() -> None:
+    recording = Recording(ROOT / "notebooks" / "data" / "what_uncertainty_means", "what_uncertainty_means", TABLES)
     for seeds in SEED_BLOCKS:
-        for name, record_part in (("fit_once", fit_once), ("learn", learn)):
+        for record_part, tables, of_first in (
+            (fit_once, ("regions", "detection", "particles"), ("points",)),
+            (learn, ("curves",), ("maps", "visited")),
+        ):
             for seed in seeds:
-                part = parts_folder / f"{name}_{seed}.json"
-                if not part.exists():
-                    part.write_text(json.dumps(record_part(seed)), encoding="utf-8")
-                parts[name, seed] = json.loads(part.read_text(encoding="utf-8"))
-                print(f"{name}, seed {seed}", flush=True)
-                write_tables(folder, parts)
-
-
-def write_tables(folder: Path, parts: dict[tuple[str, int], dict[str, list[Row]]]) -> None:
-    """Write the tables, and what they were recorded with: after every part, so that a recording can be watched."""
-    for table, columns in TABLES.items():
-        rows: list[Row] = []
-        for key in sorted(parts):
-            rows += parts[key].get(table, [])
-        with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns.split(","))
-            writer.writerows(rows)
-    seeds = {name: sorted(seed for other, seed in parts if other == name) for name in ("fit_once", "learn")}
-    provenance = {
-        "command": "python -m publish.notebooks record --names what_uncertainty_means",
-        "experiment": dataclasses.asdict(EXPERIMENT),
-        "fit": dataclasses.asdict(FIT),
-        "seeds": seeds,
-        "facts": {
-            "num_seeds": str(len(seeds["fit_once"])),
-            "num_learning_seeds": str(len(seeds["learn"])),
-            "num_transitions": f"{NUM_EPISODES * EXPERIMENT.task.episode_length:,}",
-            "num_points": str(NUM_POINTS),
-            "few_transitions": str(NUM_FEW_EPISODES * EXPERIMENT.task.episode_length),
-        },
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
-    (folder / "recorded.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+                if not recording.has(*tables, *(of_first if seed == FIRST_SEED else ()), seed=seed):
+                    recording.put(**record_part(seed))
+                    print(f"{record_part.__name__}, seed {seed}", flush=True)
+    num_seeds = sum(map(len, SEED_BLOCKS))
+    recording.note(
+        num_seeds=num_seeds,
+        num_learning_seeds=num_seeds,
+        num_transitions=f"{NUM_EPISODES * EXPERIMENT.task.episode_length:,}",
+        num_points=NUM_POINTS,
+        few_transitions=NUM_FEW_EPISODES * EXPERIMENT.task.episode_length,
+    )
 
 
 def fit_once(seed: int) -> dict[str, list[Row]]:
@@ -300,10 +277,6 @@ def map_of(when: str, distribution: Distribution) -> list[Row]:
     return [[when, *(number(value, 3) for value in row)] for row in columns]
 
 
-def number(value: Any, digits: int = 5) -> str:
-    """A number as text; an empty cell where there is none."""
-    return "" if np.isnan(value) else f"{float(value):.{digits}g}"
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    torch.set_num_threads(1)
+    main()

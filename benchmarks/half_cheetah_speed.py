@@ -1,6 +1,6 @@
 """The half-cheetah from its first episode to its last: return and cost of each.
 
-Run: make solved, then PYTHONPATH=build/solved .venv/bin/python benchmarks/half_cheetah.py [--device cuda] [--seed 0]
+Run: make solved, then PYTHONPATH=build/solved .venv/bin/python benchmarks/half_cheetah_speed.py [--device cuda]
 Draw what is recorded: the same with --draw
 
 Trains the reference on EXPERIMENTS["half_cheetah"] with one thread, and writes benchmarks/data/half_cheetah_*.csv when
@@ -13,18 +13,19 @@ the same candidates and minibatches.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import dataclasses
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
+import tyro
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -199,32 +200,34 @@ def draw(paths: list[Path], figure_file: Path) -> None:
     figure.savefig(figure_file, metadata={"Date": None} if figure_file.suffix == ".svg" else None)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--draw", action="store_true", help="only draw what is recorded")
-    arguments = parser.parse_args()
-    if arguments.draw:
+def main(device: str = "cpu", seed: int = 0, draw_only: Annotated[bool, tyro.conf.arg(name="draw")] = False) -> None:
+    """Train on the half-cheetah, or draw what is recorded.
+
+    Args:
+        device: cpu or cuda.
+        seed: of the run.
+        draw_only: only draw what is recorded.
+    """
+    if draw_only:
         draw(sorted(DATA.glob("half_cheetah_*_seed*.csv")), FIGURE)
         print(f"wrote {FIGURE}")
         return
-    if torch.device(arguments.device).type == "cuda" and not torch.cuda.is_available():
-        parser.error("this torch sees no GPU")
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        sys.exit("This torch sees no GPU.")
     use_one_thread()
     experiment = EXPERIMENTS["half_cheetah"]
-    name = f"{arguments.device.replace(':', '_')}_seed{arguments.seed}"
-    rate = matrix_product_rate(arguments.device)
-    for row in record(experiment, seed=arguments.seed, device=arguments.device, folder=WORK / name):
+    name = f"{device.replace(':', '_')}_seed{seed}"
+    rate = matrix_product_rate(device)
+    for row in record(experiment, seed=seed, device=device, folder=WORK / name):
         print(
             f"episode {row.episode + 1}/{experiment.num_episodes}: return {row.episode_return:7.1f} at "
             f"{row.env_steps} env steps, {row.cpu_seconds:.1f} s of processor time, {row.wall_seconds:.1f} s",
             flush=True,
         )
     rows = read_rows(WORK / name / "episodes.csv")
-    where = "one thread" if arguments.device == "cpu" else torch.cuda.get_device_name(arguments.device)
+    where = "one thread" if device == "cpu" else torch.cuda.get_device_name(device)
     comment = (
-        f"# benchmarks/half_cheetah.py --device {arguments.device} --seed {arguments.seed}, {where}, torch "
+        f"# benchmarks/half_cheetah_speed.py --device {device} --seed {seed}, {where}, torch "
         f"{torch.__version__}, Python {platform.python_version()}, products of {MATRIX_SIZE} x {MATRIX_SIZE} matrices "
         f"at {rate / 1e9:.0f} GFLOP/s\n"
     )
@@ -235,4 +238,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

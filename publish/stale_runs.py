@@ -25,8 +25,10 @@ from autograder.solutions import ROOT
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
 from publish.findings import Finding
-from publish.handout import DATA, recorded_settings
-from publish.ungraded import RUNS_FILE, hash_of, read_runs
+from publish.handout import DATA
+from publish.recorded_tables import COMMAND, SETTINGS, settings_of
+from publish.ungraded_bands import COMMAND as RECORD_UNGRADED
+from publish.ungraded_bands import RUNS_FILE, hash_of, read_runs
 
 MAX_WRONG = 0.01  # a bar at the 5 % quantile of the worst correct code gives less than half of it, by the rule
 
@@ -91,18 +93,14 @@ def reference_misses() -> Iterator[Finding]:
 def stale_others() -> Iterator[Finding]:
     """Runs that the handout and the ungraded bands show."""
     for path in sorted(DATA.glob("*.csv")):
-        for name, settings in recorded_settings(path.name).items():
-            if settings != dataclasses.asdict(EXPERIMENTS[name]):
-                line = next(
-                    i for i, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if "# settings" in text
-                )
-                yield Finding(
-                    path.relative_to(ROOT).as_posix(),
-                    line,
-                    f"was recorded with other settings of {name}",
-                    "run `.venv/bin/python -m publish.handout figures`",
-                )
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for name, settings in settings_of(path).items():
+            if name not in EXPERIMENTS or settings != dataclasses.asdict(EXPERIMENTS[name]):
+                line = next(i for i, text in enumerate(lines, start=1) if text.startswith(SETTINGS))
+                says = f"was recorded with other settings of {name}"
+                command = COMMAND.format("handout_runs")
+                yield Finding(path.relative_to(ROOT).as_posix(), line, says, f"run `.venv/bin/{command}`")
     stale = sorted({run.experiment for run in read_runs() if run.code_hash != hash_of(run.experiment)})
     if stale:
         says = f"the runs of {', '.join(stale)} do not belong to today's solution and settings"
-        yield Finding(RUNS_FILE.relative_to(ROOT).as_posix(), None, says, "run `.venv/bin/python -m publish.ungraded`")
+        yield Finding(RUNS_FILE.relative_to(ROOT).as_posix(), None, says, f"run `.venv/bin/{RECORD_UNGRADED}`")

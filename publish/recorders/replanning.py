@@ -1,9 +1,6 @@
 """Records the runs that notebooks/masters/replanning.py draws.
 
-Run it by `python -m publish.notebooks record --names replanning`, which puts the solved tree and `notebook_cells`, the
-notebook's own cells that are tagged "recorder", on the path. About 13 minutes of processor time.
-
-What is recorded already is kept in build/recordings, so it can be stopped and goes on where it was.
+Run by `python -m publish.recorders replanning`: about 13 minutes on one core.
 
 Three recordings: agents that learn (`returns.csv`); planning with models that learn no more (`frozen.csv`,
 `errors.csv`); three episodes with what was imagined in them (`episodes.csv`, `imagined.csv`).
@@ -12,12 +9,8 @@ Three recordings: agents that learn (`returns.csv`); planning with models that l
 from __future__ import annotations
 
 import copy
-import csv
 import dataclasses
-import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +28,7 @@ from notebook_cells import (
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autograder.solutions import ROOT
 from hw4.agents import build_agent_and_parts, build_planner, random_policy
 from hw4.dynamics_model import DynamicsModel
 from hw4.envs import make_env
@@ -44,6 +38,7 @@ from hw4.mpc import MPC, Objective, sequence_returns
 from hw4.rewards import CARTPOLE_POLE_LENGTH
 from hw4.training import EpisodeRecord, run_episode, train
 from hw4.transitions import Transition
+from publish.recorded_tables import Recording, Row, Table, number
 
 FIRST_SEED = 10  # the claims were written by runs of seeds 0 to 9; these had not been seen
 SEED_BLOCKS = (range(FIRST_SEED, 15), range(15, 20))  # all arms with the first ones, then all with the others
@@ -52,74 +47,48 @@ NUM_BASE_EPISODES = 2  # of the base policy, held out
 PLANS_DRAWN_EVERY = 4  # env steps; of the episodes with what was imagined
 
 STATE_COLUMNS = "x,sin,cos,x_velocity,angular_velocity"
+OF_ALL = {arm: dataclasses.asdict(experiment) for arm, experiment in ARMS.items()}
+OF_ONE = {"1.5": OF_ALL["1.5"]}
 TABLES = {
-    "returns": "arm,seed,episode,env_steps,episode_return",
-    "frozen": "model,planner,horizon,replan_every,seed,episode_return",
-    "errors": "model,policy,seed,k,error,error_of_no_change",
-    "episodes": f"model,replan_every,step,{STATE_COLUMNS},action",
-    "imagined": f"model,replan_every,plan_step,k,{STATE_COLUMNS}",
+    "returns": Table("arm,seed,episode,env_steps,episode_return", key="arm,seed", settings=OF_ALL),
+    "frozen": Table("model,planner,horizon,replan_every,seed,episode_return", key="seed", settings=OF_ONE),
+    "errors": Table("model,policy,seed,k,error,error_of_no_change", key="seed", settings=OF_ONE),
+    "episodes": Table(f"model,replan_every,step,{STATE_COLUMNS},action", settings=OF_ONE),
+    "imagined": Table(f"model,replan_every,plan_step,k,{STATE_COLUMNS}", settings=OF_ONE),
 }
 
-Row = list[Any]
 ObjectiveFrom = Callable[[Tensor], Objective]
 
 
-def main(folder: Path) -> None:
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    parts_folder = folder.parents[2] / "build" / "recordings" / folder.name  # delete it to record everything again
-    parts_folder.mkdir(parents=True, exist_ok=True)
-    parts: dict[tuple[str, int], dict[str, list[Row]]] = {}
+def main() -> None:
+    recording = Recording(ROOT / "notebooks" / "data" / "replanning", "replanning", TABLES)
     for seeds in SEED_BLOCKS:
-        for arm, experiment in ARMS.items():
+        for arm in ARMS:
             for seed in seeds:
-                part = parts_folder / f"{arm.replace(' ', '_')}_{seed}.json"
-                if not part.exists():
-                    part.write_text(json.dumps(record_part(arm, experiment, seed)), encoding="utf-8")
-                parts[arm, seed] = json.loads(part.read_text(encoding="utf-8"))
-                print(f"{arm}, seed {seed}: last return {parts[arm, seed]['returns'][-1][-1]}", flush=True)
-                write_tables(folder, parts)
+                if not recording.has(*tables_of(arm, seed), arm=arm, seed=seed):
+                    record_part(recording, arm, seed)
+    recording.note(num_seeds=sum(map(len, SEED_BLOCKS)), pole_length=f"{CARTPOLE_POLE_LENGTH} m")
 
 
-def record_part(arm: str, experiment: Experiment, seed: int) -> dict[str, list[Row]]:
-    """One training run, and with the models of 1.5 all that is planned and rolled out with models that learn no more.
+def tables_of(arm: str, seed: int) -> tuple[str, ...]:
+    """The tables that one training run fills."""
+    if arm != "1.5":
+        return ("returns",)
+    return tuple(TABLES) if seed == FIRST_SEED else ("returns", "frozen", "errors")
 
-    Returns:
-        Rows by table.
-    """
-    records, models = learn(experiment, seed)
-    rows: dict[str, list[Row]] = {
-        "returns": [[arm, seed, r.episode, r.env_steps, number(r.episode_return)] for r in records]
-    }
+
+def record_part(recording: Recording, arm: str, seed: int) -> None:
+    """One training run, and with the models of 1.5 everything that is done with models that learn no more."""
+    records, models = learn(ARMS[arm], seed)
+    returns = [[arm, seed, r.episode, r.env_steps, number(r.episode_return)] for r in records]
     if arm == "1.5":
-        rows["frozen"], planned = plan_with(models, seed)
-        rows["errors"] = errors_of(models, planned, seed)
+        frozen, planned = plan_with(models, seed)
         if seed == FIRST_SEED:
-            rows["episodes"], rows["imagined"] = imagined_episodes(models)
-    return rows
-
-
-def write_tables(folder: Path, parts: dict[tuple[str, int], dict[str, list[Row]]]) -> None:
-    """Write the tables, and what they were recorded with: after every part, so that a recording can be watched."""
-    order = {arm: i for i, arm in enumerate(ARMS)}
-    for table, columns in TABLES.items():
-        rows: list[Row] = []
-        for key in sorted(parts, key=lambda key: (order[key[0]], key[1])):
-            rows += parts[key].get(table, [])
-        with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns.split(","))
-            writer.writerows(rows)
-    seeds = {arm: [seed for other, seed in parts if other == arm] for arm in ARMS}
-    provenance = {
-        "command": "python -m publish.notebooks record --names replanning",
-        "arms": {arm: dataclasses.asdict(experiment) for arm, experiment in ARMS.items()},
-        "seeds": {arm: sorted(of_arm) for arm, of_arm in seeds.items()},
-        "facts": {"num_seeds": str(len(seeds["1.5"])), "pole_length": f"{CARTPOLE_POLE_LENGTH} m"},
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
-    (folder / "recorded.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+            episodes, imagined = imagined_episodes(models)
+            recording.put(episodes=episodes, imagined=imagined)
+        recording.put(frozen=frozen, errors=errors_of(models, planned, seed))
+    recording.put(returns=returns)
+    print(f"{arm}, seed {seed}: last return {returns[-1][-1]}", flush=True)
 
 
 def learn(experiment: Experiment, seed: int) -> tuple[list[EpisodeRecord], dict[str, DynamicsModel]]:
@@ -272,7 +241,7 @@ def imagined_episodes(models: dict[str, DynamicsModel]) -> tuple[list[Row], list
     for model, every in (("first", 20), ("last", 20), ("last", 1)):
         record, plans = run_frozen(dataclasses.replace(CARTPOLE, replan_every=every), models[model], FIRST_SEED)
         for step, observation in enumerate(record.observations):
-            action = number(record.actions[step, 0], 4) if step < len(record.actions) else ""
+            action = number(record.actions[step, 0], 4) if step < len(record.actions) else None
             episode_rows.append([model, every, step, *(number(value, 4) for value in observation), action])
         for step, (start, plan) in plans.items():
             if step % PLANS_DRAWN_EVERY == 0:
@@ -282,10 +251,6 @@ def imagined_episodes(models: dict[str, DynamicsModel]) -> tuple[list[Row], list
     return episode_rows, imagined_rows
 
 
-def number(value: Any, digits: int = 5) -> str:
-    """A number as text; an empty cell where there is none."""
-    return "" if np.isnan(value) else f"{float(value):.{digits}g}"
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    torch.set_num_threads(1)
+    main()

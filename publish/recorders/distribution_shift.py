@@ -1,17 +1,13 @@
 """Records the runs that notebooks/masters/distribution_shift.py draws.
 
-Run it by `python -m publish.notebooks record`, which puts the solved tree and `notebook_cells`, the notebook's own
-cells that are tagged "recorder", on the path: what is recorded is what the notebook shows.
+Run by `python -m publish.recorders distribution_shift`: about half an hour on one core.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
-import sys
+import functools
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import mujoco
@@ -32,26 +28,23 @@ from notebook_cells import (
 )
 
 from autograder.recorded.calibration import read_recorded
+from autograder.solutions import ROOT
 from hw4.agents import build_agent, build_planner, random_policy
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer, uniform_indices
 from hw4.envs import make_env
 from hw4.envs.cartpole import PHYSICS_STEPS_PER_ACTION, CartPoleEnv
 from hw4.envs.cliff_hill import STEP_LENGTH, height
-from hw4.experiments import EXPERIMENTS, as_version
+from hw4.experiments import EXPERIMENTS, Version, as_version
 from hw4.handin.assignment import load_assignment
 from hw4.mpc import MPC, Objective, sequence_returns
 from hw4.networks import MLP
 from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
+from publish.recorded_tables import Recording, Row, Table, number
 
 NUM_SEEDS = 20
 RIDGE = np.round(np.arange(-1.0, 3.95, 0.1) + 0.05, 2)  # m; x of the steps whose outcome a model is asked for
 HELD_OUT_SEEDS = (1000, 1001, 1002)  # trained with once, for the held-out transitions only
-EPISODE_COLUMNS = (
-    "version,seed,episode,env_steps,planned,episode_return,imagined_return,error_on_visited,error_on_base,error_on_plan"
-)
-PATH_COLUMNS = "policy,seed,episode,step,x,y,height,imagined_x,imagined_y,imagined_height"
-BELIEF_COLUMNS = "model,seed,x,next_height,true_next_height"
 
 # Models of the cart-pole
 CARTPOLE = EXPERIMENTS["cartpole"]
@@ -73,121 +66,128 @@ PATIENTS = {
 }
 NUM_CLINIC_SEEDS = 4
 
-Row = list[Any]
+ON_THE_HILL = {"experiment": dataclasses.asdict(EXPERIMENT)}
+ON_THE_CARTPOLE = {"cartpole": dataclasses.asdict(CARTPOLE)}
+TABLES = {
+    "episodes": Table(
+        "version,seed,episode,env_steps,planned,episode_return,imagined_return,"
+        "error_on_visited,error_on_base,error_on_plan",
+        key="version,seed",
+        settings=ON_THE_HILL,
+    ),
+    "paths": Table(
+        "policy,seed,episode,step,x,y,height,imagined_x,imagined_y,imagined_height",
+        key="policy,seed",
+        settings=ON_THE_HILL,
+    ),
+    "beliefs": Table("model,seed,x,next_height,true_next_height", key="model,seed", settings=ON_THE_HILL),
+    "coverage": Table("policy,seed,largest_x,episode_return", key="policy,seed", settings=ON_THE_HILL),
+    "models": Table(
+        "model,seed,size,error_in_distribution,error_out_of_distribution",
+        key="model,seed",
+        settings=ON_THE_CARTPOLE,
+    ),
+    "planned": Table("model,seed,size,episode_return", key="model,seed", settings=ON_THE_CARTPOLE),
+    "clinic": Table("agent,seed,episode,episode_return,model_error,optimism_gap", settings=ON_THE_CARTPOLE),
+}
+
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def main(folder: Path, parts: list[str]) -> None:
-    """Record all parts, or those that are named."""
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    recorders = {
-        "versions": record_versions,
-        "coverage": record_coverage,
-        "models": record_models,
-        "clinic": record_clinic,
-    }
-    for part in parts or recorders:
-        recorders[part](folder)
-    provenance = {
-        "command": "python -m publish.notebooks record",
-        "experiment": dataclasses.asdict(EXPERIMENT),
-        "cartpole": dataclasses.asdict(CARTPOLE),
-        "facts": {
-            "num_seeds": str(NUM_SEEDS),
-            "held_out_seeds": f"{HELD_OUT_SEEDS[0]} to {HELD_OUT_SEEDS[-1]}",
-            "num_base_episodes": str(FIRST_PLANNED),
-            "num_model_seeds": str(NUM_MODEL_SEEDS),
-            "planned_size": str(PLANNED_SIZE),
-            "num_clinic_seeds": str(NUM_CLINIC_SEEDS),
-        },
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
-    (folder / "recorded.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
-
-
-def record_versions(folder: Path) -> None:
-    """The three versions on the cliff hill."""
-    held_out = held_out_transitions()
-    episode_rows: list[Row] = []
-    path_rows: list[Row] = []
-    belief_rows: list[Row] = []
+def main() -> None:
+    recording = Recording(ROOT / "notebooks" / "data" / "distribution_shift", "distribution_shift", TABLES)
     for version in VERSIONS:
-        experiment = as_version(EXPERIMENT, version)
         for seed in range(NUM_SEEDS):
-            agent, episodes = build_agent(experiment, seed), []
-            for episode in watch(agent, experiment, seed, held_out):
-                episodes.append(episode)
-                if version == "0.5" and episode.record.episode == FIRST_PLANNED - 1:
-                    belief_rows += beliefs_of("first", seed, agent)
-            if version != "0.5":
-                belief_rows += beliefs_of(version, seed, agent)
-            whole_plan = experiment.replan_every == experiment.task.episode_length
-            for e in episodes:
-                errors = (e.error_on_visited, e.error_on_base, e.error_on_plan)
-                imagined = imagined_return(experiment, e.record.actions, e.imagined) if e.planned and whole_plan else ""
-                episode_rows.append(
-                    [version, seed, e.record.episode, e.record.env_steps, int(e.planned)]
-                    + [number(value) for value in (e.record.episode_return, imagined, *errors)]
-                )
-            if version == "0.5":  # the base policy's episodes are the same under every version
-                path_rows += path_of("base", seed, episodes[:FIRST_PLANNED])
-                path_rows += path_of("0.5", seed, episodes[FIRST_PLANNED : FIRST_PLANNED + 1])
-            else:
-                path_rows += path_of(version, seed, episodes[-1:])
-            print(f"version {version}, seed {seed}: last return {episodes[-1].record.episode_return:.0f}", flush=True)
-    order = {policy: i for i, policy in enumerate(("base", *VERSIONS))}
-    path_rows.sort(key=lambda row: order[row[0]])  # stable: seeds, episodes and steps stay in order
-    write(folder / "episodes.csv", EPISODE_COLUMNS, episode_rows)
-    write(folder / "paths.csv", PATH_COLUMNS, path_rows)
-    write(folder / "beliefs.csv", BELIEF_COLUMNS, belief_rows)
-
-
-def record_coverage(folder: Path) -> None:
-    """What 0.5 earns after data of three base policies."""
-    experiment = dataclasses.replace(as_version(EXPERIMENT, "0.5"), num_episodes=FIRST_PLANNED + 1)
-    rows: list[Row] = []
-    for name in BASE_POLICIES:
+            model = "first" if version == "0.5" else version
+            if not recording.has(
+                "episodes", "paths", "beliefs", version=version, policy=version, model=model, seed=seed
+            ):
+                record_version(recording, version, seed)
+    for policy in BASE_POLICIES:
         for seed in range(NUM_SEEDS):
-            agent = build_agent(experiment, seed)
-            agent.base_policy = base_policy(name, np.random.default_rng(seed))
-            *data, planned = train(make_env("cliff_hill"), agent, num_episodes=experiment.num_episodes, seed=seed)
-            largest_x = max(record.observations[:, 0].max() for record in data)
-            rows.append([name, seed, number(largest_x), number(planned.episode_return)])
-        print(f"coverage: {name}", flush=True)
-    write(folder / "coverage.csv", "policy,seed,largest_x,episode_return", rows)
-
-
-def record_models(folder: Path) -> None:
-    """Errors of models of the cart-pole over the size of their data, and what is earned by planning with them."""
-    test = transitions_of(
-        train(make_env("cartpole"), Actor(RANDOM_SEED), num_episodes=NUM_TEST_EPISODES, seed=RANDOM_SEED)
+            if not recording.has("coverage", policy=policy, seed=seed):
+                recording.put(coverage=[coverage_of(policy, seed)])
+    for seed in range(NUM_MODEL_SEEDS):
+        if not recording.has("models", "planned", seed=seed):
+            record_models(recording, seed)
+    recording.put(clinic=clinic_rows())
+    recording.note(
+        num_seeds=NUM_SEEDS,
+        held_out_seeds=f"{HELD_OUT_SEEDS[0]} to {HELD_OUT_SEEDS[-1]}",
+        num_base_episodes=FIRST_PLANNED,
+        num_model_seeds=NUM_MODEL_SEEDS,
+        planned_size=PLANNED_SIZE,
+        num_clinic_seeds=NUM_CLINIC_SEEDS,
     )
+
+
+def record_version(recording: Recording, version: Version, seed: int) -> None:
+    """One version on the cliff hill, on one seed."""
+    held_out = held_out_transitions()
+    experiment = as_version(EXPERIMENT, version)
+    agent, episodes = build_agent(experiment, seed), []
+    belief_rows: list[Row] = []
+    for episode in watch(agent, experiment, seed, held_out):
+        episodes.append(episode)
+        if version == "0.5" and episode.record.episode == FIRST_PLANNED - 1:
+            belief_rows = beliefs_of("first", seed, agent)
+    if version != "0.5":
+        belief_rows = beliefs_of(version, seed, agent)
+    whole_plan = experiment.replan_every == experiment.task.episode_length
+    episode_rows: list[Row] = []
+    for e in episodes:
+        errors = (e.error_on_visited, e.error_on_base, e.error_on_plan)
+        imagined = imagined_return(experiment, e.record.actions, e.imagined) if e.planned and whole_plan else None
+        episode_rows.append(
+            [version, seed, e.record.episode, e.record.env_steps, int(e.planned)]
+            + [number(value) for value in (e.record.episode_return, imagined, *errors)]
+        )
+    if version == "0.5":  # the base policy's episodes are the same under every version
+        path_rows = path_of("base", seed, episodes[:FIRST_PLANNED])
+        path_rows += path_of("0.5", seed, episodes[FIRST_PLANNED : FIRST_PLANNED + 1])
+    else:
+        path_rows = path_of(version, seed, episodes[-1:])
+    recording.put(episodes=episode_rows, paths=path_rows, beliefs=belief_rows)
+    print(f"version {version}, seed {seed}: last return {episodes[-1].record.episode_return:.0f}", flush=True)
+
+
+def coverage_of(policy: str, seed: int) -> Row:
+    """What 0.5 earns after data of a base policy."""
+    experiment = dataclasses.replace(as_version(EXPERIMENT, "0.5"), num_episodes=FIRST_PLANNED + 1)
+    agent = build_agent(experiment, seed)
+    agent.base_policy = base_policy(policy, np.random.default_rng(seed))
+    *data, planned = train(make_env("cliff_hill"), agent, num_episodes=experiment.num_episodes, seed=seed)
+    largest_x = max(record.observations[:, 0].max() for record in data)
+    return [policy, seed, number(largest_x), number(planned.episode_return)]
+
+
+@functools.cache
+def measured_on() -> tuple[Transition, Transition]:
+    """The transitions that errors are measured on: under random actions, and under a good policy."""
+    test = train(make_env("cartpole"), Actor(RANDOM_SEED), num_episodes=NUM_TEST_EPISODES, seed=RANDOM_SEED)
     learner = build_agent(CARTPOLE, GOOD_SEED)
     learned = list(train(make_env("cartpole"), learner, num_episodes=CARTPOLE.num_episodes, seed=GOOD_SEED))
-    good = transitions_of(learned[-NUM_GOOD_EPISODES:])
-    print(
-        "the good policy earns", [round(record.episode_return) for record in learned[-NUM_GOOD_EPISODES:]], flush=True
-    )
+    earned = [round(record.episode_return) for record in learned[-NUM_GOOD_EPISODES:]]
+    print("the good policy earns", earned, flush=True)
+    return transitions_of(test), transitions_of(learned[-NUM_GOOD_EPISODES:])
+
+
+def record_models(recording: Recording, seed: int) -> None:
+    """Errors of models of the cart-pole over the size of their data, and what is earned by planning with them."""
+    test, good = measured_on()
     num_episodes = -(-SIZES[-1] // CARTPOLE.task.episode_length)
+    data = transitions_of(train(make_env("cartpole"), Actor(seed), num_episodes=num_episodes, seed=seed))
     error_rows: list[Row] = []
-    planned_rows: list[Row] = []
-    for seed in range(NUM_MODEL_SEEDS):
-        data = transitions_of(train(make_env("cartpole"), Actor(seed), num_episodes=num_episodes, seed=seed))
-        planned_rows.append(["simulator", seed, "", number(planned_return(simulated_objective, seed))])
-        for size in SIZES:
-            for name, predict in models_of(data.select(slice(0, size)), seed).items():
-                errors = (number(one_step_error(predict, transitions)) for transitions in (test, good))
-                error_rows.append([name, seed, size, *errors])
-                if size == PLANNED_SIZE:
-                    earned = planned_return(lambda o, predict=predict: modelled_objective(predict, o), seed)
-                    planned_rows.append([name, seed, size, number(earned)])
-        print(f"models: seed {seed}", flush=True)
-    error_rows.sort(key=lambda row: row[0])  # stable: seeds and sizes stay in order
-    planned_rows.sort(key=lambda row: row[0])
-    write(folder / "models.csv", "model,seed,size,error_in_distribution,error_out_of_distribution", error_rows)
-    write(folder / "planned.csv", "model,seed,size,episode_return", planned_rows)
+    planned_rows: list[Row] = [["simulator", seed, "", number(planned_return(simulated_objective, seed))]]
+    for size in SIZES:
+        for name, predict in models_of(data.select(slice(0, size)), seed).items():
+            errors = (number(one_step_error(predict, transitions)) for transitions in (test, good))
+            error_rows.append([name, seed, size, *errors])
+            if size == PLANNED_SIZE:
+                earned = planned_return(functools.partial(modelled_objective, predict), seed)
+                planned_rows.append([name, seed, size, number(earned)])
+    recording.put(models=error_rows, planned=planned_rows)
+    print(f"models: seed {seed}", flush=True)
 
 
 class Actor:
@@ -307,7 +307,7 @@ def simulated_objective(observation: torch.Tensor) -> Objective:
     return objective
 
 
-def record_clinic(folder: Path) -> None:
+def clinic_rows() -> list[Row]:
     """Curves of a healthy agent and of three animals of the zoo, from the runs that the bars are calibrated with."""
     (curve,) = (curve for curve in load_assignment().curves if curve.id == CLINIC_CURVE)
     recorded = read_recorded(curve)
@@ -317,9 +317,10 @@ def record_clinic(folder: Path) -> None:
         for seed, run in enumerate(runs):
             for episode, values in enumerate(zip(run.returns, run.errors, run.gaps, strict=True)):
                 rows.append([agent, seed, episode, *(number(value) for value in values)])
-    write(folder / "clinic.csv", "agent,seed,episode,episode_return,model_error,optimism_gap", rows)
+    return rows
 
 
+@functools.cache
 def held_out_transitions() -> dict[str, Transition]:
     """Transitions under the base policy and under the first plan of 0.5, of seeds that no curve uses."""
     experiment = dataclasses.replace(as_version(EXPERIMENT, "0.5"), num_episodes=FIRST_PLANNED + 1)
@@ -352,22 +353,11 @@ def path_of(policy: str, seed: int, episodes: Iterable[WatchedEpisode]) -> list[
     for e in episodes:
         whole_plan = e.planned and len(e.imagined) == len(e.record.observations)
         for step, observation in enumerate(e.record.observations):
-            imagined = e.imagined[step] if whole_plan else ("", "", "")
+            imagined = e.imagined[step] if whole_plan else (None, None, None)
             rows.append([policy, seed, e.record.episode, step, *(number(v, 3) for v in (*observation, *imagined))])
     return rows
 
 
-def number(value: Any, digits: int = 5) -> str:
-    """A number as text; an empty cell where there is none."""
-    return "" if value == "" or np.isnan(value) else f"{float(value):.{digits}g}"
-
-
-def write(path: Path, columns: str, rows: list[Row]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns.split(","))
-        writer.writerows(rows)
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    torch.set_num_threads(1)
+    main()

@@ -1,13 +1,12 @@
 """Where the time of `make grade` goes: seconds of each stage when the reference is graded.
 
-Run: .venv/bin/python -m benchmarks.grading [--jobs 2] [--output benchmarks/data/grading.csv]
+Run: .venv/bin/python -m benchmarks.grade_timeline [--jobs 2] [--output benchmarks/data/grade_timeline.csv]
 
 Stages overlap: learning runs go on beside the hidden tests. Processor seconds add up, wall-clock seconds do not.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
 import functools
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -152,13 +152,15 @@ def graded_reference(jobs: int) -> tuple[Stopwatch, float]:
     return watch, seconds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--jobs", type=int, default=2, help="learning runs at once")
-    parser.add_argument("--output", type=Path, help="a .csv to write")
-    arguments = parser.parse_args()
+def main(jobs: int = 2, output: Path | None = None) -> None:
+    """Grade the reference, and say where the time goes.
+
+    Args:
+        jobs: learning runs at once.
+        output: a .csv to write.
+    """
     load = os.getloadavg()[0]
-    watch, seconds = graded_reference(arguments.jobs)
+    watch, seconds = graded_reference(jobs)
     stages = sorted(watch.stages.items(), key=lambda item: (item[0] == OTHER, item[1].begins))
     rows = [
         (
@@ -181,14 +183,14 @@ def main() -> None:
         table.add_row(*row)
     table.add_row("all", "", "0.0", f"{seconds:.1f}", f"{own:.2f}", f"{theirs:.2f}", "", style="bold")
     Console().print(table)
-    print(f"{arguments.jobs} jobs on {os.cpu_count()} processors, load average before it {load:.1f}")
-    if arguments.output:
-        with arguments.output.open("w", encoding="utf-8", newline="") as file:
-            file.write(f"# python -m benchmarks.grading --jobs {arguments.jobs}, load average before it {load:.1f}\n")
+    print(f"{jobs} jobs on {os.cpu_count()} processors, load average before it {load:.1f}")
+    if output:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            file.write(f"# python -m benchmarks.grade_timeline --jobs {jobs}, load average before it {load:.1f}\n")
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             writer.writerows(rows)
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

@@ -1,22 +1,18 @@
-"""Records the cliff-hill runs that the handout shows, as CSV files.
+"""Records the runs that the handout draws and quotes: the versions on the cliff hill, and one search by CEM.
 
-Runs in the solved tree: `python -m publish.handout figures` starts it there, with one thread.
+Run by `python -m publish.recorders handout_runs`: a few minutes on one core.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
-import sys
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autograder.solutions import ROOT
 from hw4.agents import build_agent
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer
 from hw4.ensemble import bootstrap_indices, member_minibatches
@@ -27,8 +23,8 @@ from hw4.networks import EnsembleMLP
 from hw4.noise import colored_noise
 from hw4.training import train
 from hw4.transitions import Transition
+from publish.recorded_tables import Recording, Row, Table, number
 
-COMMAND = "python -m publish.handout figures"
 SEEDS = range(20)
 PATH_SEED = 0  # the run whose paths are drawn
 MEMBERS = 5  # of the ensemble whose opinions are drawn
@@ -41,21 +37,48 @@ SEARCH_DT = 0.1  # s
 PathName = Literal["data", "imagined", "happened_0.5", "happened_1.5"]
 
 
-def write_csv(
-    path: Path,
-    columns: list[str],
-    rows: Iterable[list[Any]],
-    what: str,
-    experiments: tuple[str, ...] = ("cliff_hill",),
-) -> None:
-    """Write rows under a comment that says how they were recorded. Numbers keep 6 significant digits."""
-    settings = {name: dataclasses.asdict(EXPERIMENTS[name]) for name in experiments}
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(f"# {what}\n# recorded by: {COMMAND}\n# settings: {json.dumps(settings)}\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    print(f"wrote {path.name}", flush=True)
+ON_THE_HILL = {"cliff_hill": dataclasses.asdict(EXPERIMENTS["cliff_hill"])}
+TABLES = {
+    "cliff_hill_versions": Table(
+        "version,seed,episode,env_steps,episode_return",
+        key="version,seed",
+        settings=ON_THE_HILL,
+        says=f"experiment cliff_hill, seeds {SEEDS[0]} to {SEEDS[-1]}, as each version of hw4.experiments.as_version",
+    ),
+    "cliff_hill_paths": Table(
+        "path,step,x,y,height",
+        key="path",
+        settings=ON_THE_HILL,
+        says=f"experiment cliff_hill, seed {PATH_SEED}: the base policy's data; version 0.5's plan as its model "
+        "imagines it and as it happened; the last episode of version 1.5",
+    ),
+    "cliff_hill_members": Table(
+        "member,step,x,y,height",
+        settings=ON_THE_HILL,
+        says=f"experiment cliff_hill, seed {PATH_SEED}: {MEMBERS} members fitted to the base policy's data imagine "
+        "action (1, 0) from (0, 0)",
+    ),
+    "cem_search": Table(
+        "iteration,step,mean,std,median_return,best_return,random_shooting_return,population_size",
+        says=f"CEM pushes a point from 0 to 1 m: {SEARCH_ITERATIONS} iterations of {SEARCH_POPULATION} plans, "
+        f"{SEARCH_ELITES} elites, noise of colour {SEARCH_COLOR:g}, seed {PATH_SEED}; and random shooting with as many "
+        "plans in all",
+    ),
+}
+
+
+def main() -> None:
+    recording = Recording(ROOT / "handout" / "data", "handout_runs", TABLES)
+    for version in get_args(Version):
+        for seed in SEEDS:
+            paths = {"0.5": ("data", "imagined", "happened_0.5"), "1.5": ("happened_1.5",)}.get(version, ())
+            has_paths = seed != PATH_SEED or all(recording.has("cliff_hill_paths", path=path) for path in paths)
+            if not (has_paths and recording.has("cliff_hill_versions", version=version, seed=seed)):
+                record_version(recording, version, seed)
+    if not recording.has("cliff_hill_members"):
+        recording.put(cliff_hill_members=members_rows())
+    if not recording.has("cem_search"):
+        recording.put(cem_search=search_rows())
 
 
 def imagine(agent: ModelBasedAgent, observation: NDArray[Any], actions: NDArray[Any]) -> NDArray[Any]:
@@ -66,47 +89,30 @@ def imagine(agent: ModelBasedAgent, observation: NDArray[Any], actions: NDArray[
     return np.array(states)
 
 
-def record_cliff_hill(folder: Path) -> None:
-    """Each version on each seed; and of one seed the data, the imagined plan and what happened."""
-    returns: list[list[Any]] = []
-    paths: list[list[Any]] = []
+def record_version(recording: Recording, version: Version, seed: int) -> None:
+    """One version on one seed; and of one seed the data, the imagined plan and what happened."""
+    experiment = as_version(EXPERIMENTS["cliff_hill"], version)
+    agent = build_agent(experiment, seed)
+    records = list(train(make_env("cliff_hill"), agent, num_episodes=experiment.num_episodes, seed=seed))
+    paths: list[Row] = []
 
     def add_path(name: PathName, states: NDArray[Any]) -> None:
-        paths.extend([name, step, *map(float, state)] for step, state in enumerate(states))
+        paths.extend([name, step, *(number(float(value), 6) for value in state)] for step, state in enumerate(states))
 
-    for version in get_args(Version):
-        experiment = as_version(EXPERIMENTS["cliff_hill"], version)
-        for seed in SEEDS:
-            agent = build_agent(experiment, seed)
-            records = list(train(make_env("cliff_hill"), agent, num_episodes=experiment.num_episodes, seed=seed))
-            returns.extend([version, seed, r.episode, r.env_steps, r.episode_return] for r in records)
-            if seed != PATH_SEED:
-                continue
-            first_planned = records[experiment.num_initial_episodes]
-            if version == "0.5":
-                for record in records[: experiment.num_initial_episodes]:
-                    add_path("data", record.observations)
-                add_path("imagined", imagine(agent, first_planned.observations[0], first_planned.actions))
-                add_path("happened_0.5", first_planned.observations)
-            elif version == "1.5":
-                add_path("happened_1.5", records[-1].observations)
-    seeds = f"experiment cliff_hill, seeds {SEEDS[0]} to {SEEDS[-1]}"
-    write_csv(
-        folder / "cliff_hill_versions.csv",
-        ["version", "seed", "episode", "env_steps", "episode_return"],
-        returns,
-        f"{seeds}, as each version of hw4.experiments.as_version",
-    )
-    write_csv(
-        folder / "cliff_hill_paths.csv",
-        ["path", "step", "x", "y", "height"],
-        paths,
-        f"experiment cliff_hill, seed {PATH_SEED}: the base policy's data; version 0.5's plan as its model imagines it "
-        "and as it happened; the last episode of version 1.5",
-    )
+    first_planned = records[experiment.num_initial_episodes]
+    if version == "0.5" and seed == PATH_SEED:
+        for record in records[: experiment.num_initial_episodes]:
+            add_path("data", record.observations)
+        add_path("imagined", imagine(agent, first_planned.observations[0], first_planned.actions))
+        add_path("happened_0.5", first_planned.observations)
+    elif version == "1.5" and seed == PATH_SEED:
+        add_path("happened_1.5", records[-1].observations)
+    returns = [[version, seed, r.episode, r.env_steps, number(r.episode_return, 6)] for r in records]
+    recording.put(cliff_hill_paths=paths, cliff_hill_versions=returns)
+    print(f"version {version}, seed {seed}: last return {returns[-1][-1]}", flush=True)
 
 
-def record_ensemble_fan(folder: Path) -> None:
+def members_rows() -> list[Row]:
     """Members fitted to the base policy's data imagine walking straight to the right."""
     experiment = EXPERIMENTS["cliff_hill"]
     agent = build_agent(experiment, PATH_SEED)
@@ -136,19 +142,13 @@ def record_ensemble_fan(folder: Path) -> None:
     )
     action = torch.from_numpy(FULL_RIGHT).expand(MEMBERS, 1, -1)
     state = torch.zeros(MEMBERS, 1, out_dim)
-    rows: list[list[Any]] = []
+    rows: list[Row] = []
     with torch.no_grad():
         for step in range(experiment.task.episode_length + 1):
             for member in range(MEMBERS):
-                rows.append([member, step, *map(float, state[member, 0])])
+                rows.append([member, step, *(number(float(value), 6) for value in state[member, 0])])
             state = model.predict(state, action)
-    write_csv(
-        folder / "cliff_hill_members.csv",
-        ["member", "step", "x", "y", "height"],
-        rows,
-        f"experiment cliff_hill, seed {PATH_SEED}: {MEMBERS} members fitted to the base policy's data imagine action "
-        "(1, 0) from (0, 0)",
-    )
+    return rows
 
 
 def point_returns(forces: torch.Tensor) -> torch.Tensor:
@@ -163,8 +163,8 @@ def point_returns(forces: torch.Tensor) -> torch.Tensor:
     return total
 
 
-def record_search(folder: Path) -> None:
-    """CEM on the point: what each iteration draws and what it earns, beside random shooting with as many candidates."""
+def search_rows() -> list[Row]:
+    """CEM on the point: what each iteration draws and what it earns; and random shooting with as many candidates."""
     drawn: list[torch.Tensor] = []
 
     def objective(plans: torch.Tensor) -> torch.Tensor:
@@ -192,38 +192,17 @@ def record_search(folder: Path) -> None:
         num_sequences=SEARCH_POPULATION * SEARCH_ITERATIONS,
         uniform=lambda n: torch.rand(n, SEARCH_STEPS, 1, generator=generator),
     )
-    rows: list[list[Any]] = []
+    rows: list[Row] = []
     for iteration, plans in enumerate(drawn, start=1):
         returns = point_returns(plans)
         facts = [float(returns.median()), float(returns.max()), float(point_returns(shot[None])[0])]
         for step in range(SEARCH_STEPS):
             spread = plans[:, step, 0]
-            rows.append(
-                [iteration, step, float(spread.mean()), float(spread.std(correction=0)), *facts, SEARCH_POPULATION]
-            )
-    write_csv(
-        folder / "cem_search.csv",
-        [
-            "iteration",
-            "step",
-            "mean",
-            "std",
-            "median_return",
-            "best_return",
-            "random_shooting_return",
-            "population_size",
-        ],
-        rows,
-        f"CEM pushes a point from 0 to 1 m: {SEARCH_ITERATIONS} iterations of {SEARCH_POPULATION} plans, "
-        f"{SEARCH_ELITES} elites, noise of colour {SEARCH_COLOR:g}, seed {PATH_SEED}; and random shooting with as many "
-        "plans in all",
-        experiments=(),
-    )
+            numbers = (float(spread.mean()), float(spread.std(correction=0)), *facts)
+            rows.append([iteration, step, *(number(value, 6) for value in numbers), SEARCH_POPULATION])
+    return rows
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    target = Path(sys.argv[1])
-    record_cliff_hill(target)
-    record_ensemble_fan(target)
-    record_search(target)
+    main()

@@ -1,6 +1,6 @@
 """The reference must get every point, the stubs none: graded as submissions, by live probes.
 
-Learning curves are not run: recorded runs, keyed by a hash of the code, say what they give (publish/recorded.py).
+Learning curves are not run: recorded runs, keyed by a hash of the code, say what they give (publish/stale_runs.py).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ STAFF_PDF = ROOT / "build" / "handout-staff.pdf"
 STAFF_FOLDER = "hw4-staff"
 ROOMS = (
     *(".ci", "autograder", "benchmarks", "docs", "handout", "hw4", "publish", "solutions", "tests"),
-    *("notebooks/data", "notebooks/masters", "notebooks/recorders", "notebooks/release", "notebooks/source"),
+    *("notebooks/data", "notebooks/masters", "notebooks/release", "notebooks/source"),
 )
 FILES = (
     *(".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md"),
