@@ -45,7 +45,7 @@ class RemoteAgent:
         hidden: HiddenRun,
         env: Environment,
         actions: list[bytes] | None = None,
-        agent: str = Curve.agent,
+        build_agent: str = Curve.agent,
     ) -> None:
         """
         Args:
@@ -54,7 +54,7 @@ class RemoteAgent:
             hidden: seeds and world.
             env: where the agent acts.
             actions: takes every action, as executed.
-            agent: "module.function" of hw4 that builds the agent.
+            build_agent: the function of hw4 that builds the agent.
         """
         self._subject = subject
         self._experiment = experiment
@@ -62,9 +62,9 @@ class RemoteAgent:
         self._env = env
         self._copy_of_env = make_env(experiment.task_name, hidden.world)
         self._rng = np.random.default_rng([hidden.env_seed, 1])
-        self._handle = subject.call(agent, experiment, hidden.agent_seed)
+        self._handle = subject.call(build_agent, experiment, hidden.agent_seed)
         if not isinstance(self._handle, Handle):
-            raise BadAction(f"{agent} did not return an agent")
+            raise BadAction(f"{build_agent} did not return an agent")
         self._expected: Any = None
         self._squared_errors: list[Any] = []
         self._squared_changes: list[Any] = []
@@ -149,7 +149,7 @@ def run_curve(
     hidden: HiddenRun,
     on_episode: Callable[[int, float], None] = lambda episode, episode_return: None,
     actions: list[bytes] | None = None,
-    agent: str = Curve.agent,
+    build_agent: str = Curve.agent,
 ) -> Run:
     """Train one agent in one hidden world. A student's error, death or spent budget ends the run, not the grader.
 
@@ -159,7 +159,7 @@ def run_curve(
         hidden: seeds and world.
         on_episode: called as each episode ends.
         actions: every executed action is appended.
-        agent: "module.function" of hw4 that builds the agent.
+        build_agent: the function of hw4 that builds the agent.
     """
     world = hidden.world
     run = Run(
@@ -167,7 +167,7 @@ def run_curve(
         world={"sign": world.actuator_sign, "gain": world.actuator_gain, "mass": world.mass_scale},
     )
     with cut_short(run), open_subject() as subject:
-        _train(run, subject, experiment, hidden, on_episode, actions, agent)
+        _train(run, subject, experiment, hidden, on_episode, actions, build_agent)
     return run
 
 
@@ -200,11 +200,11 @@ def _train(
     hidden: HiddenRun,
     on_episode: Callable[[int, float], None],
     actions: list[bytes] | None,
-    builder: str,
+    build_agent: str,
 ) -> None:
     env = make_env(experiment.task_name, hidden.world)
     try:
-        agent = RemoteAgent(subject, experiment, hidden, env, actions, builder)
+        agent = RemoteAgent(subject, experiment, hidden, env, actions, build_agent)
         for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
             run.env_steps.append(record.env_steps)
             run.returns.append(record.episode_return)

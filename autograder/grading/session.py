@@ -326,7 +326,7 @@ class _Session:
                     hidden = graded_runs(item.id)[0]
                     experiment = EXPERIMENTS[item.experiment]
                     env = make_env(experiment.task_name, hidden.world)
-                    agent = RemoteAgent(subject, experiment, hidden, env, agent=item.agent)
+                    agent = RemoteAgent(subject, experiment, hidden, env, build_agent=item.agent)
                     agent.act(env.reset(seed=0)[0])
                 for stub_id in one_of_each_file:
                     check_example(WORKED_EXAMPLES[stub_id], subject)
