@@ -16,12 +16,14 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-import hw4.checking.report
+import hw4.checking.public_tests
 import hw4.commands.cli
 import hw4.commands.plots
+from hw4.checking.calls import calls_between_stubs
 from hw4.checking.causes import cause_of_exception
 from hw4.checking.hints import HINTS
-from hw4.checking.report import Failure, StubReport, check_stubs, explain, show
+from hw4.checking.public_tests import Failure, StubReport, check_stubs
+from hw4.checking.report import explain, select_stubs, show
 from hw4.commands.cli import main
 from hw4.commands.plots import draw_runs, median_curve, read_bands
 from hw4.commands.runs import LearningCurve, RunError, read_run, read_trajectory, seed_folders
@@ -317,9 +319,9 @@ CHECKED = ("p1", "sequence_returns", "cem_refit", "cem_plan", "mpc_act", "bootst
 def reports(mistaken: Path) -> dict[str, StubReport]:
     """What `check` finds in the mistaken tree: two runs of pytest, the second without the endless loop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
-        patch.setattr(hw4.checking.report, "SLACK", 0.8)  # 4 s
-        stubs = hw4.checking.report.select_stubs(ASSIGNMENT, list(CHECKED))
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "SLACK", 0.8)  # 4 s
+        stubs = select_stubs(ASSIGNMENT, list(CHECKED))
         found = {report.stub.id: report for report in check_stubs(stubs, Console(file=io.StringIO()))}
     return found
 
@@ -327,7 +329,7 @@ def reports(mistaken: Path) -> dict[str, StubReport]:
 @pytest.fixture(scope="module")
 def explanations(reports: dict[str, StubReport], mistaken: Path) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
         return {stub_id: explain(report) for stub_id, report in reports.items()}
 
 
@@ -370,7 +372,7 @@ def test_an_endless_loop_is_ended_and_the_grader_s_limit_named(
 def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubReport], mistaken: Path) -> None:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
         show(ASSIGNMENT, list(reports.values()), Console(file=printed, width=80))
     lines = [line.rstrip() for line in printed.getvalue().splitlines()]
     assert "  2.4    cem                     waiting       mend 2.3 first" in lines
@@ -399,17 +401,24 @@ def test_a_cause_that_only_the_caller_can_have_is_still_explained(cause: str, st
     assert bool(others) == (status == "failing")
 
 
-def test_calls_between_stubs_are_read_from_the_code(
-    mistaken: Path, solved: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hw4.checking.report, "PACKAGE", solved / "hw4")
-    calls = hw4.checking.report._calls_between_stubs()
-    assert {symbol: called for symbol, called in calls.items() if called} == {
-        "cem": {"refit_to_elites"},
-        "fit": {"DynamicsModel.loss", "fit_normalizer"},  # the latter through the given `fit_normalizers`
+def calls_in(tree: Path) -> dict[str, set[str]]:
+    sources = {name: (tree / "hw4" / name).read_bytes() for name in ASSIGNMENT.required_code}
+    return calls_between_stubs(sources, ASSIGNMENT.stubs)
+
+
+def test_calls_between_stubs_are_read_from_the_code(mistaken: Path, solved: Path) -> None:
+    assert {stub_id: called for stub_id, called in calls_in(solved).items() if called} == {
+        "cem_plan": {"cem_refit"},
+        "model_fit": {"model_loss", "normalizer_fit"},  # the latter through the given `fit_normalizers`
     }
-    monkeypatch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")  # a file that does not parse is left out
-    assert hw4.checking.report._calls_between_stubs()["cem"] == {"refit_to_elites"}
+    assert calls_in(mistaken)["cem_plan"] == {"cem_refit"}  # a file that does not parse is left out
+
+
+def test_a_function_of_the_same_name_in_another_file_is_not_the_one_that_is_called() -> None:
+    mpc = b"def refit_to_elites():\n    pass\ndef cem():\n    return refit_to_elites()\n"
+    other = b"def refit_to_elites():\n    pass\ndef member_returns():\n    return refit_to_elites()\n"
+    calls = calls_between_stubs({"mpc.py": mpc, "ensemble.py": other}, ASSIGNMENT.stubs)
+    assert (calls["cem_plan"], calls["member_returns"]) == ({"cem_refit"}, set())
 
 
 # submit ---------------------------------------------------------------------------------------------------------------
