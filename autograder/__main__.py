@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 import time
@@ -16,6 +14,7 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
+from autograder.files import as_json, write_at_once
 from autograder.isolation.fork_server import GraderFault
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import read_submission
@@ -62,7 +61,7 @@ def grade(
     except SubmissionRefused as error:
         from autograder.report.documents import refused
 
-        _write_json(output / "results.json", refused(error))
+        write_at_once(output / "results.json", as_json(refused(error)))
         console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
         return REFUSED
     except KeyboardInterrupt:
@@ -72,8 +71,8 @@ def grade(
         from autograder.report.documents import fault
 
         try:
-            _write_json(output / "results.json", fault())
-            _write_json(output / "receipt.json", {"fault": f"{type(error).__name__}: {error}"})
+            write_at_once(output / "results.json", as_json(fault()))
+            write_at_once(output / "receipt.json", as_json({"fault": f"{type(error).__name__}: {error}"}))
         except OSError as why:
             console.print(f"Not even that could be written: {why}", markup=False, style="magenta")
         console.print(
@@ -97,15 +96,15 @@ def _grade(console: Console, submission: Path, output: Path, grader_options: dic
     start = time.monotonic()
     with LiveProgress(console) as progress, Grader(**grader_options) as grader:
         graded = grader.grade(intake, progress, curves=curves)
-    _write_json(output / "receipt.json", receipt(graded))
-    _write_json(output / "results.json", results(graded) if curves else quick_look(graded))
+    write_at_once(output / "receipt.json", as_json(receipt(graded)))
+    write_at_once(output / "results.json", as_json(results(graded) if curves else quick_look(graded)))
     print_report(console, graded.report)
     for line in about(intake):
         console.print(inert(line), markup=False, style="yellow")
     if not curves:
         console.print(QUICK_NOTE, style="yellow")
     try:
-        _write(output / "report.html", page(graded, submission.name))
+        write_at_once(output / "report.html", page(graded, submission.name).encode("utf-8", "replace"))
     except Exception as error:  # the grade stands
         console.print(f"No page was written: {type(error).__name__}: {error}", markup=False, style="magenta")
     ending = "Done" if graded.report.faults or not curves else "Graded"
@@ -216,7 +215,7 @@ def zoo(*, names: tuple[str, ...] = (), alone: bool = False) -> int:
         alone: grade each bug as a submission of its own. Otherwise bugs in different functions share one, which tells
             as much and takes a quarter of the time.
     """
-    from autograder.zoo.visit import visit
+    from autograder.zoo.tour import visit
 
     return visit(Console(), list(names), alone=alone)
 
@@ -225,25 +224,6 @@ def _forget_pytest_options() -> None:
     """What a TA likes in a shell must not change the hidden suite."""
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    _write(path, json.dumps(_finite(document), indent=2, allow_nan=False) + "\n")
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no NaN and no infinity: they become null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(part, path)
 
 
 COMMANDS: dict[str, Callable[..., int]] = {

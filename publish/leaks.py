@@ -1,6 +1,6 @@
 """What must not be in the student bundle, looked for in the bundle itself.
 
-publish/bundle.py decides what goes in; this file does not read it, so that a mistake there is noticed here.
+publish/student_bundle.py decides what goes in; this file does not read it, so that a mistake there is noticed here.
 """
 
 from __future__ import annotations

@@ -17,16 +17,18 @@ from rich.console import Console
 
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import Entry, Person
-from autograder.classroom.marks.grades import Result, as_json, standing_of
-from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.marks import student_documents
+from autograder.classroom.marks.standing import Result, standing_of
+from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import grade_class
+from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_tests, options
+from autograder.files import as_json
 from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, load_bars
 from autograder.grading.outcome import Outcome
 from autograder.grading.referee import CurveRun
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement
-from autograder.report import page as page_of_a_grade
 from autograder.report.receipt import facts_of_grader
 from autograder.solutions import reference_code
 from hw4.experiments import EXPERIMENTS
@@ -175,7 +177,7 @@ def canary(**facts: Any) -> Callable[[bytes], dict[str, Any]]:
 @pytest.fixture
 def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports are not drawn: three figures each take longer than all else."""
-    monkeypatch.setattr(page_of_a_grade, "page", lambda grade, name: f"<!DOCTYPE html>\n<main>\n{name}</main>")
+    monkeypatch.setattr(student_documents, "page", lambda grade, name: f"<!DOCTYPE html>\n<main>\n{name}</main>")
 
 
 def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from class_samples import measured
 from autograder.classroom.intake.submissions import Person
 from autograder.classroom.marks.changes import Change
 from autograder.classroom.marks.dashboard import bins_of, dashboard, flags_of, items_of, queue_of
-from autograder.classroom.marks.grades import Class, Result, result_of
+from autograder.classroom.marks.standing import Class, Result, result_of
 from autograder.hidden_tests.graded import DECLARED
 from hw4.handin.assignment import load_assignment
 

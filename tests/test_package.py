@@ -10,7 +10,7 @@ from autograder.isolation.package import ASKED_FOR, GIVEN, given_names, package_
 from autograder.solutions import ROOT
 from hw4.handin.assignment import load_assignment
 from hw4.handin.code_files import is_allowed
-from publish.gradescope import grader_files
+from publish.gradescope_bundle import grader_files
 
 CODE = load_assignment().submission.code
 

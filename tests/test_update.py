@@ -17,7 +17,7 @@ from hw4.handin.intake import read_submission
 from hw4.handin.packing import write_submission
 from hw4.handin.update import BUNDLE_FOLDER, MANIFEST, UpdateRefused, installed_version, read_bundle, update
 from publish.archive import zip_of
-from publish.bundle import student_bundle, student_files
+from publish.student_bundle import student_bundle, student_files
 
 CODE = (*load_assignment().required_code, "topics/daydream.py")
 FILES = {

@@ -137,7 +137,8 @@ def _find_knock_ons(reports: list[StubReport]) -> None:
     """Note for each failing stub the first one that it calls and that fails as well."""
     failing = [report for report in reports if report.status == "failing"]
     assignment = load_assignment()
-    sources = {file: source for file in assignment.submission.code if (source := source_of(file)) is not None}
+    readable = [file for file in assignment.submission.code if syntax_error(file) is None]
+    sources = {file: (PACKAGE / file).read_text(encoding="utf-8") for file in readable}
     calls = calls_between_stubs(sources, assignment.stubs) if len(failing) > 1 else {}
     for report in failing:
         called = calls.get(report.stub.id, set())

@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from autograder.classroom.marks.grades import STATUS_WORDS, Class, Result
+from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result
 from autograder.grading.curves import FIRST_RUNS
 from autograder.grading.scoring import CurveReport, StubReport
 from autograder.report.words import points

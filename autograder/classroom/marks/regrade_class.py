@@ -15,23 +15,17 @@ from typing import Any
 
 from rich.console import Console
 
-from autograder.classroom.intake.folder import ClassFolder, Done, write_at_once
+from autograder.classroom.intake.folder import ClassFolder, Done
 from autograder.classroom.marks.changes import read_changes
-from autograder.classroom.marks.grades import (
-    Class,
-    Result,
-    common_of,
-    documents_of,
-    guarded,
-    read_class,
-    result_of,
-    standing_of,
-    write_csv,
-    write_lists,
-)
-from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.marks.lists import write_lists
+from autograder.classroom.marks.spreadsheet import guarded, write_csv
+from autograder.classroom.marks.standing import Class, Result, common_of, read_class, result_of, standing_of
+from autograder.classroom.marks.student_documents import documents_of
+from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import Engine, check_canary, key_of
+from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_tests
+from autograder.files import write_at_once
 from autograder.grading.curves import needs_more_runs
 from autograder.grading.session import score_of_run
 from autograder.hidden_tests.graded import DECLARED

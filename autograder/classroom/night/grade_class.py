@@ -18,9 +18,11 @@ from rich.console import Console
 from autograder.classroom.intake.folder import ClassFolder, Done
 from autograder.classroom.intake.submissions import Entry, hash_of, read_entry
 from autograder.classroom.marks.changes import read_changes
-from autograder.classroom.marks.grades import Result, common_of, documents_of, result_of, write_lists
-from autograder.classroom.night.engine import JobProcess, Settings, Task, ask_twice, grade_locally, payload_of
-from autograder.classroom.night.job import encode_files
+from autograder.classroom.marks.lists import write_lists
+from autograder.classroom.marks.standing import Result, common_of, result_of
+from autograder.classroom.marks.student_documents import documents_of
+from autograder.classroom.night.engine import Job, Task, grade_locally
+from autograder.classroom.night.job import Settings, encode_files, payload_of
 from autograder.classroom.night.record import core_hash, facts_of_intake, hashes_of_tests, options
 from autograder.grading.scoring import item_id
 from autograder.report.words import points
@@ -274,7 +276,7 @@ def local_engine(settings: Settings, jobs: int) -> Engine:
 
 def local_canary(settings: Settings) -> Callable[[bytes], dict[str, Any]]:
     def ask(payload: bytes) -> dict[str, Any]:
-        with JobProcess(settings) as job:
-            return ask_twice(job, payload)
+        with Job(settings) as job:
+            return job.ask(payload)
 
     return ask
