@@ -215,7 +215,7 @@ def zoo(*, names: tuple[str, ...] = (), alone: bool = False) -> int:
         alone: grade each bug as a submission of its own. Otherwise bugs in different functions share one, which tells
             as much and takes a quarter of the time.
     """
-    from autograder.zoo.command import visit
+    from autograder.zoo.tour import visit
 
     return visit(Console(), list(names), alone=alone)
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from autograder.zoo import load_animals
-from autograder.zoo.page import zoo_page
+from autograder.zoo.matrix import zoo_page
 from autograder.zoo.visit import Visit, herds, named_share, visit_all
 from hw4.handin.assignment import load_assignment
 
