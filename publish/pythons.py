@@ -2,7 +2,7 @@
 
     python -m publish.pythons python3.12 python3.13
 
-Each interpreter gets an environment of its own in build/pythons. requirements.txt is resolved there as on a student's
+Each interpreter gets an environment of its own in build/pythons. The requirements are resolved there as on a student's
 machine, so on Linux some gigabytes of torch are downloaded, once.
 """
 

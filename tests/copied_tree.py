@@ -9,7 +9,19 @@ from pathlib import Path
 
 from autograder.solutions import ROOT
 
-FOLDERS = (".ci", "autograder", "benchmarks", "docs", "handout", "hw4", "notebooks", "publish", "solutions", "tests")
+FOLDERS = (
+    ".ci",
+    ".github",
+    "autograder",
+    "benchmarks",
+    "docs",
+    "handout",
+    "hw4",
+    "notebooks",
+    "publish",
+    "solutions",
+    "tests",
+)
 LEFT_OUT = ("__pycache__", "submitted", "autograded", "*.db", ".ipynb_checkpoints")
 
 
