@@ -228,7 +228,7 @@ def why_cut(run: Run, score: float) -> str:
     return f"{why}; the {worst}episodes that finished count"
 
 
-# What stands behind a curve -------------------------------------------------------------------------------------------
+# The agent behind a curve ---------------------------------------------------------------------------------------------
 
 
 def _with_integrity(report: ItemReport, integrity: Integrity | None) -> ItemReport:
