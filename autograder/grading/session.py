@@ -91,15 +91,15 @@ class Grade:
 
 
 class ConfinementTooWeak(GraderFault):
-    """This system cannot keep the promises that grading a foreign submission requires."""
+    """This system does not give the guarantees that grading somebody else's submission requires."""
 
     def __init__(self, missing: list[Guarantee], holes: list[str]) -> None:
         lines = [f"a submission here {guarantee.broken}: {guarantee.mend}" for guarantee in missing]
         super().__init__(
             "this system is not safe enough for submissions of others ("
             + "; ".join(lines)
-            + f"). Possible was: {', '.join(holes)}. See `python -m autograder doctor`; "
-            "`--accept-weak-confinement` grades all the same, and the receipt says what was possible."
+            + f"). These were possible: {', '.join(holes)}. See `python -m autograder doctor`; "
+            "`--accept-weak-confinement` grades anyway, and the receipt says what was possible."
         )
 
 
