@@ -53,9 +53,9 @@ bench: $(READY) solved  ## the benchmarks, compared with other implementations i
 	$(RUN) -m benchmarks.published_curves
 	$(RUN) -m benchmarks.class_grading
 	$(RUN) -m benchmarks.startup
-	$(RUN) -m benchmarks.grading
+	$(RUN) -m benchmarks.grade_timeline
 	$(RUN) -m benchmarks.memory
-	$(SOLVED) benchmarks/half_cheetah.py --draw
+	$(SOLVED) benchmarks/half_cheetah_speed.py --draw
 
 # mbrl-lib, for the benchmarks, in a separate environment.
 build/mbrl/.ready: benchmarks/mbrl-requirements.txt requirements.lock
@@ -65,7 +65,7 @@ build/mbrl/.ready: benchmarks/mbrl-requirements.txt requirements.lock
 	@touch $@
 
 gradescope: $(READY)  ## build build/gradescope-autograder.zip; see autograder/gradescope/README.md
-	$(RUN) -m publish.gradescope
+	$(RUN) -m publish.gradescope_bundle
 
 handout: $(READY)  ## build handout.pdf, and the staff edition in build/
 	$(RUN) -m publish.handout

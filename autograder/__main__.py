@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 import time
@@ -16,9 +14,11 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
+from autograder.files import as_json, write_at_once
 from autograder.isolation.fork_server import GraderFault
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import SubmissionRefused, read_submission
+from hw4.handin.intake import read_submission
+from hw4.handin.refusal import SubmissionRefused
 
 GRADED, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses
 
@@ -43,7 +43,7 @@ def grade(
         jobs: learning runs at once.
         deadline_minutes: wall-clock time for everything; what is not done by then is reported as not judged.
         accept_weak_confinement: grade a submission of others although `doctor` misses a required guarantee.
-        quick: functions alone, no learning curves: a look within seconds, and no grade.
+        quick: functions alone, no curves and no effects: a look within seconds, and no grade.
     """
     _forget_pytest_options()
     console = Console(file=sys.stdout)  # kept, while the suite's own output is redirected
@@ -61,7 +61,7 @@ def grade(
     except SubmissionRefused as error:
         from autograder.report.documents import refused
 
-        _write_json(output / "results.json", refused(error))
+        write_at_once(output / "results.json", as_json(refused(error)))
         console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
         return REFUSED
     except KeyboardInterrupt:
@@ -71,8 +71,8 @@ def grade(
         from autograder.report.documents import fault
 
         try:
-            _write_json(output / "results.json", fault())
-            _write_json(output / "receipt.json", {"fault": f"{type(error).__name__}: {error}"})
+            write_at_once(output / "results.json", as_json(fault()))
+            write_at_once(output / "receipt.json", as_json({"fault": f"{type(error).__name__}: {error}"}))
         except OSError as why:
             console.print(f"Not even that could be written: {why}", markup=False, style="magenta")
         console.print(
@@ -94,17 +94,17 @@ def _grade(console: Console, submission: Path, output: Path, grader_options: dic
     from autograder.report.results import about, quick_look, results
 
     start = time.monotonic()
-    with LiveProgress(console) as progress, Grader(**grader_options) as grader:
+    with LiveProgress(console, intake.files) as progress, Grader(**grader_options) as grader:
         graded = grader.grade(intake, progress, curves=curves)
-    _write_json(output / "receipt.json", receipt(graded))
-    _write_json(output / "results.json", results(graded) if curves else quick_look(graded))
+    write_at_once(output / "receipt.json", as_json(receipt(graded)))
+    write_at_once(output / "results.json", as_json(results(graded) if curves else quick_look(graded)))
     print_report(console, graded.report)
     for line in about(intake):
         console.print(inert(line), markup=False, style="yellow")
     if not curves:
         console.print(QUICK_NOTE, style="yellow")
     try:
-        _write(output / "report.html", page(graded, submission.name))
+        write_at_once(output / "report.html", page(graded, submission.name).encode("utf-8", "replace"))
     except Exception as error:  # the grade stands
         console.print(f"No page was written: {type(error).__name__}: {error}", markup=False, style="magenta")
     ending = "Done" if graded.report.faults or not curves else "Graded"
@@ -123,7 +123,8 @@ def regrade(
     """Go back to a grade by its receipt.
 
     With --verify the submission is graded again: the exit status is 0 if every verdict, cause, point and return is the
-    same, and 6 if one differs. Without it nothing is run: stored returns are scored by today's bars.
+    same, and 6 if one differs. Without it nothing is run: what was measured then is judged by today's points and bars.
+    The exit status is 0 if that decides everything, and 5 if something has to be measured that was not.
 
     Args:
         receipt: the receipt.json of the grade.
@@ -133,7 +134,7 @@ def regrade(
         accept_weak_confinement: as for `grade`.
     """
     from autograder.console import LiveProgress
-    from autograder.grading.regrade import DIFFERENT, SAME, ReceiptError, check_belongs, read_receipt, rescore
+    from autograder.grading.regrade import DIFFERENT, SAME, ReceiptError, check_belongs, read_receipt
     from autograder.grading.regrade import verify as grade_again
     from autograder.grading.session import Grader
 
@@ -142,19 +143,17 @@ def regrade(
     try:
         then = read_receipt(receipt)
         if not verify:
-            rescored = rescore(then)
-            for curve, (before, now) in rescored.items():
-                console.print(f"{curve}: {before:g} -> {now:g} points", style=None if before == now else "yellow")
-            if not rescored:
-                console.print("The receipt holds no learning curve with points to score again.", style="yellow")
-            return GRADED
+            return _rescore(console, then)
         if submission is None:
             raise ReceiptError("--verify grades again, so it needs the submission, too")
         intake = read_submission(submission, load_assignment())
         check_belongs(then, intake)
         required = () if accept_weak_confinement else None
         hidden = (submission.resolve().parent, receipt.resolve().parent)
-        with LiveProgress(console) as progress, Grader(jobs=jobs, required=required, hidden=hidden) as grader:
+        with (
+            LiveProgress(console, intake.files) as progress,
+            Grader(jobs=jobs, required=required, hidden=hidden) as grader,
+        ):
             found = grade_again(then, intake, grader, progress)
     except (ReceiptError, SubmissionRefused) as error:
         console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
@@ -169,6 +168,28 @@ def regrade(
         console.print(difference, markup=False, style="red")
     console.print(f"Differences: {len(found.differences)}." if found.differences else "The same in everything.")
     return DIFFERENT if found.differences else SAME
+
+
+def _rescore(console: Console, then: dict[str, Any]) -> int:
+    from autograder.grading.regrade import rescore
+    from autograder.report.words import points, sum_of
+
+    items, report = rescore(then)
+    for item in items:
+        if item.lacks:
+            says = f"{item.item_id}: {points(item.before)} points then; not judged now: it needs {item.lacks}"
+            console.print(says, markup=False, style="magenta")
+        elif item.before != item.now:
+            console.print(f"{item.item_id}: {points(item.before)} -> {points(item.now)} points", style="yellow")
+    for fault in report.faults:
+        console.print(f"grader fault: {fault[:300]}", markup=False, style="magenta")
+    if report.faults:
+        console.print(
+            "Not everything is judged, so the grade stays as it was. Grade the submission again.", style="red"
+        )
+        return FAULT
+    console.print(f"{points(then['score'])} -> {sum_of(report)} points by program")
+    return GRADED
 
 
 def doctor() -> int:
@@ -189,15 +210,15 @@ def doctor() -> int:
 def calibrate(
     *, curves: tuple[str, ...] = (), runs: int = 165, variant_runs: int = 40, bug_runs: int = 12, jobs: int = 2
 ) -> int:
-    """Record reference runs of the graded curves and derive bars, floors and published bands.
+    """Record reference runs of the graded curves and effects, and derive bars, floors and published bands.
 
     Only what is missing is recorded: stop it at any time and call it again. Then run `make publish`.
 
     Args:
-        curves: ids of curves; all if none is given.
+        curves: ids of curves and effects; all if none is given.
         runs: recorded runs of the reference.
         variant_runs: recorded runs of each different, correct implementation.
-        bug_runs: recorded runs of each bug that the curve is meant to catch.
+        bug_runs: recorded runs of each bug that the curve or effect is meant to catch.
         jobs: learning runs at once, one thread each.
     """
     from autograder.recorded.calibration import calibrate as record
@@ -215,7 +236,7 @@ def zoo(*, names: tuple[str, ...] = (), alone: bool = False) -> int:
         alone: grade each bug as a submission of its own. Otherwise bugs in different functions share one, which tells
             as much and takes a quarter of the time.
     """
-    from autograder.zoo.command import visit
+    from autograder.zoo.tour import visit
 
     return visit(Console(), list(names), alone=alone)
 
@@ -224,25 +245,6 @@ def _forget_pytest_options() -> None:
     """What a TA likes in a shell must not change the hidden suite."""
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    _write(path, json.dumps(_finite(document), indent=2, allow_nan=False) + "\n")
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no NaN and no infinity: they become null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(part, path)
 
 
 COMMANDS: dict[str, Callable[..., int]] = {

@@ -5,12 +5,12 @@ cell its nbgrader metadata:
 
     # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 
-`weight` becomes points: the written problem's points in `assignment.toml`, shared out over all masters' answers in
-proportion, so that the gradebook's total is right however many notebooks there are. Every notebook also gets the cells
-of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of the
-source: whatever stands between ### BEGIN SOLUTION and ### END SOLUTION is gone.
+`weight` becomes points: those of the problem in `assignment.toml` that is graded by hand, shared out over all masters'
+answers in proportion, so that the gradebook's total is right however many notebooks there are. Every notebook also gets
+the cells of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of
+the source: whatever stands between ### BEGIN SOLUTION and ### END SOLUTION is gone.
 
-    python -m publish.notebooks record       # run the reference again and write notebooks/data; --names NAME for one
+    python -m publish.notebooks write        # the source and release versions that have changed
     python -m publish.notebooks execute      # executed answer keys as HTML in build/notebooks
 """
 
@@ -22,11 +22,8 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -39,20 +36,19 @@ from nbformat import NotebookNode
 from autograder.solutions import ROOT
 from hw4.handin.assignment import Assignment, load_assignment
 from publish.stubs import write_solved
+from publish.writing import write_if_changed
 
 nbformat: Any = nbformat_module  # its functions carry no types
 
 COURSE = ROOT / "notebooks"
 MASTERS = COURSE / "masters"
 SHARED_CELLS = COURSE / "shared_cells.py"
-RECORDERS = COURSE / "recorders"
 DATA = COURSE / "data"
 SOURCE = COURSE / "source"
 RELEASE = COURSE / "release"
 ANSWER_KEYS = ROOT / "build" / "notebooks"
 
 ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework: source/hw4, release/hw4, submitted/STUDENT/hw4
-WRITTEN_PROBLEM = "written"  # its points are shared out over the manually graded cells
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
 CELL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what nbformat allows as a cell id, lower case
 PLACEHOLDER = re.compile(r"\{\{ (?P<key>[\w:-]+) \}\}")
@@ -86,7 +82,7 @@ def build_sources() -> dict[str, NotebookNode]:
         master.cells[1:1] = shared
         _refuse_a_name_used_twice(name, master)
     assignment = load_assignment()
-    points = _share_points(masters, assignment.problem(WRITTEN_PROBLEM).points)
+    points = _share_points(masters, assignment)
     return {name: _source(name, master, points[name], assignment) for name, master in masters.items()}
 
 
@@ -113,12 +109,13 @@ def _refuse_a_name_used_twice(name: str, master: NotebookNode) -> None:
             raise MasterError(f"{name}: the name {cell_name!r} is used twice")
 
 
-def _share_points(masters: dict[str, NotebookNode], total: int) -> dict[str, dict[str, int]]:
+def _share_points(masters: dict[str, NotebookNode], assignment: Assignment) -> dict[str, dict[str, int]]:
     """Points of each manually graded cell of each master.
 
     Raises:
-        MasterError: the weights do not give whole points.
+        MasterError: the weights do not give whole points, or an optional notebook has such a cell.
     """
+    total = assignment.written_points
     weights = {
         (master_name, cell.metadata["name"]): Fraction(str(cell.metadata["nbgrader"]["weight"]))
         for master_name, master in masters.items()
@@ -127,6 +124,10 @@ def _share_points(masters: dict[str, NotebookNode], total: int) -> dict[str, dic
     }
     points: dict[str, dict[str, int]] = {master_name: {} for master_name in masters}
     for (master_name, cell_name), weight in weights.items():
+        if f"{master_name}.ipynb" in assignment.optional_notebooks:
+            raise MasterError(
+                f"{master_name}: {cell_name} has a weight, but answers in an optional notebook earn nothing"
+            )
         share = total * weight / sum(weights.values())
         if share.denominator != 1:
             raise MasterError(
@@ -167,11 +168,11 @@ def _nbgrader_metadata(cell_name: str, declared: dict[str, Any], points: int | N
 
 
 def _recorded_facts(name: str) -> dict[str, str]:
-    """What a notebook may say about its recorded runs: the facts in notebooks/data/NAME/recorded.json."""
-    path = DATA / name / "recorded.json"
+    """What a notebook may say about its recorded runs: notebooks/data/NAME/facts.json, if there is any."""
+    path = DATA / name / "facts.json"
     if not path.exists():
         return {}
-    facts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["facts"]
+    facts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return facts
 
 
@@ -215,29 +216,13 @@ def _text(notebook: NotebookNode) -> str:
     return text + "\n"
 
 
-# Recording and executing: both run the solved tree in a process of its own.
-
-
 def cells_tagged(name: str, tag: str) -> str:
-    """The code of a master's cells with a tag, as one module."""
+    """The code of a master's cells with a tag, as one module: what a recorder imports."""
     cells = _read_master(MASTERS / f"{name}.py").cells
     return "\n\n".join(cell.source for cell in cells if tag in cell.metadata.get("tags", []))
 
 
-def record(names: list[str] | None = None) -> None:
-    """Run the reference again and write the data that the notebooks draw."""
-    for name in names or sorted(path.stem for path in RECORDERS.glob("*.py")):
-        with tempfile.TemporaryDirectory() as folder:
-            solved = write_solved(Path(folder) / "solved")
-            (Path(folder) / "notebook_cells.py").write_text(cells_tagged(name, "recorder"), encoding="utf-8")
-            environment = {
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join((folder, str(solved))),
-                "OMP_NUM_THREADS": "1",
-                "MPLBACKEND": "Agg",
-            }
-            command = [sys.executable, str(RECORDERS / f"{name}.py"), str(DATA / name)]
-            subprocess.run(command, env=environment, check=True)
+# Executing: the solved tree in a process of its own.
 
 
 def execute_notebook(
@@ -318,16 +303,11 @@ def execute(names: list[str] | None = None) -> None:
             print(f"wrote {path.relative_to(ROOT)}: executed in {seconds:.0f} s")
 
 
-def write(paths: Iterable[tuple[Path, str]] | None = None) -> None:
+def write() -> None:
     """Write the source and release notebooks that have changed."""
-    for path, text in paths or build_notebooks().items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {path.relative_to(ROOT)}")
+    for path, text in build_notebooks().items():
+        write_if_changed(path, text.encode())
 
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict(
-        {"write": write, "record": record, "execute": execute}, prog="python -m publish.notebooks"
-    )
+    tyro.extras.subcommand_cli_from_dict({"write": write, "execute": execute}, prog="python -m publish.notebooks")

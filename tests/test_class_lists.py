@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from autograder.classroom import commands
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import ClassError, Person
-from autograder.classroom.marks import grades
+from autograder.classroom.marks import standing
 from autograder.classroom.marks.export import export, read_list
 from autograder.classroom.marks.gradebook import (
     WRITTEN,
@@ -27,8 +27,9 @@ from autograder.classroom.marks.gradebook import (
     write_code_points,
     written_points,
 )
-from autograder.classroom.marks.grades import Class, Result, guarded, read_class, unguarded, write_csv
-from autograder.classroom.night.engine import Settings
+from autograder.classroom.marks.spreadsheet import guarded, unguarded, write_csv
+from autograder.classroom.marks.standing import Class, Result, read_class
+from autograder.classroom.night.job import Settings
 
 __all__ = ["quick_pages"]  # a fixture
 pytestmark = pytest.mark.usefixtures("quick_pages")
@@ -112,8 +113,8 @@ def late_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClassFolder:
     """
     late = dataclasses.replace(LATE, grace_minutes=15, percent_per_day=10, max_days=3)
     policies = dataclasses.replace(ASSIGNMENT.policies, late=late)
-    monkeypatch.setattr(grades, "load_assignment", lambda: dataclasses.replace(ASSIGNMENT, policies=policies))
-    monkeypatch.setattr(grades, "EXTENSIONS", tmp_path / "extensions.csv")
+    monkeypatch.setattr(standing, "load_assignment", lambda: dataclasses.replace(ASSIGNMENT, policies=policies))
+    monkeypatch.setattr(standing, "EXTENSIONS", tmp_path / "extensions.csv")
     (tmp_path / "extensions.csv").write_text("student,days,reason\ncid@x.org,1,ill\n")
     after = {"ada": -DAY, "bob": 1.5 * DAY, "cid": 1.5 * DAY, "dan": 5 * DAY, "eve": 0.5 * DAY}
     answers = {**{name: measured() for name in ("ada", "bob", "cid", "dan", "fay")}, "eve": measured(faulty=[NLL])}
@@ -171,10 +172,10 @@ def test_a_penalty_is_of_code_and_written_points_together(late_class: ClassFolde
 
 
 def test_an_extension_that_is_given_later_counts_at_the_next_export(late_class: ClassFolder) -> None:
-    grades.EXTENSIONS.write_text("student,days\nbob,2\n")
+    standing.EXTENSIONS.write_text("student,days\nbob,2\n")
     rows = {row["id"]: row for row in read_list(export(read_class(late_class), "csv"))}
     assert [rows["bob"][name] for name in ("late", *COLUMNS)] == ["", "2", "0", "0", "80"]
-    grades.EXTENSIONS.write_text("student,days\nbob,many\n")
+    standing.EXTENSIONS.write_text("student,days\nbob,many\n")
     with pytest.raises(ClassError, match=r"extensions\.csv:2"):
         read_class(late_class)
 

@@ -29,9 +29,10 @@ from class_samples import (
 from autograder.classroom import commands
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import ClassError
-from autograder.classroom.marks.grades import read_class
-from autograder.classroom.night.engine import Settings, Task, grade_locally, payload_of
+from autograder.classroom.marks.standing import read_class
+from autograder.classroom.night.engine import Task, grade_locally
 from autograder.classroom.night.grade_class import grade_class
+from autograder.classroom.night.job import Settings, payload_of
 from autograder.classroom.night.merge import merge
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import code_of, load_animals
@@ -133,8 +134,8 @@ class Cluster:
             time.sleep(0.05)
         self.address = json.loads(self._file.read_text())["address"]
 
-    def start_worker(self, name: str) -> None:
-        self._start(name, "worker", "--nthreads", "1", "--no-nanny", "--name", name)
+    def start_worker(self, name: str, *options: str) -> None:
+        self._start(name, "worker", "--nthreads", "1", "--name", name, *options)
 
     def _start(self, name: str, *arguments: str) -> None:
         command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--scheduler-file", str(self._file)]
@@ -155,31 +156,32 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield started
 
 
-def busy(client: Any) -> str | None:
-    """The name of a worker that is at work."""
+def busy(client: Any) -> set[str]:
+    """The names of the workers that are at work."""
     names = {address: facts["name"] for address, facts in client.scheduler_info(n_workers=-1)["workers"].items()}
-    return next((names[address] for address, tasks in client.processing().items() if tasks and address in names), None)
+    return {names[address] for address, tasks in client.processing().items() if tasks and address in names}
 
 
 def test_two_workers_of_which_one_dies_at_work_give_what_one_machine_gives(tmp_path: Path, cluster: Cluster) -> None:
+    """The one that dies has no nanny that would start it again; the other has one, as workers have by default."""
     from autograder.classroom.night.dask_engine import connected, grade_on
 
     submissions = write_class(tmp_path / "in", [f"s{i}" for i in range(5)])
     write_zip(submissions / "crash.zip", {**reference_code(), "ensemble.py": b"import os\nos.abort()\n"})
     entries = entries_of(submissions)
     local, remote = ClassFolder(tmp_path / "local"), ClassFolder(tmp_path / "remote")
-    for name in ("one", "two"):
-        cluster.start_worker(name)
+    cluster.start_worker("one", "--no-nanny")
+    cluster.start_worker("two")
     killed: list[str] = []
     with connected(cluster.address) as client:
         client.wait_for_workers(2, timeout=START_SECONDS)
 
         def kill_one_at_work() -> None:
             while not killed:
-                if name := busy(client):
+                if "one" in busy(client):
                     time.sleep(0.2)
-                    cluster.processes[name].send_signal(signal.SIGKILL)
-                    killed.append(name)
+                    cluster.processes["one"].send_signal(signal.SIGKILL)
+                    killed.append("one")
 
         def engine(tasks: Iterable[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
             threading.Thread(target=kill_one_at_work, daemon=True).start()
@@ -246,7 +248,7 @@ def test_two_workers_grade_more_in_an_hour_than_one_and_the_same(tmp_path: Path,
     rates, lists = [], []
     with connected(cluster.address) as client:
         for count, name in ((1, "one"), (2, "two")):
-            cluster.start_worker(name)
+            cluster.start_worker(name, "--no-nanny")
             client.wait_for_workers(count, timeout=START_SECONDS)
             code = reference_code()
             warm = payload_of(Intake(code, (), (), (), (), ()), tuple(code), curves=False, only=ONE.only)

@@ -17,12 +17,13 @@ from class_samples import QUIET, canary, graded_class, measured, quick_pages, wi
 from autograder.classroom import commands
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import ClassError
-from autograder.classroom.marks import grades, regrade_class
+from autograder.classroom.marks import lists, regrade_class, standing
 from autograder.classroom.marks.changes import EVERYBODY, LOG, Change, append_change, in_force, read_changes
-from autograder.classroom.marks.grades import read_class
 from autograder.classroom.marks.regrade_class import Difference, bring_up_to_date, plan_of
+from autograder.classroom.marks.standing import read_class
 from autograder.classroom.night import grade_class, record
-from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.night.engine import Task
+from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import hashes_below, hashes_in, hashes_of_tests
 from autograder.grading.curves import load_bars
 from autograder.grading.suite import HIDDEN_TESTS
@@ -211,7 +212,7 @@ def test_other_points_for_a_function_change_scores_without_running_anything(
     worth = {"cem_refit": 1, "gaussian_nll": 6}  # 4 and 3 before
     stubs = tuple(dataclasses.replace(stub, points=worth.get(stub.id, stub.points)) for stub in ASSIGNMENT.stubs)
     changed = dataclasses.replace(ASSIGNMENT, stubs=stubs)
-    for module in (record, grades):
+    for module in (record, standing, lists):
         monkeypatch.setattr(module, "load_assignment", lambda: changed)
     engine = Engine()
     (one,) = regrade(folder, engine)

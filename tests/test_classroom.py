@@ -5,31 +5,40 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from class_samples import QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
 
+from autograder.classroom.commands import INTERRUPTED
 from autograder.classroom.commands import grade_class as grade
 from autograder.classroom.intake import submissions
 from autograder.classroom.intake.folder import DONE, ClassFolder, Done
 from autograder.classroom.intake.submissions import ClassError, find_submissions, folder_name, read_entry
-from autograder.classroom.marks.grades import read_class
-from autograder.classroom.night.engine import JobProcess, Settings, ask_twice, payload_of
+from autograder.classroom.marks.standing import read_class
+from autograder.classroom.night import engine
+from autograder.classroom.night.engine import Job
 from autograder.classroom.night.grade_class import CanaryFailed, grade_class
+from autograder.classroom.night.job import Settings, payload_of
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import code_of, load_animals
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import Intake, SubmissionRefused
+from hw4.handin.intake import Intake
+from hw4.handin.refusal import SubmissionRefused
 
 ONE = "gaussian_nll"  # the function that the quickest look takes in
 KILLS = 10
@@ -343,18 +352,81 @@ def payload(code: dict[str, bytes]) -> bytes:
     return payload_of(Intake(code, (), (), (), (), ()), tuple(code), curves=False, only=frozenset({ONE}))
 
 
+def verdicts(answer: dict[str, Any]) -> set[str]:
+    return {outcome["verdict"] for outcome in answer["outcomes"].values()}
+
+
+def job_process() -> psutil.Process:
+    """The one job process of this test, once it is there."""
+    while not (found := multiprocessing.active_children()):
+        time.sleep(0.01)
+    (process,) = found
+    assert process.pid is not None
+    return psutil.Process(process.pid)
+
+
 def test_a_job_that_is_killed_or_crashed_is_replaced_and_the_next_submission_is_graded() -> None:
-    """A submission that ends its own process, then a kill of the grader itself, then the reference."""
+    """A submission that ends its own process; then the grader itself is killed, while it is idle and at work."""
+    slow = {**reference_code(), "ensemble.py": reference_code()["ensemble.py"] + b"import time\ntime.sleep(0.4)\n"}
     crash = {**reference_code(), "ensemble.py": b"import os\nos._exit(3)\n"}
-    with JobProcess(Settings(curves=False, only=frozenset({ONE}))) as job:
-        crashed = ask_twice(job, payload(crash))
-        assert {outcome["verdict"] for outcome in crashed["outcomes"].values()} == {"failed"}
-        assert job._process is not None
-        first = job._process
+    with Job(Settings(curves=False, only=frozenset({ONE}))) as job:
+        assert verdicts(job.ask(payload(crash))) == {"failed"}
+        first = job_process()
+        assert verdicts(job.ask(payload(reference_code()))) == {"passed"}
+        assert job_process() == first
         first.kill()
-        graded = ask_twice(job, payload(reference_code()))
-        assert job._process is not first
-    assert {outcome["verdict"] for outcome in graded["outcomes"].values()} == {"passed"}
+        assert verdicts(job.ask(payload(reference_code()))) == {"passed"}
+        second = job_process()
+        assert second != first
+        threading.Timer(0.3, second.kill).start()
+        assert verdicts(job.ask(payload(slow))) == {"passed"}
+        assert job_process() != second
+    assert multiprocessing.active_children() == []
+
+
+def hang(payload: bytes) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def die(*_: object) -> None:
+    os.abort()
+
+
+@pytest.mark.parametrize(
+    ("part", "instead", "said"),
+    [
+        ("begin", die, "the process that graded did not start"),
+        ("grade", die, "the process that graded ended with status -6"),
+        ("grade", hang, "the process that graded did not answer within 2 s"),
+    ],
+)
+def test_a_job_that_fails_twice_is_a_fault_that_says_how(
+    monkeypatch: pytest.MonkeyPatch, part: str, instead: object, said: str
+) -> None:
+    monkeypatch.setattr(engine, part, instead)
+    monkeypatch.setattr(engine, "SPARE_SECONDS", 1.0 if instead == hang else 100.0)
+    with Job(Settings(deadline_seconds=1.0)) as job:
+        assert said in job.ask(payload({}))["fault"]
+    assert multiprocessing.active_children() == []
+    with pytest.raises(CancelledError):
+        job.ask(payload({}))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_that_grades_outlives_the_command_however_that_ends(tmp_path: Path, sent: signal.Signals) -> None:
+    """It is ended while the reference is graded, with a fork server at work."""
+    write_class(tmp_path / "in", ["ada"])
+    process = subprocess.Popen(command(tmp_path / "in", tmp_path / "out", False), cwd=ROOT, stdout=subprocess.PIPE)
+    found: list[psutil.Process] = []
+    while not any("forking.py" in " ".join(one.cmdline()) for one in found):
+        assert process.poll() is None
+        time.sleep(0.05)
+        found = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(sent)
+    said = process.communicate()[0]
+    assert process.returncode == (-sent if sent == signal.SIGKILL else INTERRUPTED), said
+    _, alive = psutil.wait_procs(found, timeout=20)
+    assert alive == []
 
 
 HOSTILE = """
@@ -473,9 +545,9 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from class_samples import QUIET, canary, entries_of, measured, without_pages
 from autograder.classroom.night import grade_class as module
-from autograder.classroom.night.engine import Settings
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.night.grade_class import grade_class
+from autograder.classroom.night.job import Settings
 
 def engine(tasks):
     for number, task in enumerate(tasks):

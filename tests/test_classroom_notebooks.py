@@ -337,7 +337,7 @@ def test_the_command_files_a_folder_and_writes_what_was_mended(tmp_path, capsys)
     hand_in(tmp_path / "bob", {}).rename(submissions / "bob.zip")
     main(submissions, course=course, table=tmp_path / "mended.csv")
     assert f"bob: {NOTEBOOKS[0]}: not handed in: filed as an empty notebook\n" in capsys.readouterr().out
-    with (tmp_path / "mended.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "mended.csv").open(encoding="utf-8-sig", newline="") as file:
         assert {row["student"] for row in csv.DictReader(file)} == {"bob"}
     filed = {path.relative_to(course / "submitted").as_posix() for path in (course / "submitted").rglob("*.ipynb")}
     assert filed == {f"{student}/{ASSIGNMENT_ID}/{name}" for student in ("ada", "bob") for name in NOTEBOOKS}

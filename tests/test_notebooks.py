@@ -5,6 +5,7 @@ What a notebook states about its recorded runs is asserted in tests/test_noteboo
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -19,21 +20,21 @@ import pytest
 
 from autograder.solutions import ROOT
 from hw4.commands.jupyter import own_seeds
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import Notebook, load_assignment
 from publish import notebooks
-from publish.bundle import write_student_bundle
 from publish.notebooks import (
     ASSIGNMENT_ID,
     COURSE,
     MASTERS,
-    RECORDERS,
     MasterError,
     build_notebooks,
     build_sources,
     execute_notebook,
     live_parameters,
 )
+from publish.recorders import RECORDERS
 from publish.stubs import write_solved
+from publish.student_bundle import write_student_bundle
 
 NAMES = sorted(path.stem for path in MASTERS.glob("*.py"))
 ANSWER = 'nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}'
@@ -88,18 +89,27 @@ def test_every_notebook_that_may_be_handed_in_has_a_master():
 
 
 def test_every_master_has_a_recorder():
-    assert sorted(path.stem for path in RECORDERS.glob("*.py")) == NAMES
+    assert sorted(path.stem for path in RECORDERS.glob("*.py") if path.stem in NAMES) == NAMES
 
 
 def cells_of(built, path):
     return json.loads(built[path])["cells"]
 
 
-def test_five_answers_share_the_written_points_evenly(built):
+def test_the_answers_share_the_written_points_evenly(built):
     marks = [cell["metadata"].get("nbgrader", {}) for name in NAMES for cell in cells_of(built, release_file(name))]
     points = [mark["points"] for mark in marks if "points" in mark]
-    assert points == [4] * 5
-    assert sum(points) == load_assignment().problem("written").points
+    assert sum(points) == load_assignment().written_points
+    assert len(set(points)) == 1  # today they all weigh the same
+
+
+def test_an_optional_notebook_has_no_graded_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "MASTERS", tmp_path)
+    (tmp_path / "extra.py").write_text(f'# %% [markdown] name="a" {ANSWER}\n# Say.\n', encoding="utf-8")
+    assignment = dataclasses.replace(load_assignment(), notebooks=(Notebook("extra.ipynb", optional=True),))
+    monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)
+    with pytest.raises(MasterError, match="extra: a has a weight, but answers in an optional notebook earn nothing"):
+        build_sources()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -16,12 +16,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-import hw4.checking.report
+import hw4.checking.public_tests
 import hw4.commands.cli
 import hw4.commands.plots
 from hw4.checking.causes import cause_of_exception
 from hw4.checking.hints import HINTS
-from hw4.checking.report import Failure, StubReport, check_stubs, explain, show
+from hw4.checking.public_tests import Failure, StubReport, check_stubs
+from hw4.checking.report import explain, select_stubs, show
 from hw4.commands.cli import main
 from hw4.commands.plots import draw_runs, median_curve, read_bands
 from hw4.commands.runs import LearningCurve, RunError, read_run, read_trajectory, seed_folders
@@ -32,6 +33,7 @@ from publish.stubs import write_solved
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = load_assignment()
+REQUIRED = [stub for stub in ASSIGNMENT.stubs if not ASSIGNMENT.is_optional(stub)]
 NOTEBOOK = "distribution_shift.ipynb"
 QUICK = [
     *("--num-episodes", "2", "--num-initial-episodes", "1", "--gradient-steps", "3", "--horizon", "6"),
@@ -130,9 +132,9 @@ def test_train_help_shows_the_defaults_of_that_experiment(capsys: pytest.Capture
 
 def test_the_readme_names_everything_that_is_handed_in() -> None:
     readme = (ROOT / "hw4" / "README.md").read_text(encoding="utf-8")
-    for name in ASSIGNMENT.submission.code:
+    for name in ASSIGNMENT.required_code:
         assert f"`hw4/{name}`" in readme
-    for name in ASSIGNMENT.submission.notebooks:
+    for name in (notebook.file for notebook in ASSIGNMENT.notebooks if not notebook.optional):
         assert f"    jupyter lab notebooks/{name}\n" in readme
 
 
@@ -317,9 +319,9 @@ CHECKED = ("p1", "sequence_returns", "cem_refit", "cem_plan", "mpc_act", "bootst
 def reports(mistaken: Path) -> dict[str, StubReport]:
     """What `check` finds in the mistaken tree: two runs of pytest, the second without the endless loop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
-        patch.setattr(hw4.checking.report, "SLACK", 0.8)  # 4 s
-        stubs = hw4.checking.report.select_stubs(ASSIGNMENT, list(CHECKED))
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "SLACK", 0.8)  # 4 s
+        stubs = select_stubs(ASSIGNMENT, list(CHECKED))
         found = {report.stub.id: report for report in check_stubs(stubs, Console(file=io.StringIO()))}
     return found
 
@@ -327,7 +329,7 @@ def reports(mistaken: Path) -> dict[str, StubReport]:
 @pytest.fixture(scope="module")
 def explanations(reports: dict[str, StubReport], mistaken: Path) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
         return {stub_id: explain(report) for stub_id, report in reports.items()}
 
 
@@ -370,7 +372,7 @@ def test_an_endless_loop_is_ended_and_the_grader_s_limit_named(
 def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubReport], mistaken: Path) -> None:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
         show(ASSIGNMENT, list(reports.values()), Console(file=printed, width=80))
     lines = [line.rstrip() for line in printed.getvalue().splitlines()]
     assert "  2.4    cem                     waiting       mend 2.3 first" in lines
@@ -406,7 +408,7 @@ def test_submit_builds_what_the_grader_accepts(solved: Path) -> None:
     done = run_python(solved, "-m", "hw4", "submit")
     assert done.returncode == 0, done.stderr
     assert f"note: {NOTEBOOK} is missing: this costs written points alone" in done.stdout
-    assert f"All {len(ASSIGNMENT.stubs)} stubs are started" in done.stdout
+    assert f"All {len(REQUIRED)} stubs are started" in done.stdout
     assert "Not known yet" in done.stdout
     intake = read_submission(solved / "hw4_submission.zip", ASSIGNMENT)
     assert set(intake.files) == set(ASSIGNMENT.submission.code)
@@ -428,12 +430,14 @@ def test_submit_says_first_what_the_grader_will_not_take(
     assert printed.err == ""
     before, _, after = printed.out.partition("Wrote hw4_submission.zip")
     assert "MEND THIS: dynamics_model.py:1: Python cannot read this file" in before
-    assert "The grader fails everything in it (15 points)" in before
+    of_file = [stub for stub in ASSIGNMENT.stubs if stub.file == "dynamics_model.py"]
+    others = [stub for stub in REQUIRED if stub not in of_file]
+    assert f"The grader fails everything in it ({sum(stub.points for stub in of_file)} points)" in before
     assert f"MEND THIS: ensemble.py:{line}: import of os, which is not allowed" in before
     assert f"note: {NOTEBOOK}: not answered yet: answer-densities (4 points)" in after
     assert f"note: {NOTEBOOK}: no code cell has an output" in after
-    assert "Not looked at: 4 stubs, in dynamics_model.py" in after
-    assert "Not started: 12 of 12 stubs" in after
+    assert f"Not looked at: {len(of_file)} stubs, in dynamics_model.py" in after
+    assert f"Not started: {len(others)} of {len(others)} stubs" in after
     assert "2.4 cem in hw4/mpc.py (5 points)" in after
     assert (tree / "hw4_submission.zip").is_file()  # near a deadline, something is better than nothing
 

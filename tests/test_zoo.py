@@ -22,7 +22,7 @@ from autograder.recorded import calibration
 from autograder.recorded.calibration import RecordedRun, key_of, recorded_file, write_recorded
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of, load_animals
-from autograder.zoo.page import columns_of, recorded_results, zoo_page
+from autograder.zoo.matrix import columns_of, recorded_results, zoo_page
 from autograder.zoo.visit import Visit, herd_of, herds, meet, named_share, range_of, surroundings_of, visit_herd
 from hw4.checking.hints import HINTS
 from hw4.handin.assignment import load_assignment

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
+from autograder.files import write_at_once
+
 DONE, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses, as those of `grade`
 
 
@@ -86,9 +88,9 @@ def grade_class(
     """
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.intake.submissions import ClassError, find_submissions
-    from autograder.classroom.night.engine import Settings
     from autograder.classroom.night.grade_class import grade_class as run
     from autograder.classroom.night.grade_class import local_canary, local_engine
+    from autograder.classroom.night.job import Settings
 
     console = Console(file=sys.stdout, soft_wrap=True)
     if engine not in ("local", "dask"):
@@ -281,8 +283,8 @@ def regrade_class(
     """
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.marks.regrade_class import regrade_class as run
-    from autograder.classroom.night.engine import Settings
     from autograder.classroom.night.grade_class import local_canary, local_engine
+    from autograder.classroom.night.job import Settings
 
     settings = Settings(
         deadline_seconds=deadline_minutes * 60,
@@ -327,7 +329,7 @@ def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path =
     """
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.marks.gradebook import write_code_points
-    from autograder.classroom.marks.grades import read_class
+    from autograder.classroom.marks.standing import read_class
 
     count = write_code_points(read_class(ClassFolder(folder)), database)
     Console(file=sys.stdout, soft_wrap=True).print(f"Code points of {count} people: {database}", markup=False)
@@ -350,10 +352,10 @@ def export(
         form: who reads it.
         database: nbgrader's gradebook.db with the written points; without it, code points alone.
     """
-    from autograder.classroom.intake.folder import ClassFolder, write_at_once
+    from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.marks.export import export as run
     from autograder.classroom.marks.gradebook import written_points
-    from autograder.classroom.marks.grades import read_class
+    from autograder.classroom.marks.standing import read_class
 
     written = None if database is None else written_points(database)
     write_at_once(output, run(read_class(ClassFolder(folder)), form, written))
@@ -375,7 +377,6 @@ def similarity(
         earlier: submissions of earlier years, to compare with.
         output: the page to write.
     """
-    from autograder.classroom.intake.folder import write_at_once
     from autograder.classroom.marks.similarity import similarity as run
     from autograder.classroom.marks.similarity import similarity_page, works_in
 

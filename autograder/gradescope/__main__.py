@@ -6,7 +6,6 @@ library is loaded before the child has ended, so that a small container's memory
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from autograder.files import as_json, write_at_once
 from autograder.gradescope.metadata import Metadata, read_metadata
 from hw4.handin.assignment import load_assignment
 
@@ -47,7 +47,7 @@ def main(root: Path, grader: list[str], deadline_seconds: float) -> None:
     cap = load_assignment().policies.max_submissions
     if 0 < cap <= len(metadata.graded_before):
         print(f"not graded: {cap} submissions count, and so many were graded before", flush=True)
-        write_results(root / "results" / "results.json", _counted(metadata.graded_before[cap - 1], cap))
+        write_at_once(root / "results" / "results.json", as_json(_counted(metadata.graded_before[cap - 1], cap)))
         return
     with tempfile.TemporaryDirectory(prefix="results-") as folder:
         output = Path(folder)
@@ -59,14 +59,7 @@ def main(root: Path, grader: list[str], deadline_seconds: float) -> None:
         from autograder.report.results import without_details
 
         document = without_details(document)
-    write_results(root / "results" / "results.json", document)
-
-
-def write_results(path: Path, document: dict[str, Any]) -> None:
-    """Replace the file at once: a reader finds the old one or the new one, never half of one."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="ascii")
-    os.replace(part, path)
+    write_at_once(root / "results" / "results.json", as_json(document))
 
 
 def _workers_start() -> bool:
@@ -191,8 +184,4 @@ def _read_json(path: Path) -> Any:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m autograder.gradescope", description=__doc__)
-    parser.add_argument("--root", type=Path, default=Path("/autograder"))
-    parser.add_argument("--deadline-seconds", type=float, default=DEADLINE_SECONDS)
-    arguments = parser.parse_args()
-    main(arguments.root, [sys.executable, "-B", "-m", "autograder", "grade"], arguments.deadline_seconds)
+    main(Path("/autograder"), [sys.executable, "-B", "-m", "autograder", "grade"], DEADLINE_SECONDS)

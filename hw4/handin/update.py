@@ -12,7 +12,10 @@ import os
 import re
 import zipfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+
+from hw4.handin.at_once import write_at_once
 
 MANIFEST = "hw4/bundle.json"
 BUNDLE_FOLDER = "hw4-model-based-rl"
@@ -50,6 +53,18 @@ def installed_version(root: Path) -> str:
     return bundle.version if bundle else ""
 
 
+@cache
+def published_files(root: Path) -> frozenset[str]:
+    """Names of the files that students were given, such as "hw4/agents.py": without those they added.
+
+    Where no bundle was unpacked, as in the grader, these are the Python files that are there.
+    """
+    bundle = _installed(root)
+    if bundle is not None:
+        return frozenset(bundle.hashes)
+    return frozenset(path.relative_to(root).as_posix() for path in (root / "hw4").rglob("*.py"))
+
+
 def read_bundle(archive: Path) -> Bundle:
     """Read and check a student bundle.
 
@@ -82,8 +97,8 @@ def read_bundle(archive: Path) -> Bundle:
 def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
     """Bring the folder `root`, which holds `hw4`, up to date.
 
-    The code files are never touched, nor is a notebook in which something was written; if the bundle has a new version
-    of one, it is put beside it. A given file that the student changed is replaced, and theirs is kept beside it.
+    A code file or a notebook in which something was written is never touched; if the bundle has a new version of it,
+    that is put next to it. A given file that the student changed is replaced, and theirs is kept next to it.
 
     Args:
         root: the folder of the unpacked bundle.
@@ -99,13 +114,13 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
         here = _hash(path)
         if here == bundle.hashes[name]:
             continue
-        own = name in work or (name.endswith(".ipynb") and here != old.get(name))
+        own = (name in work or name.endswith(".ipynb")) and here != old.get(name)
         if here is None:
             done.added.append(name)
         elif own:
             beside = "" if bundle.hashes[name] == old.get(name) else _beside(path, "new")
             if beside:
-                _write(path.with_name(beside), content)
+                write_at_once(path.with_name(beside), content)
             done.kept[name] = beside
             continue
         else:
@@ -113,13 +128,14 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
                 done.moved[name] = _beside(path, "mine")
                 os.replace(path, path.with_name(done.moved[name]))
             done.replaced.append(name)
-        _write(path, content)
+        write_at_once(path, content)
     for name in sorted(old.keys() - bundle.hashes.keys()):
-        if _hash(root / name) == old[name] and name not in work:
+        if _hash(root / name) == old[name]:
             (root / name).unlink()
             done.removed.append(name)
     manifest = {"version": bundle.version, "files": bundle.hashes}
-    _write(root / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())  # last: an update that stops is repeated
+    # Last: an update that is stopped is repeated.
+    write_at_once(root / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return done
 
 
@@ -156,10 +172,3 @@ def _beside(path: Path, word: str) -> str:
     """ "mpc.py.new", or "mpc.py.new2" if that is taken: not imported, not handed in."""
     names = (f"{path.name}.{word}{'' if i == 1 else i}" for i in range(1, 1000))
     return next(name for name in names if not path.with_name(name).exists())
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)

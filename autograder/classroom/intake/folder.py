@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.classroom.intake.submissions import ClassError
-from autograder.classroom.night.record import dump, load
+from autograder.files import write_at_once, write_through
 
 DONE, RECORD, STANDING = "done.json", "record.json", "standing.json"
 
@@ -76,7 +76,8 @@ class ClassFolder:
             return None
 
     def record(self, student: str) -> dict[str, Any]:
-        return load(self.students / student / RECORD)
+        found: dict[str, Any] = json.loads((self.students / student / RECORD).read_bytes())
+        return found
 
     def all_done(self) -> dict[str, Done]:
         """Every finished student, by name."""
@@ -85,7 +86,7 @@ class ClassFolder:
 
     def commit(self, done: Done, record: dict[str, Any], documents: dict[str, bytes], writer: str) -> None:
         """Write a student's folder, whole or not at all."""
-        self.copy(done, {**documents, RECORD: dump(record)}, writer)
+        self.copy(done, {**documents, RECORD: json.dumps(record, separators=(",", ":")).encode()}, writer)
 
     def copy(self, done: Done, files: dict[str, bytes], writer: str) -> None:
         """Write a student's folder from its files, whole or not at all."""
@@ -94,8 +95,8 @@ class ClassFolder:
         part.mkdir(parents=True)
         for name, content in files.items():
             if name != DONE:
-                _write(part / name, content)
-        _write(part / DONE, json.dumps(vars(done)).encode())
+                write_through(part / name, content)
+        write_through(part / DONE, json.dumps(vars(done)).encode())
         self._finish(part)
 
     def standing(self, student: str) -> dict[str, Any]:
@@ -148,20 +149,6 @@ class ClassFolder:
             os.write(descriptor, line.encode() + b"\n")
         finally:
             os.close(descriptor)
-
-
-def write_at_once(path: Path, content: bytes) -> None:
-    """A reader finds the old file or the new one, never half of one."""
-    part = path.with_name(f".{path.name}.part")
-    _write(part, content)
-    os.replace(part, path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sync(folder: Path) -> None:

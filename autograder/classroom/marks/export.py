@@ -3,8 +3,8 @@
 Points stay what was earned. What lateness costs is in columns of its own (`policies.py`), and in the lists for Canvas
 and Gradescope only if it is known when anybody handed in.
 
-Texts that a spreadsheet would take for a formula are guarded by an apostrophe (`grades.guarded`), which these sites
-match by id and so never see; `read_list` gives them back as they were.
+A text that a spreadsheet would take for a formula is guarded by an apostrophe (`spreadsheet.guarded`). These sites
+match by id and so never see it; `read_list` gives the texts back as they were.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Literal
 
 from autograder.classroom.intake.submissions import ClassError
 from autograder.classroom.marks.gradebook import Written, split_name
-from autograder.classroom.marks.grades import STATUS_WORDS, Class, guarded, unguarded, write_csv
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
+from autograder.classroom.marks.spreadsheet import guarded, unguarded, write_csv
+from autograder.classroom.marks.standing import STATUS_WORDS, Class
 from autograder.report.words import points
 from hw4.handin.assignment import load_assignment
 

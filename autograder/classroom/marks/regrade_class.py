@@ -15,25 +15,17 @@ from typing import Any
 
 from rich.console import Console
 
-from autograder.classroom.intake.folder import ClassFolder, Done, write_at_once
+from autograder.classroom.intake.folder import ClassFolder, Done
 from autograder.classroom.marks.changes import read_changes
-from autograder.classroom.marks.grades import (
-    Class,
-    Result,
-    common_of,
-    documents_of,
-    guarded,
-    read_class,
-    result_of,
-    standing_of,
-    write_csv,
-    write_lists,
-)
-from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.marks.lists import write_lists
+from autograder.classroom.marks.spreadsheet import guarded, write_csv
+from autograder.classroom.marks.standing import Class, Result, common_of, read_class, result_of, standing_of
+from autograder.classroom.marks.student_documents import documents_of
+from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import Engine, check_canary, key_of
-from autograder.classroom.night.record import core_hash, hashes_of_tests
-from autograder.grading.curves import needs_more_runs
-from autograder.grading.session import score_of_run
+from autograder.classroom.night.job import Settings
+from autograder.classroom.night.record import core_hash, hashes_of_tests, stale_effects
+from autograder.files import write_at_once
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import points
 
@@ -74,28 +66,30 @@ def plan_of(found: Class, *, everything: bool = False) -> Plan:
             plan.whole[result.student] = "the grader changed"
         elif why := _missing_runs(result):
             plan.whole[result.student] = why
-        elif stale := _stale_functions(measured):
+        elif stale := _stale_functions(result):
             plan.functions[result.student] = stale
     return dataclasses.replace(plan, outdated=tuple(outdated))
 
 
-def _stale_functions(measured: dict[str, Any]) -> frozenset[str]:
-    today, only = hashes_of_tests(), measured["options"]["only"]
-    stale = {test.stub_id for name, test in DECLARED.items() if measured["tests"].get(name) != today[name]}
-    return frozenset(stale if only is None else stale & set(only))
+def _stale_functions(result: Result) -> frozenset[str]:
+    """Functions whose hidden tests changed, but none that was not asked for or not handed in."""
+    then, today = result.record["measured"]["tests"], hashes_of_tests()
+    return _judged(result) & {test.stub_id for name, test in DECLARED.items() if then.get(name) != today[name]}
+
+
+def _judged(result: Result) -> frozenset[str]:
+    assert result.by_program is not None
+    return frozenset(item.id for item in result.by_program.report.items if item.verdict != "absent")
 
 
 def _missing_runs(result: Result) -> str:
+    """What stored measurements do not tell of curves and effects; empty if nothing."""
     assert result.by_program is not None
-    bars = result.by_program.bars
-    for report in result.by_program.report.curves:
-        curve, runs = report.curve, result.by_program.runs.get(report.curve.id, [])
-        scores = [score_of_run(curve, run.returns, run.failure) for run in runs]
-        if report.grade and needs_more_runs(scores, bars[curve.id].bar):
-            return f"{curve.id}: the first three runs disagree about the bar, and too few more are recorded"
-        if report.score > 0 and curve.id not in result.by_program.integrity:
-            return f"{curve.id}: it earns points now, and its agent was not checked"
-    return ""
+    found = result.record["measured"]
+    if found["options"]["curves"] and (stale := sorted(_judged(result) & {*stale_effects(found)})):
+        return f"{', '.join(stale)}: the check changed"
+    items = result.by_program.report.items
+    return next((f"{item.id}: it needs {item.lacks}" for item in items if item.lacks and not item.tests), "")
 
 
 def regrade_class(

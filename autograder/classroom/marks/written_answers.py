@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import binascii
 import copy
-import csv
 import json
 import re
 import shutil
@@ -30,8 +29,10 @@ import tyro
 from tyro.conf import Positional
 
 from autograder.classroom.intake.submissions import ClassError, Entry, find_submissions, read_entry
+from autograder.classroom.marks.spreadsheet import guarded, write_csv
+from autograder.files import write_at_once
 from hw4.handin.assignment import Assignment, load_assignment
-from hw4.handin.intake import SubmissionRefused
+from hw4.handin.refusal import SubmissionRefused
 
 ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]{0,99}")  # what may be a folder's name and what nbgrader allows
@@ -113,7 +114,7 @@ def file_submission(
     for name in assignment.submission.notebooks:
         release = json.loads((course / "release" / ASSIGNMENT_ID / name).read_text(encoding="utf-8"))
         mended = mend(files.get(name), release)
-        (folder / name).write_text(json.dumps(mended.notebook, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_at_once(folder / name, (json.dumps(mended.notebook, indent=1, sort_keys=True) + "\n").encode())
         changes += [Change(student, name, cell, what) for cell, what in mended.changes]
     return tuple(changes)
 
@@ -368,10 +369,10 @@ def _is_locked(cell: dict[str, Any]) -> bool:
 
 
 def as_table(changes: Iterable[Change]) -> list[list[str]]:
-    """Rows for a CSV file, with a line of names; no value begins like a spreadsheet's formula."""
+    """Rows for a CSV file, with a line of names."""
     rows = [["student", "notebook", "cell", "what"]]
     rows += [[change.student, change.notebook, change.cell, change.what] for change in changes]
-    return [[f"'{value}" if value[:1] in "=+-@\t\r" and value else value for value in row] for row in rows]
+    return [list(map(guarded, row)) for row in rows]
 
 
 def main(
@@ -396,8 +397,7 @@ def main(
     for change in changes:
         print(change)
     table.parent.mkdir(parents=True, exist_ok=True)
-    with table.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(as_table(changes))
+    write_at_once(table, write_csv(as_table(changes)))
     print(f"{sum(entry.path is not None for entry in entries)} submissions; wrote {table}")
 
 

@@ -1,14 +1,15 @@
 """Grades on the machines behind a Dask scheduler: the same task, sent as bytes. No shared folder is assumed.
 
-A thin engine: each Dask worker keeps one job process (`engine.JobProcess`) with a grader of its own, so a submission
-that brings down its grader does not bring down the worker. What a worker that dies was grading is graded by another.
-Every machine needs the same checkout; an answer by another version of the grader is not taken.
+A thin engine: each Dask worker keeps one job (`engine.Job`), so a submission that brings down its grader does not bring
+down the worker. What a worker that dies was grading is graded by another. Every machine needs the same checkout; an
+answer by another version of the grader is not taken.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,26 +17,24 @@ from typing import Any
 from distributed import Client, KilledWorker, as_completed
 
 from autograder.classroom.intake.submissions import ClassError
-from autograder.classroom.night.engine import JobProcess, Settings, Task, ask_twice
-from autograder.classroom.night.job import MAX_FRAME
+from autograder.classroom.night.engine import Job, Task
+from autograder.classroom.night.job import Settings, fault
 
 CONNECT_SECONDS = 60
 IN_FLIGHT = 2  # tasks for each thread of a worker: the next one is there when one ends
 MAX_DEATHS = 3  # of workers, over one submission, before it counts as a fault of the grader
 
-_jobs = threading.local()
+_of_thread = threading.local()
 
 
 def grade_payload(payload: bytes, settings: Settings) -> bytes:
     """Runs on a Dask worker."""
-    if getattr(_jobs, "settings", None) != settings:
-        if hasattr(_jobs, "job"):
-            _jobs.job.stop()
-        _jobs.job, _jobs.settings = JobProcess(settings), settings
-    answer = json.dumps(ask_twice(_jobs.job, payload)).encode()
-    if len(answer) > MAX_FRAME:
-        return json.dumps({"fault": f"the answer has {len(answer):,} bytes: too many to send"}).encode()
-    return answer
+    if getattr(_of_thread, "settings", None) != settings:
+        if hasattr(_of_thread, "job"):
+            _of_thread.job.close()
+        multiprocessing.current_process().daemon = False  # a Dask nanny's worker is one, and daemons may start nothing
+        _of_thread.job, _of_thread.settings = Job(settings), settings
+    return json.dumps(_of_thread.job.ask(payload)).encode()
 
 
 @contextlib.contextmanager
@@ -77,9 +76,9 @@ def grade_on(client: Client, tasks: Iterable[Task], settings: Settings) -> Itera
         try:
             answer: dict[str, Any] = json.loads(future.result())
         except KilledWorker:
-            answer = {"fault": "every worker that graded this ended"}
+            answer = fault("every worker that graded this ended")
         except Exception as error:  # whatever went wrong on another machine is a fault at this submission alone
-            answer = {"fault": f"{type(error).__name__}: {error}"}
+            answer = fault(f"{type(error).__name__}: {error}")
         future.release()
         send()
         yield task, answer

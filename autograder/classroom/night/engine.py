@@ -7,34 +7,25 @@ loses nothing but what is in flight.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from autograder.classroom.night.job import FrameError, encode_files, read_frame, write_frame
-from autograder.solutions import ROOT
-from hw4.handin.intake import Intake
+from pebble import ProcessExpired, ProcessPool
 
-SPARE_SECONDS = 300.0  # beyond its own deadline, after which a job that says nothing is ended
+from autograder.classroom.night.job import Settings, begin, fault, grade
+
+SPARE_SECONDS = 300.0  # beyond its own deadline, after which a job that does not answer is ended
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How every submission of a class is graded."""
-
-    curves: bool = True
-    only: frozenset[str] | None = None  # ids of functions; all if None
-    deadline_seconds: float = 3600.0  # wall-clock time for one submission
-    accept_weak_confinement: bool = False
-    hidden: tuple[Path, ...] = ()  # folders that no worker may see
+TRIES = 2  # where the grader fails, each in a new process
+WAITING = 2  # tasks for each job: the next one is there when one ends
 
 
 @dataclass(frozen=True)
@@ -45,107 +36,77 @@ class Task:
     payload: bytes
 
 
-class JobDied(Exception):
-    """The process that graded is gone."""
+class Job:
+    """A process with a grader of its own. Use as a context manager; one thread asks at a time, any thread may close.
 
-
-def payload_of(intake: Intake, code: tuple[str, ...], *, curves: bool, only: frozenset[str] | None) -> bytes:
-    """What travels to a job: code files alone, and what is to be done with them."""
-    request = {
-        "files": encode_files({name: content for name, content in intake.files.items() if name in code}),
-        "syntax_errors": [vars(problem) for problem in intake.syntax_errors],
-        "curves": curves,
-        "only": None if only is None else sorted(only),
-    }
-    return json.dumps(request).encode()
-
-
-class JobProcess:
-    """A grader in a process of its own. Use as a context manager; safe for one thread at a time."""
+    Each job is a pool of one: the processes of a pool share locks, so one that is killed may stop all the others.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._pool: ProcessPool | None = None
+        self._asked: Future[bytes] | None = None
         self._is_closed = False
 
-    def __enter__(self) -> JobProcess:
+    def __enter__(self) -> Job:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
-        """End it for good."""
-        self._is_closed = True
-        self.stop()
-
-    def stop(self) -> None:
-        """End it, and with it everything that it has started; the next question starts another."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    try:
-                        stream.close()
-                    except OSError:  # what was still to be written has nobody to read it
-                        continue
+        """End the process for good, and with it everything that it has started. Whoever waits gets a CancelledError."""
+        with self._lock:
+            self._is_closed = True
+            if self._asked is not None:
+                self._asked.cancel()
+        self._stop()
 
     def ask(self, payload: bytes) -> dict[str, Any]:
         """Grade one submission.
 
         Raises:
-            JobDied: the process ended, or was ended because it did not answer; the next call starts another.
+            CancelledError: the job was closed.
         """
-        if self._is_closed:
-            raise JobDied("the process that graded ended with status 0: nothing more is graded")
-        process = self._process or self._start()
-        timer = threading.Timer(self._settings.deadline_seconds + SPARE_SECONDS, process.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            write_frame(process.stdin, payload)
-            answer: dict[str, Any] = json.loads(read_frame(process.stdout))
-        except (FrameError, OSError, ValueError) as error:
-            self.stop()
-            raise JobDied(f"the process that graded ended with status {process.returncode}: {error}") from error
-        finally:
-            timer.cancel()
+        answer: dict[str, Any] = {}
+        for _ in range(TRIES):
+            answer = self._ask_once(payload)
+            if not is_faulty(answer):
+                break
+            self._stop()
         return answer
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "autograder.classroom.night.job"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            env={**os.environ, **ONE_THREAD},
-        )
-        settings = {
-            "hidden": [str(path) for path in self._settings.hidden],
-            "deadline_seconds": self._settings.deadline_seconds,
-            "accept_weak_confinement": self._settings.accept_weak_confinement,
-        }
-        assert self._process.stdin is not None
-        write_frame(self._process.stdin, json.dumps(settings).encode())
-        return self._process
-
-
-def ask_twice(job: JobProcess, payload: bytes) -> dict[str, Any]:
-    """The answer to one task; a fault of the grader is worth a second try in a new process."""
-    answer: dict[str, Any] = {}
-    for _ in range(2):
+    def _ask_once(self, payload: bytes) -> dict[str, Any]:
+        seconds = self._settings.deadline_seconds + SPARE_SECONDS
         try:
-            answer = job.ask(payload)
-        except JobDied as death:
-            answer = {"fault": str(death)}
-        if not is_faulty(answer):
-            break
-        job.stop()
-    return answer
+            answer: dict[str, Any] = json.loads(self._send(payload).result(seconds))
+        except TimeoutError:
+            return fault(f"the process that graded did not answer within {seconds:.0f} s, and was ended")
+        except ProcessExpired as death:
+            return fault(f"the process that graded ended with status {death.exitcode}")
+        except RuntimeError as error:  # of the pool: the process ended before it had taken up the task
+            return fault(f"the process that graded did not start: {error}")
+        return answer
+
+    def _send(self, payload: bytes) -> Future[bytes]:
+        with self._lock:
+            if self._is_closed:
+                raise CancelledError
+            if self._pool is None:
+                os.environ.update(ONE_THREAD)  # for the process, which loads numpy before `begin` could say so
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPool(1, initializer=begin, initargs=(self._settings,), context=context)
+            self._asked = self._pool.schedule(grade, (payload,))
+            return self._asked
+
+    def _stop(self) -> None:
+        """End the process; the next question starts another."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            pool.join()
 
 
 def is_faulty(answer: dict[str, Any]) -> bool:
@@ -162,38 +123,28 @@ def grade_locally(tasks: Iterable[Task], settings: Settings, *, jobs: int) -> It
 
     Processes, not threads: the hidden suite is a pytest run, and one process can have only one at a time.
     """
-    todo, lock = iter(tasks), threading.Lock()
-    done: queue.SimpleQueue[tuple[Task, dict[str, Any]] | BaseException | None] = queue.SimpleQueue()
-    processes = [JobProcess(settings) for _ in range(jobs)]
-    stopping = threading.Event()
+    todo = iter(tasks)
+    every_job = [Job(settings) for _ in range(jobs)]
+    free: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in every_job:
+        free.put(job)
 
-    def work(job: JobProcess) -> None:
+    def ask(task: Task) -> dict[str, Any]:
+        job = free.get()
         try:
-            while not stopping.is_set():
-                with lock:
-                    task = next(todo, None)
-                if task is None:
-                    break
-                done.put((task, ask_twice(job, task.payload)))
-        except BaseException as error:  # of the tasks' own iterator: to be seen by whoever waits
-            done.put(error)
+            return job.ask(task.payload)
         finally:
-            done.put(None)
+            free.put(job)
 
-    threads = [threading.Thread(target=work, args=(job,), daemon=True) for job in processes]
+    threads = ThreadPoolExecutor(jobs)
     try:
-        for thread in threads:
-            thread.start()
-        running = len(threads)
-        while running:
-            item = done.get()
-            if item is None:
-                running -= 1
-            elif isinstance(item, BaseException):
-                raise item
-            else:
-                yield item
+        pending = {threads.submit(ask, task): task for task in islice(todo, WAITING * jobs)}
+        while pending:
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                task = pending.pop(future)
+                pending |= {threads.submit(ask, task): task for task in islice(todo, 1)}
+                yield task, future.result()
     finally:
-        stopping.set()
-        for job in processes:
+        threads.shutdown(wait=False, cancel_futures=True)
+        for job in every_job:
             job.close()

@@ -18,15 +18,17 @@ from rich.console import Console
 from autograder.classroom.intake.folder import ClassFolder, Done
 from autograder.classroom.intake.submissions import Entry, hash_of, read_entry
 from autograder.classroom.marks.changes import read_changes
-from autograder.classroom.marks.grades import Result, common_of, documents_of, result_of, write_lists
-from autograder.classroom.night.engine import JobProcess, Settings, Task, ask_twice, grade_locally, payload_of
-from autograder.classroom.night.job import encode_files
+from autograder.classroom.marks.lists import write_lists
+from autograder.classroom.marks.standing import Result, common_of, result_of
+from autograder.classroom.marks.student_documents import documents_of
+from autograder.classroom.night.engine import Job, Task, grade_locally
+from autograder.classroom.night.job import Settings, encode_files, payload_of
 from autograder.classroom.night.record import core_hash, facts_of_intake, hashes_of_tests, options
-from autograder.grading.scoring import item_id
 from autograder.report.words import points
 from autograder.solutions import reference_code
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import Intake, SubmissionRefused
+from hw4.handin.intake import Intake
+from hw4.handin.refusal import SubmissionRefused
 
 NOBODY: dict[str, Any] = {"student": "canary", "people": (), "group": "", "late": False, "on_roster": True}
 CANARY_SECONDS = 24 * 3600.0  # the reference is graded again after that
@@ -171,7 +173,7 @@ def check_canary(
     if not settings.curves:
         wrong = [stub for stub in report.stubs if stub.verdict != "passed"]
     if wrong or report.faults:
-        names = ", ".join(item_id(item) for item in wrong) or "; ".join(report.faults)
+        names = ", ".join(item.id for item in wrong) or "; ".join(report.faults)
         raise CanaryFailed(f"the reference gets {points(report.score)} points here: {names}")
     mark.touch()
     seconds = time.monotonic() - start
@@ -273,7 +275,7 @@ def local_engine(settings: Settings, jobs: int) -> Engine:
 
 def local_canary(settings: Settings) -> Callable[[bytes], dict[str, Any]]:
     def ask(payload: bytes) -> dict[str, Any]:
-        with JobProcess(settings) as job:
-            return ask_twice(job, payload)
+        with Job(settings) as job:
+            return job.ask(payload)
 
     return ask

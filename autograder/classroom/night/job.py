@@ -1,72 +1,98 @@
-"""A job process: one grader that grades submission after submission. Started by `engine.JobProcess`.
-
-It reads framed JSON from its standard input and answers each frame with one on its standard output. When the input
-ends, however its parent ended, it ends at once, and its fork server and workers with it.
-"""
+"""What runs in a job process: one grader that grades submission after submission. `engine.Job` starts it."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import json
+import multiprocessing
 import os
-import queue
-import struct
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-MAX_FRAME = 64_000_000  # bytes; a submission has at most a third of that
+from autograder.classroom.night.record import measured
+from autograder.grading.private import load_private
+from autograder.grading.session import ConfinementTooWeak, Grader
+from hw4.handin.assignment import Curve, RunItem
+from hw4.handin.code_files import SyntaxProblem
+from hw4.handin.intake import Intake
+
 MAX_MESSAGE = 5_000  # characters of a text for staff that may hold the student's
-LENGTH = struct.Struct("<Q")
+MAX_ANSWER = 64_000_000  # bytes
 
 
-class FrameError(Exception):
-    """The other end is gone, or speaks another language."""
+@dataclass(frozen=True)
+class Settings:
+    """How every submission of a class is graded."""
+
+    curves: bool = True
+    only: frozenset[str] | None = None  # ids of functions; all if None
+    deadline_seconds: float = 3600.0  # wall-clock time for one submission
+    accept_weak_confinement: bool = False
+    hidden: tuple[Path, ...] = ()  # folders that no worker may see
 
 
-def write_frame(stream: IO[bytes], content: bytes) -> None:
-    if len(content) > MAX_FRAME:
-        raise FrameError(f"a message of {len(content):,} bytes is too long")
-    stream.write(LENGTH.pack(len(content)) + content)
-    stream.flush()
-
-
-def read_frame(stream: IO[bytes]) -> bytes:
-    """Raises FrameError at the end of the stream."""
-    head = stream.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        raise FrameError("the stream ended")
-    (length,) = LENGTH.unpack(head)
-    if length > MAX_FRAME:
-        raise FrameError(f"a message of {length:,} bytes is announced")
-    content = stream.read(length)
-    if len(content) < length:
-        raise FrameError("the stream ended within a message")
-    return content
+def payload_of(intake: Intake, code: tuple[str, ...], *, curves: bool, only: frozenset[str] | None) -> bytes:
+    """What travels to a job: code files alone, and what is to be done with them."""
+    request = {
+        "files": encode_files({name: content for name, content in intake.files.items() if name in code}),
+        "syntax_errors": [vars(problem) for problem in intake.syntax_errors],
+        "curves": curves,
+        "only": None if only is None else sorted(only),
+    }
+    return json.dumps(request).encode()
 
 
 def encode_files(files: dict[str, bytes]) -> dict[str, str]:
     return {name: base64.b64encode(content).decode("ascii") for name, content in files.items()}
 
 
+def fault(message: str) -> dict[str, Any]:
+    """The answer where the grader failed: never the student's fault."""
+    return {"fault": message[:MAX_MESSAGE]}
+
+
+# In the job process ---------------------------------------------------------------------------------------------------
+
+
+def begin(settings: Settings) -> None:
+    """The first thing that a job process does."""
+    global _job
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    os.dup2(2, 1)  # what anything prints goes to the log
+    sys.stdout = sys.stderr
+    _job = _Job(settings)
+
+
+def grade(payload: bytes) -> bytes:
+    """Grade one submission, in a process that has begun; see `payload_of`."""
+    try:
+        answer = json.dumps(_job.measure(json.loads(payload))).encode()
+    except Exception as error:
+        return json.dumps(fault(f"{type(error).__name__}: {error}")).encode()
+    if len(answer) > MAX_ANSWER:
+        return json.dumps(fault(f"the answer has {len(answer):,} bytes: too many to send")).encode()
+    return answer
+
+
+def _end_with_the_parent() -> None:
+    """Whatever is being graded is of no use once nobody waits for it. Fork server and workers end with this process."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
 class _Job:
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._closing = contextlib.ExitStack()
-        self._grader: Any = None
+        self._grader: Grader | None = None
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return self._measure(request)
-        except Exception as error:  # the parent counts it as a fault of the grader, never of the student
-            return {"fault": f"{type(error).__name__}: {error}"[:MAX_MESSAGE]}
-
-    def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
-        from autograder.classroom.night.record import measured
-        from hw4.handin.intake import Intake, SyntaxProblem
-
+    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
         intake = Intake(
             files={name: base64.b64decode(content) for name, content in request["files"].items()},
             missing=(),
@@ -80,15 +106,11 @@ class _Job:
         answer: dict[str, Any] = bounded(measured(grade, curves=request["curves"], only=only))
         return answer
 
-    def _open(self) -> Any:
+    def _open(self) -> Grader:
         if self._grader is None:
-            from autograder.grading.private import load_private
-            from autograder.grading.session import ConfinementTooWeak, Grader
-
-            required = () if self._settings["accept_weak_confinement"] else load_private().required_guarantees
-            hidden = tuple(map(Path, self._settings["hidden"]))
-            seconds = self._settings["deadline_seconds"]
-            grader = Grader(jobs=1, required=required, deadline_seconds=seconds, hidden=hidden)
+            required = () if self._settings.accept_weak_confinement else load_private().required_guarantees
+            seconds = self._settings.deadline_seconds
+            grader = Grader(jobs=1, required=required, deadline_seconds=seconds, hidden=self._settings.hidden)
             self._closing.enter_context(grader)
             if missing := grader.confinement.missing(required):  # here all submissions are of others
                 holes = [hole for guarantee in missing for hole in grader.confinement.holes(guarantee.id)]
@@ -98,14 +120,17 @@ class _Job:
         return self._grader
 
 
+_job: _Job  # of this process
+
+
 class Silent:
     """A Listener that says nothing."""
 
     def test_ended(self, outcome: Any) -> None: ...
 
-    def episode_ended(self, curve: Any, run: int, episode: int, episode_return: float) -> None: ...
+    def episode_ended(self, curve: Curve, run: int, episode: int, episode_return: float) -> None: ...
 
-    def run_ended(self, curve: Any, run: int) -> None: ...
+    def run_ended(self, item: RunItem, run: int) -> None: ...
 
 
 def bounded(value: Any) -> Any:
@@ -115,26 +140,3 @@ def bounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [bounded(item) for item in value]
     return value[:MAX_MESSAGE] if isinstance(value, str) else value
-
-
-def main() -> None:
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # what anything prints goes to the log
-    sys.stdout = sys.stderr
-    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-
-    def listen() -> None:
-        with contextlib.suppress(FrameError, OSError):
-            while True:
-                waiting.put(read_frame(requests))
-        os._exit(0)  # nobody listens any more: whatever is being graded is of no use
-
-    job = _Job(json.loads(read_frame(requests)))
-    threading.Thread(target=listen, daemon=True).start()
-    while True:
-        write_frame(answers, json.dumps(job.answer(json.loads(waiting.get()))).encode())
-
-
-if __name__ == "__main__":
-    main()

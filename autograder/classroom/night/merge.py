@@ -9,7 +9,8 @@ from typing import Any
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import ClassError
 from autograder.classroom.marks.changes import LOG
-from autograder.classroom.marks.grades import Class, write_lists
+from autograder.classroom.marks.lists import write_lists
+from autograder.classroom.marks.standing import Class
 
 WRITER = "all"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,18 @@ from typing import Any
 from autograder import hidden_tests
 from autograder.grading.curves import Bar, load_bars
 from autograder.grading.fingerprint import CORE, NOT_CORE, hash_of
-from autograder.grading.integrity import Integrity, WorldResult, with_note, without_points
-from autograder.grading.outcome import Outcome
+from autograder.grading.judge import Measured, judge
 from autograder.grading.private import load_private
-from autograder.grading.referee import CurveRun
-from autograder.grading.scoring import ExampleRun, full_report, stub_report
-from autograder.grading.session import Grade, curve_report
+from autograder.grading.session import Grade
 from autograder.grading.suite import HIDDEN_TESTS
-from autograder.hidden_tests.graded import load_hidden_tests
+from autograder.hidden_tests.graded import EFFECTS, load_hidden_tests
 from autograder.isolation.confinement import Confinement
+from autograder.recorded.code_hash import check_hash, is_hidden_check
 from autograder.report.receipt import facts_of_grader, facts_of_submission
 from hw4.handin.assignment import load_assignment
+from hw4.handin.code_files import ForbiddenImport, SyntaxProblem
 from hw4.handin.imports import reached
-from hw4.handin.intake import ForbiddenImport, Intake, SyntaxProblem
+from hw4.handin.intake import Intake
 
 DECLARED = load_hidden_tests()
 
@@ -38,12 +36,13 @@ DECLARED = load_hidden_tests()
 
 def measured(grade: Grade, *, curves: bool, only: frozenset[str] | None) -> dict[str, Any]:
     """All of a grade but the submission itself, ready for JSON."""
+    known = grade.measured
     return {
-        "outcomes": {t.outcome.test: dataclasses.asdict(t.outcome) for s in grade.report.stubs for t in s.tests},
-        "examples": {s.stub.id: dataclasses.asdict(s.example) for s in grade.report.stubs if s.example},
-        "runs": {curve: [dataclasses.asdict(run) for run in runs] for curve, runs in grade.runs.items()},
-        "integrity": {curve: dataclasses.asdict(found) for curve, found in grade.integrity.items()},
-        "broken_files": {name: dataclasses.asdict(outcome) for name, outcome in grade.broken_files.items()},
+        "outcomes": {name: dataclasses.asdict(outcome) for name, outcome in known.outcomes.items()},
+        "examples": {stub: dataclasses.asdict(example) for stub, example in known.examples.items()},
+        "runs": {item: [dataclasses.asdict(run) for run in runs] for item, runs in known.runs.items()},
+        "integrity": {curve: dataclasses.asdict(found) for curve, found in known.integrity.items()},
+        "broken_files": {name: dataclasses.asdict(outcome) for name, outcome in known.broken_files.items()},
         "confinement": dataclasses.asdict(grade.confinement),
         "num_swept": grade.num_swept,
         "speed": grade.speed,
@@ -52,6 +51,7 @@ def measured(grade: Grade, *, curves: bool, only: frozenset[str] | None) -> dict
         "grader": facts_of_grader(),
         "core": core_hash(),
         "tests": hashes_of_tests(),
+        "effects": hashes_of_effects(),
     }
 
 
@@ -82,42 +82,25 @@ def grade_of(intake: dict[str, Any], found: dict[str, Any], bars: dict[str, Bar]
         found: of `measured`.
         bars: today's if None.
     """
-    assignment, bars = load_assignment(), bars or load_bars()
-    outcomes = {name: Outcome(**facts) for name, facts in found["outcomes"].items()}
-    examples = {
-        stub: ExampleRun(facts["story"], tuple(map(tuple, facts["rows"]))) for stub, facts in found["examples"].items()
-    }
-    runs = {curve: [CurveRun(**facts) for facts in of_curve] for curve, of_curve in found["runs"].items()}
-    integrity = {
-        curve: Integrity(**{**facts, "results": tuple(WorldResult(**result) for result in facts["results"])})
-        for curve, facts in found["integrity"].items()
-    }
-    broken_files = {name: Outcome(**facts) for name, facts in found["broken_files"].items()}
-    only = found["options"]["only"]
-    stubs = []
-    for stub in assignment.stubs:
-        if only is None or stub.id in only:
-            report = stub_report(stub, DECLARED, outcomes, None)
-            if report.verdict != "passed":
-                report = dataclasses.replace(report, example=examples.get(stub.id))
-            stubs.append(report)
-    curves = []
-    for curve in assignment.curves:
-        own = runs.get(curve.id, [])
-        verdict = curve_report(curve, own, bars[curve.id], broken_files, assignment)
-        verdict = without_points(verdict, integrity.get(curve.id))
-        curves.append(with_note(verdict, [run.returns for run in own], bars[curve.id].bar))
+    bars = bars or load_bars()
+    known = Measured.from_json(
+        intake["hashes"],
+        outcomes=found["outcomes"],
+        examples=found["examples"],
+        runs=found["runs"],
+        integrity=found["integrity"],
+        broken_files=found["broken_files"],
+        only=found["options"]["only"],
+    )
     return Grade(
-        report=full_report(assignment, stubs, curves, []),
+        report=judge(known, bars=bars, assignment=load_assignment(), declared=DECLARED),
         intake=_intake(intake),
-        runs=runs,
+        measured=known,
         bars=bars,
         confinement=Confinement(**found["confinement"]),
         num_swept=found["num_swept"],
         speed=found["speed"],
         seconds=found["seconds"],
-        broken_files=broken_files,
-        integrity=integrity,
     )
 
 
@@ -140,7 +123,7 @@ def _intake(facts: dict[str, Any]) -> Intake:
 def core_hash() -> str:
     """Of all that a verdict stands on but the hidden tests themselves: workers, referee, given files, limits."""
     assignment = load_assignment()
-    experiments = [(curve.id, curve.experiment, curve.needs) for curve in assignment.curves]
+    experiments = [(curve.id, curve.experiment, curve.needs, curve.agent) for curve in assignment.curves]
     files = [(stub.id, stub.file, stub.symbol) for stub in assignment.stubs]
     facts = f"{assignment.limits}{assignment.submission}{experiments}{files}{load_private()}"
     digest = hashlib.sha256(facts.encode())
@@ -152,6 +135,18 @@ def core_hash() -> str:
 def hashes_of_tests() -> dict[str, str]:
     """Hash of each hidden test, see `hashes_below`."""
     return hashes_below(HIDDEN_TESTS)
+
+
+@cache
+def hashes_of_effects() -> dict[str, str]:
+    """Hash of the check of each effect."""
+    return {effect_id: check_hash(check) for effect_id, check in EFFECTS.items()}
+
+
+def stale_effects(found: dict[str, Any]) -> list[str]:
+    """Effects of a record that runs, whose numbers another check computed."""
+    then, today = found.get("effects", {}), hashes_of_effects()
+    return [effect.id for effect in load_assignment().effects if then.get(effect.id) != today.get(effect.id)]
 
 
 def hashes_below(folder: Path) -> dict[str, str]:
@@ -180,7 +175,7 @@ def hashes_in(source: str, beside: bytes = b"") -> dict[str, str]:
     """The hash of each test in one file of hidden tests."""
     tree = ast.parse(source)
     tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    others = [ast.dump(node) for node in tree.body if node not in tests]
+    others = [ast.dump(node) for node in tree.body if not (isinstance(node, ast.FunctionDef) and is_hidden_check(node))]
     shared = hashlib.sha256("\n".join(others).encode() + beside).hexdigest()
     found = {}
     for test in tests:
@@ -188,14 +183,4 @@ def hashes_in(source: str, beside: bytes = b"") -> dict[str, str]:
         decorators = [node for node in test.decorator_list if not ast.unparse(node).startswith("graded(")]
         code = "\n".join(ast.dump(node) for node in (test.args, *decorators, *body))
         found[test.name] = hashlib.sha256(f"{shared}\n{code}".encode()).hexdigest()
-    return found
-
-
-def dump(document: dict[str, Any]) -> bytes:
-    """JSON for our own reading: NaN and infinity stay what they are."""
-    return json.dumps(document, separators=(",", ":")).encode()
-
-
-def load(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_bytes())
     return found

@@ -1,0 +1,42 @@
+"""What is written for one student: report.html, results.json, receipt.json and standing.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.classroom.marks.notice import notice, with_changes
+from autograder.classroom.marks.standing import Result, standing_of
+from autograder.files import as_json
+from autograder.report.documents import document, fault
+from autograder.report.page import page
+from autograder.report.receipt import receipt
+from autograder.report.results import quick_look, results
+
+
+def documents_of(result: Result, *, is_graded: bool) -> dict[str, bytes]:
+    """report.html, results.json and receipt.json as they follow from the record and from what staff changed."""
+    grade = result.grade
+    if grade is None or result.by_program is None:
+        written = refusal(result.message) if result.status == "refused" else fault()
+        html = notice(result.student, written["output"])
+        receipt_of: dict[str, Any] = {result.status: result.message}
+    else:
+        written = results(grade) if is_graded else quick_look(grade)
+        if result.applied:
+            lines = [f"Changed by staff: {applied}" for applied in result.applied]
+            written["output"] = "\n".join([written["output"], *lines])
+        html = with_changes(page(grade, result.student), result.applied)
+        receipt_of = {**receipt(result.by_program), "submission": result.record["intake"]["hashes"]}
+        then = result.record["measured"]["grader"]  # verdicts are by that grader, points by today's bars
+        receipt_of |= {name: value for name, value in then.items() if name not in ("bars", "assignment")}
+    return {
+        "results.json": as_json(written),
+        "report.html": html.encode("utf-8", "replace"),
+        "receipt.json": as_json(receipt_of),
+        "standing.json": as_json(standing_of(result)),
+    }
+
+
+def refusal(message: str) -> dict[str, Any]:
+    text = f"The submission was refused, so nothing was graded.\n{message}"
+    return {"score": 0, **document(text, {"graded": False, "refused": True})}
