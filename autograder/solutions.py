@@ -22,5 +22,5 @@ END = re.compile(r"^ *### END SOLUTION (?P<id>\w+)$")
 
 
 def reference_code() -> dict[str, bytes]:
-    """The three files as they would be handed in."""
+    """The files of the reference as they would be handed in."""
     return {name: (SOLUTIONS / name).read_bytes() for name in load_assignment().submission.code}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from autograder.zoo import code_of as animal_code
 from autograder.zoo.visit import Silent, intake_of
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
+from hw4.handin.strict_toml import TomlError
 from hw4.tasks import TASKS, Task
 
 CHEATS = load_cheats()
@@ -205,6 +208,33 @@ def test_a_task_that_cannot_be_probed_is_said_to_be_so(
         assert (found.broken, found.unchecked) == (None, True)
         assert says in found.message
     why_not.cache_clear()
+
+
+# The bank of cheats ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("caught_by", "cought_by", "4: unknown key 'cought_by' (did you mean 'caught_by'?)"),
+        ('"probe"', '"prob"', "4: caught_by must be one of 'probe', 'nothing_to_gain', got 'prob'"),
+        ("replans", "replan", "5: one names 'replan' (did you mean 'replans'?), which is not there"),
+        ("curve_cartpole", "curve_cart", "6: one names 'curve_cart' (did you mean 'curve_cartpole'?), which is not"),
+        ('"mpc.py"', '"mcp.py"', "1: one names 'mcp.py' (did you mean 'mpc.py'?), which is not there"),
+        ('"tape"', '"tapes"', "1: one names 'tapes' (did you mean 'tape'?), which is not there"),
+        ('["tape"]', '"tape"', "1: pieces must be a table of lists, got {'mpc.py': 'tape'}"),
+    ],
+)
+def test_a_slip_in_the_bank_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    entry = '[[cheats]]\nname = "one"\nstory = "x"\ncaught_by = "probe"\npromise = "replans"\n'
+    entry += 'claims = ["curve_cartpole"]\n[cheats.pieces]\n"mpc.py" = ["tape"]\n'
+    path = tmp_path / "right.toml"
+    path.write_text(entry, encoding="utf-8")
+    assert list(load_cheats(path)) == ["one"]
+    path = tmp_path / "slip.toml"
+    path.write_text(entry.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(TomlError, match=re.escape(f"slip.toml:{says}")):
+        load_cheats(path)
 
 
 # Honest work and cheats in real workers -------------------------------------------------------------------------------
