@@ -426,6 +426,7 @@ class _Session:
                     lambda: self._open(self._canary, slot, self._budget(curve)),
                     EXPERIMENTS[curve.experiment],
                     rng_of_test(f"integrity of {curve.id}"),
+                    curve.agent,
                 )
             except GraderFault as fault:
                 return Integrity(None, f"not checked: {fault}", unchecked=True)
