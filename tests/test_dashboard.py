@@ -16,8 +16,10 @@ from class_samples import measured
 
 from autograder.classroom.intake.submissions import Person
 from autograder.classroom.marks.changes import Change
-from autograder.classroom.marks.dashboard import bins_of, dashboard, flags_of, items_of, queue_of
+from autograder.classroom.marks.class_pictures import bins_of, histogram
+from autograder.classroom.marks.dashboard import dashboard, flags_of, items_of, queue_of
 from autograder.classroom.marks.standing import Class, Result, result_of
+from autograder.grading.curves import load_bars
 from autograder.hidden_tests.graded import DECLARED
 from hw4.handin.assignment import load_assignment
 
@@ -149,6 +151,23 @@ def test_every_score_falls_into_one_bin() -> None:
     bins = bins_of([0, 4.99, 5, 79.99, 80], 80)
     assert [count for _, _, count in bins] == [2, 1, *[0] * 13, 2]
     assert bins[-1][:2] == (75, 80)
+
+
+def test_points_above_the_maximum_have_bins_of_their_own() -> None:
+    bins = bins_of([80, 84, 90], 80)
+    assert bins[-3:] == [(75, 80, 0), (80, 85, 2), (85, 90, 1)]
+    assert "stroke-dasharray" in histogram(bins, 80)  # where the maximum is
+    assert "stroke-dasharray" not in histogram(bins_of([80], 80), 80)
+
+
+def test_the_same_class_gives_the_same_page_and_its_pictures_say_what_they_show(found: Class) -> None:
+    page = dashboard(found)
+    assert dashboard(found) == page
+    labels = re.findall(r'<svg role="img" aria-label="([^"]+)"', page)
+    assert len(labels) == len(ASSIGNMENT.curves)
+    for label, curve in zip(labels, ASSIGNMENT.curves, strict=True):
+        assert f"bar {load_bars()[curve.id].bar:g}" in label
+    assert page.count("<svg") == page.count("<svg role=") + page.count("<svg aria-hidden=")
 
 
 def test_the_page_is_self_contained_and_its_policy_allows_nothing_else(folder: Path) -> None:

@@ -13,25 +13,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from autograder.classroom.marks.class_pictures import SHARE, bins_of, class_curve, histogram
 from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result
 from autograder.grading.curves import FIRST_RUNS
 from autograder.grading.scoring import CurveReport, StubReport
 from autograder.report.words import points
 from hw4.checking.hints import HINTS
-from hw4.commands.plots import Band, read_bands
+from hw4.commands.plots import read_bands
 from hw4.handin.assignment import Assignment, load_assignment
 
 TEMPLATES = Path(__file__).resolve().parent
-BIN = 5  # points
 MAX_CAUSES = 3
-SHARE = (10, 90)  # per cent of the class between the edges of its band
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def dashboard(found: Class) -> str:
         histogram=histogram(bins, most),
         items=list(items_of(found, assignment)),
         curves=[
-            (curve, class_curve_svg(band, curves), len(curves))
+            (curve, class_curve(band, curves), len(curves))
             for curve in assignment.curves
             if (curves := curves_of(found, curve.id)).size
             for band in [read_bands()[curve.experiment]]
@@ -233,43 +231,6 @@ def _row(
     return ItemRow(number, name, worth, mean, num_failed, len(scores), common, tuple(tests.most_common()))
 
 
-# Pictures: presentation attributes and classes alone, for the policy allows no style in an element -------------------
-
-
-def bins_of(scores: Sequence[float], most: float) -> list[tuple[float, float, int]]:
-    """(from, to, how many); the last bin holds the best score, too."""
-    edges = np.arange(0, most + BIN, BIN)
-    edges[-1] = max(edges[-1], most)
-    counts, _ = np.histogram(scores, edges)
-    return [(float(a), float(b), int(n)) for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)]
-
-
-def histogram(bins: list[tuple[float, float, int]], most: float) -> Markup:
-    width, height, left, bottom, top = 720, 240, 40, 48, 26
-    high = max([count for _, _, count in bins] + [1])
-    step = (width - left - 10) / max(len(bins), 1)
-    parts = []
-    for i, (low, up, count) in enumerate(bins):
-        tall = (height - top - bottom) * count / high
-        x, y = left + i * step, height - bottom - tall
-        parts.append(
-            f'<rect class="bar" x="{x + 1:.1f}" y="{y:.1f}" width="{step - 2:.1f}" height="{tall:.1f}" rx="2">'
-            f"<title>{low:g} to {up:g} points: {count}</title></rect>"
-        )
-        if count:
-            parts.append(f'<text x="{x + step / 2:.1f}" y="{y - 4:.1f}" text-anchor="middle">{count}</text>')
-        if i % 2 == 0:
-            parts.append(f'<text x="{x:.1f}" y="{height - bottom + 20}" text-anchor="middle">{low:g}</text>')
-    parts.append(
-        f'<text x="{left + len(bins) * step:.1f}" y="{height - bottom + 20}" text-anchor="end">{most:g}</text>'
-    )
-    parts.append(
-        f'<line class="axis" x1="{left}" x2="{width - 10}" y1="{height - bottom}" y2="{height - bottom}"></line>'
-    )
-    parts.append(f'<text x="{width / 2}" y="{height - 3}" text-anchor="middle">points by program</text>')
-    return Markup(f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{"".join(parts)}</svg>')
-
-
 def curves_of(found: Class, curve_id: str) -> NDArray[np.float64]:
     """The median learning curve of each student whose runs are whole, shape (students, episodes)."""
     curves = []
@@ -280,53 +241,3 @@ def curves_of(found: Class, curve_id: str) -> NDArray[np.float64]:
             curves.append(np.median(returns, axis=0))
     length = Counter(len(curve) for curve in curves).most_common(1)[0][0] if curves else 0
     return np.array([curve for curve in curves if len(curve) == length])
-
-
-def class_curve_svg(band: Band, curves: NDArray[np.float64]) -> Markup:
-    """The class's median and band over those of the reference."""
-    width, height, left, right, top, bottom = 720, 312, 52, 96, 14, 50
-    low, middle, high = np.percentile(curves, [SHARE[0], 50, SHARE[1]], axis=0)
-    steps = np.asarray(band.env_steps, dtype=float)
-    size = min(len(steps), len(middle))
-    lines: dict[str, Any] = {"bar": band.bar, "floor": band.floor}
-    lines = {name: value for name, value in lines.items() if value is not None}
-    values = np.concatenate([low[:size], high[:size], band.low[:size], band.high[:size], list(lines.values())])
-    bottom_value, top_value = float(values.min()), float(values.max())
-    span = (top_value - bottom_value) or 1.0
-
-    def x(step: float) -> str:
-        return f"{left + (width - left - right) * step / steps[size - 1]:.1f}"
-
-    def y(value: float) -> str:
-        return f"{top + (height - top - bottom) * (1 - (value - bottom_value) / span):.1f}"
-
-    def line(ys: Sequence[float] | NDArray[np.float64]) -> str:
-        return " ".join(f"{x(s)},{y(v)}" for s, v in zip(steps[:size], ys[:size], strict=True))
-
-    def area(ups: Any, downs: Any) -> str:
-        back = " ".join(f"{x(s)},{y(v)}" for s, v in reversed(list(zip(steps[:size], downs[:size], strict=True))))
-        return f"{line(ups)} {back}"
-
-    ticks = [bottom_value, bottom_value + span / 2, top_value]
-    parts = [
-        f'<polygon class="reference" points="{area(band.high, band.low)}"></polygon>',
-        f'<polygon class="class" points="{area(high, low)}"></polygon>',
-        f'<polyline class="reference-median" points="{line(band.median)}"></polyline>',
-        f'<polyline class="class-median" points="{line(middle)}"></polyline>',
-        *(
-            f'<line class="{name}" x1="{left}" x2="{width - right}" y1="{y(value)}" y2="{y(value)}"></line>'
-            f'<text x="{width - right + 6}" y="{y(value)}" dominant-baseline="middle">{name} {value:g}</text>'
-            for name, value in lines.items()
-        ),
-        *(
-            f'<text x="{left - 6}" y="{y(value)}" text-anchor="end" dominant-baseline="middle">{value:.0f}</text>'
-            for value in ticks
-        ),
-        *(
-            f'<text x="{x(s)}" y="{height - bottom + 21}" text-anchor="middle">{s:g}</text>'
-            for s in (steps[0], steps[size // 2], steps[size - 1])
-        ),
-        f'<line class="axis" x1="{left}" x2="{width - right}" y1="{height - bottom}" y2="{height - bottom}"></line>',
-        f'<text x="{(width - right + left) / 2}" y="{height - 4}" text-anchor="middle">env steps</text>',
-    ]
-    return Markup(f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{"".join(parts)}</svg>')
