@@ -17,7 +17,8 @@ from rich.console import Console
 from autograder.files import as_json, write_at_once
 from autograder.isolation.fork_server import GraderFault
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import SubmissionRefused, read_submission
+from hw4.handin.intake import read_submission
+from hw4.handin.refusal import SubmissionRefused
 
 GRADED, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses
 
@@ -214,7 +215,7 @@ def zoo(*, names: tuple[str, ...] = (), alone: bool = False) -> int:
         alone: grade each bug as a submission of its own. Otherwise bugs in different functions share one, which tells
             as much and takes a quarter of the time.
     """
-    from autograder.zoo.visit import visit
+    from autograder.zoo.tour import visit
 
     return visit(Console(), list(names), alone=alone)
 

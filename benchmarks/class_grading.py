@@ -5,13 +5,14 @@ Run: .venv/bin/python -m benchmarks.class_grading [--submissions 4] [--jobs 2] [
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import tyro
 
 from autograder.classroom.intake.folder import ClassFolder, Done
 from autograder.classroom.marks.standing import result_of
@@ -73,25 +74,27 @@ def submissions_an_hour(num: int, jobs: int, *, curves: bool) -> float:
     return num / (ended[-1] - ended[jobs - 1]) * 3600
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--submissions", type=int, default=4)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--functions-only", action="store_true")
-    parser.add_argument("--overhead-only", action="store_true")
-    arguments = parser.parse_args()
-    curves = not arguments.functions_only
+def main(submissions: int = 4, jobs: int = 2, functions_only: bool = False, overhead_only: bool = False) -> None:
+    """Submissions graded in an hour, and what the grader itself costs beyond the student's compute.
+
+    Args:
+        submissions: how many are graded.
+        jobs: graded at once.
+        functions_only: leave out the learning curves.
+        overhead_only: leave out the rate of a whole class.
+    """
+    curves = not functions_only
     load = os.getloadavg()[0]
-    own, theirs = overhead(arguments.submissions, curves=curves)
+    own, theirs = overhead(submissions, curves=curves)
     print(
         f"one correct submission, {'functions and curves' if curves else 'functions alone'}, load average {load:.1f}:"
     )
     print(f"  student's compute, workers and fork server: {theirs:7.1f} s of processor time")
     print(f"  the grader itself:                          {own:7.1f} s, {own / theirs:.1%} of that")
-    if not arguments.overhead_only:
-        rate = submissions_an_hour(arguments.submissions, arguments.jobs, curves=curves)
-        print(f"  {rate:.0f} submissions an hour in {arguments.jobs} jobs")
+    if not overhead_only:
+        rate = submissions_an_hour(submissions, jobs, curves=curves)
+        print(f"  {rate:.0f} submissions an hour in {jobs} jobs")
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

@@ -18,7 +18,6 @@ scratch with as many and with four times as many gradient steps.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import statistics
 import time
@@ -27,12 +26,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import tyro
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import BUILD, DATA, FIGURES, provenance, read_csv, write_csv
+from benchmarks.machine import BUILD, DATA, FIGURES, DrawOnly, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from hw4.agents import build_agent
 from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
@@ -275,16 +275,17 @@ def draw(fits: list[Fitted], refitted: list[Fitted], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--quick", action="store_true", help="one seed, few transitions and steps; writes to build/")
-    parser.add_argument("--draw", action="store_true", help="tables and figure of what is recorded; fits nothing")
-    options = parser.parse_args()
-    quick = options.quick
+def main(quick: bool = False, draw_only: DrawOnly = False) -> None:
+    """Measure how long a fit takes, and how good it is.
+
+    Args:
+        quick: one seed, few transitions and steps; writes to build/.
+        draw_only: tables and figure of what is recorded; fits nothing.
+    """
     use_one_thread()
     console = Console(width=120)
     data_folder, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
-    if options.draw:
+    if draw_only:
         fits, refitted = recorded(data_folder / "fit.csv"), recorded(data_folder / "refits.csv")
         show(console, fits, refitted)
         draw(fits, refitted, figures / "fit.svg")
@@ -316,4 +317,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import tyro
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "benchmarks" / "data"
@@ -19,6 +21,7 @@ FIGURES = ROOT / "benchmarks" / "figures"
 BUILD = ROOT / "build" / "benchmarks"
 REFERENCE_PRODUCT = (5, 512, 256)  # members, batch, width
 PACKAGES = ("torch", "numpy", "mujoco", "gymnasium")
+DrawOnly = Annotated[bool, tyro.conf.arg(name="draw")]  # the option --draw of a program with a function `draw`
 
 
 def matrix_product_rate(ensemble_size: int, batch: int, width: int) -> float:

@@ -10,7 +10,7 @@ environment needs no adapter but `Episodes`: both sides speak gymnasium's API.
 
 from __future__ import annotations
 
-import argparse
+import argparse  # its environment has no tyro
 import json
 import tempfile
 import time

@@ -11,7 +11,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grading import graded_reference, peak_mb
+from benchmarks.grade_timeline import graded_reference, peak_mb
 
 AIMS = {"trusted process": 200, "fork server": None, "largest worker": 450}
 

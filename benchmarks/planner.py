@@ -12,7 +12,6 @@ nothing else they are the wall-clock's, on a busy one they are disturbed less.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import statistics
 import time
@@ -21,12 +20,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import tyro
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.machine import BUILD, DATA, FIGURES, matrix_product_rate, provenance, read_csv, write_csv
+from benchmarks.machine import BUILD, DATA, FIGURES, DrawOnly, matrix_product_rate, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from hw4.agents import build_planner
 from hw4.commands.plots import BLUE, ORANGE
@@ -330,15 +330,16 @@ def draw_costs(recorded: Path, path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--quick", action="store_true", help="one repetition; writes to build/, seconds")
-    parser.add_argument("--draw", action="store_true", help="the figure of what is recorded; measures nothing")
-    options = parser.parse_args()
-    quick = options.quick
+def main(quick: bool = False, draw_only: DrawOnly = False) -> None:
+    """Measure what a planned action costs.
+
+    Args:
+        quick: one repetition; writes to build/, seconds.
+        draw_only: the figure of what is recorded; measures nothing.
+    """
     use_one_thread()
     data, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
-    if options.draw:
+    if draw_only:
         draw_costs(data / "planner_cost.csv", figures / "planner_cost.svg")
         return
     repetitions = 1 if quick else REPETITIONS
@@ -371,4 +372,4 @@ def _forward(weights: list[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

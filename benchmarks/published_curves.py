@@ -2,7 +2,7 @@
 
 Run: .venv/bin/python -m benchmarks.published_curves [FIGURE]
 
-It draws recorded runs: `python -m publish.ungraded --runs pets_cartpole=20` records them.
+It draws recorded runs: `python -m publish.recorders ungraded pets_cartpole=20` records them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.table import Table
 from hw4.commands.jupyter import Array, median_text
 from hw4.commands.plots import BLUE, ORANGE, VERMILION
 from hw4.experiments import EXPERIMENTS
-from publish.ungraded import REFERENCE, TRUE_MODEL, read_runs
+from publish.ungraded_bands import REFERENCE, TRUE_MODEL, read_runs
 
 EXPERIMENT = "pets_cartpole"
 PUBLISHED = Path(__file__).resolve().parent / "data" / "published_pets_cartpole.csv"

@@ -14,7 +14,6 @@ begin anew. Returns are counted, not seconds: load does not matter.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import statistics
@@ -22,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import tyro
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -198,17 +198,18 @@ def draw(results: Results, best: float, path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--quick", action="store_true", help="one episode of two sizes; writes to build/, a minute")
-    parser.add_argument("--seeds", type=int, default=NUM_SEEDS, help="episodes of each method and number")
-    options = parser.parse_args()
-    quick = options.quick
+def main(quick: bool = False, seeds: int = NUM_SEEDS) -> None:
+    """Measure how many action sequences a planner needs.
+
+    Args:
+        quick: one episode of two sizes; writes to build/, a minute.
+        seeds: episodes of each method and number.
+    """
     use_one_thread()
     console = Console(width=120)
     data, figures = (BUILD / "quick", BUILD / "quick") if quick else (DATA, FIGURES)
     kept = Kept(data / "sequences.jsonl" if quick else BUILD / "sequences.jsonl")
-    numbers, reference, num_seeds = ((9, 18), 18, 1) if quick else (NUM_SEQUENCES, REFERENCE, options.seeds)
+    numbers, reference, num_seeds = ((9, 18), 18, 1) if quick else (NUM_SEQUENCES, REFERENCE, seeds)
     results = measure(kept, numbers, reference, num_seeds, console)
     best = max(statistics.median(values) for values in results.values())
     table = Table("method", f"sequences a step for {SHARE_OF_BEST:.0%} of {best:.1f}", "median return there")
@@ -230,4 +231,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

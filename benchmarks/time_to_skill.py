@@ -20,11 +20,11 @@ rows of benchmarks/data/time_to_skill.csv.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,12 +32,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import tyro
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import BUILD, DATA, FIGURES, gflops, provenance, read_csv, write_csv
+from benchmarks.machine import BUILD, DATA, FIGURES, DrawOnly, gflops, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from benchmarks.planner import ARMS as ROLLOUTS
 from benchmarks.planner import NUMPY_LOOP, TORCH_LOOP, untrained_network
@@ -175,6 +176,7 @@ ARMS: dict[str, Ours | Mbrl] = {
     "random_shooting": Ours("small budget, random shooting", changed(planner="random_shooting")),
 }
 RECORDED_ONCE = ("mbrl_shipped",)  # run by `--arms` alone
+RECORDED_BY_DEFAULT = tuple(arm for arm in ARMS if arm not in RECORDED_ONCE)
 BEFORE_AFTER = ("ours", "ours_full", "mbrl_equal", "mbrl_equal_fit", "mbrl_shipped")  # drawn on the left
 WEAKER = ("ours", "white_noise", "no_kept_elites", "cold_start", "refit_from_scratch", "random_shooting")
 
@@ -347,34 +349,41 @@ def report(console: Console, rows: list[dict[str, str]], data: Path, figures: Pa
     console.print(f"wrote {data}/time_to_skill.csv and {figures}/time_to_skill.svg")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--arms", nargs="+", choices=[*ARMS], help=f"default: all but {', '.join(RECORDED_ONCE)}")
-    parser.add_argument("--seeds", type=int, help=f"seeds of each arm; default: {NUM_SEEDS}, fewer of the peer")
-    parser.add_argument("--draw", action="store_true", help="run nothing")
-    parser.add_argument("--quick", action="store_true", help="one seed, two episodes, few candidates; in build/")
-    options = parser.parse_args()
+def main(
+    arms: tuple[str, ...] = RECORDED_BY_DEFAULT,
+    seeds: int | None = None,
+    draw_only: DrawOnly = False,
+    quick: bool = False,
+) -> None:
+    """Record what is missing, and draw all of it.
+
+    Args:
+        arms: which; the peer's slowest are recorded once and left out unless they are named.
+        seeds: of each arm; by default 5, fewer of the peer.
+        draw_only: run nothing.
+        quick: one seed, two episodes, few candidates; in build/.
+    """
+    if unknown := set(arms) - set(ARMS):
+        sys.exit(f"There is no arm {', '.join(sorted(unknown))}: choose from {', '.join(ARMS)}.")
     use_one_thread()
     console = Console(width=120)
-    data, figures, parts = DATA, FIGURES, BUILD / "time_to_skill"
-    episodes, seeds = None, options.seeds
-    if options.quick:
+    data, figures, parts, episodes = DATA, FIGURES, BUILD / "time_to_skill", None
+    if quick:
         data = figures = BUILD / "quick"
         parts, episodes, seeds = BUILD / "quick" / "time_to_skill", 2, 1
-    arms = options.arms or [arm for arm in ARMS if arm not in RECORDED_ONCE]
-    if not options.draw:
+    if not draw_only:
         warm_up()
         record_true_model(parts, seeds or NUM_SEEDS, console)
         if not mbrl_is_installed():
             console.print(MISSING)
-            arms = [arm for arm in arms if isinstance(ARMS[arm], Ours)]
+            arms = tuple(arm for arm in arms if isinstance(ARMS[arm], Ours))
         for seed in range(max(seeds or ARMS[arm].num_seeds for arm in arms)):  # seed by seed: load meets all arms alike
             for arm in arms:
                 if seed < (seeds or ARMS[arm].num_seeds) and not is_complete(part_file(parts, arm, seed)):
                     record(parts, arm, seed, ARMS[arm].run(seed, episodes), console)
     rows = merged(read_csv(data / "time_to_skill.csv"), rows_of(parts))
-    report(console, rows, data, figures, COMMAND + (" --quick" if options.quick else ""))
+    report(console, rows, data, figures, COMMAND + (" --quick" if quick else ""))
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

@@ -12,14 +12,17 @@ from pathlib import Path
 from autograder.grading.curves import BARS_FILE, dump_bars
 from autograder.recorded.calibration import derive_bars, published_curves
 from autograder.solutions import ROOT
-from publish.bundle import STUDENT_BUNDLE, student_bundle
 from publish.findings import Finding, first_difference
-from publish.gradescope import GRADESCOPE_BUNDLE, gradescope_bundle
-from publish.handout import FIGURES, PDF, build_handout, draw_figures
+from publish.gradescope_bundle import GRADESCOPE_BUNDLE, gradescope_bundle
+from publish.handout import FIGURES, PDF
+from publish.handout.figures import draw_figures
+from publish.handout.typesetting import build_handout
 from publish.notebooks import build_notebooks
-from publish.staff import STAFF_BUNDLE, STAFF_PDF, staff_bundle
+from publish.staff_bundle import STAFF_BUNDLE, STAFF_PDF, staff_bundle
 from publish.stubs import STUBS, build_stubs
-from publish.ungraded import published_bands, read_runs
+from publish.student_bundle import STUDENT_BUNDLE, student_bundle
+from publish.ungraded_bands import published_bands, read_runs
+from publish.writing import write_if_changed
 
 WRITE = "run `make publish`"
 BUNDLES: dict[Path, Callable[[], bytes]] = {
@@ -55,7 +58,7 @@ def pictures() -> Iterator[Artefact]:
     """The handout's figures."""
     with tempfile.TemporaryDirectory() as folder:
         for path in draw_figures(Path(folder)):
-            yield Artefact(FIGURES / path.name, path.read_bytes(), "recorded runs and publish/handout.py")
+            yield Artefact(FIGURES / path.name, path.read_bytes(), "recorded runs and publish/handout/figures.py")
 
 
 def pages() -> Iterator[Artefact]:
@@ -136,7 +139,4 @@ def _members(archive: bytes) -> dict[str, bytes]:
 def write(artefacts: Iterable[Artefact]) -> None:
     """Write what has changed."""
     for artefact in artefacts:
-        if read(artefact.path) != artefact.content:
-            artefact.path.parent.mkdir(parents=True, exist_ok=True)
-            artefact.path.write_bytes(artefact.content)
-            print(f"wrote {artefact.path.relative_to(ROOT)}")
+        write_if_changed(artefact.path, artefact.content)

@@ -10,24 +10,24 @@ from io import BytesIO
 
 from hw4.handin.assignment import load_assignment
 from hw4.handin.update import BUNDLE_FOLDER
-from publish import drift, leaks, places, probes, recorded, rehearsal
-from publish.bundle import STUDENT_BUNDLE
+from publish import drift, leaks, places, reference_marks, rehearsal, stale_runs
 from publish.findings import Finding
+from publish.student_bundle import STUDENT_BUNDLE
 
 Check = Callable[[], Iterable[Finding]]
 
 QUICK: dict[str, Check] = {
     "every name is known": places.misnamed,
     "no generated file has drifted": lambda: drift.drifted(drift.in_the_tree()),
-    "recorded runs belong to today's code": recorded.stale_curves,
-    "so do those of figures and ungraded tasks": recorded.stale_others,
+    "recorded runs belong to today's code": stale_runs.stale_curves,
+    "so do those of figures and ungraded tasks": stale_runs.stale_others,
 }
 WHOLE: dict[str, Check] = {
     **QUICK,
     "archives are what a second build gives": lambda: drift.drifted(drift.bundles()),
     "nothing private is in the student bundle": lambda: leaks.private_in(student_bundle_files()),
-    "the reference gets full marks, the stubs none": lambda: probes.graded_wrongly(released_stubs()),
-    "the reference passes the curves, as recorded": recorded.reference_misses,
+    "the reference gets full marks, the stubs none": lambda: reference_marks.graded_wrongly(released_stubs()),
+    "the reference passes the curves, as recorded": stale_runs.reference_misses,
     "the student bundle works by itself": lambda: rehearsal.rehearse(STUDENT_BUNDLE.read_bytes()),
 }
 

@@ -10,7 +10,7 @@ proportion, so that the gradebook's total is right however many notebooks there 
 of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of the
 source: whatever stands between ### BEGIN SOLUTION and ### END SOLUTION is gone.
 
-    python -m publish.notebooks record       # run the reference again and write notebooks/data; --names NAME for one
+    python -m publish.notebooks write        # the source and release versions that have changed
     python -m publish.notebooks execute      # executed answer keys as HTML in build/notebooks
 """
 
@@ -22,11 +22,8 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -39,13 +36,13 @@ from nbformat import NotebookNode
 from autograder.solutions import ROOT
 from hw4.handin.assignment import Assignment, load_assignment
 from publish.stubs import write_solved
+from publish.writing import write_if_changed
 
 nbformat: Any = nbformat_module  # its functions carry no types
 
 COURSE = ROOT / "notebooks"
 MASTERS = COURSE / "masters"
 SHARED_CELLS = COURSE / "shared_cells.py"
-RECORDERS = COURSE / "recorders"
 DATA = COURSE / "data"
 SOURCE = COURSE / "source"
 RELEASE = COURSE / "release"
@@ -167,11 +164,11 @@ def _nbgrader_metadata(cell_name: str, declared: dict[str, Any], points: int | N
 
 
 def _recorded_facts(name: str) -> dict[str, str]:
-    """What a notebook may say about its recorded runs: the facts in notebooks/data/NAME/recorded.json."""
-    path = DATA / name / "recorded.json"
+    """What a notebook may say about its recorded runs: notebooks/data/NAME/facts.json, if there is any."""
+    path = DATA / name / "facts.json"
     if not path.exists():
         return {}
-    facts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["facts"]
+    facts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return facts
 
 
@@ -215,29 +212,13 @@ def _text(notebook: NotebookNode) -> str:
     return text + "\n"
 
 
-# Recording and executing: both run the solved tree in a process of its own.
-
-
 def cells_tagged(name: str, tag: str) -> str:
-    """The code of a master's cells with a tag, as one module."""
+    """The code of a master's cells with a tag, as one module: what a recorder imports."""
     cells = _read_master(MASTERS / f"{name}.py").cells
     return "\n\n".join(cell.source for cell in cells if tag in cell.metadata.get("tags", []))
 
 
-def record(names: list[str] | None = None) -> None:
-    """Run the reference again and write the data that the notebooks draw."""
-    for name in names or sorted(path.stem for path in RECORDERS.glob("*.py")):
-        with tempfile.TemporaryDirectory() as folder:
-            solved = write_solved(Path(folder) / "solved")
-            (Path(folder) / "notebook_cells.py").write_text(cells_tagged(name, "recorder"), encoding="utf-8")
-            environment = {
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join((folder, str(solved))),
-                "OMP_NUM_THREADS": "1",
-                "MPLBACKEND": "Agg",
-            }
-            command = [sys.executable, str(RECORDERS / f"{name}.py"), str(DATA / name)]
-            subprocess.run(command, env=environment, check=True)
+# Executing: the solved tree in a process of its own.
 
 
 def execute_notebook(
@@ -318,16 +299,11 @@ def execute(names: list[str] | None = None) -> None:
             print(f"wrote {path.relative_to(ROOT)}: executed in {seconds:.0f} s")
 
 
-def write(paths: Iterable[tuple[Path, str]] | None = None) -> None:
+def write() -> None:
     """Write the source and release notebooks that have changed."""
-    for path, text in paths or build_notebooks().items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {path.relative_to(ROOT)}")
+    for path, text in build_notebooks().items():
+        write_if_changed(path, text.encode())
 
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict(
-        {"write": write, "record": record, "execute": execute}, prog="python -m publish.notebooks"
-    )
+    tyro.extras.subcommand_cli_from_dict({"write": write, "execute": execute}, prog="python -m publish.notebooks")

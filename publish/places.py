@@ -31,7 +31,7 @@ STUB_IDS = (
     ("solutions/*.py", r"### BEGIN SOLUTION (\w+):"),
     ("autograder/hidden_tests/test_*.py", r'@graded\(\s*"(\w+)"'),
     ("hw4/tests/test_*.py", r'mark\.stub\("(\w+)"'),
-    ("hw4/checking/worked_examples.py", r'stub_id="(\w+)"'),
+    ("hw4/checking/examples/**/*.py", r'stub_id="(\w+)"'),
     ("autograder/zoo/animals.toml", r"^(\w+) = '''"),
     ("handout/*.typ", r'#(?:api|number)\("(\w+)"'),
 )
@@ -45,7 +45,7 @@ NEEDED = {  # files in which every stub must be named, and what is missing there
     "solutions/*.py": "no solution region",
     "autograder/hidden_tests/test_*.py": "no hidden test",
     "hw4/tests/test_*.py": "no public test",
-    "hw4/checking/worked_examples.py": "no worked example",
+    "hw4/checking/examples/**/*.py": "no worked example",
     "autograder/zoo/animals.toml": "no animal of the zoo",
     "handout/*.typ": "no box in the handout",
 }
@@ -107,8 +107,7 @@ def _symbols(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Findi
     modules = "|".join(known)
     for files in (
         "autograder/hidden_tests/*.py",
-        "hw4/*.py",
-        "hw4/tests/*.py",
+        "hw4/**/*.py",
         "notebooks/masters/*.py",
         "handout/*.py",
     ):

@@ -22,7 +22,7 @@ from tyro.conf import Positional
 
 from autograder.solutions import ROOT, reference_code
 from hw4.handin.update import BUNDLE_FOLDER
-from publish.bundle import student_bundle
+from publish.student_bundle import student_bundle
 
 ENVIRONMENTS = ROOT / "build" / "pythons"
 SHOWN_LINES = 15  # of what a failing command printed

@@ -24,7 +24,7 @@ from publish.findings import Finding
 
 BUNDLE = "build/student.zip"
 TIMEOUT = 600  # seconds of one command
-MEND = "mend what the bundle lacks (publish/bundle.py)"
+MEND = "mend what the bundle lacks (publish/student_bundle.py)"
 EXPERIMENT = (
     *("train", "cliff_hill", "--seeds", "0", "--name", "rehearsal", "--num-episodes", "2"),
     *("--num-initial-episodes", "1", "--gradient-steps", "3", "--horizon", "6", "--population-size", "8"),

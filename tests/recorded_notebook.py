@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from publish.notebooks import DATA, cells_tagged
+from publish.recorded_tables import COMMAND, settings_of
 
 MIN_SEEDS = 5  # with fewer, an interval of a median says little
 
 
-def provenance(name: str) -> dict[str, Any]:
-    """recorded.json of one notebook."""
-    recorded: dict[str, Any] = json.loads((DATA / name / "recorded.json").read_text(encoding="utf-8"))
-    return recorded
+def settings_by_table(name: str) -> dict[str, dict[str, Any]]:
+    """What the tables of one notebook were recorded with."""
+    return {path.stem: settings_of(path) for path in sorted((DATA / name).glob("*.csv"))}
+
+
+def record(name: str) -> str:
+    """What to do when they are stale."""
+    return f"run `{COMMAND.format(name)}`"
 
 
 def recorder_cells(name: str) -> dict[str, Any]:

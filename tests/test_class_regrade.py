@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,8 +24,9 @@ from autograder.classroom.marks.standing import read_class
 from autograder.classroom.night import grade_class, record
 from autograder.classroom.night.engine import Task
 from autograder.classroom.night.job import Settings
-from autograder.classroom.night.record import hashes_in, hashes_of_tests
+from autograder.classroom.night.record import hashes_below, hashes_in, hashes_of_tests
 from autograder.grading.curves import load_bars
+from autograder.grading.suite import HIDDEN_TESTS
 from autograder.hidden_tests.graded import DECLARED
 from hw4.handin.assignment import load_assignment
 
@@ -318,3 +320,35 @@ def test_a_test_has_changed_if_its_code_has_or_what_it_shares(old: str, new: str
 
 def test_every_declared_test_has_a_hash() -> None:
     assert hashes_of_tests().keys() == DECLARED.keys()
+
+
+@pytest.mark.parametrize("file", ["test_mpc.py", "topics/test_made_up.py"])
+def test_an_edit_of_an_oracle_changes_the_tests_of_its_problem_alone(tmp_path: Path, file: str) -> None:
+    folder = tmp_path / "hidden_tests"
+    shutil.copytree(HIDDEN_TESTS, folder)
+    topic = folder / "topics" / "test_made_up.py"
+    source = "from autograder.hidden_tests.topics import made_up_oracle\n\n\ndef test_made_up(subject): ...\n"
+    topic.write_text(source, encoding="utf-8")
+    oracle = (folder / file).with_name(file.rpartition("/")[2].removeprefix("test_").replace(".py", "_oracle.py"))
+    if not oracle.exists():
+        oracle.write_text("SIZE = 1\n", encoding="utf-8")
+    before = hashes_below(folder)
+    with oracle.open("a", encoding="utf-8") as opened:
+        opened.write("SIZE = 2\n")
+    after = hashes_below(folder)
+    own = set(hashes_in((folder / file).read_text(encoding="utf-8")))
+    assert own
+    assert {name for name in before if before[name] != after[name]} == own
+
+
+def test_an_edit_of_what_two_files_of_tests_share_changes_both(tmp_path: Path) -> None:
+    folder = tmp_path / "hidden_tests"
+    shutil.copytree(HIDDEN_TESTS, folder)
+    before = hashes_below(folder)
+    with (folder / "rollouts.py").open("a", encoding="utf-8") as opened:
+        opened.write("SIZE = 2\n")
+    after = hashes_below(folder)
+    changed = {name for name in before if before[name] != after[name]}
+    users = [path for path in folder.glob("test_*.py") if "rollouts import" in path.read_text(encoding="utf-8")]
+    assert len(users) == 2
+    assert changed == {name for path in users for name in hashes_in(path.read_text(encoding="utf-8"))}

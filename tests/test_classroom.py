@@ -37,7 +37,8 @@ from autograder.classroom.night.job import Settings, payload_of
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import code_of, load_animals
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import Intake, SubmissionRefused
+from hw4.handin.intake import Intake
+from hw4.handin.refusal import SubmissionRefused
 
 ONE = "gaussian_nll"  # the function that the quickest look takes in
 KILLS = 10

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from autograder.isolation.confinement import hidden_files
 from autograder.isolation.fork_server import ForkServer
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
@@ -57,9 +59,7 @@ def need(subject: RemoteSubject, layer: str) -> None:
 @pytest.mark.parametrize(
     ("layer", "lines"),
     [
-        (LANDLOCK, [f"open({str(ROOT / 'autograder' / 'private.toml')!r}).read()"]),
-        (LANDLOCK, [f"open({str(ROOT / 'solutions' / 'mpc.py')!r}).read()"]),
-        (LANDLOCK, [f"open({str(ROOT / 'autograder' / 'hidden_tests' / 'oracles.py')!r}).read()"]),
+        *((LANDLOCK, [f"open({str(path)!r}).read()"]) for path in hidden_files()),
         (LANDLOCK, [f"import os; os.listdir({str(ROOT)!r})"]),
         (LANDLOCK, [f"open({str(ROOT / 'build' / 'results.json')!r}, 'w').write('100')"]),
         (LANDLOCK, ["open('/etc/passwd').read()"]),
@@ -93,6 +93,14 @@ def test_what_is_forbidden_fails_with_an_error(attack: Attack, layer: str, lines
             call(subject)
         assert caught.value.type_name in ("PermissionError", "FileNotFoundError", "OSError")
     assert not Path("/tmp/left_behind").exists()
+
+
+def test_seeds_tests_oracles_and_solutions_are_hidden() -> None:
+    hidden = {path.relative_to(ROOT).as_posix() for path in hidden_files()}
+    assert "autograder/private.toml" in hidden
+    assert {f"solutions/{name}" for name in reference_code()} <= hidden
+    for ending in ("/test_*.py", "/*_oracle.py"):
+        assert any(fnmatch(name, f"autograder/hidden_tests{ending}") for name in hidden), ending
 
 
 @pytest.mark.parametrize("name", ["gymnasium.Env", "mujoco.MjModel", "imageio.imread"])
@@ -174,6 +182,7 @@ def test_a_worker_dies_with_its_server() -> None:
 ANSWER = """
 import json
 import numpy as np
+from autograder.isolation.confinement import hidden_files
 from autograder.isolation.fork_server import ForkServer
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject

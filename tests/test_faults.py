@@ -31,6 +31,7 @@ from autograder.grading.private import graded_runs
 from autograder.grading.referee import run_curve
 from autograder.grading.session import ConfinementTooWeak, Grade, Grader
 from autograder.grading.suite import DEADLINE_PASSED
+from autograder.hidden_tests import ensemble_oracle
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement, verify_layers
 from autograder.isolation.fork_server import ForkServer, GraderFault
@@ -259,15 +260,10 @@ def test_a_fork_server_that_cannot_start_again_is_the_graders_fault(monkeypatch:
 
 def test_a_check_that_the_reference_fails_is_the_graders_fault(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong oracle, a wrong tolerance, a broken test: the student is not asked to pass what nobody passes."""
-    import autograder.hidden_tests.oracles as oracles
-
-    real = oracles.gaussian_nll
+    real = ensemble_oracle.gaussian_nll
     monkeypatch.setattr(grader, "_canary_passed", set())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(oracles, "gaussian_nll", lambda *args: real(*args) + 1.0)
-        for module in list(sys.modules.values()):
-            if getattr(module, "gaussian_nll", None) is real:
-                patch.setattr(module, "gaussian_nll", oracles.gaussian_nll)
+        patch.setattr(ensemble_oracle, "gaussian_nll", lambda *args: real(*args) + 1.0)
         grade = grade_honest(grader, frozenset({"gaussian_nll"}))
     nll = next(stub for stub in grade.report.stubs if stub.stub.id == "gaussian_nll")
     assert nll.verdict == "grader_fault"

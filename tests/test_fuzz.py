@@ -38,7 +38,8 @@ from hypothesis.extra import numpy as arrays_of
 from autograder.worker import wire
 from autograder.worker.wire import WireClosed, WireError
 from hw4.handin.assignment import Assignment, load_assignment
-from hw4.handin.intake import Intake, SubmissionRefused, read_submission
+from hw4.handin.intake import Intake, read_submission
+from hw4.handin.refusal import SubmissionRefused
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 SHORT = 100

@@ -42,9 +42,10 @@ from autograder.worker.layers import OWN_USER
 from autograder.zoo import Animal, code_of
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import AssignmentError, load_assignment
-from hw4.handin.intake import Intake, SubmissionRefused
+from hw4.handin.intake import Intake
+from hw4.handin.refusal import SubmissionRefused
 from publish.archive import FIXED_TIME
-from publish.gradescope import ENTRY_POINTS, grader_files, grading_requirements, write_gradescope_bundle
+from publish.gradescope_bundle import ENTRY_POINTS, grader_files, grading_requirements, write_gradescope_bundle
 
 ASSIGNMENT = load_assignment()
 CONTAINER = ROOT / "tests" / "gradescope_container.sh"

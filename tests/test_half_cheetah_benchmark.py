@@ -20,7 +20,7 @@ RUN = """
 import dataclasses, json, os, sys
 from pathlib import Path
 import torch
-from half_cheetah import record
+from half_cheetah_speed import record
 from hw4 import mpc
 from hw4.experiments import EXPERIMENTS
 

@@ -13,11 +13,19 @@ import typst
 from changed_assignment import changed_assignment
 
 from autograder.grading.curves import Bar, dump_bars
-from autograder.solutions import SOLUTIONS
+from autograder.solutions import ROOT, SOLUTIONS
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
-from publish import handout
+from publish.handout import DATA, FIGURES, HANDOUT, PDF, HandoutError, notebook_answers
+from publish.handout import facts as handout_facts
+from publish.handout.docstrings import spans, stub_spec
+from publish.handout.facts import gather_facts
+from publish.handout.figures import draw_figures
+from publish.handout.notebook_answers import prose, written_answers
+from publish.handout.typesetting import build_handout
+from publish.handout.wording import shown
+from publish.recorded_tables import settings_of
 from publish.stubs import build_stubs, solution_lines
 
 MAX_PAGES = 14
@@ -26,15 +34,15 @@ BAR = Bar(bar=51.5, floor=-7.0, cpu_seconds=1.0, speed=0.1, num_reference_runs=3
 
 @pytest.fixture(scope="module")
 def facts() -> dict[str, Any]:
-    return handout.gather_facts(load_assignment())
+    return gather_facts(load_assignment())
 
 
 def queried(facts: dict[str, Any], selector: str) -> list[dict[str, Any]]:
     """The elements of the compiled document that a Typst selector finds."""
     found = typst.query(
-        handout.HANDOUT / "handout.typ",
+        HANDOUT / "handout.typ",
         selector,
-        root=handout.HANDOUT,
+        root=HANDOUT,
         sys_inputs={"facts": json.dumps(facts)},
         ignore_system_fonts=True,
     )
@@ -70,23 +78,25 @@ def table_rows(facts: dict[str, Any], *first_cells: str) -> list[list[str]]:
 
 
 def test_rebuild_is_identical_to_the_pdf_in_the_tree(tmp_path: Path) -> None:
-    rebuilt = handout.build_handout(tmp_path / "handout.pdf").read_bytes()
-    assert rebuilt == handout.build_handout(tmp_path / "again.pdf").read_bytes()
-    assert rebuilt == handout.PDF.read_bytes(), "handout.pdf has drifted: run `python -m publish.handout`"
+    rebuilt = build_handout(tmp_path / "handout.pdf").read_bytes()
+    assert rebuilt == build_handout(tmp_path / "again.pdf").read_bytes()
+    assert rebuilt == PDF.read_bytes(), "handout.pdf has drifted: run `python -m publish.handout`"
 
 
 def test_figures_are_drawn_from_the_recorded_runs(tmp_path: Path) -> None:
-    drawn = handout.draw_figures(tmp_path)
-    assert {path.name for path in drawn} == {path.name for path in handout.FIGURES.iterdir()}
+    drawn = draw_figures(tmp_path)
+    assert {path.name for path in drawn} == {path.name for path in FIGURES.iterdir()}
     for path in drawn:
         drifted = f"{path.name} has drifted: run `python -m publish.handout draw`"
-        assert path.read_bytes() == (handout.FIGURES / path.name).read_bytes(), drifted
+        assert path.read_bytes() == (FIGURES / path.name).read_bytes(), drifted
 
 
-@pytest.mark.parametrize("path", sorted(handout.DATA.glob("*.csv")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.csv")), ids=lambda path: path.name)
 def test_recorded_runs_have_the_settings_of_today(path: Path) -> None:
-    for name, settings in handout.recorded_settings(path.name).items():
-        stale = f"{path.name} was recorded with other settings of {name}: run `python -m publish.handout figures`"
+    for name, settings in settings_of(path).items():
+        stale = (
+            f"{path.name} was recorded with other settings of {name}: run `python -m publish.recorders handout_runs`"
+        )
         assert settings == dataclasses.asdict(EXPERIMENTS[name]), stale
 
 
@@ -122,11 +132,11 @@ def test_a_changed_point_changes_the_pages(tmp_path: Path, facts: dict[str, Any]
     copy = tmp_path / "assignment.toml"
     copy.write_text(moved, encoding="utf-8")
 
-    rows = table_rows(handout.gather_facts(load_assignment(copy)), "No.", "Id")
+    rows = table_rows(gather_facts(load_assignment(copy)), "No.", "Id")
 
     assert [row[-1] for row in rows[1:3]] == ["2", "6"]
     assert [row[-1] for row in table_rows(facts, "No.", "Id")[1:3]] == ["3", "5"]
-    assert handout.build_handout(tmp_path / "moved.pdf", copy).read_bytes() != handout.PDF.read_bytes()
+    assert build_handout(tmp_path / "moved.pdf", copy).read_bytes() != PDF.read_bytes()
 
 
 def test_settings_table_holds_every_hyper_parameter(facts: dict[str, Any]) -> None:
@@ -136,7 +146,7 @@ def test_settings_table_holds_every_hyper_parameter(facts: dict[str, Any]) -> No
     for field, row in zip(dataclasses.fields(EXPERIMENTS[names[0]]), rows, strict=True):
         assert row[0] == field.name
         assert row[1], f"{field.name} has no meaning below it in hw4/experiments.py"
-        assert row[2:] == [handout.shown(getattr(EXPERIMENTS[name], field.name)) for name in names]
+        assert row[2:] == [shown(getattr(EXPERIMENTS[name], field.name)) for name in names]
 
 
 def test_bars_are_shown_once_they_are_recorded(tmp_path: Path) -> None:
@@ -144,11 +154,11 @@ def test_bars_are_shown_once_they_are_recorded(tmp_path: Path) -> None:
     bars = tmp_path / "bars.json"
     bars.write_text(dump_bars({curve.id: BAR for curve in assignment.curves}))
 
-    head, *rows = table_rows(handout.gather_facts(assignment, bars), "No.", "Curve")
+    head, *rows = table_rows(gather_facts(assignment, bars), "No.", "Curve")
     assert head[-3:] == ["Floor", "Bar", "Points"]
     assert [row[-3:-1] for row in rows] == [["\N{MINUS SIGN}7", "51.5"]] * len(assignment.curves)
 
-    without = handout.gather_facts(assignment, tmp_path / "absent.json")
+    without = gather_facts(assignment, tmp_path / "absent.json")
     assert "Bar" not in table_rows(without, "No.", "Curve")[0]
 
 
@@ -166,26 +176,26 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     total = assignment.problem("written").points
     submission = dataclasses.replace(assignment.submission, notebooks=("why.ipynb",))
     assignment = dataclasses.replace(assignment, submission=submission)
-    monkeypatch.setattr(handout, "RELEASED_NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(notebook_answers, "RELEASED_NOTEBOOKS", tmp_path)
     release(total - 7, 4, 3)
     notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total}
-    assert handout.written_answers(assignment) == {
+    assert written_answers(assignment) == {
         "number": "three",
         "points": f"worth {total - 7}, 4 and 3 points",
         "notebooks": [notebook],
     }
     release(total // 2, total // 2)
-    assert handout.written_answers(assignment)["points"] == f"worth {total // 2} points each"
+    assert written_answers(assignment)["points"] == f"worth {total // 2} points each"
     release(total - 7, 4)
-    with pytest.raises(handout.HandoutError, match=f"worth {total - 3} points, assignment.toml says {total}"):
-        handout.written_answers(assignment)
+    with pytest.raises(HandoutError, match=f"worth {total - 3} points, assignment.toml says {total}"):
+        written_answers(assignment)
     release(total, title="no title")
-    with pytest.raises(handout.HandoutError, match=r"why\.ipynb has no title"):
-        handout.written_answers(assignment)
+    with pytest.raises(HandoutError, match=r"why\.ipynb has no title"):
+        written_answers(assignment)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "shown"),
+    ("old", "new", "wanted"),
     [
         ('collaboration = "discuss"', 'collaboration = "alone"', "work alone"),
         ('collaboration = "discuss"', 'collaboration = "discuss"', "Discuss ideas"),
@@ -200,32 +210,32 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
         ("max_days = 3", "max_days = 0", "A later submission earns nothing"),
     ],
 )
-def test_the_policies_of_the_assignment_are_what_students_read(tmp_path: Path, old: str, new: str, shown: str) -> None:
+def test_the_policies_of_the_assignment_are_what_students_read(tmp_path: Path, old: str, new: str, wanted: str) -> None:
     assignment = load_assignment(changed_assignment(tmp_path, old, new))
-    policies = {"policies": handout.policies(assignment), "staff": None}
+    policies = {"policies": handout_facts.policies(assignment), "staff": None}
     found = typst.query(
-        handout.HANDOUT / "policies.typ",
+        HANDOUT / "policies.typ",
         "par",
-        root=handout.HANDOUT,
+        root=HANDOUT,
         sys_inputs={"facts": json.dumps(policies)},
         ignore_system_fonts=True,
     )
     words = " ".join(" ".join(flat_text(paragraph["body"]).split()) for paragraph in json.loads(found))
-    assert shown in words
+    assert wanted in words
 
 
 def test_the_pdf_is_tagged_and_every_picture_and_equation_has_an_alternative_text(facts: dict[str, Any]) -> None:
-    content = handout.PDF.read_bytes()
+    content = PDF.read_bytes()
     assert b"/StructTreeRoot" in content
     assert b"pdfuaid:part" in content  # the compiler refuses what the standard does not allow
     elements = [*queried(facts, "image"), *queried(facts, "math.equation")]
-    assert len(elements) > len(list(handout.FIGURES.glob("*.svg")))
+    assert len(elements) > len(list(FIGURES.glob("*.svg")))
     assert not [element for element in elements if not (element.get("alt") or "").strip()]
 
 
 def test_the_staff_edition_adds_every_solution_and_every_model_answer(facts: dict[str, Any]) -> None:
     assignment = load_assignment()
-    staff = handout.gather_facts(assignment, staff=True)
+    staff = gather_facts(assignment, staff=True)
     blocks = "\n".join(flat_text(block) for block in queried(staff, "raw"))
     for stub in assignment.stubs:
         solution = staff["staff"]["solutions"][stub.id]
@@ -240,7 +250,7 @@ def test_the_staff_edition_adds_every_solution_and_every_model_answer(facts: dic
 
 
 def test_a_line_of_markdown_becomes_runs() -> None:
-    assert handout.prose("**Rubric.** Full: $p(s)$ and `fit`, *not* 2 * 3.") == [
+    assert prose("**Rubric.** Full: $p(s)$ and `fit`, *not* 2 * 3.") == [
         {"look": "strong", "text": "Rubric."},
         {"look": "text", "text": " Full: "},
         {"look": "code", "text": "p(s)"},
@@ -253,8 +263,8 @@ def test_a_line_of_markdown_becomes_runs() -> None:
 
 
 def test_the_cell_for_colab_installs_what_is_required_and_leaves_torch_alone() -> None:
-    cell = handout.colab_cell()
-    for line in (handout.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+    cell = handout_facts.colab_cell()
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             name = re.split("[<>=]", line)[0]
             assert (f'"{line}"' in cell) == (name not in ("torch", "numpy", "matplotlib", "jupyterlab"))
@@ -264,15 +274,15 @@ def test_the_deadline_names_its_weekday_and_its_distance_from_utc(tmp_path: Path
     copy = tmp_path / "assignment.toml"
     moved = re.sub(r"(?m)^due = .*$", "due = 2030-01-05T17:30:00-03:30", ASSIGNMENT_FILE.read_text(encoding="utf-8"))
     copy.write_text(moved, encoding="utf-8")
-    due = handout.gather_facts(load_assignment(copy))["course"]["due"]
+    due = gather_facts(load_assignment(copy))["course"]["due"]
     assert due == "Saturday 5 January 2030, 17:30 (UTC\N{MINUS SIGN}03:30)"
 
 
 def test_code_in_a_docstring_is_set_as_code_with_and_without_backticks() -> None:
-    parts = handout.spans("draws mean + std * noise(n), with n = size - (number kept) of `x y`, shape (..., obs_dim).")
+    parts = spans("draws mean + std * noise(n), with n = size - (number kept) of `x y`, shape (..., obs_dim).")
     code = [part["text"] for part in parts if part["code"]]
     assert code == ["mean + std * noise(n)", "n = size - (number kept)", "x y", "(..., obs_dim)"]
-    assert not any(part["code"] for part in handout.spans("Of equal ones, any (Chua et al. 2018, section 5)."))
+    assert not any(part["code"] for part in spans("Of equal ones, any (Chua et al. 2018, section 5)."))
 
 
 def test_the_handout_stays_short(facts: dict[str, Any]) -> None:
@@ -281,8 +291,8 @@ def test_the_handout_stays_short(facts: dict[str, Any]) -> None:
 
 
 def test_the_handout_names_no_package_index() -> None:
-    shown = "".join(path.read_text(encoding="utf-8") for path in handout.HANDOUT.glob("*.typ"))
-    assert "http" not in shown
+    text = "".join(path.read_text(encoding="utf-8") for path in HANDOUT.glob("*.typ"))
+    assert "http" not in text
 
 
 def test_every_section_that_a_hint_names_is_in_the_handout(facts: dict[str, Any]) -> None:
@@ -301,8 +311,8 @@ def test_each_stub_has_its_box(facts: dict[str, Any]) -> None:
 
 
 def test_no_solution_line_is_in_the_handout(facts: dict[str, Any]) -> None:
-    sources = [path.read_text(encoding="utf-8") for path in sorted(handout.HANDOUT.rglob("*.typ"))]
-    shown = "\n".join([json.dumps(facts, ensure_ascii=False).replace('\\"', '"'), *sources])
+    sources = [path.read_text(encoding="utf-8") for path in sorted(HANDOUT.rglob("*.typ"))]
+    text = "\n".join([json.dumps(facts, ensure_ascii=False).replace('\\"', '"'), *sources])
     lines = [
         line.strip()
         for path in sorted(SOLUTIONS.glob("*.py"))
@@ -311,9 +321,9 @@ def test_no_solution_line_is_in_the_handout(facts: dict[str, Any]) -> None:
     ]
     assert len(lines) > len(facts["stubs"])
     public = "".join(build_stubs().values())  # a docstring may quote a call: agent_record's names self.fit(self.replay)
-    assert [line for line in lines if line in shown and line not in public] == []
+    assert [line for line in lines if line in text and line not in public] == []
 
 
 def test_a_stub_without_docstring_is_refused() -> None:
-    with pytest.raises(handout.HandoutError, match=r"mpc\.py has no nobody"):
-        handout.stub_spec("mpc.py", "nobody")
+    with pytest.raises(HandoutError, match=r"mpc\.py has no nobody"):
+        stub_spec("mpc.py", "nobody")

@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 from bounds import bounded
 
-from autograder.hidden_tests import graded, test_dynamics, test_ensembles, test_planning
+from autograder import hidden_tests
+from autograder.hidden_tests.graded import DECLARED
 from autograder.hidden_tests.inputs import _arrays_of
 from autograder.isolation import remote
 from hw4.checking.answers import CheckFailed
+from hw4.checking.discovery import modules_of
 from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.subject import Handle
 from hw4.transitions import Transition
@@ -109,16 +111,16 @@ CHECKS: dict[str, Callable[[HostileSubject], Any]] = {
     **{f"example of {name}": example.run for name, example in WORKED_EXAMPLES.items()},
     **{
         name: hidden_check(getattr(module, name))
-        for module in (test_dynamics, test_ensembles, test_planning)
+        for module in modules_of(hidden_tests)
         for name in vars(module)
-        if name in graded.DECLARED
+        if name in DECLARED
     },
 }
 
 
 @pytest.mark.parametrize("answers", ANSWERS)
 def test_no_answer_makes_the_trusted_process_work_without_bound(answers: str) -> None:
-    assert len(CHECKS) == len(WORKED_EXAMPLES) + len(graded.DECLARED)
+    assert len(CHECKS) == len(WORKED_EXAMPLES) + len(DECLARED)
     for name, check in CHECKS.items():
         for times in (0, 1, 2) if answers == "nothing" else (0, 1):
             with warnings.catch_warnings(), bounded(max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS):
@@ -130,7 +132,7 @@ def test_no_answer_makes_the_trusted_process_work_without_bound(answers: str) ->
                 except Exception:  # CheckFailed, or an answer that is no answer: then the canary decides
                     continue
             # An example only returns what it saw; a check of the inputs earns nothing by itself.
-            is_nothing = name.startswith("example of") or graded.DECLARED[name].needs_another
+            is_nothing = name.startswith("example of") or DECLARED[name].needs_another
             assert is_nothing, f"{name} passed"
 
 

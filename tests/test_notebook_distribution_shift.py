@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
 import subprocess
@@ -10,8 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-from recorded_notebook import provenance
+from recorded_notebook import record, settings_by_table
 
+from hw4.commands.csv_rows import read_rows
 from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS
@@ -26,8 +26,7 @@ NAME = "distribution_shift"
 
 @pytest.fixture(scope="module")
 def episodes():
-    with (DATA / NAME / "episodes.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(DATA / NAME / "episodes.csv")
 
     def column(name, version):
         values = [float(row[name] or "nan") for row in rows if row["version"] == version]
@@ -37,8 +36,11 @@ def episodes():
 
 
 def test_the_runs_were_recorded_with_the_settings_of_today():
-    recorded = provenance(NAME)
-    assert recorded["experiment"] == dataclasses.asdict(EXPERIMENTS["cliff_hill"]), f"run `{recorded['command']}`"
+    experiment = {"experiment": dataclasses.asdict(EXPERIMENTS["cliff_hill"])}
+    cartpole = {"cartpole": dataclasses.asdict(EXPERIMENTS["cartpole"])}
+    on_the_cartpole = ("clinic", "models", "planned")
+    for table, settings in settings_by_table(NAME).items():
+        assert settings == (cartpole if table in on_the_cartpole else experiment), f"{table}: {record(NAME)}"
 
 
 def test_version_0_5_earns_less_than_nothing_and_imagined_far_more_on_every_seed(episodes):
@@ -60,15 +62,14 @@ def test_version_1_5_ends_above_every_planned_episode_of_0_5_on_every_seed(episo
 
 @pytest.fixture(scope="module")
 def beliefs():
-    with (DATA / NAME / "beliefs.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(DATA / NAME / "beliefs.csv")
 
 
 def test_the_runs_were_recorded_on_the_hill_of_today(beliefs):
     x = np.array([float(row["x"]) for row in beliefs])
     truth = height(np.column_stack([x + STEP_LENGTH, np.zeros_like(x)]))
     recorded = [float(row["true_next_height"]) for row in beliefs]
-    np.testing.assert_allclose(recorded, truth, rtol=1e-4, err_msg="run `python -m publish.notebooks record`")
+    np.testing.assert_allclose(recorded, truth, rtol=1e-4, err_msg=record(NAME))
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.5"])

@@ -6,17 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from recorded_notebook import MIN_SEEDS, provenance, recorder_cells
+from recorded_notebook import MIN_SEEDS, record, recorder_cells, settings_by_table
 
 from hw4.commands.jupyter import interval_of_median, read_table
 from publish.notebooks import DATA
 
 NAME = "replanning"
-
-
-@pytest.fixture(scope="module")
-def recorded():
-    return provenance(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +57,10 @@ def errors():
     return of
 
 
-def test_the_runs_were_recorded_with_the_settings_of_today(recorded, notebook):
+def test_the_runs_were_recorded_with_the_settings_of_today(notebook):
     arms = {arm: dataclasses.asdict(experiment) for arm, experiment in notebook["ARMS"].items()}
-    assert recorded["arms"] == arms, f"run `{recorded['command']}`"
+    for table, settings in settings_by_table(NAME).items():
+        assert settings == (arms if table == "returns" else {"1.5": arms["1.5"]}), f"{table}: {record(NAME)}"
 
 
 def test_each_arm_changes_the_settings_that_the_notebook_names_and_no_others(notebook):
@@ -91,12 +87,14 @@ def test_arms_of_refitting_take_equal_gradient_steps_before_the_last_action(note
         assert fits * experiment.gradient_steps == 7200
 
 
-def test_the_recorded_runs_are_whole(recorded, notebook):
+def test_the_recorded_runs_are_whole(notebook):
     table = read_table(DATA / NAME / "returns.csv", texts=("arm",))
-    for arm, seeds in recorded["seeds"].items():
+    seeds = np.unique(table["seed"])
+    assert len(seeds) >= MIN_SEEDS
+    for arm, experiment in notebook["ARMS"].items():
         chosen = table["arm"] == arm
-        assert list(np.unique(table["seed"][chosen])) == seeds
-        assert chosen.sum() == len(seeds) * notebook["ARMS"][arm].num_episodes
+        assert list(np.unique(table["seed"][chosen])) == list(seeds)
+        assert chosen.sum() == len(seeds) * experiment.num_episodes
     assert np.isfinite(table["episode_return"]).all()
 
 

@@ -21,19 +21,19 @@ from autograder.solutions import ROOT
 from hw4.commands.jupyter import own_seeds
 from hw4.handin.assignment import load_assignment
 from publish import notebooks
-from publish.bundle import write_student_bundle
 from publish.notebooks import (
     ASSIGNMENT_ID,
     COURSE,
     MASTERS,
-    RECORDERS,
     MasterError,
     build_notebooks,
     build_sources,
     execute_notebook,
     live_parameters,
 )
+from publish.recorders import RECORDERS
 from publish.stubs import write_solved
+from publish.student_bundle import write_student_bundle
 
 NAMES = sorted(path.stem for path in MASTERS.glob("*.py"))
 ANSWER = 'nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}'
@@ -88,7 +88,7 @@ def test_every_notebook_that_may_be_handed_in_has_a_master():
 
 
 def test_every_master_has_a_recorder():
-    assert sorted(path.stem for path in RECORDERS.glob("*.py")) == NAMES
+    assert sorted(path.stem for path in RECORDERS.glob("*.py") if path.stem in NAMES) == NAMES
 
 
 def cells_of(built, path):

@@ -9,8 +9,8 @@ from autograder.grading.fingerprint import GRADER, NOT_GIVEN, python_files
 from autograder.isolation.package import ASKED_FOR, GIVEN, given_names, package_with
 from autograder.solutions import ROOT
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import _is_allowed
-from publish.gradescope import grader_files
+from hw4.handin.code_files import is_allowed
+from publish.gradescope_bundle import grader_files
 
 CODE = load_assignment().submission.code
 
@@ -19,7 +19,7 @@ def test_a_worker_gets_what_students_may_import_and_what_the_referee_asks_for() 
     assert set(ASKED_FOR) <= set(given_names())
     for name in set(given_names()) - set(ASKED_FOR):
         module = "hw4." + name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-        assert _is_allowed(module, load_assignment()), name
+        assert is_allowed(module, load_assignment()), name
     assert not any(name.startswith(("envs/", "commands/", "handin/", "tests/")) for name in given_names())
 
 

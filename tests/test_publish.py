@@ -19,13 +19,14 @@ from autograder.recorded.code_hash import code_hash
 from autograder.solutions import ROOT, reference_code
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
-from publish import drift, gate, leaks, places, recorded, rehearsal
+from publish import drift, gate, leaks, places, rehearsal, stale_runs
 from publish.archive import zip_of
-from publish.bundle import STUDENT_BUNDLE, student_bundle, student_files
 from publish.drift import Artefact
 from publish.findings import Finding
-from publish.handout import FIGURES, PDF, build_handout
-from publish.staff import STAFF_PDF, staff_files
+from publish.handout import FIGURES, PDF
+from publish.handout.typesetting import build_handout
+from publish.staff_bundle import STAFF_PDF, staff_files
+from publish.student_bundle import STUDENT_BUNDLE, student_bundle, student_files
 
 ASSIGNMENT = load_assignment()
 COMMAND = "run `make publish`"
@@ -107,7 +108,7 @@ def test_an_archive_packed_twice_is_the_same_bytes(artefacts: list[Artefact], pa
 
 
 def test_recorded_runs_belong_to_todays_code() -> None:
-    findings = [*recorded.stale_curves(), *recorded.stale_others()]
+    findings = [*stale_runs.stale_curves(), *stale_runs.stale_others()]
     assert not findings, shown(findings)
 
 
@@ -117,14 +118,14 @@ def test_bars_rest_on_at_least_40_reference_runs(curve) -> None:  # type: ignore
 
 
 def test_the_reference_passes_the_curves_as_recorded() -> None:
-    findings = list(recorded.reference_misses())
+    findings = list(stale_runs.reference_misses())
     assert not findings, shown(findings)
 
 
 def test_a_bar_above_the_reference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    bars = {curve_id: dataclasses.replace(bar, bar=1e6) for curve_id, bar in recorded.load_bars().items()}
-    monkeypatch.setattr(recorded, "load_bars", lambda: bars)
-    findings = list(recorded.reference_misses())
+    bars = {curve_id: dataclasses.replace(bar, bar=1e6) for curve_id, bar in stale_runs.load_bars().items()}
+    monkeypatch.setattr(stale_runs, "load_bars", lambda: bars)
+    findings = list(stale_runs.reference_misses())
     assert [f.file for f in findings] == [
         f"autograder/recorded/reference/{curve.id}.csv" for curve in ASSIGNMENT.curves
     ]
@@ -145,7 +146,7 @@ def test_a_changed_setting_fails_the_gate_with_the_minutes_that_recording_takes(
     curve = ASSIGNMENT.curves[1]
     changed = dataclasses.replace(EXPERIMENTS[curve.experiment], horizon=EXPERIMENTS[curve.experiment].horizon + 1)
     monkeypatch.setitem(EXPERIMENTS, curve.experiment, changed)
-    (finding,) = recorded.stale_curves()
+    (finding,) = stale_runs.stale_curves()
     assert (finding.file, finding.line) == (f"autograder/recorded/reference/{curve.id}.csv", 3)
     assert "no run of reference, " in finding.says
     runs = [run for run in read_recorded(curve) if run.cpu_seconds > 0]
@@ -154,21 +155,21 @@ def test_a_changed_setting_fails_the_gate_with_the_minutes_that_recording_takes(
     at_least = (165 + 40) * min(run.cpu_seconds for run in runs) / 2 / 60
     assert finding.mend.startswith("run `make calibrate`, about ")
     assert at_least <= int(finding.mend.split()[-2]) <= 100 * per_run
-    assert not list(recorded.reference_misses())  # the bars are those of the recorded runs still
+    assert not list(stale_runs.reference_misses())  # the bars are those of the recorded runs still
 
 
 def test_a_changed_setting_of_what_the_handout_shows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = dataclasses.replace(EXPERIMENTS["cliff_hill"], learning_rate=0.5)
     monkeypatch.setitem(EXPERIMENTS, "cliff_hill", changed)
-    files = {finding.file for finding in recorded.stale_others()}
+    files = {finding.file for finding in stale_runs.stale_others()}
     assert {"handout/data/cliff_hill_versions.csv", "handout/data/cliff_hill_paths.csv"} <= files
 
 
 def test_the_minutes_follow_from_the_processor_time_on_record() -> None:
     curve = ASSIGNMENT.curves[0]
     run = dataclasses.replace(read_recorded(curve)[0], cpu_seconds=60.0)
-    assert recorded.minutes(curve, ["reference"], [run]) == round(165 / 2)  # two at once, a minute each
-    assert recorded.minutes(curve, ["reference"], []) == 1
+    assert stale_runs.minutes(curve, ["reference"], [run]) == round(165 / 2)  # two at once, a minute each
+    assert stale_runs.minutes(curve, ["reference"], []) == 1
 
 
 # Students -------------------------------------------------------------------------------------------------------------
@@ -189,7 +190,7 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     run = leaks.graded_runs(ASSIGNMENT.curves[0].id)[0]
     yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "holds a hidden world"
     yield "hw4/tasks.py", f"seed={run.env_seed}", "holds a hidden seed"
-    yield "hw4/checking/hints.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
+    yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
     yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "holds private text"
     yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
 
@@ -223,7 +224,7 @@ def test_the_staff_bundle_holds_the_answers_and_no_student_s_data(tmp_path: Path
     unwanted = ("build/", "runs/", ".venv/", "notebooks/submitted", "extensions.csv", "gradebook.db")
     assert not [name for name in names if any(part in name for part in (*unwanted, "__pycache__"))]
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
-    assert set(tracked) <= names.keys(), "a file under version control is missing from publish/staff.py"
+    assert set(tracked) <= names.keys(), "a file under version control is missing from publish/staff_bundle.py"
 
 
 @pytest.mark.verify
@@ -329,7 +330,8 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
         assert packed[name] == (tree / name).read_bytes()
     assert b'"version": "2041-09-02.' in packed["hw4/bundle.json"]
     facts_of_handout = (
-        "import json; from publish.handout import gather_facts, load_assignment as load;"
+        "import json; from hw4.handin.assignment import load_assignment as load;"
+        "from publish.handout.facts import gather_facts;"
         "facts = gather_facts(load()); print(json.dumps([facts['course'], facts['stubs'][:2], facts['settings']]))"
     )
     shown_facts = subprocess.run(
@@ -359,7 +361,7 @@ def test_a_renamed_function_is_listed_with_every_place_that_names_it(tmp_path: P
     assert (tree / first.file).read_text().splitlines()[(first.line or 0) - 1] == 'symbol = "refit_to_elites"'
     assert first.says == "solutions/mpc.py has no refit_to_elites; the region of cem_refit is in refit"
     files = {finding.file for finding in findings}
-    assert {"hw4/tests/test_mpc.py", "autograder/hidden_tests/test_mpc.py", "hw4/checking/worked_examples.py"} <= files
+    assert {"hw4/tests/test_mpc.py", "autograder/hidden_tests/test_mpc.py", "hw4/checking/examples/mpc.py"} <= files
     assert {"solutions/mpc.py", "hw4/checking/subject.py"} <= files
     assert {finding.mend for finding in findings} == {"see 'Rename a function' in docs/new-term.md"}
     for finding in findings[1:]:
@@ -374,7 +376,7 @@ def test_a_call_of_a_function_that_is_gone_is_listed(tmp_path: Path) -> None:
     says = {(finding.file, finding.says) for finding in places.misnamed(tree)}
     wanted = "calls mpc.refit_to_elites, which solutions/mpc.py does not have"
     assert ("autograder/hidden_tests/test_mpc.py", wanted) in says
-    assert ("hw4/checking/worked_examples.py", wanted) in says
+    assert ("hw4/checking/examples/mpc.py", wanted) in says
     assert ("hw4/tests/test_mpc.py", "imports refit_to_elites, which solutions/mpc.py does not have") in says
 
 
@@ -395,7 +397,7 @@ def test_a_dropped_problem_is_listed_wherever_it_is_named(tmp_path: Path) -> Non
     ]
     files = {finding.file for finding in findings}
     assert {"solutions/ensemble.py", "hw4/tests/test_ensemble.py", "autograder/hidden_tests/test_ensemble.py"} <= files
-    assert {"hw4/checking/worked_examples.py", "autograder/zoo/animals.toml", "handout/handout.typ"} <= files
+    assert {"hw4/checking/examples/ensemble.py", "autograder/zoo/animals.toml", "handout/handout.typ"} <= files
     assert "autograder/recorded/reference/curve_cartpole_ensemble.csv" in files
     assert any("names the problem 'ensembles'" in finding.says for finding in findings)
 

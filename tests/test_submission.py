@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import io
 import json
@@ -23,115 +22,36 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from small_submissions import (
+    ANSWERS,
+    CODE,
+    NOTEBOOK,
+    answer_cell,
+    code_cell,
+    folder_of,
+    in_every_container,
+    notebook,
+    read_bytes,
+    refusal,
+    small_rules,
+    tar_bytes,
+    zip_bytes,
+)
 
 from hw4.handin.assignment import Assignment, load_assignment
-from hw4.handin.intake import Intake, SubmissionRefused, read_submission, stubs_not_started, write_submission
+from hw4.handin.code_files import stubs_not_started
+from hw4.handin.intake import read_submission
+from hw4.handin.packing import write_submission
+from hw4.handin.refusal import SubmissionRefused
 
-CODE = {"dynamics_model.py": b"import torch\n", "mpc.py": b"import math\n", "ensemble.py": b"import numpy\n"}
 RELEASED_NOTEBOOK = (
     Path(__file__).resolve().parent.parent / "notebooks" / "release" / "hw4" / "distribution_shift.ipynb"
 ).read_bytes()
-UNIX_FILE = (stat.S_IFREG | 0o644) << 16
 
 
 @pytest.fixture
 def assignment() -> Assignment:
-    """The real rules for one notebook, with limits small enough to reach: 20 kB a file, 60 kB in all, 12 files."""
-    real = load_assignment()
-    submission = dataclasses.replace(
-        real.submission,
-        notebooks=("distribution_shift.ipynb",),
-        max_file_bytes=20_000,
-        max_total_bytes=60_000,
-        max_files=12,
-    )
-    return dataclasses.replace(real, submission=submission)
-
-
-# Builders -------------------------------------------------------------------------------------------------------------
-
-
-def answer_cell(grade_id: str, text: str | list[str], points: Any = 10) -> dict[str, Any]:
-    """A cell as nbgrader releases it for an answer that people grade."""
-    nbgrader = {"grade": True, "solution": True, "locked": False, "grade_id": grade_id, "points": points}
-    return {"cell_type": "markdown", "metadata": {"nbgrader": nbgrader}, "source": text}
-
-
-def code_cell(*outputs: dict[str, Any]) -> dict[str, Any]:
-    return {"cell_type": "code", "metadata": {}, "source": "1 + 1", "outputs": list(outputs)}
-
-
-def notebook(*cells: Any) -> dict[str, bytes]:
-    return {"distribution_shift.ipynb": json.dumps({"cells": list(cells), "nbformat": 4}).encode()}
-
-
-ANSWERS = (answer_cell("answer-a", "The two distributions are ..."), answer_cell("answer-b", ["Three ", "things."]))
-NOTEBOOK = notebook(*ANSWERS, code_cell({"output_type": "stream", "text": "2"}))  # answered and run
-
-
-def zip_bytes(*members: tuple[str, bytes], mode: int = UNIX_FILE, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in members:
-            entry = zipfile.ZipInfo(name)
-            entry.filename = name  # as given: the constructor changes backslashes on Windows
-            entry.external_attr = mode
-            entry.compress_type = method
-            archive.writestr(entry, content)
-    return buffer.getvalue()
-
-
-def tar_bytes(
-    *members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE, tar_format: int = tarfile.PAX_FORMAT
-) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tar_format) as archive:
-        for name, content in members:
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-        if kind != tarfile.REGTYPE:
-            special = tarfile.TarInfo("special")
-            special.type = kind
-            special.linkname = "/etc/passwd"
-            archive.addfile(special)
-    return gzip.compress(buffer.getvalue(), mtime=0)
-
-
-def folder_of(tmp_path: Path, *members: tuple[str, bytes]) -> Path:
-    root = tmp_path / "submission"
-    for name, content in members:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return root
-
-
-def read_bytes(tmp_path: Path, data: bytes, assignment: Assignment) -> Intake:
-    path = tmp_path / "submission.bin"
-    path.write_bytes(data)
-    return read_submission(path, assignment)
-
-
-def refusal(tmp_path: Path, data: bytes, assignment: Assignment) -> SubmissionRefused:
-    with pytest.raises(SubmissionRefused) as caught:
-        read_bytes(tmp_path, data, assignment)
-    assert caught.value.where
-    assert caught.value.mend
-    for part in (caught.value.reason, caught.value.where, caught.value.mend):
-        assert part in str(caught.value)
-    return caught.value
-
-
-def in_every_container(tmp_path: Path, assignment: Assignment, *members: tuple[str, bytes]) -> Intake:
-    """Read the same members from a zip, a tar.gz and a folder; all three must agree."""
-    by_zip = read_bytes(tmp_path, zip_bytes(*members), assignment)
-    by_tar = read_bytes(tmp_path, tar_bytes(*members), assignment)
-    by_folder = read_submission(folder_of(tmp_path, *members), assignment)
-    assert by_zip == by_tar
-    assert by_zip.files == by_folder.files
-    assert by_zip.missing == by_folder.missing
-    return by_zip
+    return small_rules()
 
 
 # Accepted and forgiven ------------------------------------------------------------------------------------------------
@@ -693,6 +613,16 @@ def test_an_import_that_is_not_allowed_is_named_with_its_line(
     (forbidden,) = intake.forbidden_imports
     assert (forbidden.file, forbidden.module) == ("ensemble.py", module)
     assert forbidden.line == (4 if "\n" in line else 3)
+
+
+def test_a_stub_whose_exception_was_left_below_the_solution_is_started() -> None:
+    assignment = load_assignment()
+    name = assignment.stubs[0].file
+    stub = (Path(__file__).resolve().parent.parent / "hw4" / name).read_text(encoding="utf-8")
+    first = assignment.stubs[0].id
+    written = stub.replace(f"# TODO({first})", f"return None  # TODO({first})")
+    open_ids = [stub.id for stub in stubs_not_started({name: written.encode()}, assignment)]
+    assert open_ids == [stub.id for stub in assignment.stubs[1:] if stub.file == name]
 
 
 def test_what_the_reference_solution_imports_is_allowed() -> None:

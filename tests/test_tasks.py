@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import hw4.commands.cli
+from autograder.solutions import ROOT
 from hw4.commands.cli import main
+from hw4.commands.csv_rows import read_rows
 from hw4.commands.plots import UNGRADED_FILE, draw_runs, read_bands
 from hw4.commands.runs import read_run
 from hw4.envs import NOMINAL_WORLD, World, make_env
@@ -38,9 +41,21 @@ from hw4.envs.reacher import GOALS
 from hw4.experiments import EXPERIMENTS
 from hw4.rewards import half_cheetah_reward, noisy_field_reward, pusher_reward, reacher_reward
 from hw4.tasks import TASKS, Task
-from publish import ungraded
+from publish.recorded_tables import Recording
 from publish.stubs import write_solved
-from publish.ungraded import RANDOM, REFERENCE, RUNS_WANTED, TRUE_MODEL, UngradedRun, published_bands, read_runs
+from publish.ungraded_bands import (
+    COMMAND,
+    RANDOM,
+    REFERENCE,
+    RUNS_FILE,
+    RUNS_TABLE,
+    RUNS_WANTED,
+    TRUE_MODEL,
+    UngradedRun,
+    hash_of,
+    published_bands,
+    read_runs,
+)
 
 GYMNASIUM_NAMES = {"pusher": "Pusher-v5", "reacher": "Reacher-v5", "half_cheetah": "HalfCheetah-v5"}
 OF_GYMNASIUM = pytest.mark.parametrize("name", sorted(GYMNASIUM_NAMES))
@@ -530,7 +545,7 @@ def test_without_the_package_train_says_what_to_install(
 
 def test_the_extra_is_in_both_projects() -> None:
     for path in ("pyproject.toml", "publish/student_pyproject.toml"):
-        project = tomllib.loads((ungraded.ROOT / path).read_text(encoding="utf-8"))["project"]
+        project = tomllib.loads((ROOT / path).read_text(encoding="utf-8"))["project"]
         assert [spec.partition(">")[0] for spec in project["optional-dependencies"]["tensorboard"]] == ["tensorboard"]
 
 
@@ -556,16 +571,18 @@ def test_the_band_reaches_from_the_lowest_to_the_highest_run(tmp_path: Path) -> 
 
 
 def test_recorded_runs_survive_being_written(tmp_path: Path) -> None:
-    runs = read_runs()
-    ungraded.write_runs(runs[::-1], tmp_path / "runs.csv")
-    assert read_runs(tmp_path / "runs.csv") == runs
-    assert (tmp_path / "runs.csv").read_bytes() == ungraded.RUNS_FILE.read_bytes()
+    copy = tmp_path / RUNS_FILE.name
+    shutil.copy(RUNS_FILE, copy)
+    row = next(iter(read_rows(RUNS_FILE)))
+    recording = Recording(tmp_path, "ungraded", {RUNS_FILE.stem: RUNS_TABLE})
+    recording.put(**{RUNS_FILE.stem: [list(row.values())]})
+    assert read_runs(copy) == read_runs()
 
 
 @EVERY_UNGRADED
 def test_recorded_runs_belong_to_todays_code(name: str) -> None:
     hashes = {run.code_hash for run in read_runs() if run.experiment == name}
-    assert hashes == {ungraded.hash_of(name)}, f"{name}: the recorded runs are stale: run `{ungraded.COMMAND}`"
+    assert hashes == {hash_of(name)}, f"{name}: the recorded runs are stale: run `{COMMAND}`"
 
 
 @EVERY_UNGRADED

@@ -13,12 +13,13 @@ import pytest
 import hw4.commands.cli
 from hw4.commands.cli import main
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import read_submission, write_submission
+from hw4.handin.intake import read_submission
+from hw4.handin.packing import write_submission
 from hw4.handin.update import BUNDLE_FOLDER, MANIFEST, UpdateRefused, installed_version, read_bundle, update
 from publish.archive import zip_of
-from publish.bundle import student_bundle, student_files
+from publish.student_bundle import student_bundle, student_files
 
-CODE = load_assignment().submission.code
+CODE = (*load_assignment().required_code, "topics/daydream.py")
 FILES = {
     **{f"hw4/{name}": b"raise NotImplementedError\n" for name in CODE},
     "hw4/training.py": b"LOOP = 1\n",
@@ -61,16 +62,31 @@ def test_given_files_are_replaced_added_and_removed(student: Path) -> None:
     assert (done.old_version, done.new_version, installed_version(student)) == (OLD, NEW, NEW)
 
 
-def test_the_three_files_are_kept_and_a_new_stub_lies_beside_them(student: Path) -> None:
-    mine = student / "hw4" / CODE[0]
+@pytest.mark.parametrize("name", [CODE[0], "topics/daydream.py"])
+def test_what_a_student_wrote_is_kept_and_a_new_stub_is_put_next_to_it(student: Path, name: str) -> None:
+    mine = student / "hw4" / name
     mine.write_bytes(b"my solution\n")
-    done = updated(student, **{f"hw4__{CODE[0].replace('.', '_DOT_')}": b"new docstring\n"})
+    done = updated(student, **{f"hw4/{name}": b"new docstring\n"})
     assert mine.read_bytes() == b"my solution\n"
-    assert mine.with_name(f"{CODE[0]}.new").read_bytes() == b"new docstring\n"
-    assert done.kept == {f"hw4/{CODE[0]}": f"{CODE[0]}.new"}
+    assert mine.with_name(f"{mine.name}.new").read_bytes() == b"new docstring\n"
+    assert done.kept == {f"hw4/{name}": f"{mine.name}.new"}
 
 
-def test_the_three_files_are_kept_without_a_word_if_the_stub_is_the_same(student: Path) -> None:
+def test_a_stub_in_which_nothing_was_written_is_replaced_or_removed(student: Path) -> None:
+    done = updated(student, **{f"hw4/{CODE[0]}": b"new docstring\n", "hw4/topics/daydream.py": None})
+    assert (student / "hw4" / CODE[0]).read_bytes() == b"new docstring\n"
+    assert (done.replaced, done.removed, done.kept) == ([f"hw4/{CODE[0]}"], ["hw4/topics/daydream.py"], {})
+    assert not list(student.rglob("*.new"))
+
+
+def test_a_topic_that_the_new_bundle_drops_is_kept_if_something_was_written(student: Path) -> None:
+    mine = student / "hw4" / "topics" / "daydream.py"
+    mine.write_bytes(b"my solution\n")
+    assert updated(student, **{"hw4/topics/daydream.py": None}).removed == []
+    assert mine.read_bytes() == b"my solution\n"
+
+
+def test_what_a_student_wrote_is_kept_without_a_word_if_the_stub_is_the_same(student: Path) -> None:
     (student / "hw4" / CODE[0]).write_bytes(b"my solution\n")
     done = updated(student, hw4__training_DOT_py=b"LOOP = 2\n")
     assert done.kept == {f"hw4/{CODE[0]}": ""}
@@ -153,7 +169,7 @@ def test_the_real_bundle_updates_itself_to_a_newer_one(tmp_path: Path) -> None:
 def test_a_submission_says_which_bundle_it_was_made_with(student: Path, tmp_path: Path) -> None:
     intake = read_submission(write_submission(student / "hw4", None, tmp_path / "mine.zip"), load_assignment())
     assert intake.bundle_version == OLD
-    assert set(intake.files) == set(CODE)
+    assert set(intake.files) == set(load_assignment().required_code)
     assert not intake.ignored
     with zipfile.ZipFile(tmp_path / "mine.zip") as archive:
         archive.extractall(tmp_path / "unpacked")

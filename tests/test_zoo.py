@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import itertools
 import json
 import os
 import re
@@ -17,15 +19,14 @@ from autograder.grading.private import PRIVATE_FILE
 from autograder.grading.session import Grader
 from autograder.hidden_tests.graded import DECLARED
 from autograder.recorded import calibration
-from autograder.recorded.calibration import RecordedRun, recorded_file, write_recorded
-from autograder.recorded.code_hash import code_hash
+from autograder.recorded.calibration import RecordedRun, key_of, recorded_file, write_recorded
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of, load_animals
-from autograder.zoo.page import columns_of, recorded_results, zoo_page
-from autograder.zoo.visit import Visit, herd_of, herds, named_share, range_of, visit_herd
+from autograder.zoo.matrix import columns_of, recorded_results, zoo_page
+from autograder.zoo.visit import Visit, herd_of, herds, meet, named_share, range_of, surroundings_of, visit_herd
 from hw4.checking.hints import HINTS
-from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
+from hw4.handin.strict_toml import TomlError
 from publish.stubs import write_solved
 
 ASSIGNMENT = load_assignment()
@@ -99,19 +100,103 @@ def test_every_stub_has_bugs_and_every_cause_of_the_zoo_has_a_hint() -> None:
 def test_bugs_of_one_herd_change_different_functions() -> None:
     assert sorted(animal.name for herd in HERDS for animal in herd) == sorted(animal.name for animal in WRONG)
     for herd in HERDS:
-        changed = [stub_id for animal in herd for stub_id in range_of(animal)]
-        assert len(changed) == len(set(changed))
+        for animal, other in itertools.combinations(herd, 2):
+            assert not animal.regions.keys() & other.regions.keys()
+            assert not meet(animal, other)
+
+
+def test_a_bug_is_looked_for_in_the_functions_that_call_the_changed_one() -> None:
+    bug = Animal("bug", "wrong", "", {"cem_refit": "return mean, std"})
+    assert range_of(bug) == {"cem_refit", "cem_plan"}
+    caller = Animal("caller", "wrong", "", {"cem_plan": "return mean"})
+    assert meet(bug, caller)
+    assert meet(caller, bug)
+    assert not meet(bug, Animal("other", "wrong", "", {"gaussian_nll": "return mean"}))
+
+
+def test_animals_of_a_topic_leave_all_other_herds_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    topic = dataclasses.replace(ASSIGNMENT.problems[0], id="made_up", optional=True)
+    stub = dataclasses.replace(ASSIGNMENT.stubs[0], id="made_up", problem="made_up", file="topics/made_up.py")
+    bigger = dataclasses.replace(ASSIGNMENT, problems=(*ASSIGNMENT.problems, topic), stubs=(*ASSIGNMENT.stubs, stub))
+    monkeypatch.setattr("autograder.zoo.load_assignment", lambda: bigger)
+    monkeypatch.setattr("autograder.zoo.visit.load_assignment", lambda: bigger)
+    bugs = [Animal(f"bug_{i}", "wrong", "", {"made_up": "return"}) for i in range(2)]
+    divided = herds([bugs[0], *WRONG, bugs[1]])
+    assert [herd for herd in divided if not {"bug_0", "bug_1"} & {animal.name for animal in herd}] == HERDS
+    assert [bugs[0]] in divided
+    assert surroundings_of(bugs[0]) == {"made_up"}
+    assert "made_up" not in surroundings_of(WRONG[0])
+
+
+# The files of the zoo -------------------------------------------------------------------------------------------------
+
+ANIMAL = """[[animals]]
+name = "bug"
+kind = "wrong"
+story = "A bug."
+fails = ["test_one"]
+curves_fail = ["curve_cartpole"]
+[animals.regions]
+gaussian_nll = "return mean"
+"""
+
+
+def write_animals(folder: Path, text: str, name: str = "ensemble.toml") -> Path:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("kind", "kindd", "3: unknown key 'kindd' (did you mean 'kind'?)"),
+        ('"wrong"', '"worng"', "3: kind must be one of 'wrong', 'correct', got 'worng'"),
+        ('["test_one"]', '"test_one"', "5: fails must be a list of texts, got 'test_one'"),
+        ('"return mean"', "3", "1: regions must be a table of texts, got {'gaussian_nll': 3}"),
+        ('story = "A bug."\n', "", "1: the key 'story' is missing from [animals]"),
+        (
+            "curve_cartpole",
+            "curve_cart",
+            "6: bug names the unknown curve 'curve_cart' (did you mean 'curve_cartpole'?)",
+        ),
+        (
+            "gaussian_nll",
+            "gaussian_nl",
+            "1: bug changes the unknown function 'gaussian_nl' (did you mean 'gaussian_nll'?)",
+        ),
+        ("gaussian_nll", "cem_refit", "2: bug changes cem_refit of mpc.py first: it belongs to that file's animals"),
+        (ANIMAL, ANIMAL + ANIMAL, "10: the name 'bug' is used twice"),
+    ],
+)
+def test_a_slip_in_a_file_of_the_zoo_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert list(load_animals(write_animals(tmp_path / "right", ANIMAL))) == ["bug"]
+    with pytest.raises(TomlError, match=re.escape(f"ensemble.toml:{says}")):
+        load_animals(write_animals(tmp_path / "wrong", ANIMAL.replace(old, new, 1)))
+
+
+def test_animals_of_a_file_that_nobody_hands_in_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TomlError, match=r"made_up\.toml:1: no function of topics/made_up\.py is in assignment\.toml"):
+        load_animals(write_animals(tmp_path, ANIMAL, "topics/made_up.toml"))
+
+
+def test_two_files_of_the_zoo_share_no_name(tmp_path: Path) -> None:
+    write_animals(tmp_path, ANIMAL)
+    write_animals(tmp_path, ANIMAL.replace("gaussian_nll", "cem_refit"), "mpc.toml")
+    with pytest.raises(TomlError, match=r"ensemble\.toml:2: the name 'bug' is used twice"):
+        load_animals(tmp_path)
 
 
 # Hints ----------------------------------------------------------------------------------------------------------------
 
 
 def test_hints_are_fixed_texts_without_a_hidden_number() -> None:
-    tree = ast.parse((ROOT / "hw4" / "hints.py").read_text(encoding="utf-8"))
-    catalogue = next(n.value for n in tree.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "HINTS")
-    made = [node for node in ast.walk(catalogue) if isinstance(node, ast.JoinedStr | ast.BinOp | ast.Name)]
-    assert {node.id for node in made if isinstance(node, ast.Name)} == {"Hint"}
-    assert all(isinstance(node, ast.Name) for node in made), "a hint is put together from other values"
+    for path in sorted((ROOT / "hw4" / "checking" / "hints").rglob("[!_]*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        (hints,) = (n.value for n in tree.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "HINTS")
+        made = [node for node in ast.walk(hints) if isinstance(node, ast.JoinedStr | ast.BinOp | ast.Name)]
+        assert {node.id for node in made if isinstance(node, ast.Name)} == {"Hint"}
+        assert all(isinstance(node, ast.Name) for node in made), "a hint is put together from other values"
     numbers = {number for hint in HINTS.values() for number in re.findall(r"(?<!\w)\d+", hint.text + hint.read)}
     assert numbers <= {"0", "1", "2"}, "a hint holds a number that could be a hidden one"
     secrets = re.findall(r"\d{3,}", PRIVATE_FILE.read_text(encoding="utf-8"))
@@ -123,6 +208,7 @@ CHECK_TREE = """
 import io, json, sys
 from rich.console import Console
 from hw4.handin.assignment import load_assignment
+from hw4.handin.strict_toml import TomlError
 from hw4.checking.report import check_stubs
 stubs = [stub for stub in load_assignment().stubs if stub.id in sys.argv[1:]]
 reports = check_stubs(stubs, Console(file=io.StringIO()))
@@ -196,7 +282,7 @@ def test_recorded_runs_of_other_code_are_stale(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(calibration, "REFERENCE_DIR", tmp_path)
     curve = ASSIGNMENT.curves[0]
     assert {(r.num_runs, r.num_stale) for r in recorded_results(curve)} == {(0, 0)}
-    today = code_hash(reference_code(), EXPERIMENTS[curve.experiment])
+    today = key_of(curve, reference_code())
     runs = [RecordedRun("reference", i, h, 1, 1.0, 1.0, 1.0, 1.0, (9e9,), (), ()) for i, h in enumerate((today, "old"))]
     write_recorded(curve, runs)
     reference = next(result for result in recorded_results(curve) if result.name == "reference")

@@ -20,7 +20,7 @@ from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from hw4.checking.subject import AsNumPy, Handle
 from hw4.envs import Environment, make_env
 from hw4.experiments import Experiment
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import Curve, load_assignment
 from hw4.training import train
 from hw4.transitions import Transition
 
@@ -63,6 +63,7 @@ class RemoteAgent:
         hidden: HiddenRun,
         env: Environment,
         actions: list[bytes] | None = None,
+        build_agent: str = Curve.agent,
     ) -> None:
         """
         Args:
@@ -71,6 +72,7 @@ class RemoteAgent:
             hidden: seeds and world.
             env: where the agent acts.
             actions: takes every action, as executed.
+            build_agent: the function of hw4 that builds the agent.
         """
         self._subject = subject
         self._experiment = experiment
@@ -78,9 +80,9 @@ class RemoteAgent:
         self._env = env
         self._copy_of_env = make_env(experiment.task_name, hidden.world)
         self._rng = np.random.default_rng([hidden.env_seed, 1])
-        self._handle = subject.call("agents.build_agent", experiment, hidden.agent_seed)
+        self._handle = subject.call(build_agent, experiment, hidden.agent_seed)
         if not isinstance(self._handle, Handle):
-            raise BadAction("build_agent did not return an agent")
+            raise BadAction(f"{build_agent} did not return an agent")
         self._expected: Any = None
         self._squared_errors: list[Any] = []
         self._squared_changes: list[Any] = []
@@ -165,6 +167,7 @@ def run_curve(
     hidden: HiddenRun,
     on_episode: Callable[[int, float], None] = lambda episode, episode_return: None,
     actions: list[bytes] | None = None,
+    build_agent: str = Curve.agent,
 ) -> CurveRun:
     """Train one agent in one hidden world. A student's error, death or spent budget ends the run, not the grader.
 
@@ -174,6 +177,7 @@ def run_curve(
         hidden: seeds and world.
         on_episode: called as each episode ends.
         actions: every executed action is appended.
+        build_agent: the function of hw4 that builds the agent.
     """
     world = hidden.world
     run = CurveRun(
@@ -182,7 +186,7 @@ def run_curve(
     )
     try:
         with open_subject() as subject:
-            _train(run, subject, experiment, hidden, on_episode, actions)
+            _train(run, subject, experiment, hidden, on_episode, actions, build_agent)
     except WorkerDied as error:
         run.failure, run.message = error.cause, f"the worker ended: {error.reason}"
         run.may_be_chance = error.may_be_chance
@@ -199,10 +203,11 @@ def _train(
     hidden: HiddenRun,
     on_episode: Callable[[int, float], None],
     actions: list[bytes] | None,
+    build_agent: str,
 ) -> None:
     try:
         env = make_env(experiment.task_name, hidden.world)
-        agent = RemoteAgent(subject, experiment, hidden, env, actions)
+        agent = RemoteAgent(subject, experiment, hidden, env, actions, build_agent)
         for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
             run.env_steps.append(record.env_steps)
             run.returns.append(record.episode_return)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.hidden_tests import oracles
+from autograder.hidden_tests import dynamics_model_oracle as oracle
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
 from hw4.checking.answers import AnyOf, check, check_close, check_shape
@@ -73,7 +73,7 @@ def test_normalizer_takes_mean_and_std_of_each_feature(subject: Subject, rng: RN
     """Mean and standard deviation of each feature, divisor N."""
     values = rng.normal(size=(11, 5)) * rng.uniform(0.5, 20, 5) + rng.normal(size=5) * 10
     mean, std = _fitted(subject, values)
-    wanted_mean, wanted_std = oracles.normalizer(values)
+    wanted_mean, wanted_std = oracle.normalizer(values)
     check_close(mean, wanted_mean, "mean", slips={"statistics_axis": np.full(5, values.mean())})
     slips = {
         "std_divisor": values.std(axis=0, ddof=1),
@@ -95,7 +95,7 @@ def test_normalizer_divides_a_constant_feature_by_one(subject: Subject, rng: RNG
     check(bool(np.isfinite(std).all()), "the std of a constant feature is not finite", "not_finite")
     check(bool((np.abs(std[1:3]) > 0.5).all()), "the std of a constant feature is tiny", "std_floor")
     check(std[3] < 0.5, "a feature of small std counts as constant", "std_floor_too_high")
-    wanted_mean, wanted_std = oracles.normalizer(values)
+    wanted_mean, wanted_std = oracle.normalizer(values)
     check_close(std, wanted_std, "std", slips={"std_divisor": _with_one(values.std(axis=0, ddof=1))})
     slips = {"constant_not_shifted": np.where(wanted_std == 1.0, 0.0, wanted_mean)}
     check_close(mean, wanted_mean, "mean beside a constant feature", slips=slips)
@@ -106,7 +106,7 @@ def test_normalizer_takes_all_leading_dimensions_as_samples(subject: Subject, rn
     """All leading dimensions together are the samples; one sample is enough."""
     values = rng.normal(size=(3, 7, 4)) * 2 + 1
     mean, std = _fitted(subject, values)
-    wanted_mean, wanted_std = oracles.normalizer(values)
+    wanted_mean, wanted_std = oracle.normalizer(values)
     parts = (*values, *values.swapaxes(0, 1))
     slips: dict[str, Any] = {"statistics_axis": AnyOf(tuple(part.mean(axis=0) for part in parts))}
     check_close(mean, wanted_mean, "mean of values of shape (3, 7, 4)", slips=slips)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autograder.hidden_tests import oracles
+from autograder.hidden_tests import mpc_oracle as oracle
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
+from autograder.hidden_tests.rollouts import rollout_return
 from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_pair, check_shape
 from hw4.checking.subject import AsNumPy, Handle, Subject
 from hw4.transitions import Transition
@@ -40,7 +41,7 @@ class _World:
         return next_observation @ self.goal - (action**2) @ self.price + (observation * next_observation) @ self.pull
 
     def returns(self, start: Any, sequences: Any) -> Any:
-        return np.array([oracles.rollout_return(self.predict, self.reward, start, actions) for actions in sequences])
+        return np.array([rollout_return(self.predict, self.reward, start, actions) for actions in sequences])
 
     def terms(self, start: Any, actions: Any) -> Any:
         """(s_t, a_t, s_t+1) for each step of one sequence."""
@@ -340,7 +341,7 @@ def test_refit_moves_mean_and_std_to_the_elites(subject: Subject, rng: RNG) -> N
         sequences, returns, mean, std = _refit_inputs(rng, 13)
         answer = subject.call("mpc.refit_to_elites", sequences, returns, mean, std, num_elites=k, smoothing=w)
         new_mean, new_std = check_pair(answer, "(new_mean, new_std)")
-        wanted_mean, wanted_std = oracles.refit(sequences, returns, mean, std, k, w)
+        wanted_mean, wanted_std = oracle.refit(sequences, returns, mean, std, k, w)
         mean_slips, std_slips = _refit_slips(sequences, returns, mean, std, k, w)
         check_close(new_mean, wanted_mean, "new_mean", slips=mean_slips)
         check_close(new_std, wanted_std, "new_std", slips=std_slips)
@@ -353,7 +354,7 @@ def test_refit_works_at_the_edges(subject: Subject, rng: RNG) -> None:
         sequences, returns, mean, std = _refit_inputs(rng, 6)
         answer = subject.call("mpc.refit_to_elites", sequences, returns, mean, std, num_elites=k, smoothing=w)
         new_mean, new_std = check_pair(answer, "(new_mean, new_std)")
-        wanted_mean, wanted_std = oracles.refit(sequences, returns, mean, std, k, w)
+        wanted_mean, wanted_std = oracle.refit(sequences, returns, mean, std, k, w)
         slips = {} if k == 6 else {"elite_count": AnyOf(tuple(sequences[np.argsort(-returns)[1:3]]))}
         check_close(new_mean, wanted_mean, f"new_mean with {k} elites of 6", slips=slips)
         slips = {"std_divisor": _refit_slips(sequences, returns, mean, std, 6, w)[1]["std_divisor"]} if k == 6 else {}
@@ -418,7 +419,7 @@ class _CemRun:
         self.drawn.extend(drawn)
         return drawn
 
-    def distributions(self, refit: Any = oracles.refit) -> list[tuple[Any, Any]]:
+    def distributions(self, refit: Any = oracle.refit) -> list[tuple[Any, Any]]:
         """(mean, std) before each iteration and after the last, refitted to what was really scored."""
         current = [(self.mean, self.std)]
         for scored in self.objective.asked:
@@ -456,7 +457,7 @@ class _CemRun:
     def refit_to_unclipped(self, scored: Any, mean: Any, std: Any) -> Any:
         """The refit of an iteration if it had seen its candidates as they were before they were clipped."""
         raw = mean + std * np.array(self.drawn)[self.nearest(scored, mean, std)[1]]
-        return oracles.refit(raw, self.returns(scored), mean, std, self.elites, self.smoothing)
+        return oracle.refit(raw, self.returns(scored), mean, std, self.elites, self.smoothing)
 
     def follows_the_noise(self, scored: Any) -> bool:
         """Whether most candidates of an iteration rise and fall with what `noise` drew for it."""

@@ -14,7 +14,7 @@ from autograder.worker.layers import NO_CAPABILITIES, NO_PRIVILEGES, OWN_USER, S
 from autograder.worker.probes import NEEDED
 
 PROBE_SECONDS = 60.0
-HIDDEN_FILES = ("autograder/private.toml", "autograder/hidden_tests/oracles.py", "solutions/mpc.py")
+HIDDEN = ("autograder/private.toml", "autograder/hidden_tests", "solutions")  # files, and folders of Python files
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,12 @@ class Confinement:
         return [guarantee for guarantee in GUARANTEES if guarantee.id in required and self.holes(guarantee.id)]
 
 
+def hidden_files() -> list[Path]:
+    """Every file that no submission may read, wherever it is in `HIDDEN`."""
+    places = [GRADER / name for name in HIDDEN]
+    return [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*.py")))]
+
+
 def probe(server: ForkServer) -> Confinement:
     """Have a throw-away worker try everything.
 
@@ -90,7 +96,7 @@ def probe(server: ForkServer) -> Confinement:
         GraderFault: it did not answer, what it says of its layers is not what the system says, or a worker cannot do
             what it needs.
     """
-    hidden = [str(GRADER / name) for name in HIDDEN_FILES]
+    hidden = [str(path) for path in hidden_files()]
     facts = {"hidden_files": hidden, "hidden_folders": [str(GRADER)], "server": server.pid, "referee": os.getpid()}
     pid, connection = server.spawn(slot=0, cpu_seconds=20, memory_mb=4096)
     deadline = time.monotonic() + PROBE_SECONDS

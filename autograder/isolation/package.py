@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import NOT_WHEN_GRADED
+from hw4.handin.code_files import NOT_WHEN_GRADED
 
 GIVEN = Path(__file__).resolve().parents[2] / "hw4"
 

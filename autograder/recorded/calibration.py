@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,7 @@ from autograder.isolation.remote import RemoteSubject
 from autograder.recorded.code_hash import code_hash
 from autograder.solutions import reference_code
 from autograder.zoo import Animal, code_of, load_animals
+from hw4.commands.csv_rows import read_rows
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
@@ -34,7 +36,6 @@ REFERENCE_DIR = Path(__file__).resolve().parent / "reference"
 REFERENCE, RANDOM = "reference", "random_policy"
 COMMAND = "python -m autograder calibrate"
 GENEROUS_CPU_SECONDS = 600.0
-NUM_VARIANTS = 5
 COLUMNS = (
     "implementation",
     "run",
@@ -75,9 +76,8 @@ def read_recorded(curve: Curve) -> list[RecordedRun]:
     path = recorded_file(curve)
     if not path.exists():
         return []
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     runs = []
-    for row in csv.DictReader(lines):
+    for row in read_rows(path):
         runs.append(
             RecordedRun(
                 implementation=row["implementation"],
@@ -126,15 +126,8 @@ def implementations(curve: Curve) -> dict[str, dict[str, bytes]]:
 
 
 def variants(curve: Curve) -> list[Animal]:
-    """The first NUM_VARIANTS correct animals that change something which the curve runs, and those it must let pass."""
-    animals = load_animals().values()
-    assignment = load_assignment()
-
-    def changes_something(animal: Animal) -> bool:
-        return any(assignment.stub(stub_id).problem in curve.needs for stub_id in animal.regions)
-
-    correct = [animal for animal in animals if animal.kind == "correct" and changes_something(animal)]
-    return correct[:NUM_VARIANTS] + [animal for animal in animals if curve.id in animal.curves_pass]
+    """The animals that the curve must let pass."""
+    return [animal for animal in load_animals().values() if curve.id in animal.curves_pass]
 
 
 def bugs(curve: Curve) -> list[Animal]:
@@ -142,14 +135,34 @@ def bugs(curve: Curve) -> list[Animal]:
     return [animal for animal in load_animals().values() if curve.id in animal.curves_fail]
 
 
+def key_of(curve: Curve, code: Mapping[str, bytes]) -> str:
+    """What the recorded runs of some code on a curve are keyed by."""
+    return code_hash(code, EXPERIMENTS[curve.experiment], curve.agent)
+
+
+def same_as_the_reference(curve: Curve) -> list[str]:
+    """Names of variants and bugs that change nothing which the curve runs: their runs would say nothing."""
+    keys = {name: key_of(curve, code) for name, code in implementations(curve).items()}
+    return [name for name, key in keys.items() if name != REFERENCE and key == keys[REFERENCE]]
+
+
 def names(animals: list[Animal]) -> list[str]:
     return [animal.name for animal in animals]
 
 
 def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int, jobs: int) -> None:
-    """Record what is missing."""
+    """Record what is missing.
+
+    Raises:
+        GraderFault: an animal changes nothing that its curve runs; a run failed.
+    """
     assignment = load_assignment()
     chosen = [curve for curve in assignment.curves if not curves or curve.id in curves]
+    for curve in chosen:
+        if same := same_as_the_reference(curve):
+            raise GraderFault(
+                f"{curve.id} runs nothing of what {', '.join(same)} changes: take it out of these animals"
+            )
     with ForkServer() as server, ThreadPoolExecutor(jobs) as pool, _progress() as progress:
         slots = Slots(jobs)
         recorded: dict[str, list[RecordedRun]] = {}
@@ -161,7 +174,7 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
             wanted |= {animal.name: bug_runs for animal in bugs(curve)}
             wanted |= {animal.name: variant_runs for animal in variants(curve)}
             for name, code in implementations(curve).items():
-                hash_ = code_hash(code, EXPERIMENTS[curve.experiment])
+                hash_ = key_of(curve, code)
                 fresh = [r for r in existing if r.implementation == name and r.code_hash == hash_]
                 recorded[curve.id] += fresh
                 missing = sorted(set(range(wanted[name])) - {r.run for r in fresh})
@@ -198,7 +211,7 @@ def _record(
         return RemoteSubject(server, package, slot=slot, cpu_seconds=seconds, call_seconds=seconds, memory_mb=memory_mb)
 
     with slots.one() as slot:
-        run = run_curve(open_subject, EXPERIMENTS[curve.experiment], hidden)
+        run = run_curve(open_subject, EXPERIMENTS[curve.experiment], hidden, build_agent=curve.agent)
     if run.failure:
         raise GraderFault(f"{curve.id}, {name}, run {index}: {run.message}")
     return RecordedRun(

@@ -13,6 +13,7 @@ from pathlib import Path
 from autograder.isolation.package import GIVEN
 from hw4 import rewards
 from hw4.experiments import Experiment
+from hw4.handin.assignment import Curve
 from hw4.handin.imports import reached
 
 # The given files that decide a recorded run, besides those of its task. The settings, the facts of the task, and the
@@ -27,7 +28,7 @@ DECIDING_FILES = (
 )
 
 
-def code_hash(code: Mapping[str, bytes], experiment: Experiment, agent: str = "agents.build_agent") -> str:
+def code_hash(code: Mapping[str, bytes], experiment: Experiment, agent: str = Curve.agent) -> str:
     """Hash of everything that decides a recorded run of `experiment` with the submitted files in `code`.
 
     A setting at its default is left out, and so are other tasks and the files that the agent does not reach: a new

@@ -1,16 +1,21 @@
-"""The zoo: small changes of the reference solution, wrong ones and different correct ones, with expected reports."""
+"""The zoo: small changes of the reference solution, wrong ones and different correct ones, with expected reports.
+
+The animals are in `animals/NAME.toml` and `animals/topics/NAME.toml`: those in a file change a function of NAME.py
+first. Their keys are the fields of `Animal`.
+"""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from autograder.solutions import BEGIN, END, SOLUTIONS
+from autograder.solutions import BEGIN, END, reference_code
+from hw4.handin.assignment import load_assignment
+from hw4.handin.strict_toml import TomlError, and_meant, read_entries
 
-ANIMALS_FILE = Path(__file__).resolve().parent / "animals.toml"
+ANIMALS = Path(__file__).resolve().parent / "animals"
 
 
 @dataclass(frozen=True)
@@ -20,42 +25,74 @@ class Animal:
     name: str
     kind: Literal["wrong", "correct"]
     story: str
-    regions: dict[str, str]  # stub id -> the body that stands in place of the reference's
-    replacements: tuple[tuple[str, str, str], ...] = ()  # (file, text, new text) for given code in the three files
-    fails: tuple[str, ...] = ()  # hidden tests that must fail; every other must pass, but for
+    regions: dict[str, str] = field(default_factory=dict)  # stub id -> the body that replaces the reference's
+    replacements: tuple[tuple[str, str, str], ...] = ()  # (file, text, new text) for given code in submitted files
+    fails: tuple[str, ...] = ()  # hidden tests that must fail; every other must pass, but for those in `either`
     either: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()  # the first hint must be one of these
     unnamed: str = ""  # why the first hint cannot name the cause
     slow: bool = False  # uses up a time limit: visited by `python -m autograder zoo` alone
-    curves_fail: tuple[str, ...] = ()  # curves that this bug is meant to fail
-    curves_pass: tuple[str, ...] = ()  # curves that must be passed all the same
+    curves_fail: tuple[str, ...] = ()  # curves that this bug is meant to fail: its recorded runs set their floors
+    curves_pass: tuple[str, ...] = ()  # curves that it must pass: its recorded runs count for their bars
+
+
+def main_stub(animal: Animal) -> str:
+    """The function that an animal changes; of several, the first of the assignment."""
+    return next(stub.id for stub in load_assignment().stubs if stub.id in animal.regions)
 
 
 @cache
-def load_animals() -> dict[str, Animal]:
-    with ANIMALS_FILE.open("rb") as file:
-        entries = tomllib.load(file)["animals"]
-    return {entry["name"]: Animal(**_as_fields(entry)) for entry in entries}
+def load_animals(folder: Path = ANIMALS) -> dict[str, Animal]:
+    """Every animal by name; file by file, in the order of the assignment.
+
+    Raises:
+        TomlError: a file that is not TOML, or whose name is not that of a submitted file; a key that is unknown,
+            missing or of another type; a name used twice; an unknown function or curve; an animal in the wrong file.
+    """
+    code = load_assignment().submission.code
+    files = {path.relative_to(folder).with_suffix(".py").as_posix(): path for path in folder.rglob("*.toml")}
+    animals: dict[str, Animal] = {}
+    for name in sorted(files, key=lambda name: (name in code and code.index(name), name)):
+        if name not in code:
+            raise TomlError(f"{files[name].name}:1: no function of {name} is in assignment.toml")
+
+        def wrong(animal: Animal, name: str = name) -> tuple[str, str] | None:
+            return _mistake(animal, name, taken=animals)
+
+        for animal in read_entries(files[name], "animals", Animal, wrong=wrong):
+            animals[animal.name] = animal
+    return animals
 
 
-def _as_fields(entry: dict[str, Any]) -> dict[str, Any]:
-    """Lists become tuples, also inside `replacements`."""
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-    replacements = tuple((file, old, new) for file, old, new in fields.pop("replacements", ()))
-    return {"regions": {}, **fields, "replacements": replacements}
+def _mistake(animal: Animal, file: str, taken: dict[str, Animal]) -> tuple[str, str] | None:
+    """What is wrong with one animal of a file, as (key, in words), or None."""
+    assignment = load_assignment()
+    stubs, curves = [stub.id for stub in assignment.stubs], [curve.id for curve in assignment.curves]
+    if animal.name in taken:
+        return "name", f"the name {animal.name!r} is used twice"
+    for stub_id in animal.regions:
+        if stub_id not in stubs:
+            return "regions", f"{animal.name} changes the unknown function {and_meant(stub_id, stubs)}"
+    for key, named in (("curves_fail", animal.curves_fail), ("curves_pass", animal.curves_pass)):
+        for curve_id in named:
+            if curve_id not in curves:
+                return key, f"{animal.name} names the unknown curve {and_meant(curve_id, curves)}"
+    if not animal.regions:
+        return "name", f"{animal.name} changes no function"
+    if (own := assignment.stub(main_stub(animal)).file) != file:
+        return "name", f"{animal.name} changes {main_stub(animal)} of {own} first: it belongs to that file's animals"
+    return None
 
 
 def code_of(animal: Animal) -> dict[str, bytes]:
-    """The three files of an animal: the reference's with the animal's bodies in place."""
+    """The files of an animal as they would be handed in: the reference's with the animal's bodies in place."""
     code, placed = {}, set()
-    for path in sorted(SOLUTIONS.glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        for file_name, old, new in animal.replacements:
-            if file_name == path.name:
+    for name, content in reference_code().items():
+        text = content.decode()
+        for file, old, new in animal.replacements:
+            if file == name:
                 if text.count(old) != 1:
-                    raise ValueError(
-                        f"{animal.name}: {old!r} occurs {text.count(old)} times in {file_name}, wanted once"
-                    )
+                    raise ValueError(f"{animal.name}: {old!r} occurs {text.count(old)} times in {name}, wanted once")
                 text = text.replace(old, new)
         lines: list[str] = []
         inside: str | None = None
@@ -70,7 +107,7 @@ def code_of(animal: Animal) -> dict[str, bytes]:
                 inside = None
             elif inside is None:
                 lines.append(line)
-        code[path.name] = ("\n".join(lines) + "\n").encode()
+        code[name] = ("\n".join(lines) + "\n").encode()
     if unplaced := animal.regions.keys() - placed:
         raise ValueError(f"{animal.name}: no region {', '.join(sorted(unplaced))} in solutions/")
     return code

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing.util import Finalize
-from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
-from autograder.files import write_at_once
 from autograder.grading.outcome import Outcome
 from autograder.grading.session import Grade, Grader
-from autograder.grading.suite import HIDDEN_TESTS
-from autograder.hidden_tests.graded import DECLARED
+from autograder.hidden_tests.graded import load_hidden_tests
 from autograder.report.words import hint_of
-from autograder.zoo import Animal, code_of, load_animals
+from autograder.solutions import reference_code
+from autograder.zoo import Animal, code_of, load_animals, main_stub
+from hw4.checking.calls import calls_between_stubs
 from hw4.handin.assignment import Curve, load_assignment
 from hw4.handin.intake import Intake
 
 PROCESSES = 2
-PAGE = Path("build/zoo.html")
-for _path in sorted(HIDDEN_TESTS.glob("test_*.py")):
-    importlib.import_module(f"autograder.hidden_tests.{_path.stem}")  # fills DECLARED
-CALLERS = {"cem_refit": ("cem_plan",), "mpc_act": ("agent_record",)}  # a bug here may show there
+DECLARED = load_hidden_tests()
 
 
 class Silent:
@@ -61,25 +53,19 @@ def intake_of(code: dict[str, bytes]) -> Intake:
     return Intake(files=code, missing=(), ignored=(), syntax_errors=(), forbidden_imports=(), notes=())
 
 
-def visit_animal(grader: Grader, animal: Animal) -> Visit:
-    """Grade one animal by probes alone and list everything that was not expected."""
-    graded = grader.grade(intake_of(code_of(animal)), Silent(), curves=False)
-    return _compare(graded, animal, {stub.id for stub in load_assignment().stubs})
-
-
 def visit_herd(grader: Grader, herd: list[Animal], *, everything: bool = True) -> list[Visit]:
     """Grade animals that change different functions as one submission: as telling as one by one, and much faster.
 
     Args:
+        grader: an open one.
+        herd: of `herds`, or a single animal.
         everything: whether the functions that none of them changes are graded, too. If one of those fails, that is a
             surprise for the whole herd.
     """
     ranges = frozenset[str]().union(*map(range_of, herd))
-    only = None if everything else ranges
+    only = frozenset[str]().union(*map(surroundings_of, herd)) if everything else ranges
     graded = grader.grade(intake_of(code_of(herd_of(herd))), Silent(), curves=False, only=only)
-    nobody = _compare(
-        graded, Animal("nobody", "correct", "", {}), {stub.id for stub in load_assignment().stubs} - ranges
-    )
+    nobody = _compare(graded, Animal("nobody", "correct", "", {}), set(only - ranges))
     visits = [_compare(graded, animal, range_of(animal)) for animal in herd]
     return [replace(visit, surprises=visit.surprises + nobody.surprises) for visit in visits]
 
@@ -95,24 +81,52 @@ def herd_of(herd: Iterable[Animal]) -> Animal:
 
 
 def herds(animals: Iterable[Animal]) -> list[list[Animal]]:
-    """Divide animals into herds whose changes do not meet."""
+    """Divide animals into herds of which none shows where another is expected to; those of topics apart from others."""
     divided: list[list[Animal]] = []
-    taken: list[set[str]] = []
     for animal in animals:
-        own = range_of(animal)
-        number = next((i for i, ids in enumerate(taken) if not ids & own), len(divided))
-        if number == len(divided):
-            divided.append([])
-            taken.append(set())
-        divided[number].append(animal)
-        taken[number] |= own
+        herd = next((herd for herd in divided if not any(meet(animal, other) for other in herd)), None)
+        if herd is None:
+            divided.append([animal])
+        else:
+            herd.append(animal)
     return divided
 
 
-def range_of(animal: Animal) -> set[str]:
-    """Ids of the stubs whose tests the animal may fail."""
+def meet(animal: Animal, other: Animal) -> bool:
+    """Whether one of two animals could change what is expected of the other."""
+    if surroundings_of(animal) != surroundings_of(other):
+        return True
+    return bool(expected_of(animal) & range_of(other) or expected_of(other) & range_of(animal))
+
+
+def expected_of(animal: Animal) -> set[str]:
+    """Ids of the stubs that the animal changes, and of those whose tests it is expected to fail."""
     listed = {DECLARED[test].stub_id for test in (*animal.fails, *animal.either) if test in DECLARED}
-    return {*animal.regions, *listed, *(caller for stub_id in animal.regions for caller in CALLERS.get(stub_id, ()))}
+    return {*animal.regions, *listed}
+
+
+def range_of(animal: Animal) -> set[str]:
+    """Ids of the stubs whose tests the animal may fail: those above, and the callers of what it changes."""
+    callers = {caller for caller, called in _calls().items() if called & animal.regions.keys()}
+    return (expected_of(animal) | callers) & surroundings_of(animal)
+
+
+def surroundings_of(animal: Animal) -> frozenset[str]:
+    """Ids of the stubs that are graded with the animal in place: of a wrong one of a topic those of all topics, of
+    any other wrong one those of no topic. So what is optional never changes what is expected of the rest.
+    """
+    assignment = load_assignment()
+    if animal.kind == "correct":
+        return frozenset(stub.id for stub in assignment.stubs)
+    is_optional = assignment.is_optional(assignment.stub(main_stub(animal)))
+    return frozenset(stub.id for stub in assignment.stubs if assignment.is_optional(stub) == is_optional)
+
+
+@cache
+def _calls() -> dict[str, set[str]]:
+    """Id of a stub -> ids of those that it calls: a bug of theirs may show there."""
+    sources = {name: content.decode() for name, content in reference_code().items()}
+    return calls_between_stubs(sources, load_assignment().stubs)
 
 
 def _compare(graded: Grade, animal: Animal, stub_ids: set[str]) -> Visit:
@@ -160,41 +174,4 @@ def _open_grader() -> None:
 
 
 def _visit_by_name(names: list[str]) -> list[Visit]:
-    animals = [load_animals()[name] for name in names]
-    return visit_herd(_graders[0], animals) if len(animals) > 1 else [visit_animal(_graders[0], animals[0])]
-
-
-def visit(console: Console, names: list[str], *, alone: bool, page: Path = PAGE) -> int:
-    """Visit animals, print a table, write the page, and return 1 if there was a surprise."""
-    from autograder.zoo.page import zoo_page
-
-    animals = [animal for animal in load_animals().values() if not names or animal.name in names]
-    if unknown := set(names) - {animal.name for animal in animals}:
-        raise SystemExit(f"the zoo has no {', '.join(sorted(unknown))}")
-    by_themselves = [animal for animal in animals if alone or animal.slow or animal.kind == "correct"]
-    groups = [[animal] for animal in by_themselves]
-    groups += herds(animal for animal in animals if animal not in by_themselves)
-    groups.sort(key=lambda group: not group[0].slow)
-    found: dict[str, Visit] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("visiting the zoo", total=len(animals))
-        for visits in visit_all(groups):
-            found |= {one.animal.name: one for one in visits}
-            progress.advance(bar, len(visits))
-    visits = [found[animal.name] for animal in animals]
-    probe_points = sum(stub.points for stub in load_assignment().stubs)
-    table = Table("animal", "kind", f"points of {probe_points}", "tests failed", "first hint")
-    for one in visits:
-        table.add_row(one.animal.name, one.animal.kind, f"{one.score:g}", str(len(one.failed)), one.cause)
-    console.print(table)
-    for one in visits:
-        for surprise in one.surprises:
-            console.print(f"{one.animal.name}: {surprise}", markup=False, style="red")
-    if wrong := [one for one in visits if one.animal.kind == "wrong"]:
-        share = named_share(visits)
-        console.print(f"{len(wrong)} wrong animals; the first hint names the cause of {share:.0%} of them.")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_at_once(page, zoo_page(visits).encode())
-    console.print(f"Wrote {page}", markup=False)
-    return 1 if any(one.surprises for one in visits) else 0
+    return visit_herd(_graders[0], [load_animals()[name] for name in names])

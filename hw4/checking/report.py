@@ -6,7 +6,6 @@ the check, and prints one row per stub. Below the table, a failing stub gets the
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -26,6 +25,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from hw4.checking.answers import VAGUE_CAUSES  # the reason may lie in another stub that this one calls
+from hw4.checking.calls import calls_between_stubs
 from hw4.checking.causes import cause_of_exception
 from hw4.checking.hints import hint_for
 from hw4.handin.assignment import Assignment, Stub, load_assignment
@@ -179,61 +179,16 @@ def check_stubs(stubs: list[Stub], console: Console) -> list[StubReport]:
 def _find_knock_ons(reports: list[StubReport]) -> None:
     """Note for each failing stub the first one that it calls and that fails as well."""
     failing = [report for report in reports if report.status == "failing"]
-    calls = _calls_between_stubs() if len(failing) > 1 else {}
+    calls = calls_between_stubs(_sources(), load_assignment().stubs) if len(failing) > 1 else {}
     for report in failing:
-        called = calls.get(report.stub.symbol, set())
-        report.calls_failing = next((other for other in failing if other.stub.symbol in called), None)
+        called = calls.get(report.stub.id, set())
+        report.calls_failing = next((other for other in failing if other.stub.id in called), None)
 
 
-def _calls_between_stubs() -> dict[str, set[str]]:
-    """Symbol of a stub -> symbols of the stubs that it calls, directly or through given functions of its files.
-
-    Read from the code as it is written now. A plain name counts as a function, an attribute as a method, whatever the
-    object: `predict(...)`, an argument, is not `DynamicsModel.predict`, but `model.loss(...)` is `DynamicsModel.loss`.
-    """
-    assignment = load_assignment()
-    functions: dict[str, ast.AST] = {}
-    for file in assignment.submission.code:
-        if _syntax_error(file) is None:
-            functions |= _functions_of(ast.parse((PACKAGE / file).read_text(encoding="utf-8")))
-    direct = {symbol: _called_symbols(function, functions.keys()) for symbol, function in functions.items()}
-    stubs = {stub.symbol for stub in assignment.stubs}
-    calls = {}
-    for symbol in stubs & functions.keys():
-        seen: set[str] = set()
-        ahead = set(direct[symbol])
-        while ahead:
-            callee = ahead.pop()
-            seen.add(callee)
-            if callee not in stubs:
-                ahead |= direct[callee] - seen
-        calls[symbol] = (seen & stubs) - {symbol}
-    return calls
-
-
-def _functions_of(tree: ast.Module) -> dict[str, ast.AST]:
-    """Functions and methods by symbol ("cem", "MPC.act")."""
-    functions: dict[str, ast.AST] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
-            functions[node.name] = node
-        elif isinstance(node, ast.ClassDef):
-            methods = (method for method in node.body if isinstance(method, ast.FunctionDef))
-            functions |= {f"{node.name}.{method.name}": method for method in methods}
-    return functions
-
-
-def _called_symbols(function: ast.AST, symbols: Iterable[str]) -> set[str]:
-    names, attributes = set(), set()
-    for node in ast.walk(function):
-        match node:
-            case ast.Call(func=ast.Name(id=name)):
-                names.add(name)
-            case ast.Call(func=ast.Attribute(attr=attribute)):
-                attributes.add(attribute)
-    return {
-        symbol for symbol in symbols if (symbol.partition(".")[2] in attributes if "." in symbol else symbol in names)
-    }
+def _sources() -> dict[str, str]:
+    """The text of each file that can be compiled, as it is written now."""
+    files = [file for file in load_assignment().submission.code if _syntax_error(file) is None]
+    return {file: (PACKAGE / file).read_text(encoding="utf-8") for file in files}
 
 
 def _syntax_error(file: str) -> Failure | None:

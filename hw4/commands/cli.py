@@ -353,7 +353,10 @@ def submit(
         only_check: an archive or a folder that you packed yourself: nothing is written, and you hear what the grader's
             intake will say about it.
     """
-    from hw4.handin.intake import SubmissionRefused, read_submission, stubs_not_started, write_submission
+    from hw4.handin.code_files import stubs_not_started
+    from hw4.handin.intake import read_submission
+    from hw4.handin.packing import write_submission
+    from hw4.handin.refusal import SubmissionRefused
 
     assignment = load_assignment()
     if output.suffix != ".zip":
@@ -373,8 +376,10 @@ def submit(
     print(f"{'Read' if only_check else 'Wrote'} {only_check or output}: {', '.join(intake.files)}")
     for note in intake.notes:
         print(f"  note: {note}")
-    _print_open_stubs(stubs_not_started(intake.files, assignment), intake, assignment)
-    _print_unknowns(assignment)
+    open_stubs = stubs_not_started(intake.files, assignment)
+    _print_open_stubs([stub for stub in open_stubs if not assignment.is_optional(stub)], intake, assignment)
+    _print_topics(open_stubs, intake, assignment)
+    _print_unknowns(intake, assignment)
     return 1 if intake.syntax_errors or intake.forbidden_imports else 0
 
 
@@ -382,8 +387,9 @@ def _print_problems(intake: Intake, assignment: Assignment) -> None:
     """What makes the grader count a whole file as failed, or name a breach of the rules."""
     for p in intake.syntax_errors:
         points = sum(stub.points for stub in assignment.stubs if stub.file == p.file)
+        kind = "bonus points" if p.file in assignment.optional_code else "points"
         print(f"MEND THIS: {p.file}:{p.line}: Python cannot read this file: {p.message}")
-        print(f"  The grader fails everything in it ({points} points), and the learning curves that need it.")
+        print(f"  The grader fails everything in it ({points} {kind}), and the learning curves that need it.")
     for i in intake.forbidden_imports:
         print(f"MEND THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
     if intake.forbidden_imports:
@@ -392,10 +398,12 @@ def _print_problems(intake: Intake, assignment: Assignment) -> None:
 
 
 def _print_open_stubs(open_stubs: Sequence[Stub], intake: Intake, assignment: Assignment) -> None:
-    unread = [*intake.missing, *(problem.file for problem in intake.syntax_errors)]
-    num_read = sum(stub.file not in unread for stub in assignment.stubs)
+    broken = [problem.file for problem in intake.syntax_errors]
+    unread = [name for name in assignment.required_code if name in (*intake.missing, *broken)]
+    required = [stub for stub in assignment.stubs if not assignment.is_optional(stub)]
+    num_read = sum(stub.file not in unread for stub in required)
     if unread:
-        print(f"Not looked at: {len(assignment.stubs) - num_read} stubs, in {', '.join(unread)}")
+        print(f"Not looked at: {len(required) - num_read} stubs, in {', '.join(unread)}")
     if open_stubs:
         print(f"Not started: {len(open_stubs)} of {num_read} stubs")
         for stub in open_stubs:
@@ -406,8 +414,31 @@ def _print_open_stubs(open_stubs: Sequence[Stub], intake: Intake, assignment: As
         )
 
 
-def _print_unknowns(assignment: Assignment) -> None:
-    curves = "; ".join(curve.title for curve in assignment.curves)
+def _print_topics(open_stubs: Sequence[Stub], intake: Intake, assignment: Assignment) -> None:
+    """The optional problems apart: which are handed in, and what they can earn."""
+    topics = [problem for problem in assignment.problems if problem.optional]
+    handed_in = [topic for topic in topics if _is_handed_in(topic.id, intake, assignment)]
+    if topics and not handed_in:
+        print("No topic is handed in: topics are optional.")
+    for topic in handed_in:
+        stubs = assignment.stubs_of(topic.id)
+        num_open = sum(stub in open_stubs for stub in stubs)
+        rest = f"; {num_open} of its {len(stubs)} stubs are not started" if num_open else ""
+        print(f"Bonus: topic {topic.label}, {topic.title}, is handed in (up to {topic.points} bonus points){rest}")
+    if handed_in:
+        print(f"  Of all bonus points together, up to {assignment.policies.bonus_cap} count.")
+
+
+def _is_handed_in(problem_id: str, intake: Intake, assignment: Assignment) -> bool:
+    return any(stub.file in intake.files for stub in assignment.stubs_of(problem_id))
+
+
+def _print_unknowns(intake: Intake, assignment: Assignment) -> None:
+    curves = "; ".join(
+        curve.title
+        for curve in assignment.curves
+        if not assignment.is_optional(curve) or _is_handed_in(curve.problem, intake, assignment)
+    )
     print("Not known yet, and only the grader can say:")
     print("  the hidden tests, which use other numbers, shapes and seeds than the public ones")
     print(f"  the learning curves on hidden seeds and worlds ({curves})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import textwrap
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from hw4.commands.csv_rows import read_rows
 
 Array = NDArray[Any]
 
@@ -54,11 +55,10 @@ def read_table(path: Path, *, texts: tuple[str, ...] = ()) -> dict[str, Array]:
     """A recorded table as a dictionary of columns. An empty cell is nan.
 
     Args:
-        path: a CSV file with a line of names.
+        path: a CSV file with a line of names; lines that begin with # are comments.
         texts: the columns that stay text; all others are numbers.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(path)
     return {
         name: np.array([row[name] if name in texts else float(row[name] or "nan") for row in rows]) for name in rows[0]
     }

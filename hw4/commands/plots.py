@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hw4.commands.csv_rows import read_rows
 from hw4.commands.runs import LearningCurve, Run
 from hw4.handin.assignment import load_assignment
 
@@ -54,11 +54,9 @@ def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
     """The published bands by experiment; none if the file is not there."""
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     experiments = {curve.id: curve.experiment for curve in load_assignment().curves}
     by_curve: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in rows:
+    for row in read_rows(path):
         by_curve[experiments.get(row["curve"], row["curve"])].append(row)
     return {
         experiment: Band(

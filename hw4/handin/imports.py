@@ -1,4 +1,4 @@
-"""Which modules of `hw4` others reach by their imports; nothing is run (given; standard library only)."""
+"""Which modules of a package others reach by their imports; nothing is run (given; standard library only)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 PACKAGE = "hw4"
 
 
-def reached(files: Iterable[str], source_of: Callable[[str], bytes | None]) -> tuple[str, ...]:
-    """Files that some files of the package import, these included, sorted.
+def reached(files: Iterable[str], source_of: Callable[[str], bytes | None], package: str = PACKAGE) -> tuple[str, ...]:
+    """Files that some files of a package import, these included, sorted.
 
-    Imports inside functions count. An import of a package counts as one of its `__init__.py`.
+    Imports inside functions count. An import of a subpackage counts as one of its `__init__.py`.
 
     Args:
         files: named from the package: "mpc.py", "topics/NAME.py".
         source_of: the content of a file, or None if there is none; a file that does not parse imports nothing.
+        package: the package's full name.
     """
     found: set[str] = set()
     ahead = list(files)
@@ -25,14 +26,21 @@ def reached(files: Iterable[str], source_of: Callable[[str], bytes | None]) -> t
         if source is None:
             continue
         found.add(file)
-        for module in imported_modules(source):
-            place = "/".join(module.split(".")[1:])
-            ahead += [f"{place}/__init__.py", f"{place}.py"] if place else []
+        inside = ".".join((package, *file.split("/")[:-1]))
+        for module in _imported_modules(source, inside):
+            if module.startswith(f"{package}."):
+                place = module.removeprefix(f"{package}.").replace(".", "/")
+                ahead += [f"{place}/__init__.py", f"{place}.py"]
     return tuple(sorted(found))
 
 
-def imported_modules(source: bytes) -> Iterator[str]:
-    """The modules of the package that a file imports, with full names: "hw4.mpc", also for `from hw4 import mpc`."""
+def _imported_modules(source: bytes, package: str) -> Iterator[str]:
+    """Full names of the modules that a file imports: "hw4.mpc", also for `from hw4 import mpc`.
+
+    Args:
+        source: of the file.
+        package: that the file is in, from which relative imports start.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -40,9 +48,8 @@ def imported_modules(source: bytes) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
-                modules = [alias.name for alias in names]
-            case ast.ImportFrom(module=str(module), names=names, level=0):
-                modules = [module, *(f"{module}.{alias.name}" for alias in names)]
-            case _:
-                continue
-        yield from (module for module in modules if module.partition(".")[0] == PACKAGE)
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                start = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+                base = ".".join([*start, *([module] if module else [])])
+                yield from (base, *(f"{base}.{alias.name}" for alias in names))

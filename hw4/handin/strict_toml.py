@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
@@ -128,11 +128,25 @@ class TomlFile:
         raise self._error(f"{self._name}:{self.lines.line(table, index, key)}: {says}")
 
 
-def read_entries(path: Path, table: str, of: type[Any], error: type[TomlError] = TomlError) -> list[Any]:
+def read_entries(
+    path: Path,
+    table: str,
+    of: type[Any],
+    error: type[TomlError] = TomlError,
+    wrong: Callable[[Any], tuple[str, str] | None] = lambda entry: None,
+) -> list[Any]:
     """A file of nothing but [[table]] entries, each a dataclass `of` with a `name` of its own.
 
+    Args:
+        path: the file.
+        table: the name of its tables.
+        of: the dataclass.
+        error: raised for everything that is wrong.
+        wrong: what is wrong with an entry beyond the types of its values, as (key, in words), or None.
+
     Raises:
-        TomlError: not TOML; a key that is unknown, missing or of another type; a name that is used twice.
+        TomlError: not TOML; a key that is unknown, missing or of another type; a name that is used twice; what `wrong`
+            finds.
     """
     file = TomlFile(path, error)
     file.allow([table])
@@ -141,6 +155,8 @@ def read_entries(path: Path, table: str, of: type[Any], error: type[TomlError] =
         one = of(**file.fields(of, table, entry, index))
         if one.name in found:
             file.fail(table, index, "name", f"the name {one.name!r} is used twice")
+        if (mistake := wrong(one)) is not None:
+            file.fail(table, index, mistake[0], mistake[1])
         found[one.name] = one
     return list(found.values())
 

@@ -12,6 +12,7 @@ import os
 import re
 import zipfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 MANIFEST = "hw4/bundle.json"
@@ -50,6 +51,18 @@ def installed_version(root: Path) -> str:
     return bundle.version if bundle else ""
 
 
+@cache
+def published_files(root: Path) -> frozenset[str]:
+    """Names of the files that students were given, such as "hw4/agents.py": without those they added.
+
+    Where no bundle was unpacked, as in the grader, these are the Python files that are there.
+    """
+    bundle = _installed(root)
+    if bundle is not None:
+        return frozenset(bundle.hashes)
+    return frozenset(path.relative_to(root).as_posix() for path in (root / "hw4").rglob("*.py"))
+
+
 def read_bundle(archive: Path) -> Bundle:
     """Read and check a student bundle.
 
@@ -82,8 +95,8 @@ def read_bundle(archive: Path) -> Bundle:
 def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
     """Bring the folder `root`, which holds `hw4`, up to date.
 
-    The code files are never touched, nor is a notebook in which something was written; if the bundle has a new version
-    of one, it is put beside it. A given file that the student changed is replaced, and theirs is kept beside it.
+    A code file or a notebook in which something was written is never touched; if the bundle has a new version of it,
+    that is put next to it. A given file that the student changed is replaced, and theirs is kept next to it.
 
     Args:
         root: the folder of the unpacked bundle.
@@ -99,7 +112,7 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
         here = _hash(path)
         if here == bundle.hashes[name]:
             continue
-        own = name in work or (name.endswith(".ipynb") and here != old.get(name))
+        own = (name in work or name.endswith(".ipynb")) and here != old.get(name)
         if here is None:
             done.added.append(name)
         elif own:
@@ -115,7 +128,7 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
             done.replaced.append(name)
         _write(path, content)
     for name in sorted(old.keys() - bundle.hashes.keys()):
-        if _hash(root / name) == old[name] and name not in work:
+        if _hash(root / name) == old[name]:
             (root / name).unlink()
             done.removed.append(name)
     manifest = {"version": bundle.version, "files": bundle.hashes}

@@ -875,8 +875,8 @@ show(
 # the task's. The race itself rests on
 # very few runs of each, so read its order of magnitude and not its digits; the sentence above says how far SAC was
 # followed. The two also spend differently: SAC takes one gradient step per env step, ours 600 for each of five networks
-# every 250 env steps, and plans at every step. Recorded by `python -m publish.model_free` (staff; it needs
-# stable-baselines3) and `python -m publish.ungraded`.
+# every 250 env steps, and plans at every step. Recorded by `python -m publish.recorders model_free` (staff; it
+# needs stable-baselines3) and `python -m publish.recorders ungraded`.
 
 # %% [markdown] name="live-intro"
 # ## Your own agent

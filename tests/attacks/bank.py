@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from autograder.zoo import Animal, code_of
 from hw4.handin.assignment import load_assignment
+from hw4.handin.strict_toml import and_meant, read_entries
 
 HERE = Path(__file__).resolve().parent
 TOP = "from __future__ import annotations\n"  # the prelude and `at_import` follow this line of the attacked file
@@ -45,16 +45,22 @@ class Attack:
 
 
 @cache
-def load_bank() -> dict[str, Attack]:
-    with (HERE / "bank.toml").open("rb") as file:
-        entries = tomllib.load(file)["attacks"]
-    attacks = [
-        Attack(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
-        for entry in entries
-    ]
-    if len({attack.name for attack in attacks}) != len(attacks):
-        raise ValueError("two attacks share a name")
-    return {attack.name: attack for attack in attacks}
+def load_bank(path: Path = HERE / "bank.toml") -> dict[str, Attack]:
+    """Every attack by name.
+
+    Raises:
+        TomlError: not TOML; a key that is unknown, missing or of another type; a name used twice; an unknown function.
+    """
+    return {attack.name: attack for attack in read_entries(path, "attacks", Attack, wrong=_unknown_function)}
+
+
+def _unknown_function(attack: Attack) -> tuple[str, str] | None:
+    stubs = [stub.id for stub in load_assignment().stubs]
+    for key, named in (("stub", (attack.stub,)), ("lost", attack.lost)):
+        for stub_id in named:
+            if stub_id not in stubs:
+                return key, f"{attack.name} names the unknown function {and_meant(stub_id, stubs)}"
+    return None
 
 
 def submission_of(attack: Attack, places: dict[str, str]) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.isolation import fork_server
+from autograder.isolation.confinement import hidden_files
 from autograder.solutions import ROOT
 
 WATCHED = ("autograder", "hw4", "solutions", "publish", "assignment.toml", "pyproject.toml", "Makefile")
@@ -78,10 +79,13 @@ def planted() -> Iterator[Planted]:
         closing.callback(shutil.rmtree, sibling)
         (sibling / "mpc.py").write_text(tokens["sibling"], encoding="utf-8")
         memory = closing.enter_context(_bystander(hidden, tokens))
+        secret = [*hidden_files(), *sorted((ROOT / "autograder" / "zoo").rglob("*.toml"))]
         places = {
             "MARK": mark,
             "ROOT": str(ROOT),
             "HIDDEN": str(hidden),
+            "HIDDEN_FILES": repr([str(path) for path in secret]),
+            "HIDDEN_MODULES": repr([module_of(path) for path in secret if path.suffix == ".py"]),
             "WORLD": str(world),
             "OTHER": str(other),
             "SIBLING": str(sibling / "mpc.py"),
@@ -91,6 +95,11 @@ def planted() -> Iterator[Planted]:
             "BYSTANDER": str(memory.pid),
         }
         yield Planted(mark, tokens, places, (*(ROOT / name for name in WATCHED), outside, sibling), memory)
+
+
+def module_of(path: Path) -> str:
+    """The name by which a file of the repository would be imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 @contextlib.contextmanager

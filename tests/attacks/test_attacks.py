@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ from autograder.grading.session import ConfinementTooWeak, Grader
 from autograder.isolation import remote
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
-from autograder.solutions import reference_code
+from autograder.solutions import ROOT, reference_code
 from autograder.worker import layers
 from autograder.zoo.visit import Silent
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.intake import read_submission
+from hw4.handin.strict_toml import TomlError
 
 BANK = load_bank()
 CALL_SECONDS = 0.4  # of processor time, and five of the clock: an attack that hangs is to be told soon
@@ -83,6 +85,33 @@ def weakness_of(grader: Grader, attack: Attack) -> str:
     return "refused here: " + ", ".join(guarantee.id for guarantee in missing) if missing else ""
 
 
+def test_every_file_that_an_attack_names_is_there() -> None:
+    """What is not there is refused to everybody: such an attack would try nothing."""
+    named = {path for attack in BANK.values() for path in re.findall(r'"@ROOT@/([\w./-]+)"', attack.body)}
+    assert len(named) > 5
+    assert [path for path in named if not path.startswith(".git/") and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('family = "x"', 'famly = "x"', "3: unknown key 'famly' (did you mean 'family'?)"),
+        ('causes = ["raised"]', 'causes = "raised"', "5: causes must be a list of texts, got 'raised'"),
+        ('stub = "cem_refit"', 'stub = "cem_refits"', "6: one names the unknown function 'cem_refits'"),
+        ("[[attacks]]", "[[attack]]", "1: unknown key 'attack' (did you mean 'attacks'?)"),
+    ],
+)
+def test_a_slip_in_the_bank_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    entry = '[[attacks]]\nname = "one"\nfamily = "x"\nstory = "y"\ncauses = ["raised"]\nstub = "cem_refit"\n'
+    path = tmp_path / "bank.toml"
+    path.write_text(entry, encoding="utf-8")
+    assert list(load_bank(path)) == ["one"]
+    path = tmp_path / "slip.toml"
+    path.write_text(entry.replace(old, new), encoding="utf-8")
+    with pytest.raises(TomlError, match=re.escape(f"slip.toml:{says}")):
+        load_bank(path)
+
+
 def test_a_system_without_a_guarantee_grades_no_foreign_submission(grader: Grader, tmp_path: Path) -> None:
     """What gets through in a weak mode gets through only where somebody accepted that."""
     for name, content in reference_code().items():
@@ -94,7 +123,8 @@ def test_a_system_without_a_guarantee_grades_no_foreign_submission(grader: Grade
             with pytest.raises(ConfinementTooWeak):
                 careful.grade(intake, Silent(), curves=False, only=only)
         else:
-            assert careful.grade(intake, Silent(), curves=False, only=only).report.score == 3
+            score = careful.grade(intake, Silent(), curves=False, only=only).report.score
+            assert score == load_assignment().stub("normalizer_fit").points
 
 
 def test_the_kernel_confirms_what_a_worker_says_of_itself(grader: Grader) -> None:

@@ -28,7 +28,8 @@ from autograder.report.results import results
 from autograder.report.words import hint_of
 from autograder.zoo.visit import Silent
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import SubmissionRefused, read_submission
+from hw4.handin.intake import read_submission
+from hw4.handin.refusal import SubmissionRefused
 
 ONE_ERROR = r"(?:\w+Error|gaierror|timeout)(?: -?\d+| None)?|nothing found"
 STOPPED = re.compile(f"STOPPED: ((?:(?:{ONE_ERROR}), )*(?:{ONE_ERROR}))")

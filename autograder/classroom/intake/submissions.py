@@ -29,7 +29,8 @@ from typing import Any
 import yaml
 
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import ARCHIVE_SUFFIXES, Intake, SubmissionRefused, read_submission
+from hw4.handin.intake import ARCHIVE_SUFFIXES, Intake, read_submission
+from hw4.handin.refusal import SubmissionRefused
 
 METADATA = "submission_metadata.yml"
 # Canvas writes name, LATE, user, attachment and file; a text box or a link has no attachment, and a student who stays

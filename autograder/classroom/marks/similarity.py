@@ -24,7 +24,8 @@ from autograder.classroom.intake.submissions import ClassError, find_submissions
 from autograder.classroom.marks.dashboard import sha256_source
 from autograder.solutions import ROOT, reference_code
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import MAX_CODE_BYTES, SubmissionRefused
+from hw4.handin.code_files import MAX_CODE_BYTES
+from hw4.handin.refusal import SubmissionRefused
 
 NOISE = 25  # characters of filtered code: what is shorter is never a match (copydetect's own default)
 GUARANTEE = 30  # what is as long as this is always found (copydetect's own default)

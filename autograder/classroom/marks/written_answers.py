@@ -32,7 +32,7 @@ from autograder.classroom.intake.submissions import ClassError, Entry, find_subm
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
 from autograder.files import write_at_once
 from hw4.handin.assignment import Assignment, load_assignment
-from hw4.handin.intake import SubmissionRefused
+from hw4.handin.refusal import SubmissionRefused
 
 ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]{0,99}")  # what may be a folder's name and what nbgrader allows

@@ -28,7 +28,8 @@ from autograder.grading.scoring import item_id
 from autograder.report.words import points
 from autograder.solutions import reference_code
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import Intake, SubmissionRefused
+from hw4.handin.intake import Intake
+from hw4.handin.refusal import SubmissionRefused
 
 NOBODY: dict[str, Any] = {"student": "canary", "people": (), "group": "", "late": False, "on_roster": True}
 CANARY_SECONDS = 24 * 3600.0  # the reference is graded again after that

@@ -17,7 +17,8 @@ from autograder.classroom.night.record import measured
 from autograder.grading.private import load_private
 from autograder.grading.session import ConfinementTooWeak, Grader
 from hw4.handin.assignment import Curve
-from hw4.handin.intake import Intake, SyntaxProblem
+from hw4.handin.code_files import SyntaxProblem
+from hw4.handin.intake import Intake
 
 MAX_MESSAGE = 5_000  # characters of a text for staff that may hold the student's
 MAX_ANSWER = 64_000_000  # bytes

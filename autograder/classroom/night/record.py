@@ -8,10 +8,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 import hashlib
-import importlib
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from autograder import hidden_tests
 from autograder.grading.curves import Bar, load_bars
 from autograder.grading.fingerprint import CORE, NOT_CORE, hash_of
 from autograder.grading.integrity import Integrity, WorldResult, with_note, without_points
@@ -21,14 +22,15 @@ from autograder.grading.referee import CurveRun
 from autograder.grading.scoring import ExampleRun, full_report, stub_report
 from autograder.grading.session import Grade, curve_report
 from autograder.grading.suite import HIDDEN_TESTS
-from autograder.hidden_tests.graded import DECLARED
+from autograder.hidden_tests.graded import load_hidden_tests
 from autograder.isolation.confinement import Confinement
 from autograder.report.receipt import facts_of_grader, facts_of_submission
 from hw4.handin.assignment import load_assignment
-from hw4.handin.intake import ForbiddenImport, Intake, SyntaxProblem
+from hw4.handin.code_files import ForbiddenImport, SyntaxProblem
+from hw4.handin.imports import reached
+from hw4.handin.intake import Intake
 
-for _path in sorted(HIDDEN_TESTS.glob("test_*.py")):
-    importlib.import_module(f"autograder.hidden_tests.{_path.stem}")  # fills DECLARED
+DECLARED = load_hidden_tests()
 
 
 # What was measured ----------------------------------------------------------------------------------------------------
@@ -148,16 +150,30 @@ def core_hash() -> str:
 
 @cache
 def hashes_of_tests() -> dict[str, str]:
-    """Hash of each hidden test: of its own code, and of everything else in its file and beside it.
+    """Hash of each hidden test, see `hashes_below`."""
+    return hashes_below(HIDDEN_TESTS)
 
-    Its docstring, weight and stub are no part of it: they decide no verdict.
+
+def hashes_below(folder: Path) -> dict[str, str]:
+    """Hash of each hidden test: of its own code, of everything else in its file, and of the modules of the folder that
+    its file reaches by its imports, such as its oracle.
+
+    Its docstring, weight and stub are no part of it: they decide no verdict. Nor does `graded.py`, which keeps them.
+
+    Args:
+        folder: of the hidden tests.
     """
-    beside = b"".join((HIDDEN_TESTS / name).read_bytes() for name in ("oracles.py", "inputs.py"))
-    return {
-        name: value
-        for path in sorted(HIDDEN_TESTS.glob("test_*.py"))
-        for name, value in hashes_in(path.read_text(encoding="utf-8"), beside).items()
-    }
+
+    def source_of(name: str) -> bytes | None:
+        return (folder / name).read_bytes() if (folder / name).is_file() else None
+
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("test_*.py")):
+        own = path.relative_to(folder).as_posix()
+        beside = [name for name in reached([own], source_of, hidden_tests.__name__) if name not in (own, "graded.py")]
+        shared = b"".join(name.encode() + b"\0" + (folder / name).read_bytes() for name in beside)
+        found |= hashes_in(path.read_text(encoding="utf-8"), shared)
+    return found
 
 
 def hashes_in(source: str, beside: bytes = b"") -> dict[str, str]:

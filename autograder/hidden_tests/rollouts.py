@@ -1,0 +1,21 @@
+"""A slow, independent roll-out in NumPy and float64, for the tests of every function that rolls out a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def rollout_return(predict: Callable[..., Array], reward: Callable[..., Array], start: Array, actions: Array) -> float:
+    """Return of one action sequence, shape (horizon, act_dim), from one start, shape (obs_dim,)."""
+    state, total = np.array(start, dtype=np.float64), 0.0
+    for action in np.array(actions, dtype=np.float64):
+        next_state = predict(state, action)
+        total += float(reward(state, action, next_state))
+        state = next_state
+    return total

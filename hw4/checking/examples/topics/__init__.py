@@ -1,0 +1,1 @@
+"""Worked examples of the topics, one file each (given; NumPy only)."""

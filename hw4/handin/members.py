@@ -1,0 +1,98 @@
+"""The members of a submission: what one is, and which names are allowed (given; standard library only)."""
+
+from __future__ import annotations
+
+import re
+import stat
+import unicodedata
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from hw4.handin.refusal import SubmissionRefused
+
+MAX_NAME_LENGTH = 255
+VERSION_FILE = "bundle_version.txt"  # which student bundle was worked with; in a zip that `submit` wrote
+JUNK_FOLDERS = ("__MACOSX", "__pycache__")
+JUNK_FILES = (".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One entry of a submission. `content` is empty where a folder on disk holds a file that nobody wants."""
+
+    name: str  # "hw4/mpc.py": forward slashes, neither "." nor ".."
+    content: bytes
+    is_folder: bool = False
+
+    @property
+    def base_name(self) -> str:
+        return PurePosixPath(self.name).name
+
+    @property
+    def folder(self) -> str:
+        return self.name[: -len(self.base_name)]
+
+    @property
+    def is_junk(self) -> bool:
+        *folders, base_name = PurePosixPath(self.name).parts
+        return (
+            base_name in JUNK_FILES
+            or base_name.startswith("._")
+            or any(folder in JUNK_FOLDERS or folder.startswith(".") for folder in folders)
+        )
+
+
+def checked_name(raw: str) -> str:
+    """A member's name as forward-slashed parts; "" for the root folder itself."""
+    if raw.startswith("/") or re.match(r"[A-Za-z]:", raw):
+        raise SubmissionRefused("the name is absolute", where=raw)
+    if "\\" in raw:
+        raise SubmissionRefused("the name holds a backslash, which is a folder on one system only", where=raw)
+    parts = [part for part in raw.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise SubmissionRefused("the name climbs out of the archive with '..'", where=raw)
+    name = "/".join(parts)
+    if len(name) > MAX_NAME_LENGTH:
+        raise SubmissionRefused(f"the name has {len(name)} characters, at most {MAX_NAME_LENGTH} may be", where=raw)
+    visible = "/".join(parts[:-1]) if parts and parts[-1] in JUNK_FILES else name
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in visible):
+        raise SubmissionRefused("the name holds an invisible or undecodable character", where=raw)
+    return name
+
+
+def _collision_key(name: str) -> str:
+    """Names with the same key are one file on some system: case, Unicode form, trailing dots and spaces."""
+    parts = unicodedata.normalize("NFKC", name).casefold().split("/")
+    return unicodedata.normalize("NFKC", "/".join(part.rstrip(". ") for part in parts))
+
+
+def refuse_colliding_names(entries: list[Member]) -> None:
+    files: dict[str, str] = {}
+    for entry in entries:
+        if entry.is_folder:
+            continue
+        key = _collision_key(entry.name)
+        if key in files and files[key] == entry.name:
+            raise SubmissionRefused("this name is there twice", where=entry.name)
+        if key in files:
+            raise SubmissionRefused(
+                "the two names differ only in case or in their Unicode form and are one file on some systems",
+                where=f"{files[key]} and {entry.name}",
+            )
+        files[key] = entry.name
+    for entry in entries:
+        path = PurePosixPath(_collision_key(entry.name))
+        for folder in (path, *path.parents) if entry.is_folder else path.parents:
+            if str(folder) in files:
+                raise SubmissionRefused("the name is a file and a folder at once", where=files[str(folder)])
+
+
+def kind_of_file(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    return "a device" if stat.S_ISBLK(mode) or stat.S_ISCHR(mode) else "a pipe or a socket"
+
+
+def refuse_special_bits(mode: int, name: str) -> None:
+    if mode & (stat.S_ISUID | stat.S_ISGID):
+        raise SubmissionRefused("the file has setuid or setgid bits", where=name)

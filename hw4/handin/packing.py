@@ -1,0 +1,80 @@
+"""Writes the zip that is handed in (given; standard library only)."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+from pathlib import Path
+
+from hw4.handin.answer_cells import is_not_run
+from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.code_files import is_untouched
+from hw4.handin.intake import nothing_found
+from hw4.handin.members import VERSION_FILE
+from hw4.handin.refusal import SubmissionRefused, readable
+from hw4.handin.update import installed_version
+
+
+def write_submission(
+    hw4_folder: Path, notebooks_folder: Path | None, target: Path, assignment: Assignment | None = None
+) -> Path:
+    """Write the canonical zip: sorted names, fixed times, stored, so the same files give the same bytes everywhere.
+
+    The file of a topic in which nothing is written is left out, and so is a topic's notebook that was not run.
+
+    Args:
+        hw4_folder: holds the code files.
+        notebooks_folder: the notebooks lie in it or in folders below it; None hands in none.
+        target: the zip to write; overwritten.
+        assignment: names the files; `assignment.toml` by default.
+
+    Raises:
+        SubmissionRefused: there is no code file to hand in, or a notebook appears twice.
+    """
+    assignment = assignment or load_assignment()
+    contents = _read({name: hw4_folder / name for name in assignment.submission.code if (hw4_folder / name).is_file()})
+    for name in assignment.optional_code:
+        if name in contents and is_untouched(name, contents[name], assignment):
+            del contents[name]
+    if not contents:
+        raise nothing_found(hw4_folder.name, assignment)
+    if notebooks_folder is not None:
+        notebooks = _read(_notebooks_below(notebooks_folder, assignment))
+        unused = {name for name in assignment.optional_notebooks if name in notebooks and is_not_run(notebooks[name])}
+        contents |= {name: content for name, content in notebooks.items() if name not in unused}
+    if version := installed_version(hw4_folder.parent):
+        contents[VERSION_FILE] = f"{version}\n".encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(contents):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, on Windows too
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, contents[name])
+    target.write_bytes(buffer.getvalue())
+    return target
+
+
+def _read(files: dict[str, Path]) -> dict[str, bytes]:
+    contents = {}
+    for name, path in files.items():
+        with readable(name):
+            contents[name] = path.read_bytes()
+    return contents
+
+
+def _notebooks_below(folder: Path, assignment: Assignment) -> dict[str, Path]:
+    found = {}
+    for name in assignment.submission.notebooks:
+        places = [
+            place
+            for place in sorted(folder.rglob(name))
+            if not any(part.startswith(".") for part in place.relative_to(folder).parts)  # Jupyter's checkpoints
+        ]
+        if len(places) > 1:
+            where = " and ".join(place.relative_to(folder).as_posix() for place in places[:2])
+            raise SubmissionRefused("one notebook is there twice", where=where, mend="Keep the one you worked in")
+        if places:
+            found[name] = places[0]
+    return found

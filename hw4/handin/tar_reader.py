@@ -1,0 +1,152 @@
+"""Reads a .tar.gz archive by hand, without writing to disk (given; standard library only).
+
+What `tarfile` tolerates differs from one version of Python to the next, and it repairs. Here an archive has one reading
+only: each byte belongs to one member, and everything that is said twice agrees.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+
+from hw4.handin.assignment import Assignment
+from hw4.handin.members import Member, checked_name, refuse_special_bits
+from hw4.handin.refusal import SubmissionRefused, unpacks_to_more_than
+
+TAR_BLOCK = 512
+# name, mode, owner, size, time, checksum, kind, link, magic and version, owner names and device, prefix of the name
+TAR_HEADER = struct.Struct("100s8s16s12s12s8sc100s8s80s155s12x")
+TAR_KINDS = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a pipe"}
+TAR_FILES, TAR_FOLDER, TAR_EXTENSIONS = (b"0", b"\0"), b"5", (b"x", b"g", b"L")
+PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,8}) ")
+PAX_FORBIDDEN = re.compile(rb"size|linkpath|GNU\.sparse.*|SCHILY\.realsize")
+
+
+def tar_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[Member]:
+    rules = assignment.submission
+    unpacked = _gunzip(data, archive_name, rules.max_total_bytes, rules.max_files * 4 * TAR_BLOCK)
+    no_tar = SubmissionRefused("the gzip file does not hold a tar archive", where=archive_name)
+    damaged = SubmissionRefused("the tar archive is damaged", where=archive_name)
+    offset, num_entries, total, long_name = 0, 0, 0, None
+    while True:
+        block = unpacked[offset : offset + TAR_BLOCK]
+        if len(block) < TAR_BLOCK:
+            raise (
+                no_tar
+                if offset == 0
+                else SubmissionRefused("the tar archive is cut off: its end is missing", where=archive_name)
+            )
+        if not any(block):
+            break
+        raw_name, mode, _, size_field, _, checksum, kind, _, magic, _, prefix = TAR_HEADER.unpack(block)
+        if not magic.startswith(b"ustar"):
+            raise no_tar if offset == 0 else damaged
+        name = _tar_text(raw_name)
+        size = _octal(size_field)
+        if size is None:
+            raise SubmissionRefused("the stated size is not one that an honest archive has", where=name)
+        without_checksum = block[:148] + b" " * 8 + block[156:]
+        if _octal(checksum) != sum(without_checksum) or _octal(mode) is None:
+            raise damaged
+        begin = offset + TAR_BLOCK
+        if begin + size > len(unpacked):
+            raise SubmissionRefused("the archive ends inside this member", where=name)
+        content = unpacked[begin : begin + size]
+        offset = begin + TAR_BLOCK * -(-size // TAR_BLOCK)
+        if kind in TAR_EXTENSIONS:
+            given = _tar_long_name(content, name) if kind == b"L" else _pax_path(content, name)
+            if given is not None:
+                if long_name is not None or kind == b"g":
+                    raise SubmissionRefused("the member has two names", where=name)
+                long_name = given
+            continue
+        if any(prefix):
+            if not magic.startswith(b"ustar\0"):  # GNU's own format keeps other things there
+                raise damaged
+            name = f"{_tar_text(prefix)}/{name}"
+        name = name if long_name is None else long_name
+        long_name = None
+        num_entries += 1
+        if num_entries > rules.max_files:
+            raise SubmissionRefused(f"the archive holds more than {rules.max_files} files", where=archive_name)
+        total += size
+        if total > rules.max_total_bytes:
+            raise SubmissionRefused(unpacks_to_more_than(rules.max_total_bytes), where=archive_name)
+        yield _tar_member(name, kind, _octal(mode) or 0, content, archive_name)
+    if num_entries == 0:
+        raise no_tar
+    if long_name is not None:
+        raise damaged
+    if unpacked.count(b"\0", offset) != len(unpacked) - offset:
+        raise SubmissionRefused("something stands after the end of the tar archive", where=archive_name)
+
+
+def _gunzip(data: bytes, archive_name: str, max_bytes: int, overhead: int) -> bytes:
+    """What the gzip file holds, up to the allowed bytes and those of headers and padding."""
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        unpacked = decompressor.decompress(data, max_bytes + overhead + 1)
+    except zlib.error:
+        raise SubmissionRefused("the gzip file is damaged", where=archive_name) from None
+    if len(unpacked) > max_bytes + overhead:
+        raise SubmissionRefused(unpacks_to_more_than(max_bytes), where=archive_name)
+    if not decompressor.eof:
+        raise SubmissionRefused("the gzip file is damaged: it is cut off", where=archive_name)
+    if decompressor.unused_data.strip(b"\0"):
+        raise SubmissionRefused("something stands after the end of the gzip file", where=archive_name)
+    return unpacked
+
+
+def _tar_member(name: str, kind: bytes, mode: int, content: bytes, archive_name: str) -> Member:
+    clean = checked_name(name)
+    if kind in TAR_KINDS:
+        raise SubmissionRefused(f"this is {TAR_KINDS[kind]}, not a plain file", where=name)
+    is_folder = kind == TAR_FOLDER or (kind == b"\0" and name.endswith("/"))
+    if is_folder and content:
+        raise SubmissionRefused("a folder has content", where=name)
+    if not is_folder:
+        if kind not in TAR_FILES or name.endswith("/"):
+            raise SubmissionRefused("this is not a plain file", where=name)
+        if not clean:
+            raise SubmissionRefused("a member has no name", where=archive_name)
+        refuse_special_bits(mode, name)
+    return Member(clean, content, is_folder)
+
+
+def _tar_text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")  # `checked_name` refuses what is not UTF-8
+
+
+def _octal(field: bytes) -> int | None:
+    digits = field.strip(b"\0 ")
+    return int(digits or b"0", 8) if re.fullmatch(rb"[0-7]*", digits) else None
+
+
+def _tar_long_name(content: bytes, where: str) -> str:
+    """The name in GNU's extension header."""
+    name, _, rest = content.partition(b"\0")
+    if any(rest) or not name:
+        raise SubmissionRefused("the tar archive is damaged", where=where)
+    return _tar_text(name)
+
+
+def _pax_path(content: bytes, where: str) -> str | None:
+    """The name in a pax extension header, if it gives one. Times, owners and comments are ignored."""
+    path, at = None, 0
+    while at < len(content):
+        length = PAX_LENGTH.match(content, at)
+        end = at + int(length[1]) if length else 0
+        record = content[length.end() : end] if length else b""
+        key, equals, value = record[:-1].partition(b"=")
+        if end > len(content) or not record.endswith(b"\n") or not equals:
+            raise SubmissionRefused("the tar archive is damaged", where=where)
+        if PAX_FORBIDDEN.fullmatch(key):
+            raise SubmissionRefused("the stated size is not one that an honest archive has", where=where)
+        if key == b"path":
+            if path is not None:
+                raise SubmissionRefused("the member has two names", where=where)
+            path = value.decode("utf-8", "surrogateescape")
+        at = end
+    return path

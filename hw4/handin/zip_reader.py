@@ -1,0 +1,189 @@
+"""Reads a zip archive by hand, without writing to disk (given; standard library only).
+
+What `zipfile` tolerates differs from one version of Python to the next, and it repairs. Here an archive has one reading
+only: each byte belongs to one member, and everything that is said twice agrees.
+"""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hw4.handin.assignment import Assignment
+from hw4.handin.members import MAX_NAME_LENGTH, Member, checked_name, kind_of_file, refuse_special_bits
+from hw4.handin.refusal import SubmissionRefused, unpacks_to_more_than
+
+END_RECORD = struct.Struct("<4s4H2LH")  # signature, disks, entries, size and offset of the directory, comment length
+DIRECTORY_ENTRY = struct.Struct("<4s6H3L5H2L")
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # signature, version, flags, method, time, crc, sizes, name and extra lengths
+EXTRA_FIELD = struct.Struct("<HH")  # kind, size
+UNICODE_PATH = 0x7075  # an extra field that gives another name
+ZIP64_LOCATOR_SIZE = 20
+ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
+SIZES_FOLLOW_FLAG = 0x8  # the local header leaves them out; they come after the data
+UTF8_FLAG = 0x800
+NOT_STATED = (0, 0xFFFFFFFF)  # how a local header leaves a size out
+
+
+@dataclass(frozen=True)
+class _ZipEntry:
+    """One entry of a zip's directory."""
+
+    raw_name: bytes
+    name: str
+    flags: int
+    method: int
+    crc: int
+    compressed: int  # bytes in the archive
+    size: int  # bytes unpacked
+    mode: int  # Unix mode, or 0
+    extra: bytes
+    offset: int  # of the local header
+
+    @property
+    def is_folder(self) -> bool:
+        return self.raw_name.endswith(b"/")
+
+    @property
+    def lies(self) -> SubmissionRefused:
+        return SubmissionRefused(
+            "the member is damaged, or its stated size or checksum is not its own", where=self.name
+        )
+
+
+def zip_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[Member]:
+    rules = assignment.submission
+    directory_offset, entries = _zip_directory(data, archive_name, rules.max_files)
+    for entry in entries:
+        _refuse_zip_entry(entry, archive_name)
+    if sum(entry.size for entry in entries) > rules.max_total_bytes:
+        raise SubmissionRefused(unpacks_to_more_than(rules.max_total_bytes), where=archive_name)
+    spans = [_zip_span(data, entry) for entry in entries]
+    _refuse_zip_gaps(data, directory_offset, sorted(zip(spans, entries, strict=True), key=lambda pair: pair[0]))
+    for (_, begin, end), entry in zip(spans, entries, strict=True):
+        content = _zip_content(data[begin:end], entry)
+        yield Member(checked_name(entry.name), content, entry.is_folder)
+
+
+def _zip_directory(data: bytes, archive_name: str, max_files: int) -> tuple[int, list[_ZipEntry]]:
+    """Where the directory begins, and its entries; their number is checked before any is read."""
+    end = data.rfind(b"PK\x05\x06", max(0, len(data) - END_RECORD.size - 0xFFFF))
+    if end < 0 or len(data) - end < END_RECORD.size:
+        raise SubmissionRefused("the zip archive is cut off: its directory is missing", where=archive_name)
+    _, disk, other_disk, num_here, num_entries, size, offset, comment_length = END_RECORD.unpack_from(data, end)
+    if end + END_RECORD.size + comment_length != len(data):
+        raise SubmissionRefused("something stands after the zip archive, or it is cut off", where=archive_name)
+    if data[max(0, end - ZIP64_LOCATOR_SIZE) : end].startswith(b"PK\x06\x07"):
+        raise SubmissionRefused("this is a zip64 archive, which is for gigabytes or 65,535 files", where=archive_name)
+    if disk or other_disk or num_here != num_entries:
+        raise SubmissionRefused("this is one part of a split zip archive", where=archive_name)
+    if num_entries > max_files or size > max_files * (DIRECTORY_ENTRY.size + 2 * MAX_NAME_LENGTH + 200):
+        raise SubmissionRefused(f"the archive holds more than {max_files} files", where=archive_name)
+    if offset + size != end:
+        raise SubmissionRefused("something stands before or inside the zip archive", where=archive_name)
+    entries, at = [], offset
+    while at < end:
+        if end - at < DIRECTORY_ENTRY.size or not data.startswith(b"PK\x01\x02", at):
+            raise SubmissionRefused("the zip archive is damaged", where=archive_name)
+        _, _, _, flags, method, _, _, crc, compressed, unpacked, *lengths, disk, _, attributes, start = (
+            DIRECTORY_ENTRY.unpack_from(data, at)
+        )
+        name_length, extra_length, comment_length = lengths
+        name_end = at + DIRECTORY_ENTRY.size + name_length
+        raw_name = data[at + DIRECTORY_ENTRY.size : name_end]
+        extra = data[name_end : name_end + extra_length]
+        at = name_end + extra_length + comment_length
+        if at > end or disk:
+            raise SubmissionRefused("the zip archive is damaged", where=archive_name)
+        try:
+            name = raw_name.decode("utf-8" if flags & UTF8_FLAG else "cp437")
+        except UnicodeDecodeError:
+            raise SubmissionRefused("a name is not in the encoding that it claims", where=archive_name) from None
+        mode = attributes >> 16
+        entries.append(_ZipEntry(raw_name, name, flags, method, crc, compressed, unpacked, mode, extra, start))
+    if len(entries) != num_entries:
+        raise SubmissionRefused(
+            f"the zip archive says it has {num_entries} entries and has {len(entries)}", where=archive_name
+        )
+    return offset, entries
+
+
+def _refuse_zip_entry(entry: _ZipEntry, archive_name: str) -> None:
+    name = entry.name
+    if not checked_name(name) and not entry.is_folder:
+        raise SubmissionRefused("a member has no name", where=archive_name)
+    if stat.S_IFMT(entry.mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise SubmissionRefused(f"this is {kind_of_file(entry.mode)}, not a plain file", where=name)
+    if stat.S_ISDIR(entry.mode) and not entry.is_folder:
+        raise SubmissionRefused("the member is a file and a folder at once", where=name)
+    if not entry.is_folder:
+        refuse_special_bits(entry.mode, name)
+    if entry.flags & ENCRYPTED_FLAGS:
+        raise SubmissionRefused("the member is encrypted", where=name)
+    if entry.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise SubmissionRefused("the member is compressed in an unusual way", where=name)
+    if entry.is_folder and entry.size:
+        raise SubmissionRefused("a folder has content", where=name)
+    extra = entry.extra
+    while len(extra) >= EXTRA_FIELD.size:
+        kind, size = EXTRA_FIELD.unpack_from(extra)
+        other_name = extra[EXTRA_FIELD.size + 5 : EXTRA_FIELD.size + size]
+        if kind == UNICODE_PATH and entry.raw_name.isascii() and other_name != entry.raw_name:
+            raise SubmissionRefused("the member has two names", where=name)
+        extra = extra[EXTRA_FIELD.size + size :]
+
+
+def _zip_span(data: bytes, entry: _ZipEntry) -> tuple[int, int, int]:
+    """Where the member starts, and where its bytes begin and end; its own header must say what the directory says."""
+    start = entry.offset
+    if start + LOCAL_HEADER.size > len(data):
+        raise entry.lies
+    signature, _, flags, method, _, _, *stated, name_length, extra = LOCAL_HEADER.unpack_from(data, start)
+    begin = start + LOCAL_HEADER.size + name_length + extra
+    end = begin + entry.compressed
+    local_name = data[start + LOCAL_HEADER.size :][:name_length]
+    if signature != b"PK\x03\x04" or local_name != entry.raw_name or end > len(data):
+        raise entry.lies
+    checked_flags = ENCRYPTED_FLAGS | UTF8_FLAG | SIZES_FOLLOW_FLAG
+    if method != entry.method or (flags ^ entry.flags) & checked_flags:
+        raise entry.lies
+    for said, known in zip(stated, (entry.crc, entry.compressed, entry.size), strict=True):
+        if said != known and not (flags & SIZES_FOLLOW_FLAG and said in NOT_STATED):
+            raise entry.lies
+    return start, begin, end
+
+
+def _refuse_zip_gaps(data: bytes, directory_offset: int, members: list[tuple[tuple[int, int, int], _ZipEntry]]) -> None:
+    """Each byte before the directory belongs to one member: nothing is shared, and nothing hides between them."""
+    starts = [start for (start, _, _), _ in members] + [directory_offset]
+    if starts[0] > 0:
+        raise SubmissionRefused("something stands before or inside the zip archive", where=members[0][1].name)
+    for ((_, _, end), entry), next_start in zip(members, starts[1:], strict=True):
+        if end > next_start:
+            raise SubmissionRefused("two members share the same bytes of the archive", where=entry.name)
+        sizes = (
+            struct.pack("<3L", entry.crc, entry.compressed, entry.size),
+            struct.pack("<LQQ", entry.crc, entry.compressed, entry.size),
+        )
+        may_follow = [b"", *sizes, *(b"PK\x07\x08" + size for size in sizes)]
+        if data[end:next_start] not in (may_follow if entry.flags & SIZES_FOLLOW_FLAG else [b""]):
+            raise SubmissionRefused("something stands before or inside the zip archive", where=entry.name)
+
+
+def _zip_content(raw: bytes, entry: _ZipEntry) -> bytes:
+    """The bytes of one member, never more of them than it states."""
+    if entry.method == zipfile.ZIP_DEFLATED:
+        decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            raw = decompressor.decompress(raw, entry.size + 1)
+        except zlib.error:
+            raise entry.lies from None
+        if not decompressor.eof or decompressor.unused_data:
+            raise entry.lies
+    if len(raw) != entry.size or zlib.crc32(raw) != entry.crc:
+        raise entry.lies
+    return raw

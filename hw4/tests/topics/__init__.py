@@ -1,0 +1,1 @@
+"""Public tests of the topics, one file each (given)."""

@@ -1,0 +1,138 @@
+"""What docstrings say: of each stub its box, of each setting its meaning. No body of a solution is looked at."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.solutions import SOLUTIONS
+from publish.handout import HandoutError
+
+SECTION = re.compile(r"^(Args|Returns|Raises):$")
+SIGNATURE_WIDTH = 112  # characters that fit into a box
+NUMBERED = re.compile(r"^(\d+\.) (.*)$", re.DOTALL)
+
+# What a docstring writes as code without `: terms joined by operators, shapes such as (..., obs_dim), names_like_this.
+_TERM = r"(?:\d+(?:/\d+)?|[A-Za-z]\w*(?:\([\w ]*\)|\[\w+\])?|\([a-z ]+\))"
+_SHAPE = r"\((?:\.\.\.|[A-Za-z]\w*),(?: (?:\.\.\.|\w+),?)*\)|\(\.\.\.\)"
+CODE = re.compile(rf"({_TERM}(?: (?:==|=|[-+*]) {_TERM})+|{_SHAPE}|[A-Za-z]\w*_(?:\{{t\+1\}}|\w+))")
+
+
+@dataclass(frozen=True)
+class StubSpec:
+    """What the handout shows of a stub: its signature and what its docstring says of the result."""
+
+    signature: str
+    blocks: list[dict[str, Any]]  # paragraphs, equations and numbered items, up to "Args:"
+    returns: list[dict[str, Any]]
+    test: str  # the command that runs the public test, or ""
+
+
+def stub_spec(file_name: str, symbol: str) -> StubSpec:
+    """Signature and docstring of a symbol of a solution file. The body is never looked at."""
+    source = (SOLUTIONS / file_name).read_text(encoding="utf-8")
+    scope: list[ast.stmt] = ast.parse(source).body
+    *classes, function_name = symbol.split(".")
+    for class_name in classes:
+        scope = next((n.body for n in scope if isinstance(n, ast.ClassDef) and n.name == class_name), [])
+    node = next((n for n in scope if isinstance(n, ast.FunctionDef) and n.name == function_name), None)
+    docstring = ast.get_docstring(node) if node else None
+    if node is None or docstring is None:
+        raise HandoutError(f"solutions/{file_name} has no {symbol} with a docstring, but assignment.toml names it")
+    parts = split_docstring(docstring)
+    return StubSpec(
+        signature=signature(node),
+        blocks=text_blocks(parts["description"]),
+        returns=text_blocks(inspect.cleandoc(parts.get("Returns", ""))),
+        test=parts.get("test", ""),
+    )
+
+
+def signature(node: ast.FunctionDef) -> str:
+    """The signature, filled to SIGNATURE_WIDTH and broken between parameters only."""
+    header = ast.FunctionDef(
+        name=node.name, args=node.args, returns=node.returns, body=[ast.Pass()], decorator_list=[], lineno=0
+    )
+    text = ast.unparse(header).removesuffix(":\n    pass")
+    glued, depth = "", 0
+    for character in re.sub(r"(?<=:) | (?=->)|(?<=->) |(?<=^def) ", "\0", text):
+        depth += {"[": 1, "]": -1}.get(character, 0)
+        glued += "\0" if character == " " and depth > 0 else character
+    filled = textwrap.fill(
+        glued, SIGNATURE_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return filled.replace("\0", " ")
+
+
+def split_docstring(docstring: str) -> dict[str, str]:
+    """The parts of a docstring: "description", "Args", "Returns", "Raises" and "test" (the public test's command)."""
+    parts: dict[str, list[str]] = {"description": []}
+    current = "description"
+    for line in docstring.splitlines():
+        if section := SECTION.match(line):
+            current = section[1]
+            parts[current] = []
+        elif line.startswith("Public test: "):
+            parts["test"] = [line.removeprefix("Public test: ")]
+        else:
+            parts[current].append(line)
+    return {name: "\n".join(lines).strip("\n") for name, lines in parts.items()}
+
+
+def text_blocks(text: str) -> list[dict[str, Any]]:
+    """Split docstring text into paragraphs and numbered items, which may be refilled, and equations, which may not."""
+    blocks: list[dict[str, Any]] = []
+    for chunk in re.split(r"\n\s*\n", text):
+        if not chunk.strip():
+            continue
+        if all(line.startswith("    ") for line in chunk.splitlines()):
+            blocks.append({"kind": "equation", "text": inspect.cleandoc("\n" + chunk)})
+            continue
+        for paragraph in re.split(r"\n(?=\d+\. )", chunk):
+            filled = " ".join(paragraph.split())
+            numbered = NUMBERED.match(filled)
+            if numbered:
+                blocks.append({"kind": "item", "number": numbered[1], "spans": spans(numbered[2])})
+            else:
+                blocks.append({"kind": "paragraph", "spans": spans(filled)})
+    return blocks
+
+
+def spans(text: str) -> list[dict[str, Any]]:
+    """Plain text and code in turns: what stands between `, and what CODE takes for code in the rest."""
+    parts: list[dict[str, Any]] = []
+    for i, outer in enumerate(text.split("`")):
+        if i % 2 == 1:
+            parts.append({"code": True, "text": outer})
+            continue
+        parts += [{"code": j % 2 == 1, "text": inner} for j, inner in enumerate(CODE.split(outer)) if inner]
+    return parts
+
+
+def field_docs(dataclass_type: type[Any]) -> dict[str, str]:
+    """The string below each field of a dataclass."""
+    tree = ast.parse(inspect.getsource(dataclass_type)).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    docs: dict[str, str] = {}
+    for field, doc in zip(tree.body, tree.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(doc, ast.Expr)
+            and isinstance(doc.value, ast.Constant)
+        ):
+            docs[field.target.id] = str(doc.value.value)
+    return docs
+
+
+def constant_text(file: Path, name: str) -> str:
+    """The text of a module's constant."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+            return ast.unparse(node.value).replace("1e-06", "1e-6")
+    raise HandoutError(f"{file.name} has no constant {name}")

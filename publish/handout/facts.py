@@ -1,0 +1,182 @@
+"""Everything the Typst sources show that has a source elsewhere, as plain JSON values."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from autograder.grading.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, MAJORITY, load_bars
+from autograder.recorded.calibration import REFERENCE
+from autograder.recorded.error_rates import ALL_CORRECT, CONFIDENCE, rates_of
+from autograder.solutions import ROOT, SOLUTIONS
+from hw4.checking.answers import check_close
+from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.handin.assignment import Assignment
+from hw4.handin.update import BUNDLE_FOLDER
+from publish.handout import MINUS
+from publish.handout.docstrings import constant_text, field_docs, spans, stub_spec
+from publish.handout.notebook_answers import model_answers, written_answers
+from publish.handout.quoted_runs import hill_facts, run_facts
+from publish.handout.wording import NUMBER_WORDS, in_words, number_word, percent, shown
+from publish.stubs import solution_lines
+
+BARS = ROOT / "autograder" / "recorded" / "reference" / "bars.json"
+
+
+def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool = False) -> dict[str, Any]:
+    """Everything the Typst sources show that has a source elsewhere, as plain JSON values.
+
+    Args:
+        assignment: the facts of the homework.
+        bars_file: bars and floors, if they are recorded.
+        staff: with solutions and model answers, for the staff edition.
+    """
+    course = assignment.course
+    specs = {stub.id: stub_spec(stub.file, stub.symbol) for stub in assignment.stubs}
+    problems = [
+        {
+            **dataclasses.asdict(problem),
+            "label": problem.label,
+            "minutes": sum(stub.minutes for stub in assignment.stubs_of(problem.id)),
+            "stubs": len(assignment.stubs_of(problem.id)),
+        }
+        for problem in assignment.problems
+    ]
+    return {
+        "course": {
+            "title": course.title,
+            "course": course.course,
+            "lecture": course.lecture,
+            "term": course.term,
+            "release": in_words(course.release),
+            "due": in_words(course.due.date()) + f", {course.due:%H:%M} ({course.due.tzname()})".replace("-", MINUS),
+            "release_ymd": [course.release.year, course.release.month, course.release.day],
+        },
+        "problems": problems,
+        "points": sum(problem.points for problem in assignment.problems),
+        "code_points": assignment.code_points,
+        "stubs": [
+            {**dataclasses.asdict(stub), "spec": dataclasses.asdict(specs[stub.id])} for stub in assignment.stubs
+        ],
+        "minutes": sum(stub.minutes for stub in assignment.stubs),
+        "stub_lines": sum(stub.lines for stub in assignment.stubs),
+        "curves": [
+            {
+                **dataclasses.asdict(curve),
+                "labels": [assignment.problem(needed).label for needed in curve.needs],
+                "bar": bar_of(curve.id, bars_file),
+            }
+            for curve in assignment.curves
+        ],
+        "submission": dataclasses.asdict(assignment.submission),
+        "limits": dataclasses.asdict(assignment.limits),
+        "visibility": assignment.visibility_before_due,
+        "settings": settings_table([curve.experiment for curve in assignment.curves]),
+        "tolerance": tolerance(),
+        "min_std": constant_text(SOLUTIONS / "dynamics_model.py", "MIN_STD"),
+        "answers": written_answers(assignment),
+        "rule": {
+            "first_runs": NUMBER_WORDS[FIRST_RUNS],
+            "all_runs": NUMBER_WORDS[ALL_RUNS],
+            "majority": NUMBER_WORDS[MAJORITY],
+            "bar_quantile": f"{BAR_QUANTILE * 100:g} %",
+            "floor_quantile": f"{FLOOR_QUANTILE * 100:g} %",
+            "confidence": f"{CONFIDENCE * 100:g} %",
+        },
+        "error_rates": error_rates(assignment, bars_file),
+        "policies": policies(assignment),
+        "colab_cell": colab_cell(),
+        "staff": {"solutions": solutions(assignment), "answers": model_answers(assignment)} if staff else None,
+        "hill": hill_facts(),
+        "runs": run_facts(),
+    }
+
+
+def policies(assignment: Assignment) -> dict[str, Any]:
+    """Rules about time and company."""
+    facts = dataclasses.asdict(assignment.policies)
+    late = assignment.policies.late
+    facts["late"]["percent_per_day"] = shown(float(late.percent_per_day))
+    facts["group_size_in_words"] = number_word(assignment.policies.max_group_size)
+    return facts
+
+
+def colab_cell() -> str:
+    """What a student runs on Colab: everything of requirements.txt but what is there already."""
+    there = ("torch", "numpy", "matplotlib", "jupyterlab")
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wanted = [line for line in lines if line and not line.startswith(("#", *there))]
+    quoted = " ".join(f'"{line}"' for line in wanted)
+    return "\n".join(
+        ("!unzip -q student.zip", f"%cd {BUNDLE_FOLDER}", f"!pip install -q {quoted}", "!python -m hw4 check")
+    )
+
+
+def solutions(assignment: Assignment) -> dict[str, str]:
+    """The solution of each stub, as the staff edition shows it."""
+    return {
+        stub_id: textwrap.dedent("\n".join(lines))
+        for name in assignment.submission.code
+        for stub_id, lines in solution_lines((SOLUTIONS / name).read_text(encoding="utf-8")).items()
+    }
+
+
+def settings_table(names: list[str]) -> dict[str, Any]:
+    """Every hyper-parameter of these experiments with its meaning, from `hw4.experiments`."""
+    meanings = field_docs(Experiment)
+    rows = [
+        {
+            "name": field.name,
+            "meaning": spans(meanings[field.name]),
+            "values": [shown(getattr(EXPERIMENTS[name], field.name)) for name in names],
+        }
+        for field in dataclasses.fields(Experiment)
+    ]
+    return {"names": names, "rows": rows}
+
+
+def tolerance() -> dict[str, str]:
+    """The usual tolerance of a check."""
+    parameters = inspect.signature(check_close).parameters
+    return {name: shown(parameters[name].default) for name in ("rtol", "atol")}
+
+
+def bar_of(curve_id: str, bars_file: Path = BARS) -> dict[str, str] | None:
+    """Bar and floor of a curve, and how many reference runs they rest on, or None while none is recorded."""
+    if not bars_file.exists():
+        return None
+    entry = json.loads(bars_file.read_text(encoding="utf-8")).get(curve_id)
+    if entry is None:
+        return None
+    return {name: f"{entry[name]:g}".replace("-", MINUS) for name in ("bar", "floor", "num_reference_runs")}
+
+
+def error_rates(assignment: Assignment, bars_file: Path = BARS) -> list[dict[str, Any]]:
+    """Of each curve: how often the rule is wrong about each recorded implementation. Empty while none is recorded."""
+    if not bars_file.exists():
+        return []
+    bars = load_bars(bars_file)
+    tables = []
+    for curve in assignment.curves:
+        rates = rates_of(curve, bars[curve.id])
+        variant_names = [
+            r.implementation for r in rates if r.is_correct and r.implementation not in (REFERENCE, ALL_CORRECT)
+        ]
+        rows = [
+            {
+                "name": f"correct, in another way ({variant_names.index(r.implementation) + 1})"
+                if r.implementation in variant_names
+                else r.implementation.replace("_", " "),
+                "is_correct": r.is_correct,
+                "at_bar": f"{r.num_at_bar} of {r.num_runs}",
+                "wrong": percent(r.wrong),
+                "upper": percent(r.upper),
+            }
+            for r in rates
+        ]
+        tables.append({"title": curve.title, "rows": rows})
+    return tables

@@ -1,0 +1,58 @@
+"""The reference must get every point, the stubs none: graded as submissions, by live probes.
+
+Learning curves are not run: recorded runs, keyed by a hash of the code, say what they give (publish/stale_runs.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from autograder.grading.scoring import StubReport
+from autograder.grading.session import Grade, Grader
+from autograder.solutions import SOLUTIONS, reference_code
+from autograder.zoo.visit import Silent, intake_of
+from hw4.handin.assignment import load_assignment
+from publish.findings import Finding
+
+MEND = "mend the solution or the hidden test; `make grade` shows more"
+
+
+def graded_wrongly(stubs: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Where the reference misses points, and where untouched stubs earn some.
+
+    Args:
+        stubs: the code files as students get them.
+    """
+    with Grader(required=()) as grader:
+        yield from short_of_full(grader.grade(intake_of(reference_code()), Silent(), curves=False))
+        yield from above_nothing(grader.grade(intake_of(dict(stubs)), Silent(), curves=False))
+
+
+def short_of_full(grade: Grade) -> Iterator[Finding]:
+    """Functions of the reference without full points."""
+    seen = {report.stub.id for report in grade.report.stubs}
+    for stub in load_assignment().stubs:
+        if stub.id not in seen:
+            yield Finding("autograder/hidden_tests", None, f"nothing grades {stub.id}", MEND)
+    for fault in grade.report.faults:
+        yield Finding("autograder", None, f"grader fault: {fault}", "run `.venv/bin/python -m autograder doctor`")
+    for report in grade.report.stubs:
+        if report.score != report.stub.points:
+            first = report.first_failure
+            failed = f" ({first.test}: {first.message})" if first else ""
+            says = f"the reference gets {report.score:g} of {report.stub.points} points for {report.stub.id}{failed}"
+            yield Finding(f"solutions/{report.stub.file}", _line_of(report), says, MEND)
+
+
+def above_nothing(grade: Grade) -> Iterator[Finding]:
+    """Untouched stubs with points."""
+    for report in grade.report.stubs:
+        if report.score != 0:
+            says = f"the untouched stub of {report.stub.id} gets {report.score:g} of {report.stub.points} points"
+            yield Finding(f"hw4/{report.stub.file}", None, says, "mend the hidden test that it passes")
+
+
+def _line_of(report: StubReport) -> int | None:
+    """Where the solution of a function begins."""
+    lines = (SOLUTIONS / report.stub.file).read_text(encoding="utf-8").splitlines()
+    return next((i for i, line in enumerate(lines, start=1) if f"### BEGIN SOLUTION {report.stub.id}:" in line), None)
