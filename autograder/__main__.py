@@ -94,7 +94,7 @@ def _grade(console: Console, submission: Path, output: Path, grader_options: dic
     from autograder.report.results import about, quick_look, results
 
     start = time.monotonic()
-    with LiveProgress(console) as progress, Grader(**grader_options) as grader:
+    with LiveProgress(console, intake.files) as progress, Grader(**grader_options) as grader:
         graded = grader.grade(intake, progress, curves=curves)
     write_at_once(output / "receipt.json", as_json(receipt(graded)))
     write_at_once(output / "results.json", as_json(results(graded) if curves else quick_look(graded)))
@@ -123,7 +123,8 @@ def regrade(
     """Go back to a grade by its receipt.
 
     With --verify the submission is graded again: the exit status is 0 if every verdict, cause, point and return is the
-    same, and 6 if one differs. Without it nothing is run: stored returns are scored by today's bars.
+    same, and 6 if one differs. Without it nothing is run: what was measured then is judged by today's points and bars.
+    The exit status is 0 if that decides everything, and 5 if something has to be measured that was not.
 
     Args:
         receipt: the receipt.json of the grade.
@@ -133,7 +134,7 @@ def regrade(
         accept_weak_confinement: as for `grade`.
     """
     from autograder.console import LiveProgress
-    from autograder.grading.regrade import DIFFERENT, SAME, ReceiptError, check_belongs, read_receipt, rescore
+    from autograder.grading.regrade import DIFFERENT, SAME, ReceiptError, check_belongs, read_receipt
     from autograder.grading.regrade import verify as grade_again
     from autograder.grading.session import Grader
 
@@ -142,19 +143,17 @@ def regrade(
     try:
         then = read_receipt(receipt)
         if not verify:
-            rescored = rescore(then)
-            for curve, (before, now) in rescored.items():
-                console.print(f"{curve}: {before:g} -> {now:g} points", style=None if before == now else "yellow")
-            if not rescored:
-                console.print("The receipt holds no learning curve with points to score again.", style="yellow")
-            return GRADED
+            return _rescore(console, then)
         if submission is None:
             raise ReceiptError("--verify grades again, so it needs the submission, too")
         intake = read_submission(submission, load_assignment())
         check_belongs(then, intake)
         required = () if accept_weak_confinement else None
         hidden = (submission.resolve().parent, receipt.resolve().parent)
-        with LiveProgress(console) as progress, Grader(jobs=jobs, required=required, hidden=hidden) as grader:
+        with (
+            LiveProgress(console, intake.files) as progress,
+            Grader(jobs=jobs, required=required, hidden=hidden) as grader,
+        ):
             found = grade_again(then, intake, grader, progress)
     except (ReceiptError, SubmissionRefused) as error:
         console.print(f"Refused, nothing was graded: {error}", markup=False, style="red")
@@ -169,6 +168,28 @@ def regrade(
         console.print(difference, markup=False, style="red")
     console.print(f"Differences: {len(found.differences)}." if found.differences else "The same in everything.")
     return DIFFERENT if found.differences else SAME
+
+
+def _rescore(console: Console, then: dict[str, Any]) -> int:
+    from autograder.grading.regrade import rescore
+    from autograder.report.words import points, sum_of
+
+    items, report = rescore(then)
+    for item in items:
+        if item.lacks:
+            says = f"{item.item_id}: {points(item.before)} points then; not judged now: it needs {item.lacks}"
+            console.print(says, markup=False, style="magenta")
+        elif item.before != item.now:
+            console.print(f"{item.item_id}: {points(item.before)} -> {points(item.now)} points", style="yellow")
+    for fault in report.faults:
+        console.print(f"grader fault: {fault[:300]}", markup=False, style="magenta")
+    if report.faults:
+        console.print(
+            "Not everything is judged, so the grade stays as it was. Grade the submission again.", style="red"
+        )
+        return FAULT
+    console.print(f"{points(then['score'])} -> {sum_of(report)} points by program")
+    return GRADED
 
 
 def doctor() -> int:

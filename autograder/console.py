@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import Lock
 from types import TracebackType
 
@@ -11,20 +12,27 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.grading.curves import FIRST_RUNS
+from autograder.grading.judge import was_handed_in
 from autograder.grading.outcome import Outcome
-from autograder.grading.scoring import CurveReport, Report, StubReport
+from autograder.grading.scoring import ItemReport, Report
 from autograder.hidden_tests.graded import DECLARED
-from autograder.report.words import hint_of, points, shown_score, verdict_of
+from autograder.report.words import bonus_of, hint_of, points, shown_score, verdict_of
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import Curve, Stub, load_assignment
+from hw4.handin.assignment import Curve, RunItem, load_assignment
 
-STYLES = {"passed": "green", "failed": "red", "not_run": "yellow", "grader_fault": "magenta"}
+STYLES = {"passed": "green", "failed": "red", "not_run": "yellow", "grader_fault": "magenta", "absent": "dim"}
 
 
 class LiveProgress:
     """A Listener that draws progress bars; use as a context manager."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, files: Iterable[str]) -> None:
+        """
+        Args:
+            console: where it is drawn.
+            files: that were handed in.
+        """
+        self._files = frozenset(files)
         self._progress = Progress(
             TextColumn("{task.description:<44}"),
             BarColumn(),
@@ -38,12 +46,11 @@ class LiveProgress:
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()
-        self._tests = self._progress.add_task("hidden tests", total=len(DECLARED) or None, note="")
-        self._curves = {
-            curve.id: self._progress.add_task(
-                curve.title, total=FIRST_RUNS * EXPERIMENTS[curve.experiment].num_episodes, note=""
-            )
-            for curve in load_assignment().curves
+        self._tests = self._progress.add_task("hidden tests", total=None, note="")
+        self._items = {
+            item.id: self._progress.add_task(item.title, total=_steps(item), note="")
+            for item in load_assignment().run_items
+            if was_handed_in(item, self._files, load_assignment())
         }
         return self
 
@@ -54,29 +61,45 @@ class LiveProgress:
         with self._lock:
             self._failed += outcome.verdict != "passed"
         note = f"{self._failed} not passed" if self._failed else "all passed so far"
-        self._progress.update(self._tests, total=len(DECLARED), advance=1, note=note)
+        self._progress.update(self._tests, total=self._num_tests(), advance=1, note=note)
 
     def episode_ended(self, curve: Curve, run: int, episode: int, episode_return: float) -> None:
-        note = f"run {run + 1}: return {episode_return:.1f}"
-        task = self._curves[curve.id]
+        self._advance(curve, run, f"run {run + 1}: return {episode_return:.1f}")
+
+    def run_ended(self, item: RunItem, run: int) -> None:
+        if item.kind == "effect":
+            self._advance(item, run, f"run {run + 1}")
+
+    def _advance(self, item: RunItem, run: int, note: str) -> None:
+        task = self._items[item.id]
         if run >= FIRST_RUNS:
             self._progress.update(task, total=None, note=f"{note} (the first three disagreed)")
         else:
             self._progress.update(task, advance=1, note=note)
 
-    def run_ended(self, curve: Curve, run: int) -> None:
-        """Nothing to draw: the episodes say it all."""
+    def _num_tests(self) -> int:
+        """Of the functions that were handed in."""
+        stubs = {s.id for s in load_assignment().stubs if was_handed_in(s, self._files, load_assignment())}
+        return sum(test.stub_id in stubs for test in DECLARED.values())
+
+
+def _steps(item: RunItem) -> int:
+    """How often the first runs say that they are getting on."""
+    return FIRST_RUNS * (EXPERIMENTS[item.experiment].num_episodes if item.kind == "curve" else 1)
 
 
 def print_report(console: Console, report: Report) -> None:
     """A table per problem, and the sum."""
-    assignment = load_assignment()
-    for problem in assignment.problems:
-        items = [item for item in report.items if _facts(item).problem == problem.id]
+    for problem in load_assignment().problems:
+        items = report.items_of(problem.id)
         if not items:
             continue
+        name = f"{problem.label} {problem.title}"
+        if all(item.verdict == "absent" for item in items):
+            console.print(f"{name}: optional, not handed in", style="dim", markup=False)
+            continue
         score = sum(item.score for item in items)
-        title = f"{problem.label} {problem.title}: {points(score)} of {problem.points}"
+        title = f"{name}: {points(score)} of {problem.points}{' bonus' if problem.optional else ''}"
         table = Table(title=title, title_justify="left", title_style="bold")
         table.add_column("", no_wrap=True)
         table.add_column("what", no_wrap=True)
@@ -84,30 +107,25 @@ def print_report(console: Console, report: Report) -> None:
         table.add_column("points", justify="right", no_wrap=True)
         table.add_column("hint")
         for item in items:
-            facts = _facts(item)
-            name = item.stub.symbol if isinstance(item, StubReport) else item.curve.title
             hint = hint_of(item)
             table.add_row(
-                facts.number,
-                Text(name),
+                item.item.number,
+                Text(item.item.title),
                 Text(verdict_of(item), style=STYLES[item.verdict]),
-                f"{points(item.score)} of {facts.points}",
+                f"{points(item.score)} of {item.points}",
                 Text(hint.text if hint else _note(item)),
             )
         console.print(table)
     if report.faults:
         console.print("[bold magenta]No grade: the grader could not judge everything.[/bold magenta]")
     else:
-        console.print(f"[bold]{points(report.score)} of {points(report.max_score)} points by program[/bold]")
+        total = f"{points(report.score)} of {points(report.max_score)} points by program{bonus_of(report)}"
+        console.print(f"[bold]{total}[/bold]")
     for fault in report.faults:
         console.print(Text(f"grader fault: {fault[:300]}", style="magenta"))
 
 
-def _facts(item: StubReport | CurveReport) -> Stub | Curve:
-    return item.stub if isinstance(item, StubReport) else item.curve
-
-
-def _note(item: StubReport | CurveReport) -> str:
-    if isinstance(item, CurveReport) and item.grade:
+def _note(item: ItemReport) -> str:
+    if item.grade:
         return f"{item.grade.decided_by}: {', '.join(map(shown_score, item.grade.scores))}"
-    return item.message if isinstance(item, CurveReport) and item.verdict == "not_run" else ""
+    return item.message if item.verdict == "not_run" else ""

@@ -125,7 +125,7 @@ def graded_reference(jobs: int) -> tuple[Stopwatch, float]:
             one, "_importable_package", watch.timed(one._importable_package, "the reference answers, files import")
         ),
         patch.object(Suite, "run", watch.timed(Suite.run, "hidden tests")),
-        patch.object(one, "_run_curve", watch.timed(one._run_curve, lambda _, curve, number: f"curve: {curve.title}")),
+        patch.object(one, "_run", watch.timed(one._run, lambda _, item, number: f"{item.kind}: {item.title}")),
         patch.object(one, "_check_integrity", watch.timed(one._check_integrity, "integrity of the curves' agents")),
         patch.object(ForkServer, "end", watch.noting_workers(ForkServer.end)),
         *(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.grading.scoring import StubReport
 from autograder.grading.session import Grade, Grader
 from autograder.solutions import SOLUTIONS, reference_code
 from autograder.zoo.visit import Silent, intake_of
@@ -30,29 +29,33 @@ def graded_wrongly(stubs: Mapping[str, bytes]) -> Iterator[Finding]:
 
 def short_of_full(grade: Grade) -> Iterator[Finding]:
     """Functions of the reference without full points."""
-    seen = {report.stub.id for report in grade.report.stubs}
+    seen = {report.id for report in grade.report.stubs}
     for stub in load_assignment().stubs:
         if stub.id not in seen:
             yield Finding("autograder/hidden_tests", None, f"nothing grades {stub.id}", MEND)
     for fault in grade.report.faults:
         yield Finding("autograder", None, f"grader fault: {fault}", "run `.venv/bin/python -m autograder doctor`")
     for report in grade.report.stubs:
-        if report.score != report.stub.points:
+        if report.score != report.points:
             first = report.first_failure
             failed = f" ({first.test}: {first.message})" if first else ""
-            says = f"the reference gets {report.score:g} of {report.stub.points} points for {report.stub.id}{failed}"
-            yield Finding(f"solutions/{report.stub.file}", _line_of(report), says, MEND)
+            says = f"the reference gets {report.score:g} of {report.points} points for {report.id}{failed}"
+            yield Finding(f"solutions/{_file_of(report.id)}", _line_of(report.id), says, MEND)
 
 
 def above_nothing(grade: Grade) -> Iterator[Finding]:
     """Untouched stubs with points."""
     for report in grade.report.stubs:
         if report.score != 0:
-            says = f"the untouched stub of {report.stub.id} gets {report.score:g} of {report.stub.points} points"
-            yield Finding(f"hw4/{report.stub.file}", None, says, "mend the hidden test that it passes")
+            says = f"the untouched stub of {report.id} gets {report.score:g} of {report.points} points"
+            yield Finding(f"hw4/{_file_of(report.id)}", None, says, "mend the hidden test that it passes")
 
 
-def _line_of(report: StubReport) -> int | None:
+def _file_of(stub_id: str) -> str:
+    return load_assignment().stub(stub_id).file
+
+
+def _line_of(stub_id: str) -> int | None:
     """Where the solution of a function begins."""
-    lines = (SOLUTIONS / report.stub.file).read_text(encoding="utf-8").splitlines()
-    return next((i for i, line in enumerate(lines, start=1) if f"### BEGIN SOLUTION {report.stub.id}:" in line), None)
+    lines = (SOLUTIONS / _file_of(stub_id)).read_text(encoding="utf-8").splitlines()
+    return next((i for i, line in enumerate(lines, start=1) if f"### BEGIN SOLUTION {stub_id}:" in line), None)

@@ -24,9 +24,9 @@ from autograder.classroom.night.grade_class import grade_class
 from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_tests, options
 from autograder.files import as_json
-from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, load_bars
+from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MORE_RUNS, load_bars, needs_more_runs, score_of_run
 from autograder.grading.outcome import Outcome
-from autograder.grading.referee import CurveRun
+from autograder.grading.runs import Run
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement
 from autograder.report.receipt import facts_of_grader
@@ -89,27 +89,27 @@ def measured(
     for curve in ASSIGNMENT.curves if curves else ():
         bar, experiment = load_bars()[curve.id], EXPERIMENTS[curve.experiment]
         scores = bar.floor + (skill + spread * rng.standard_normal(ALL_RUNS)) * (bar.bar - bar.floor)
-        above = sum(scores[:FIRST_RUNS] >= bar.bar)
-        count = ALL_RUNS if 0 < above < FIRST_RUNS else FIRST_RUNS
         length = experiment.num_episodes
         steps = [experiment.task.episode_length * (i + 1) for i in range(length)]
         rises = np.minimum(1.0, np.linspace(0.1, 1.6, length))
         rises[-curve.score_episodes :] = 1.0
-        runs[curve.id] = [
-            dataclasses.asdict(
-                CurveRun(
-                    n,
-                    {"sign": 1.0, "gain": 1.0, "mass": 1.0},
-                    steps,
-                    [float(score * rise) for rise in rises],
-                    [0.1] * length,
-                    [math.nan] * length,
-                    cpu_seconds=9.0,
-                    failure=cut if n == 0 else "",
-                )
+        all_runs = [
+            Run(
+                n,
+                {"sign": 1.0, "gain": 1.0, "mass": 1.0},
+                steps,
+                [float(score * rise) for rise in rises],
+                [0.1] * length,
+                [math.nan] * length,
+                cpu_seconds=9.0,
+                failure=cut if n == 0 else "",
             )
-            for n, score in enumerate(scores[:count])
+            for n, score in enumerate(scores)
         ]
+        count = FIRST_RUNS
+        while needs_more_runs([score_of_run(curve, r.returns, r.failure) for r in all_runs[:count]], bar.bar):
+            count += MORE_RUNS
+        runs[curve.id] = [dataclasses.asdict(run) for run in all_runs[:count]]
     integrity = {
         curve.id: {"broken": None, "message": "", "results": (), "cpu_seconds": 1.0, "unchecked": False}
         for curve in ASSIGNMENT.curves

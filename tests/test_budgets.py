@@ -46,8 +46,8 @@ def test_ten_times_the_time_per_action_is_full_credit() -> None:
     with Grader() as grader:
         grade = grader.grade(intake_of(code_of(slow)), Silent(), only=frozenset())
     for report in grade.report.curves:
-        runs = grade.runs[report.curve.id]
-        factor = statistics.median(run.cpu_seconds for run in runs) / grade.bars[report.curve.id].cpu_seconds
-        print(f"{report.curve.id}: {factor:.1f} times the reference's processor time, {report.score:g} points")
+        runs = grade.runs[report.id]
+        factor = statistics.median(run.cpu_seconds for run in runs) / grade.bars[report.id].cpu_seconds
+        print(f"{report.id}: {factor:.1f} times the reference's processor time, {report.score:g} points")
     assert not grade.report.faults
     assert sum(report.score for report in grade.report.curves) == sum(c.points for c in load_assignment().curves)

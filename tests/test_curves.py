@@ -1,4 +1,4 @@
-"""The rule for learning curves and the adding up of points, with numbers to check by hand."""
+"""The rule for curves and effects, and the adding up of points, with numbers to check by hand."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from autograder.grading.curves import (
     BARS_FILE,
     MORE_RUNS,
     Bar,
-    CurveGrade,
+    RunsGrade,
     bar_of,
     credit,
     dump_bars,
     floor_of,
-    grade_curve,
+    grade_runs,
     load_bars,
     needs_more_runs,
     score_of,
+    score_of_run,
 )
 from autograder.grading.outcome import Outcome, Verdict
-from autograder.grading.scoring import CurveReport, Report, StubReport, full_report, item_id, stub_report
-from autograder.grading.session import score_of_run
+from autograder.grading.scoring import ItemReport, ItemVerdict, Report, full_report, stub_report
 from autograder.hidden_tests.graded import Declared, graded
 from autograder.solutions import ROOT
 from hw4.experiments import EXPERIMENTS
@@ -75,43 +75,43 @@ def test_credit_is_linear_from_the_floor_to_the_bar(score: float, earned: float)
 
 def test_a_score_that_is_no_number_earns_nothing() -> None:
     assert credit(math.nan, bar=BAR, floor=FLOOR) == 0.0
-    assert grade_curve([math.nan] * 3, bar=BAR, floor=FLOOR).credit == 0.0
+    assert grade_runs([math.nan] * 3, bar=BAR, floor=FLOOR).credit == 0.0
 
 
 def test_three_runs_at_or_above_the_bar_are_full_credit() -> None:
-    assert grade_curve([60.0, 61.0, 90.0], bar=BAR, floor=FLOOR) == CurveGrade(
+    assert grade_runs([60.0, 61.0, 90.0], bar=BAR, floor=FLOOR) == RunsGrade(
         1.0, (60.0, 61.0, 90.0), "all three runs reach the bar"
     )
 
 
 def test_no_run_at_the_bar_leaves_the_median_of_three() -> None:
-    grade = grade_curve([59.0, 10.0, 30.0], bar=BAR, floor=FLOOR)
+    grade = grade_runs([59.0, 10.0, 30.0], bar=BAR, floor=FLOOR)
     assert grade.credit == 0.25  # (30 - 20) / 40
     assert grade.scores == (59.0, 10.0, 30.0)
     assert grade.decided_by == "no run reaches the bar: median of three"
 
 
 def test_runs_that_disagree_leave_the_median_of_seven() -> None:
-    grade = grade_curve([61.0, 30.0, 20.0, 50.0, 70.0, 40.0, 0.0], bar=BAR, floor=FLOOR)
+    grade = grade_runs([61.0, 30.0, 20.0, 50.0, 70.0, 40.0, 0.0], bar=BAR, floor=FLOOR)
     assert grade.credit == 0.5  # 0 20 30 [40] 50 61 70
     assert len(grade.scores) == 7
     assert grade.decided_by == "median of 7 runs"
 
 
 def test_one_unlucky_run_among_seven_costs_nothing() -> None:
-    assert grade_curve([61.0, 0.0, 70.0, 62.0, 63.0, 64.0, 65.0], bar=BAR, floor=FLOOR).credit == 1.0
+    assert grade_runs([61.0, 0.0, 70.0, 62.0, 63.0, 64.0, 65.0], bar=BAR, floor=FLOOR).credit == 1.0
 
 
 def test_runs_beyond_the_third_count_only_if_the_first_three_disagree() -> None:
     worthless, perfect = [0.0] * 4, [100.0] * 4
-    assert grade_curve([60.0, 60.0, 60.0, *worthless], bar=BAR, floor=FLOOR).credit == 1.0
-    assert grade_curve([30.0, 30.0, 30.0, *perfect], bar=BAR, floor=FLOOR).credit == 0.25
+    assert grade_runs([60.0, 60.0, 60.0, *worthless], bar=BAR, floor=FLOOR).credit == 1.0
+    assert grade_runs([30.0, 30.0, 30.0, *perfect], bar=BAR, floor=FLOOR).credit == 0.25
 
 
 def test_runs_that_finished_no_episode_count_as_the_worst() -> None:
-    assert grade_curve([NOTHING, NOTHING, 50.0], bar=BAR, floor=FLOOR).credit == 0.0
-    assert grade_curve([NOTHING, 40.0, 50.0], bar=BAR, floor=FLOOR).credit == 0.5
-    assert grade_curve([NOTHING] * 3, bar=BAR, floor=FLOOR).credit == 0.0
+    assert grade_runs([NOTHING, NOTHING, 50.0], bar=BAR, floor=FLOOR).credit == 0.0
+    assert grade_runs([NOTHING, 40.0, 50.0], bar=BAR, floor=FLOOR).credit == 0.5
+    assert grade_runs([NOTHING] * 3, bar=BAR, floor=FLOOR).credit == 0.0
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_stopping_when_it_is_settled_changes_no_credit() -> None:
         above = sum(score >= BAR for score in scores[:3])
         by_rule = np.median(scores) if 0 < above < 3 else np.median(scores[:3])
         assert count in (3, 5, 7)
-        assert grade_curve(scores[:count], bar=BAR, floor=FLOOR).credit == credit(by_rule, bar=BAR, floor=FLOOR)
+        assert grade_runs(scores[:count], bar=BAR, floor=FLOOR).credit == credit(by_rule, bar=BAR, floor=FLOOR)
 
 
 @pytest.mark.parametrize("scores", [[], [90.0], [90.0, 90.0]])
 def test_fewer_than_three_runs_are_no_grade(scores: list[float]) -> None:
     with pytest.raises(ValueError, match="3"):
-        grade_curve(scores, bar=BAR, floor=FLOOR)
+        grade_runs(scores, bar=BAR, floor=FLOOR)
 
 
 # Recorded runs become bars --------------------------------------------------------------------------------------------
@@ -202,8 +202,8 @@ def outcomes(**verdicts: Verdict) -> dict[str, Outcome]:
 TESTS = declared(("sums", "add", 3), ("signs", "add", 2), ("shapes", "add", 1), ("other", "multiply", 5))
 
 
-def report_of(tests: dict[str, Declared], stub: Stub = STUB, **verdicts: Verdict) -> StubReport:
-    return stub_report(stub, tests, outcomes(**verdicts), None)
+def report_of(tests: dict[str, Declared], stub: Stub = STUB, **verdicts: Verdict) -> ItemReport:
+    return stub_report(stub, tests, outcomes(**verdicts))
 
 
 def test_weights_share_the_points_of_a_stub() -> None:
@@ -241,8 +241,8 @@ def test_the_verdict_of_a_stub_is_the_worst_of_its_tests(verdicts: dict[str, Ver
     assert report_of(TESTS, **verdicts).verdict == worst
 
 
-def graded_report(*stubs: StubReport, curves: tuple[CurveReport, ...] = ()) -> Report:
-    return full_report(ASSIGNMENT, list(stubs), list(curves), [])
+def graded_report(*items: ItemReport) -> Report:
+    return full_report(ASSIGNMENT, items)
 
 
 def test_a_test_that_vanished_is_a_fault_of_the_grader_and_never_left_out() -> None:
@@ -275,9 +275,8 @@ def test_every_stub_of_the_assignment_has_declared_tests() -> None:
     assert all(weight > 0 and summary for _, weight, summary in tests)
 
 
-def test_two_graded_tests_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:
+def test_two_graded_tests_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograder.hidden_tests.graded.DECLARED", {})
-    pytestconfig.addinivalue_line("markers", "graded: as the suite itself declares it")
 
     def sums() -> None:
         """Sums are right."""
@@ -287,19 +286,42 @@ def test_two_graded_tests_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatc
         graded("multiply")(sums)
 
 
-def curve_report(index: int, score: float, verdict: Verdict, message: str = "") -> CurveReport:
-    return CurveReport(ASSIGNMENT.curves[index], score, verdict, "", None, message, ())
+def curve_report(index: int, score: float, verdict: ItemVerdict, message: str = "") -> ItemReport:
+    return ItemReport(ASSIGNMENT.curves[index], score, verdict, message=message)
 
 
-def test_the_whole_report_adds_up_stubs_and_curves() -> None:
+def test_the_whole_report_adds_up_functions_and_curves() -> None:
     first = report_of(TESTS, sums="passed", signs="passed", shapes="failed")
-    curves = (curve_report(0, 6.0, "passed"), curve_report(1, 3.5, "failed"))
-    report = graded_report(first, curves=curves)
-    assert (report.score, report.max_score, report.faults) == (14.5, 80.0, ())  # 5 + 6 + 3.5
-    assert [item_id(item) for item in report.items] == ["add", "curve_cliff_hill", "curve_cartpole"]
+    report = graded_report(first, curve_report(0, 6.0, "passed"), curve_report(1, 3.5, "failed"))
+    assert (report.score, report.max_score, report.faults) == (14.5, ASSIGNMENT.code_points, ())  # 5 + 6 + 3.5
+    assert [item.id for item in report.items] == ["add", ASSIGNMENT.curves[0].id, ASSIGNMENT.curves[1].id]
+
+
+@pytest.mark.parametrize(
+    ("earned", "counted", "total"), [((), 0.0, 5.0), ((2.0,), 2.0, 7.0), ((2.0, 3.5), 4.0, 9.0), ((4.0, 4.0), 4.0, 9.0)]
+)
+def test_a_bonus_stands_apart_and_counts_up_to_its_cap(earned: tuple[float, ...], counted: float, total: float) -> None:
+    required = report_of(TESTS, sums="passed", signs="passed", shapes="failed")
+    bonus = [ItemReport(STUB, score, "passed", is_bonus=True) for score in earned]
+    report = dataclasses.replace(graded_report(required, *bonus), max_bonus=8.0, bonus_cap=4.0)
+    assert (report.score, report.bonus, report.counted_bonus, report.total) == (5.0, sum(earned), counted, total)
 
 
 def test_faults_are_listed_with_their_reasons_whatever_they_concern() -> None:
     stub = report_of(TESTS, sums="passed", signs="grader_fault", shapes="failed")
-    report = full_report(ASSIGNMENT, [stub], [curve_report(2, 0.0, "grader_fault", "no bar")], ["the disk is full"])
-    assert report.faults == ("the disk is full", "add: signs: signs said so", "curve_cartpole_ensemble: no bar")
+    curve = ASSIGNMENT.curves[-1].id
+    report = graded_report(stub, curve_report(-1, 0.0, "grader_fault", "no bar"))
+    assert report.faults == ("add: signs: signs said so", f"{curve}: no bar")
+
+
+# What the rule may know -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["autograder.grading.scoring", "autograder.grading.judge"])
+def test_the_rule_and_the_judge_load_neither_pytest_nor_workers(module: str) -> None:
+    program = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = json.loads(run.stdout)
+    assert module in loaded
+    for package in ("pytest", "torch", "mujoco", "autograder.isolation", "autograder.worker", "hw4.envs"):
+        assert [name for name in loaded if name == package or name.startswith(f"{package}.")] == []

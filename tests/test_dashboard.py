@@ -26,6 +26,7 @@ from hw4.handin.assignment import load_assignment
 ASSIGNMENT = load_assignment()
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&'
 INTAKE: dict[str, Any] = dict.fromkeys(("missing", "ignored", "syntax_errors", "forbidden_imports", "notes"), ())
+INTAKE["hashes"] = dict.fromkeys(load_assignment().submission.code, "hash")
 
 
 def result(number: int, measurement: dict[str, Any] | None, *, name: str = "", **facts: Any) -> Result:
@@ -141,7 +142,7 @@ def test_failures_and_their_causes_are_counted(found: Class) -> None:
     rows = {row.name: row for row in items_of(found, ASSIGNMENT)}
     row = rows["refit_to_elites"]
     reports = [r.grade.report for r in found.results if r.grade]
-    failed = [s for r in reports for s in r.stubs if s.stub.id == "cem_refit" and s.verdict != "passed"]
+    failed = [s for r in reports for s in r.stubs if s.id == "cem_refit" and s.verdict != "passed"]
     assert (row.num_failed, row.num_graded) == (len(failed), 298)
     assert sum(count for _, _, count in row.causes) == len(failed)
     assert {cause for cause, _, _ in row.causes} <= {"wrong_value", "wrong_shape", "raised"}

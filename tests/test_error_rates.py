@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from autograder.grading.curves import grade_curve, needs_more_runs
+from autograder.grading.curves import grade_runs, needs_more_runs
 from autograder.recorded.error_rates import full_credit, lower_bound, rate
 
 
@@ -19,7 +19,7 @@ def test_full_credit_is_what_the_rule_itself_gives_over_every_outcome_of_seven_r
         weight = 1.0
         for value in outcome:
             weight *= p if value else 1 - p
-        total += weight * (grade_curve(scores, bar=1.0, floor=0.0).credit == 1.0)
+        total += weight * (grade_runs(scores, bar=1.0, floor=0.0).credit == 1.0)
     assert full_credit(p) == pytest.approx(total, abs=1e-12)
 
 

@@ -27,10 +27,11 @@ from changed_assignment import changed_assignment
 
 from autograder.gradescope import __main__ as supervisor
 from autograder.gradescope.metadata import Metadata, read_metadata
-from autograder.grading.curves import CurveGrade, load_bars
+from autograder.grading.curves import RunsGrade, load_bars
+from autograder.grading.judge import Measured
 from autograder.grading.outcome import Outcome
-from autograder.grading.referee import CurveRun
-from autograder.grading.scoring import CurveReport, full_report, stub_report
+from autograder.grading.runs import Run
+from autograder.grading.scoring import ItemReport, full_report, stub_report
 from autograder.grading.session import Grade
 from autograder.hidden_tests.graded import Declared
 from autograder.isolation.confinement import Confinement
@@ -179,21 +180,24 @@ DECLARED = {f"test_{stub.id}": Declared(f"test_{stub.id}", stub.id, 1.0, "It wor
 def grade_of(verdict: str, *, curve_failure: str = "", text: str = "", finished: int = 100) -> Grade:
     """A grade whose every test has this verdict, and whose every run has so many episodes, with returns 10, 11, ..."""
     outcomes = {n: Outcome(n, verdict, "raised", error=text, where=text, message=text) for n in DECLARED}  # type: ignore[arg-type]
-    stubs = [stub_report(stub, DECLARED, outcomes, None) for stub in ASSIGNMENT.stubs]
+    items = [stub_report(stub, DECLARED, outcomes) for stub in ASSIGNMENT.stubs]
     credit = 1.0 if verdict == "passed" else 0.0
-    curves, runs = [], {}
+    runs = {}
+    for item in ASSIGNMENT.run_items:
+        scores = RunsGrade(credit, (70.0, -math.inf, 71.0), "three runs")
+        facts = {"cause": "raised", "message": text, "flags": (text,), "grade": scores}
+        items.append(ItemReport(item, item.points * credit, verdict, **facts))  # type: ignore[arg-type]
     for curve in ASSIGNMENT.curves:
-        scores = CurveGrade(credit, (70.0, -math.inf, 71.0), "three runs")
-        curves.append(CurveReport(curve, curve.points * credit, verdict, "raised", scores, text, (text,)))  # type: ignore[arg-type]
         experiment = EXPERIMENTS[curve.experiment]
         count = min(finished, experiment.num_episodes)
         steps = [experiment.task.episode_length * (i + 1) for i in range(count)]
         returns = [[10.0 + i + n for i in range(count)] for n in range(3)]
-        runs[curve.id] = [CurveRun(n, {}, steps, returns[n], failure=curve_failure) for n in range(3)]
+        runs[curve.id] = [Run(n, {}, steps, returns[n], failure=curve_failure) for n in range(3)]
+    items = [dataclasses.replace(item, is_bonus=ASSIGNMENT.is_optional(item.item)) for item in items]
     return Grade(
-        report=full_report(ASSIGNMENT, stubs, curves, []),
+        report=full_report(ASSIGNMENT, items),
         intake=Intake({}, (), (), (), (), (text,)) if text else Intake({}, (), (), (), (), ()),
-        runs=runs,
+        measured=Measured(frozenset(ASSIGNMENT.submission.code), runs=runs),
         bars=load_bars(),
         confinement=Confinement({}, {}, FIRST_UID),
         num_swept=0,
@@ -221,7 +225,7 @@ def test_a_grade_has_its_score_at_the_top_and_in_every_test(verdict: str, score:
 def test_a_partial_grade_adds_up() -> None:
     """The stubs pass, the curves do not: 60 of 80 points."""
     passed, failed = grade_of("passed"), grade_of("failed")
-    both = full_report(ASSIGNMENT, list(passed.report.stubs), list(failed.report.curves), [])
+    both = full_report(ASSIGNMENT, [*passed.report.stubs, *failed.report.curves])
     document = check(report.results(dataclasses.replace(passed, report=both)))
     assert document["score"] == sum(test["score"] for test in document["tests"]) == 60
     assert {test["status"] for test in document["tests"] if test["number"].startswith("4")} == {"failed"}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from autograder.grading.scoring import StubReport
+from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade, Grader
 from autograder.report.page import page
 from autograder.report.results import results
@@ -24,7 +24,8 @@ from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import read_submission
 
 ASSIGNMENT = load_assignment()
-PROBE_POINTS = sum(stub.points for stub in ASSIGNMENT.stubs)
+REQUIRED = [stub for stub in ASSIGNMENT.stubs if not ASSIGNMENT.is_optional(stub)]
+PROBE_POINTS = sum(stub.points for stub in REQUIRED)
 
 Submit = Callable[[dict[str, str | bytes]], Grade]
 
@@ -60,16 +61,16 @@ def bodies(lines_of: Mapping[str, Sequence[str]]) -> dict[str, str | bytes]:
     return {file: code[file] for file in {ASSIGNMENT.stub(stub_id).file for stub_id in lines_of}}
 
 
-def stub_report(grade: Grade, stub_id: str) -> StubReport:
-    return next(report for report in grade.report.stubs if report.stub.id == stub_id)
+def stub_report(grade: Grade, stub_id: str) -> ItemReport:
+    return next(report for report in grade.report.stubs if report.id == stub_id)
 
 
 def others_points(grade: Grade, *stub_ids: str) -> float:
-    return sum(report.score for report in grade.report.stubs if report.stub.id not in stub_ids)
+    return sum(report.score for report in grade.report.stubs if not report.is_bonus and report.id not in stub_ids)
 
 
 def points_without(*stub_ids: str) -> int:
-    return sum(stub.points for stub in ASSIGNMENT.stubs if stub.id not in stub_ids)
+    return sum(stub.points for stub in REQUIRED if stub.id not in stub_ids)
 
 
 def cause(grade: Grade, stub_id: str) -> str:
@@ -87,7 +88,7 @@ def test_the_reference_gets_every_point_of_the_probes(submit: Submit) -> None:
 def test_the_untouched_stubs_get_exactly_nothing(submit: Submit) -> None:
     grade = submit({name: (ROOT / "hw4" / name).read_bytes() for name in ASSIGNMENT.submission.code})
     assert grade.report.score == 0
-    assert {cause(grade, stub.id) for stub in ASSIGNMENT.stubs} == {"not_started"}
+    assert {cause(grade, stub.id) for stub in REQUIRED} == {"not_started"}
     assert not grade.report.faults
 
 
@@ -296,7 +297,7 @@ def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path:
     document = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     receipt = json.loads((tmp_path / "out" / "receipt.json").read_text(encoding="utf-8"))
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert document["score"] == ASSIGNMENT.code_points == 80
+    assert document["score"] == ASSIGNMENT.code_points + min(ASSIGNMENT.bonus_points, ASSIGNMENT.policies.bonus_cap)
     assert [test["score"] for test in document["tests"]] == [test["max_score"] for test in document["tests"]]
     assert len(receipt["runs"]["curve_cartpole"]) in (3, 5, 7)
     assert any(run["world"]["sign"] == -1 for run in receipt["runs"]["curve_cartpole"][:3])
@@ -307,13 +308,15 @@ def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path:
 
 
 def test_an_agent_that_raises_gets_no_curve_points_and_a_place(grader: Grader, tmp_path: Path) -> None:
-    """All three curves are cut at the first plan; no random episode earns anything."""
+    """All curves are cut at the first plan; no random episode earns anything."""
     for name, content in {**reference_code(), "mpc.py": body("cem_plan", "return mean / 0 + [][1]")}.items():
         (tmp_path / name).write_bytes(content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"cem_plan"}))
-    assert [(item.score, item.verdict, item.cause) for item in grade.report.curves] == [(0.0, "failed", "raised")] * 3
+    assert [(item.score, item.verdict, item.cause) for item in grade.report.curves] == [
+        (0.0, "failed", "raised")
+    ] * len(ASSIGNMENT.curves)
     assert "IndexError at hw4/mpc.py" in json.dumps(results(grade))
-    assert page(grade, "someone").count("<svg") == 6
+    assert page(grade, "someone").count("<svg") == 2 * len(ASSIGNMENT.curves)
 
 
 def test_an_unwritten_function_blocks_the_curves_and_is_named(grader: Grader, tmp_path: Path) -> None:

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from autograder import __main__ as command
-from autograder.grading.regrade import ReceiptError, read_receipt, rescore, verify
+from autograder.grading.regrade import ReceiptError, read_receipt, verify
 from autograder.grading.session import Grader
 from autograder.report.receipt import receipt
 from autograder.solutions import reference_code
 from autograder.zoo import code_of, load_animals
 from autograder.zoo.visit import Silent, intake_of
-from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import Intake
 
 STUB = b"from __future__ import annotations\n"
@@ -74,18 +73,6 @@ def test_what_is_no_receipt_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ReceiptError):
         read_receipt(path)
     assert command.regrade(path, tmp_path) == command.REFUSED
-
-
-def test_stored_returns_are_scored_by_todays_bars_without_running_anything(first: dict[str, Any]) -> None:
-    curve = load_assignment().curves[0]
-    good, bad = [0.0] * 9 + [1000.0] * 3, [0.0] * 9 + [-1000.0] * 3
-    then = copy.deepcopy(first)
-    then["items"][curve.id] = {"score": 1.5, "verdict": "failed"}
-    for returns, points in ((good, float(curve.points)), (bad, 0.0)):
-        then["runs"] = {curve.id: [{"returns": returns, "failure": ""}] * 3}
-        assert rescore(then) == {curve.id: (1.5, points)}
-    then["runs"] = {curve.id: [{"returns": good, "failure": "raised"}] * 3}
-    assert rescore(then) == {curve.id: (1.5, 0.0)}
 
 
 def submissions() -> dict[str, dict[str, bytes]]:

@@ -1,6 +1,6 @@
-"""The rule for learning curves: returns and bars in, credit out. Pure.
+"""The rule for learning curves and effects: runs and bars in, credit out. Pure.
 
-1. The score of a run is the mean return of its last `score_episodes` episodes.
+1. The score of a run of a curve is the mean return of its last `score_episodes` episodes; that of an effect its number.
 2. Three hidden runs. All at or above the bar: full credit. None: their median decides. Otherwise seven runs, median;
    once four of them reach the bar, so does the median, and the rest are not run.
 3. Credit is 0 at the floor, 1 at the bar, and linear in between.
@@ -18,6 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import RunItem
+
 FIRST_RUNS = 3
 ALL_RUNS = 7
 MAJORITY = ALL_RUNS // 2 + 1
@@ -25,12 +28,17 @@ MORE_RUNS = 2  # are added at a time
 BAR_QUANTILE = 0.05
 FLOOR_QUANTILE = 0.9
 
+# Failures of a run, by what of it counts.
+COUNTS_AS_NONE = ("raised", "exits")  # or an unstable agent would do well to stop at its best
+CUT_SHORT = ("too_slow", "out_of_memory")
+NOT_THE_STUDENTS = ("deadline", "grader_fault")
+
 BARS_FILE = Path(__file__).resolve().parents[1] / "recorded" / "reference" / "bars.json"
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What a curve is judged against."""
+    """What the runs of a curve or of an effect are judged against."""
 
     bar: float
     floor: float
@@ -41,8 +49,8 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class CurveGrade:
-    """The verdict on one curve."""
+class RunsGrade:
+    """What several runs are worth."""
 
     credit: float  # in [0, 1]
     scores: tuple[float, ...]
@@ -50,11 +58,24 @@ class CurveGrade:
 
 
 def load_bars(path: Path = BARS_FILE) -> dict[str, Bar]:
-    return {curve_id: Bar(**facts) for curve_id, facts in json.loads(path.read_text(encoding="utf-8")).items()}
+    return {item_id: Bar(**facts) for item_id, facts in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
 def dump_bars(bars: dict[str, Bar]) -> str:
-    return json.dumps({curve_id: asdict(bar) for curve_id, bar in bars.items()}, indent=2) + "\n"
+    return json.dumps({item_id: asdict(bar) for item_id, bar in bars.items()}, indent=2) + "\n"
+
+
+def score_of_run(item: RunItem, returns: Sequence[float], failure: str = "") -> float:
+    """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished.
+
+    A run that used up its time or its memory is scored on its worst planned episodes: it may have done so on purpose.
+    """
+    if item.kind == "effect":
+        return score_of(returns, 1)
+    planned = list(returns[EXPERIMENTS[item.experiment].num_initial_episodes :])
+    if failure in COUNTS_AS_NONE or (failure in CUT_SHORT and len(planned) < item.score_episodes):
+        return -math.inf
+    return score_of(sorted(planned, reverse=True) if failure in CUT_SHORT else planned, item.score_episodes)
 
 
 def score_of(returns: Sequence[float], score_episodes: int) -> float:
@@ -68,22 +89,22 @@ def needs_more_runs(scores: Sequence[float], bar: float) -> bool:
     return 0 < sum(above[:FIRST_RUNS]) < FIRST_RUNS and sum(above) < MAJORITY and len(scores) < ALL_RUNS
 
 
-def grade_curve(scores: Sequence[float], *, bar: float, floor: float) -> CurveGrade:
+def grade_runs(scores: Sequence[float], *, bar: float, floor: float) -> RunsGrade:
     """Apply the rule to the scores of three runs, or of up to seven if the first three disagree."""
     if len(scores) < FIRST_RUNS:
         raise ValueError(f"a grade needs at least {FIRST_RUNS} runs, got {len(scores)}")
     first = list(scores[:FIRST_RUNS])
     if all(score >= bar for score in first):
-        return CurveGrade(1.0, tuple(first), "all three runs reach the bar")
+        return RunsGrade(1.0, tuple(first), "all three runs reach the bar")
     if not needs_more_runs(first, bar):
         median = float(np.median(first))
-        return CurveGrade(credit(median, bar=bar, floor=floor), tuple(first), "no run reaches the bar: median of three")
+        return RunsGrade(credit(median, bar=bar, floor=floor), tuple(first), "no run reaches the bar: median of three")
     above = sum(score >= bar for score in scores)
     if above >= MAJORITY and len(scores) < ALL_RUNS:
         settled = f"{above} of {len(scores)} runs reach the bar, and with them the median of {ALL_RUNS}"
-        return CurveGrade(1.0, tuple(scores), settled)
+        return RunsGrade(1.0, tuple(scores), settled)
     median = float(np.median(scores))
-    return CurveGrade(credit(median, bar=bar, floor=floor), tuple(scores), f"median of {len(scores)} runs")
+    return RunsGrade(credit(median, bar=bar, floor=floor), tuple(scores), f"median of {len(scores)} runs")
 
 
 def credit(score: float, *, bar: float, floor: float) -> float:
@@ -97,5 +118,5 @@ def bar_of(scores_by_implementation: dict[str, list[float]]) -> float:
 
 
 def floor_of(scores_by_bug: dict[str, list[float]]) -> float:
-    """The best among the bugs that the curve is meant to catch, and acting at random: the largest 90 % quantile."""
+    """The best among the bugs that are meant to be caught, and acting at random: the largest 90 % quantile."""
     return float(math.ceil(max(np.quantile(scores, FLOOR_QUANTILE) for scores in scores_by_bug.values())))

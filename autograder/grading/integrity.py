@@ -20,22 +20,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.grading.scoring import CurveReport
+from autograder.grading.promises import Integrity, Promise, WorldResult
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from hw4.checking.subject import AsNumPy, Handle
-from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.experiments import Experiment
 from hw4.tasks import Task
 from hw4.transitions import Transition
 
 Array = NDArray[np.float64]
-Promise = Literal["answers", "follows_data", "replans", "members_differ"]
 OpenSubject = Callable[[], RemoteSubject]
 
 DRIVEN = 2  # the entry that actions drive and that both rewards want large: height, or cos(angle)
@@ -60,7 +58,6 @@ CLEAR_SURPRISE = 0.3
 MIN_FOLLOW = 0.2  # of 1, over a world and its mirror; the reference: 0.9, an agent that ignores its data: 0
 MIN_EFFECT = 0.5  # of 1; the reference: 1, an agent that ignores its data: 0
 MIN_REPLAN = -0.4  # of 1; the reference: 0.8, an agent that goes on with its old plan: -0.9
-EARLY_RUNS = 2  # that reach the bar in the first episode with a model: worth a look by staff
 MIN_DIFFERENCE = 1e-4  # between members, in the units of the observation; the reference: 0.1
 
 
@@ -130,43 +127,6 @@ class MadeUpWorld:
     def step(self, action: Array) -> None:
         self._driven = DECAY * self._driven + DRIVE * self._strength() * float(np.mean(self._sides * action))
         self._phases = self._phases + self._turns
-
-
-@dataclass(frozen=True)
-class WorldResult:
-    """What one agent did in one made-up world. Agreements are in [-1, 1]: 1 if always the action that pays."""
-
-    start: float  # agreement of the actions soon after a start
-    surprise: float  # agreement of the actions soon after a surprise
-    effect: float  # agreement of the predicted effect of each action
-    difference: float  # smallest difference between two members' predictions; inf for a single model
-
-
-@dataclass(frozen=True)
-class Integrity:
-    """The verdict on one agent."""
-
-    broken: Promise | None
-    message: str  # for staff
-    results: tuple[WorldResult, ...] = ()
-    cpu_seconds: float = 0.0
-    unchecked: bool = False  # the deadline passed or the grader failed: nobody knows
-
-
-CAUSES: dict[Promise, str] = {  # keys of the hint catalogue
-    "answers": "raised",
-    "follows_data": "ignores_its_data",
-    "replans": "ignores_surprises",
-    "members_differ": "members_alike",
-}
-
-
-BROKEN: dict[Promise, str] = {
-    "answers": "the agent stops where it meets data of another kind",
-    "follows_data": "the agent does not follow the data it is given",
-    "replans": "the agent does not plan anew when something unexpected happens",
-    "members_differ": "members of the ensemble are the same",
-}
 
 
 class OddAnswer(Exception):
@@ -270,39 +230,6 @@ def judge(results: tuple[WorldResult, ...], cpu_seconds: float = 0.0) -> Integri
 
 def _agreement(results: tuple[WorldResult, ...], name: str) -> float:
     return float(np.mean([getattr(result, name) for result in results]))
-
-
-def without_points(report: CurveReport, integrity: Integrity | None) -> CurveReport:
-    """The rule: a curve whose agent breaks a promise earns nothing, and none earns points unchecked."""
-    if integrity is None or (integrity.broken is None and not integrity.unchecked):
-        return report
-    if integrity.broken is None:  # the points so far are kept; a TA decides
-        return dataclasses.replace(report, verdict="grader_fault", message=f"{report.message}; {integrity.message}")
-    return dataclasses.replace(
-        report,
-        score=0.0,
-        verdict="failed",
-        cause=CAUSES[integrity.broken],
-        message=f"{report.message}; broken promise: {integrity.broken}: {integrity.message}",
-        flags=(*report.flags, f"no points, because {BROKEN[integrity.broken]}"),
-    )
-
-
-def with_note(report: CurveReport, returns: Sequence[Sequence[float]], bar: float) -> CurveReport:
-    """A note for staff, without a word on points, if the agent was good before it can have learned to be.
-
-    Args:
-        report: of the curve.
-        returns: of each episode of each run.
-        bar: of the curve. Of the recorded correct runs of the cart-pole none reaches it in the first episode with a
-            model; of those of the cliff hill one in 13 does.
-    """
-    first = EXPERIMENTS[report.curve.experiment].num_initial_episodes
-    early = sum(run[first] >= bar for run in returns if len(run) > first)
-    if early < EARLY_RUNS:
-        return report
-    note = f"for staff: {early} runs reach the bar in the first episode with a model, so look at what acts there"
-    return dataclasses.replace(report, message=f"{report.message}; {note}")
 
 
 def _probe(

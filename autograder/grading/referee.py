@@ -6,15 +6,16 @@ lives in a worker and is asked for actions.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograder.grading.private import HiddenRun
+from autograder.grading.runs import Run
 from autograder.isolation.fork_server import GraderFault
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from hw4.checking.subject import AsNumPy, Handle
@@ -25,25 +26,6 @@ from hw4.training import train
 from hw4.transitions import Transition
 
 GAP_STATES = 4  # of an episode, at which the optimism gap is measured
-STUB_IDS = {stub.id for stub in load_assignment().stubs}
-
-
-@dataclass
-class CurveRun:
-    """One run of one curve, whole or cut short."""
-
-    seed: int
-    world: dict[str, float]
-    env_steps: list[int] = field(default_factory=list)  # at the end of each episode
-    returns: list[float] = field(default_factory=list)  # of each episode
-    model_errors: list[float] = field(default_factory=list)  # of each episode, see RemoteAgent.model_error
-    optimism_gaps: list[float] = field(default_factory=list)  # of each episode, see RemoteAgent.optimism_gap
-    cpu_seconds: float = 0.0
-    failure: str = ""  # a cause, if the run did not finish
-    may_be_chance: bool = False  # the worker ended, and not for its processor time
-    error: str = ""  # type and place of an exception, without its text: students may see it
-    message: str = ""  # for staff
-    blocked_by: str = ""  # id of the stub that is not written yet
 
 
 class BadAction(Exception):
@@ -168,7 +150,7 @@ def run_curve(
     on_episode: Callable[[int, float], None] = lambda episode, episode_return: None,
     actions: list[bytes] | None = None,
     build_agent: str = Curve.agent,
-) -> CurveRun:
+) -> Run:
     """Train one agent in one hidden world. A student's error, death or spent budget ends the run, not the grader.
 
     Args:
@@ -180,24 +162,39 @@ def run_curve(
         build_agent: the function of hw4 that builds the agent.
     """
     world = hidden.world
-    run = CurveRun(
+    run = Run(
         seed=hidden.env_seed,
         world={"sign": world.actuator_sign, "gain": world.actuator_gain, "mass": world.mass_scale},
     )
+    with cut_short(run), open_subject() as subject:
+        _train(run, subject, experiment, hidden, on_episode, actions, build_agent)
+    return run
+
+
+@contextlib.contextmanager
+def cut_short(run: Run) -> Iterator[None]:
+    """What ends a run early, whoever's fault it is, is written down in the run."""
     try:
-        with open_subject() as subject:
-            _train(run, subject, experiment, hidden, on_episode, actions, build_agent)
+        yield
+    except StudentError as error:
+        run.failure, run.message = "raised", f"{error} ({error.where})"
+        run.error = f"{error.shown_type} at {error.where}"
+        stub_id = error.text.partition(":")[0]
+        if error.type_name == "NotImplementedError" and stub_id in {stub.id for stub in load_assignment().stubs}:
+            run.blocked_by = stub_id
+    except BadAction as error:
+        run.failure = "raised"
+        run.error = run.message = str(error)
     except WorkerDied as error:
         run.failure, run.message = error.cause, f"the worker ended: {error.reason}"
         run.may_be_chance = error.may_be_chance
         run.cpu_seconds = error.exit.cpu_seconds
     except GraderFault as fault:
         run.failure, run.message, run.may_be_chance = "grader_fault", str(fault), True
-    return run
 
 
 def _train(
-    run: CurveRun,
+    run: Run,
     subject: RemoteSubject,
     experiment: Experiment,
     hidden: HiddenRun,
@@ -205,8 +202,8 @@ def _train(
     actions: list[bytes] | None,
     build_agent: str,
 ) -> None:
+    env = make_env(experiment.task_name, hidden.world)
     try:
-        env = make_env(experiment.task_name, hidden.world)
         agent = RemoteAgent(subject, experiment, hidden, env, actions, build_agent)
         for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
             run.env_steps.append(record.env_steps)
@@ -215,13 +212,5 @@ def _train(
             has_planned = record.episode >= experiment.num_initial_episodes
             run.optimism_gaps.append(agent.optimism_gap() if has_planned else math.nan)
             on_episode(record.episode, record.episode_return)
-    except StudentError as error:
-        run.failure, run.message = "raised", f"{error} ({error.where})"
-        run.error = f"{error.shown_type} at {error.where}"
-        stub_id = error.text.partition(":")[0]
-        if error.type_name == "NotImplementedError" and stub_id in STUB_IDS:
-            run.blocked_by = stub_id
-    except BadAction as error:
-        run.failure = "raised"
-        run.error = run.message = str(error)
-    run.cpu_seconds = subject.cpu_seconds
+    finally:
+        run.cpu_seconds = subject.cpu_seconds

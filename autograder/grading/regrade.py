@@ -1,4 +1,4 @@
-"""Repeats a grade from its receipt, or re-scores its stored returns under today's bars."""
+"""Repeats a grade from its receipt, or has today's judge look at what the receipt says was measured."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.grading.curves import grade_curve, load_bars
-from autograder.grading.session import Grader, Listener, score_of_run
+from autograder.grading.curves import load_bars
+from autograder.grading.judge import Measured, judge
+from autograder.grading.scoring import Report
+from autograder.grading.session import Grader, Listener
+from autograder.hidden_tests.graded import load_hidden_tests
 from autograder.report.receipt import facts_of_grader, facts_of_submission, receipt
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import Intake
 
 SAME, DIFFERENT = 0, 6
-COMPARED = ("score", "items", "tests", "curves", "runs", "faults")
-RECEIPT_PARTS = {"submission", "grader", *COMPARED}
+COMPARED = ("score", "bonus", "items", "tests", "runs", "faults")
+RECEIPT_PARTS = {"submission", "grader", "score", "items", "tests", "runs", "faults"}  # also of older receipts
 NOT_COMPARED = ("cpu_seconds", "seconds", "may_be_chance")  # clocks never show the same time twice
 
 
@@ -63,7 +66,7 @@ def verify(then: dict[str, Any], intake: Intake, grader: Grader, listener: Liste
     check_belongs(then, intake)
     changed = [name for name, value in facts_of_grader().items() if then.get(name) != value]
     now = json.loads(json.dumps(receipt(grader.grade(intake, listener, curves=bool(then["runs"])))))
-    differences = [difference for part in COMPARED for difference in _differences(part, then[part], now[part])]
+    differences = [difference for part in COMPARED for difference in _differences(part, then.get(part), now[part])]
     return Verification(tuple(changed), tuple(differences))
 
 
@@ -78,17 +81,31 @@ def _differences(place: str, then: Any, now: Any) -> list[str]:
     return [] if then == now else [f"{place}: {then!r} -> {now!r}"]
 
 
-def rescore(then: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    """Points of each curve as they were, and as today's bars give them for the stored returns; nothing is run."""
-    bars = load_bars()
-    points = {}
-    for curve in load_assignment().curves:
-        runs = then["runs"].get(curve.id, [])
-        item = then["items"].get(curve.id)
-        if not runs or item is None or item["verdict"] == "not_run":
-            continue
-        scores = [score_of_run(curve, run["returns"], run["failure"]) for run in runs]
-        grade = grade_curve(scores, bar=bars[curve.id].bar, floor=bars[curve.id].floor)
-        broken = then.get("integrity", {}).get(curve.id, {}).get("broken")
-        points[curve.id] = (item["score"], 0.0 if broken else round(curve.points * grade.credit, 2))
-    return points
+@dataclass(frozen=True)
+class Rescored:
+    """One item by today's points, bars and rule."""
+
+    item_id: str
+    before: float
+    now: float
+    lacks: str  # why it is not judged, if it is not: what would have to be measured
+
+
+def rescore(then: dict[str, Any]) -> tuple[list[Rescored], Report]:
+    """What a receipt's measurements are worth by today's points, bars and rule; nothing is run.
+
+    Returns:
+        Each item, and the whole report.
+    """
+    measured = Measured.from_json(
+        then["submission"],
+        outcomes=then["tests"],
+        examples={},
+        runs=then["runs"],
+        integrity=then.get("integrity", {}),
+        broken_files=then.get("broken_files", {}),
+        only=then.get("only"),
+    )
+    report = judge(measured, bars=load_bars(), assignment=load_assignment(), declared=load_hidden_tests())
+    before = {item_id: item["score"] for item_id, item in then["items"].items()}
+    return [Rescored(item.id, before.get(item.id, 0.0), item.score, item.lacks) for item in report.items], report

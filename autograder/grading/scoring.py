@@ -1,15 +1,19 @@
-"""Outcomes in, report out. Pure: no worker, no file, no clock."""
+"""What a report holds, and how points add up. Pure: no worker, no file, no clock."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from autograder.grading.curves import CurveGrade
+from autograder.grading.curves import RunsGrade
 from autograder.grading.outcome import Outcome, Verdict
 from autograder.hidden_tests.graded import Declared
 from hw4.checking.answers import VAGUE_CAUSES
-from hw4.handin.assignment import Assignment, Curve, Stub
+from hw4.handin.assignment import Assignment, Item, Stub
+
+ItemVerdict = Verdict | Literal["absent"]  # absent: of an optional problem that was not handed in
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class ExampleRun:
 
 @dataclass(frozen=True)
 class TestReport:
+    """What became of one hidden test of a function."""
+
     summary: str
     outcome: Outcome
     points: float
@@ -29,58 +35,100 @@ class TestReport:
 
 
 @dataclass(frozen=True)
-class StubReport:
-    """What became of one function."""
+class ItemReport:
+    """What became of one graded item: a function, a curve or an effect. What an item has not stays empty."""
 
-    stub: Stub
+    item: Item
     score: float
-    verdict: Verdict
-    tests: tuple[TestReport, ...]
-    example: ExampleRun | None
+    verdict: ItemVerdict
+    is_bonus: bool = False
+    cause: str = ""  # a key of the hint catalogue
+    message: str = ""  # for staff; students see it if the item was not run
+    lacks: str = ""  # what has to be measured before this can be judged, if stored measurements do not tell
+    flags: tuple[str, ...] = ()
+    tests: tuple[TestReport, ...] = ()  # of a function
+    example: ExampleRun | None = None  # of a function that did not pass
+    grade: RunsGrade | None = None  # of a curve or an effect
+
+    @property
+    def id(self) -> str:
+        return self.item.id
+
+    @property
+    def points(self) -> int:
+        """What it is worth."""
+        return self.item.points
 
     @property
     def first_failure(self) -> Outcome | None:
-        """The failure to show: one that names a cause before one that only says that something is wrong."""
+        """The failed test to show: one that names a cause before one that only says that something is wrong."""
         failures = [test.outcome for test in self.tests if test.outcome.verdict != "passed"]
         return min(failures, key=lambda outcome: outcome.cause in VAGUE_CAUSES, default=None)
-
-
-@dataclass(frozen=True)
-class CurveReport:
-    """What became of one learning curve."""
-
-    curve: Curve
-    score: float
-    verdict: Verdict
-    cause: str
-    grade: CurveGrade | None
-    message: str
-    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Report:
     """The whole verdict on one submission."""
 
-    score: float
-    max_score: float
-    stubs: tuple[StubReport, ...]
-    curves: tuple[CurveReport, ...]
-    faults: tuple[str, ...] = field(default=())
+    items: tuple[ItemReport, ...]
+    max_score: float  # without a bonus
+    max_bonus: float
+    bonus_cap: float
+    faults: tuple[str, ...] = ()
 
     @property
-    def items(self) -> tuple[StubReport | CurveReport, ...]:
-        return self.stubs + self.curves
+    def score(self) -> float:
+        """Points of the required items."""
+        return _sum(item.score for item in self.items if not item.is_bonus)
+
+    @property
+    def bonus(self) -> float:
+        """Points of the optional items."""
+        return _sum(item.score for item in self.items if item.is_bonus)
+
+    @property
+    def counted_bonus(self) -> float:
+        return min(self.bonus, self.bonus_cap)
+
+    @property
+    def total(self) -> float:
+        """What counts. Above `max_score` if a bonus lifts it there."""
+        return _sum((self.score, self.counted_bonus))
+
+    @property
+    def stubs(self) -> tuple[ItemReport, ...]:
+        return self._of_kind("function")
+
+    @property
+    def curves(self) -> tuple[ItemReport, ...]:
+        return self._of_kind("curve")
+
+    @property
+    def effects(self) -> tuple[ItemReport, ...]:
+        return self._of_kind("effect")
+
+    def items_of(self, problem_id: str) -> tuple[ItemReport, ...]:
+        return tuple(item for item in self.items if item.item.problem == problem_id)
+
+    def _of_kind(self, kind: str) -> tuple[ItemReport, ...]:
+        return tuple(item for item in self.items if item.item.kind == kind)
 
 
-def item_id(item: StubReport | CurveReport) -> str:
-    return item.stub.id if isinstance(item, StubReport) else item.curve.id
+def _sum(scores: Iterable[float]) -> float:
+    return round(sum(scores), 2)
 
 
 def stub_report(
-    stub: Stub, declared: Mapping[str, Declared], outcomes: Mapping[str, Outcome], example: ExampleRun | None
-) -> StubReport:
-    """Share the stub's points over its tests by weight. A test without an outcome is a grader fault."""
+    stub: Stub, declared: Mapping[str, Declared], outcomes: Mapping[str, Outcome], example: ExampleRun | None = None
+) -> ItemReport:
+    """Share the stub's points over its tests by weight. A test without an outcome is a grader fault.
+
+    Args:
+        stub: the function.
+        declared: all hidden tests.
+        outcomes: of the tests that ran.
+        example: the worked example, should a test have failed.
+    """
     own = [test for test in declared.values() if test.stub_id == stub.id]
     total = sum(test.weight for test in own)
     tests = []
@@ -91,14 +139,18 @@ def stub_report(
         points = stub.points * test.weight / total
         earned = test.name in passed and (something_is_right or not test.needs_another)
         tests.append(TestReport(test.summary, outcome, points, points if earned else 0.0))
-    verdicts = [test.outcome.verdict for test in tests]
-    return StubReport(
-        stub=stub,
-        score=round(sum(test.score for test in tests), 2),
-        verdict=_worst(verdicts),
+    report = ItemReport(
+        item=stub,
+        score=_sum(test.score for test in tests),
+        verdict=_worst([test.outcome.verdict for test in tests]),
         tests=tuple(tests),
-        example=example,
+        message="" if own else "no graded test is declared",
+        lacks="" if all(test.name in outcomes for test in own) else "an outcome of each of its tests",
     )
+    failure = report.first_failure
+    if report.verdict == "passed" or failure is None:
+        return report
+    return dataclasses.replace(report, cause=failure.cause, example=example)
 
 
 def _worst(verdicts: list[Verdict]) -> Verdict:
@@ -106,25 +158,22 @@ def _worst(verdicts: list[Verdict]) -> Verdict:
     return next((verdict for verdict in order if verdict in verdicts), "passed" if verdicts else "grader_fault")
 
 
-def full_report(
-    assignment: Assignment, stubs: list[StubReport], curves: list[CurveReport], faults: list[str]
-) -> Report:
-    """Add everything up. What the grader could not judge counts as nothing and is listed as a fault."""
-    listed = list(faults)
-    for report in stubs:
-        if not report.tests:
-            listed.append(f"{report.stub.id}: no graded test is declared")
-        listed += [
-            f"{report.stub.id}: {test.outcome.test}: {test.outcome.message}"
-            for test in report.tests
-            if test.outcome.verdict == "grader_fault"
-        ]
-    listed += [f"{c.curve.id}: {c.message}" for c in curves if c.verdict == "grader_fault"]
-    score = sum(report.score for report in stubs) + sum(report.score for report in curves)
+def full_report(assignment: Assignment, items: Iterable[ItemReport]) -> Report:
+    """All items together. What the grader could not judge is listed as a fault: then there is no grade."""
+    items = tuple(items)
     return Report(
-        score=round(score, 2),
+        items=items,
         max_score=float(assignment.code_points),
-        stubs=tuple(stubs),
-        curves=tuple(curves),
-        faults=tuple(listed),
+        max_bonus=float(assignment.bonus_points),
+        bonus_cap=float(assignment.policies.bonus_cap),
+        faults=tuple(fault for item in items for fault in _faults_of(item)),
     )
+
+
+def _faults_of(item: ItemReport) -> list[str]:
+    """What the grader could not judge of an item: at least one line if there is anything."""
+    if item.verdict != "grader_fault":
+        return []
+    outcomes = [test.outcome for test in item.tests if test.outcome.verdict == "grader_fault"]
+    of_tests = [f"{item.id}: {outcome.test}: {outcome.message}" for outcome in outcomes]
+    return of_tests or [f"{item.id}: {item.message or 'not judged'}"]

@@ -1,27 +1,40 @@
-"""Grades one submission: intake, workers, hidden suite, curves, report."""
+"""Runs everything that one submission is graded by: workers, hidden suite, curves, effects. The judge judges."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from autograder.grading.curves import FIRST_RUNS, MORE_RUNS, Bar, grade_curve, load_bars, needs_more_runs, score_of
-from autograder.grading.integrity import Integrity, confirmed, with_note, without_points
+from autograder.grading.curves import (
+    FIRST_RUNS,
+    MORE_RUNS,
+    NOT_THE_STUDENTS,
+    Bar,
+    load_bars,
+    needs_more_runs,
+    score_of_run,
+)
+from autograder.grading.effects import run_effect
+from autograder.grading.integrity import confirmed
+from autograder.grading.judge import Measured, earns_by_its_runs, judge, was_handed_in
 from autograder.grading.outcome import Outcome
 from autograder.grading.private import graded_runs, load_private, rng_of_test
-from autograder.grading.referee import BadAction, CurveRun, RemoteAgent, run_curve
-from autograder.grading.scoring import CurveReport, ExampleRun, Report, StubReport, full_report, stub_report
+from autograder.grading.promises import Integrity
+from autograder.grading.referee import BadAction, RemoteAgent, run_curve
+from autograder.grading.runs import Run
+from autograder.grading.scoring import ExampleRun, Report, stub_report
 from autograder.grading.suite import DEADLINE_PASSED, Suite
-from autograder.hidden_tests.graded import DECLARED
+from autograder.hidden_tests.graded import DECLARED, EFFECTS
 from autograder.isolation.confinement import Confinement, Guarantee, probe
 from autograder.isolation.fork_server import NUM_SLOTS, ForkServer, GraderFault, Slots
 from autograder.isolation.package import Package, package_with
@@ -30,9 +43,10 @@ from autograder.solutions import reference_code
 from hw4.checking.answers import CheckFailed
 from hw4.checking.causes import cause_of_exception
 from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.worked_example import check_example
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import Assignment, Curve, load_assignment
+from hw4.handin.assignment import Curve, Effect, Item, RunItem, Stub, load_assignment
 from hw4.handin.intake import Intake
 
 MAX_JOBS = 2  # learning runs at once
@@ -40,6 +54,8 @@ SUITE_SLOT = NUM_SLOTS - 1  # workers of the suite and of the curves never share
 MIN_BUDGET_SECONDS = 30.0
 MAX_SHOWN_CHARACTERS = 5000
 MAX_SHOWN = 200  # numbers of an answer that a report shows
+
+AnItem = TypeVar("AnItem", bound=Item)
 
 
 class Listener(Protocol):
@@ -49,7 +65,7 @@ class Listener(Protocol):
 
     def episode_ended(self, curve: Curve, run: int, episode: int, episode_return: float) -> None: ...
 
-    def run_ended(self, curve: Curve, run: int) -> None: ...
+    def run_ended(self, item: RunItem, run: int) -> None: ...
 
 
 @dataclass
@@ -58,14 +74,20 @@ class Grade:
 
     report: Report
     intake: Intake
-    runs: dict[str, list[CurveRun]]
+    measured: Measured  # what the report follows from
     bars: dict[str, Bar]
     confinement: Confinement
     num_swept: int  # processes that workers left behind, killed before this was written
     speed: float
     seconds: float
-    broken_files: dict[str, Outcome] = field(default_factory=dict)
-    integrity: dict[str, Integrity] = field(default_factory=dict)  # of the curves that earn points
+
+    @property
+    def runs(self) -> Mapping[str, Sequence[Run]]:
+        return self.measured.runs
+
+    @property
+    def integrity(self) -> Mapping[str, Integrity]:
+        return self.measured.integrity
 
 
 class ConfinementTooWeak(GraderFault):
@@ -112,6 +134,8 @@ class Grader:
     def __enter__(self) -> Grader:
         try:
             self._bars = load_bars()
+            if without := [item.id for item in load_assignment().run_items if item.id not in self._bars]:
+                raise GraderFault(f"no bar is recorded for {', '.join(without)}")
             self._server = self._closing.enter_context(ForkServer(self._hidden))
             self.confinement = probe(self._server)
         except BaseException:
@@ -130,7 +154,7 @@ class Grader:
         Args:
             intake: what was handed in.
             listener: hears what happens.
-            curves: whether the learning curves run.
+            curves: whether learning curves and effects run.
             only: ids of the functions to grade; all if None. A report of some is no grade.
 
         Raises:
@@ -184,34 +208,26 @@ class _Session:
         }
         self.is_foreign = self._code != reference_code()
 
-    def grade(self, start: float, with_curves: bool, only: frozenset[str] | None) -> Grade:
+    def grade(self, start: float, with_runs: bool, only: frozenset[str] | None) -> Grade:
         self._check_canary(SUITE_SLOT)
         self._student = self._importable_package()
         with ThreadPoolExecutor(self._jobs) as pool:
             try:
-                outcomes, runs, curves, integrity = self._run_all(pool, with_curves, only)
+                measured = self._measure(pool, with_runs, only)
             except BaseException:  # Ctrl-C, or a fault: nothing that runs is waited for to its end
                 self._ends = -math.inf
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._server.stop()
                 raise
-        curves = [without_points(c, integrity.get(c.curve.id)) for c in curves]
-        curves = [
-            with_note(c, [run.returns for run in runs.get(c.curve.id, [])], self._bars[c.curve.id].bar) for c in curves
-        ]
-        asked = [stub.id for stub in self._assignment.stubs if only is None or stub.id in only]
-        stubs = [self._stub_report(stub_id, outcomes) for stub_id in asked]
         return Grade(
-            report=full_report(self._assignment, stubs, curves, []),
+            report=judge(measured, bars=self._bars, assignment=self._assignment, declared=DECLARED),
             intake=self._intake,
-            runs=runs,
+            measured=measured,
             bars=self._bars,
             confinement=self._confinement,
             num_swept=self._sweep(),
             speed=self._server.speed,
             seconds=time.monotonic() - start,
-            broken_files=self._broken_files,
-            integrity=integrity,
         )
 
     def _sweep(self) -> int:
@@ -221,11 +237,15 @@ class _Session:
             self._server.restart()
             return self._server.sweep()
 
-    def _run_all(
-        self, pool: ThreadPoolExecutor, with_curves: bool, only: frozenset[str] | None
-    ) -> tuple[dict[str, Outcome], dict[str, list[CurveRun]], list[CurveReport], dict[str, Integrity]]:
-        runs: dict[str, list[CurveRun]] = {curve.id: [] for curve in self._assignment.curves if with_curves}
-        pending = {c: self._start_curve(pool, c, range(FIRST_RUNS)) for c in self._assignment.curves if with_curves}
+    def _measure(self, pool: ThreadPoolExecutor, with_runs: bool, only: frozenset[str] | None) -> Measured:
+        """Everything that the judge needs. Nothing runs of an optional problem that was not handed in."""
+        stubs = [stub for stub in self._handed_in(self._assignment.stubs) if only is None or stub.id in only]
+        runs: dict[str, list[Run]] = {item.id: [] for item in self._assignment.run_items if with_runs}
+        pending: dict[RunItem, list[Future[Run]]] = {}
+        if with_runs:
+            pending |= {
+                c: self._start_runs(pool, c, range(FIRST_RUNS)) for c in self._handed_in(self._assignment.curves)
+            }
         suite = Suite(
             self._assignment,
             lambda: self._open(self._student, SUITE_SLOT),
@@ -234,23 +254,37 @@ class _Session:
             self._listener.test_ended,
             recover=self._server.restart,
             ends=self._ends,
-            only=only,
+            only=frozenset(stub.id for stub in stubs),
             canary_passed=self._canary_passed,
         )
         outcomes = suite.run()
+        if with_runs:  # only now are the checks of effects known
+            pending |= {
+                e: self._start_runs(pool, e, range(FIRST_RUNS)) for e in self._handed_in(self._assignment.effects)
+            }
         while pending:
-            for curve in list(pending):
-                done = runs[curve.id]
-                done += [future.result() for future in pending.pop(curve)]
-                if self._wants_more(curve, done):
-                    pending[curve] = self._start_curve(pool, curve, range(len(done), len(done) + MORE_RUNS))
-        curves = [
-            curve_report(curve, runs.get(curve.id, []), self._bars[curve.id], self._broken_files, self._assignment)
+            for item in list(pending):
+                done = runs[item.id]
+                done += [future.result() for future in pending.pop(item)]
+                if self._wants_more(item, done):
+                    pending[item] = self._start_runs(pool, item, range(len(done), len(done) + MORE_RUNS))
+        measured = Measured(
+            submitted=frozenset(self._code),
+            outcomes=outcomes,
+            examples=self._examples(stubs, outcomes),
+            runs=runs,
+            broken_files=self._broken_files,
+            only=only,
+        )
+        checks = {
+            curve.id: pool.submit(self._check_integrity, curve)
             for curve in self._assignment.curves
-        ]
-        checks = {c.curve.id: pool.submit(self._check_integrity, c.curve) for c in curves if c.score > 0}
-        integrity = {curve_id: future.result() for curve_id, future in checks.items()}
-        return outcomes, runs, curves, integrity
+            if earns_by_its_runs(curve, measured, self._bars[curve.id], self._assignment)
+        }
+        return dataclasses.replace(measured, integrity={name: future.result() for name, future in checks.items()})
+
+    def _handed_in(self, items: tuple[AnItem, ...]) -> list[AnItem]:
+        return [item for item in items if was_handed_in(item, self._code, self._assignment)]
 
     @property
     def _slowness(self) -> float:
@@ -258,9 +292,9 @@ class _Session:
         recorded = np.median([bar.speed for bar in self._bars.values()])
         return max(1.0, float(self._server.speed / recorded))
 
-    def _budget(self, curve: Curve) -> float:
+    def _budget(self, item: RunItem) -> float:
         """Processor seconds of one run."""
-        whole = self._bars[curve.id].cpu_seconds * self._assignment.limits.max_cpu_factor
+        whole = self._bars[item.id].cpu_seconds * self._assignment.limits.max_cpu_factor
         return max(MIN_BUDGET_SECONDS, whole) * self._slowness
 
     def _open(self, package: Package, slot: int, cpu_seconds: float | None = None) -> RemoteSubject:
@@ -276,26 +310,31 @@ class _Session:
             ends=self._ends,
         )
 
-    def _check_canary(self, slot: int, curve: Curve | None = None) -> None:
-        """The reference answers a known question in this slot, if need be at a second try, or nothing is graded."""
-        if not self._trouble_of_canary(slot, curve):
+    def _check_canary(self, slot: int, item: RunItem | None = None) -> None:
+        """The reference answers known questions in this slot, if need be at a second try, or nothing is graded."""
+        if not self._trouble_of_canary(slot, item):
             return
         self._server.restart()
-        if trouble := self._trouble_of_canary(slot, curve):
+        if trouble := self._trouble_of_canary(slot, item):
             raise GraderFault(f"the reference solution does not run in a worker: {trouble}")
 
-    def _trouble_of_canary(self, slot: int, curve: Curve | None) -> str:
+    def _trouble_of_canary(self, slot: int, item: RunItem | None) -> str:
+        one_of_each_file = {stub.file: stub.id for stub in reversed(self._assignment.stubs)}.values()
         try:
             with self._open(self._canary, slot) as subject:
-                if curve is not None:
-                    hidden = graded_runs(curve.id)[0]
-                    experiment = EXPERIMENTS[curve.experiment]
+                if item is not None and item.kind == "curve":
+                    hidden = graded_runs(item.id)[0]
+                    experiment = EXPERIMENTS[item.experiment]
                     env = make_env(experiment.task_name, hidden.world)
-                    RemoteAgent(subject, experiment, hidden, env).act(env.reset(seed=0)[0])
-                seen = subject.call("ensemble.gaussian_nll", np.zeros(1), np.zeros(1), np.ones(1))
-        except (WorkerDied, StudentError, GraderFault, BadAction) as error:
+                    agent = RemoteAgent(subject, experiment, hidden, env, build_agent=item.agent)
+                    agent.act(env.reset(seed=0)[0])
+                for stub_id in one_of_each_file:
+                    check_example(WORKED_EXAMPLES[stub_id], subject)
+        except (WorkerDied, StudentError, GraderFault, BadAction, CheckFailed) as error:
             return f"{type(error).__name__}: {error}"
-        return "" if np.allclose(seen, 0.5) else f"it answers {seen} to a question whose answer is 0.5"
+        if item is not None and item.kind == "effect":
+            return self._run_effect(item, 0, self._canary, slot, []).message
+        return ""
 
     def _importable_package(self) -> Package:
         """The submission over given files. A file that does not import becomes its stub and is remembered."""
@@ -318,10 +357,11 @@ class _Session:
             try:
                 with self._open(package_with(code), SUITE_SLOT) as subject:
                     for name in code:
-                        subject.call(f"{name.removesuffix('.py')}.__dir__")  # any call imports the module first
+                        module = name.removesuffix(".py").replace("/", ".")
+                        subject.call(f"{module}.__dir__")  # any call imports the module first
                 return None
             except StudentError as error:
-                culprit = Path(error.file).name if error.file else name
+                culprit = (error.file or name).removeprefix("hw4/")
                 cause = cause_of_exception(error.type_name, error.text)
                 if culprit not in code:
                     culprit = name
@@ -337,31 +377,45 @@ class _Session:
         self._check_canary(SUITE_SLOT)
         return Outcome(name, "failed", death.cause, f"hw4/{name}", "", f"ended at import: {death.reason}")
 
-    def _start_curve(self, pool: ThreadPoolExecutor, curve: Curve, numbers: range) -> list[Future[CurveRun]]:
-        return [pool.submit(self._run_curve, curve, number) for number in numbers]
+    def _start_runs(self, pool: ThreadPoolExecutor, item: RunItem, numbers: range) -> list[Future[Run]]:
+        return [pool.submit(self._run, item, number) for number in numbers]
 
-    def _run_curve(self, curve: Curve, number: int) -> CurveRun:
+    def _run(self, item: RunItem, number: int) -> Run:
         with self._slots.one() as slot:
-            attempts: list[list[bytes]] = []  # the actions of each
+            attempts: list[list[bytes]] = []  # the actions, or the answers, of each
             num_restarts = self._server.num_restarts
             for _ in range(2):  # a worker that ends for no reason of its own is given a second chance
                 attempts.append([])
-                run = run_curve(
-                    lambda: self._open(self._student, slot, self._budget(curve)),
-                    EXPERIMENTS[curve.experiment],
-                    graded_runs(curve.id)[number],
-                    lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
-                    attempts[-1],
-                )
+                if item.kind == "curve":
+                    run = self._run_curve(item, number, slot, attempts[-1])
+                else:
+                    run = self._run_effect(item, number, self._student, slot, attempts[-1])
                 if not run.may_be_chance:
                     break
             if self._server.num_restarts == num_restarts and not _agree(attempts):
                 run.failure, run.may_be_chance = "exits", False
-                run.message = "the worker ended, and at a second try with the same seeds its agent acted otherwise"
-            if run.may_be_chance or run.failure == "raised":
-                self._blame(run, curve, slot)
-        self._listener.run_ended(curve, number)
+                run.message = "the worker ended, and at a second try with the same seeds it answered otherwise"
+            if run.may_be_chance or (run.failure and run.failure not in NOT_THE_STUDENTS):
+                self._blame(run, item, slot)
+        self._listener.run_ended(item, number)
         return run
+
+    def _run_curve(self, curve: Curve, number: int, slot: int, actions: list[bytes]) -> Run:
+        return run_curve(
+            lambda: self._open(self._student, slot, self._budget(curve)),
+            EXPERIMENTS[curve.experiment],
+            graded_runs(curve.id)[number],
+            lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
+            actions,
+            curve.agent,
+        )
+
+    def _run_effect(self, effect: Effect, number: int, package: Package, slot: int, answers: list[bytes]) -> Run:
+        hidden = graded_runs(effect.id)[number]
+        if effect.id not in EFFECTS:
+            message = f"no hidden check computes {effect.id}"
+            return Run(hidden.env_seed, {}, failure="grader_fault", message=message)
+        return run_effect(lambda: self._open(package, slot, self._budget(effect)), EFFECTS[effect.id], hidden, answers)
 
     def _check_integrity(self, curve: Curve) -> Integrity:
         """Whether the agent of a curve that earns points keeps its promises."""
@@ -376,23 +430,24 @@ class _Session:
             except GraderFault as fault:
                 return Integrity(None, f"not checked: {fault}", unchecked=True)
 
-    def _blame(self, run: CurveRun, curve: Curve, slot: int) -> None:
-        """The canary decides whose fault it is that a run ended: its agent is built and acts in the same slot."""
+    def _blame(self, run: Run, item: RunItem, slot: int) -> None:
+        """The canary decides whose fault it is that a run ended: it does the same, or begins to, in the same slot."""
         try:
-            self._check_canary(slot, curve)
+            self._check_canary(slot, item)
         except GraderFault as fault:
             run.failure, run.message = "grader_fault", str(fault)
 
-    def _wants_more(self, curve: Curve, done: list[CurveRun]) -> bool:
-        return needs_more_runs([_score(curve, run) for run in done], self._bars[curve.id].bar)
+    def _wants_more(self, item: RunItem, done: list[Run]) -> bool:
+        scores = [score_of_run(item, run.returns, run.failure) for run in done]
+        return needs_more_runs(scores, self._bars[item.id].bar)
 
-    def _stub_report(self, stub_id: str, outcomes: dict[str, Outcome]) -> StubReport:
-        stub = self._assignment.stub(stub_id)
-        report = stub_report(stub, DECLARED, outcomes, None)
-        if report.verdict == "passed":
-            return report
-        example = None if stub.file in self._broken_files else self._run_example(stub_id)
-        return stub_report(stub, DECLARED, outcomes, example)
+    def _examples(self, stubs: list[Stub], outcomes: dict[str, Outcome]) -> dict[str, ExampleRun]:
+        """The worked example of each function that did not pass, run on the submission."""
+        return {
+            stub.id: self._run_example(stub.id)
+            for stub in stubs
+            if stub.file not in self._broken_files and stub_report(stub, DECLARED, outcomes).verdict != "passed"
+        }
 
     def _run_example(self, stub_id: str) -> ExampleRun:
         example = WORKED_EXAMPLES[stub_id]
@@ -416,67 +471,6 @@ class _Session:
             for name, wanted in example.wanted.items()
         ]
         return ExampleRun(example.story, tuple(rows))
-
-
-def curve_report(
-    curve: Curve, runs: list[CurveRun], bar: Bar, broken_files: Iterable[str], assignment: Assignment
-) -> CurveReport:
-    """The verdict on one curve. Pure: stored runs are scored again by the same words."""
-
-    def report(score: float, verdict: Any, cause: str, grade: Any, message: str, flags: Any = ()) -> CurveReport:
-        return CurveReport(curve, round(score, 2), verdict, cause, grade, message, tuple(flags))
-
-    if not runs:
-        return report(0.0, "not_run", "", None, "curves were not asked for")
-    needed = {stub.file for stub in assignment.stubs if stub.problem in curve.needs}
-    broken = [name for name in broken_files if name in needed]
-    if broken:
-        return report(0.0, "not_run", "curve_blocked", None, f"blocked: {', '.join(broken)} does not import")
-    blocked = sorted({run.blocked_by for run in runs if run.blocked_by})
-    if blocked:
-        return report(0.0, "not_run", "curve_blocked", None, f"blocked by {', '.join(blocked)}: not written yet")
-    grade = grade_curve([_score(curve, run) for run in runs], bar=bar.bar, floor=bar.floor)
-    flags = [
-        f"run {i} was cut short: {WHY_CUT[run.failure]} {run.error}".rstrip()
-        for i, run in enumerate(runs, 1)
-        if run.failure
-    ]
-    if len(runs) > FIRST_RUNS:
-        flags.append(f"the first three runs disagreed: {len(runs)} runs")
-    verdict = "passed" if grade.credit == 1.0 else "failed"
-    not_judged = [run.message for run in runs if run.failure in NOT_THE_STUDENTS]
-    if not_judged and verdict == "failed":  # the points so far are kept; a TA decides
-        return report(curve.points * grade.credit, "grader_fault", "", grade, not_judged[0], flags)
-    cause = "" if verdict == "passed" else next((r.failure for r in runs if r.failure), "curve_below_bar")
-    return report(curve.points * grade.credit, verdict, cause, grade, grade.decided_by, flags)
-
-
-WHY_CUT = {
-    "raised": "it counts as none, because your code raised an exception:",
-    "too_slow": "its processor time was used up; the worst of the episodes that finished count",
-    "out_of_memory": "its memory was used up; the worst of the episodes that finished count",
-    "exits": "it counts as none, because its process ended",
-    "deadline": "the overall deadline passed; the episodes that finished count",
-    "grader_fault": "the grader failed; the episodes that finished count",
-}
-NOT_THE_STUDENTS = ("deadline", "grader_fault")
-COUNTS_AS_NONE = ("raised", "exits")  # or an unstable agent would do well to stop at its best
-CUT_SHORT = ("too_slow", "out_of_memory")
-
-
-def score_of_run(curve: Curve, returns: list[float], failure: str) -> float:
-    """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished.
-
-    A run that used up its time or its memory is scored on its worst planned episodes: it may have done so on purpose.
-    """
-    planned = returns[EXPERIMENTS[curve.experiment].num_initial_episodes :]
-    if failure in COUNTS_AS_NONE or (failure in CUT_SHORT and len(planned) < curve.score_episodes):
-        return -math.inf
-    return score_of(sorted(planned, reverse=True) if failure in CUT_SHORT else planned, curve.score_episodes)
-
-
-def _score(curve: Curve, run: CurveRun) -> float:
-    return score_of_run(curve, run.returns, run.failure)
 
 
 def _agree(attempts: list[list[bytes]]) -> bool:

@@ -104,9 +104,6 @@ class Suite:
     def rng(self) -> None:
         """Made by `pytest_pyfunc_call`."""
 
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "graded: a hidden test that belongs to an id of the assignment")
-
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if self._asked(item.name)]
 

@@ -12,7 +12,17 @@ from markupsafe import Markup, escape
 from autograder.grading.session import Grade
 from autograder.report.documents import FAULT_NOTE, QUICK_NOTE
 from autograder.report.pictures import curve_svg, model_svg
-from autograder.report.words import exception_of, hint_of, model_numbers, points, promises, shown_score, verdict_of
+from autograder.report.words import (
+    bonus_of,
+    exception_of,
+    hint_of,
+    meaning_of_a_score,
+    model_numbers,
+    points,
+    promises,
+    shown_score,
+    verdict_of,
+)
 from hw4.commands.plots import read_bands
 from hw4.handin.assignment import load_assignment
 
@@ -24,10 +34,10 @@ def page(grade: Grade, name: str) -> str:
     assignment = load_assignment()
     problems = []
     for problem in assignment.problems:
-        stubs = [item for item in grade.report.stubs if item.stub.problem == problem.id]
-        curves = [item for item in grade.report.curves if item.curve.problem == problem.id]
-        score = sum(item.score for item in stubs) + sum(item.score for item in curves)
-        problems.append({"facts": problem, "stubs": stubs, "curves": curves, "score": score})
+        items = grade.report.items_of(problem.id)
+        absent = bool(items) and all(item.verdict == "absent" for item in items)
+        score = sum(item.score for item in items)
+        problems.append({"facts": problem, "items": items, "score": score, "absent": absent})
     pictures = {
         curve.id: Markup(curve_svg(curve, grade.runs.get(curve.id, []), grade.bars[curve.id]))
         for curve in assignment.curves
@@ -43,7 +53,7 @@ def page(grade: Grade, name: str) -> str:
         problems=problems,
         pictures=pictures,
         model_pictures=model_pictures,
-        bands=read_bands(),
+        bands={curve.id: read_bands()[curve.experiment] for curve in assignment.curves if curve.id in pictures},
     )
 
 
@@ -52,6 +62,8 @@ def _template() -> Template:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.globals.update(
         shown_score=shown_score,
+        bonus_of=bonus_of,
+        meaning_of_a_score=meaning_of_a_score,
         verdict_of=verdict_of,
         hint_of=hint_of,
         exception_of=exception_of,

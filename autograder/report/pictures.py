@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from autograder.grading.curves import Bar
-from autograder.grading.referee import CurveRun
+from autograder.grading.runs import Run
 from hw4.commands.plots import BLUE, GREEN, VERMILION, read_bands
 from hw4.handin.assignment import Curve
 
@@ -23,7 +24,7 @@ STYLE = re.compile(r' style="([^"]*)"')
 DECLARATION = re.compile(r"([a-z-]+): ([^;]+)")
 
 
-def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
+def curve_svg(curve: Curve, runs: Sequence[Run], bar: Bar) -> str:
     """One picture, without fixed colours for text: it follows the page's light or dark scheme."""
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     figure.patch.set_alpha(0)
@@ -55,7 +56,7 @@ def curve_svg(curve: Curve, runs: list[CurveRun], bar: Bar) -> str:
     return inline(figure)
 
 
-def model_svg(curve: Curve, runs: list[CurveRun]) -> str:
+def model_svg(curve: Curve, runs: Sequence[Run]) -> str:
     """Model error and optimism gap of every run over the reference's bands: what a return does not show."""
     figure = Figure(figsize=(7.2, 3.4), layout="constrained")
     figure.patch.set_alpha(0)

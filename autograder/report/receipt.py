@@ -11,7 +11,6 @@ from typing import Any
 from autograder.grading.curves import BARS_FILE
 from autograder.grading.fingerprint import GIVEN, GRADER, NOT_GIVEN, hash_of
 from autograder.grading.private import load_private
-from autograder.grading.scoring import CurveReport, item_id
 from autograder.grading.session import Grade
 from autograder.solutions import ROOT
 from hw4.handin.intake import Intake
@@ -20,7 +19,8 @@ LOCK_FILE = ROOT / "requirements.lock"
 
 
 def receipt(grade: Grade) -> dict[str, Any]:
-    """Everything that is needed to repeat or to question this grade."""
+    """Everything that is needed to repeat, to judge again or to question this grade."""
+    measured = grade.measured
     return {
         "submission": facts_of_submission(grade.intake),
         "student_bundle": grade.intake.bundle_version,
@@ -30,17 +30,19 @@ def receipt(grade: Grade) -> dict[str, Any]:
         "processes_left_behind": grade.num_swept,
         "score": grade.report.score,
         "max_score": grade.report.max_score,
-        "items": {item_id(item): {"score": item.score, "verdict": item.verdict} for item in grade.report.items},
-        "tests": {
-            test.outcome.test: dataclasses.asdict(test.outcome) for stub in grade.report.stubs for test in stub.tests
-        },
-        "curves": {
-            item.curve.id: {"decided_by": item.message, "flags": item.flags}
+        "bonus": grade.report.bonus,
+        "max_bonus": grade.report.max_bonus,
+        "counted_bonus": grade.report.counted_bonus,
+        "total": grade.report.total,
+        "only": None if measured.only is None else sorted(measured.only),
+        "items": {
+            item.id: {"score": item.score, "verdict": item.verdict, "decided_by": item.message, "flags": item.flags}
             for item in grade.report.items
-            if isinstance(item, CurveReport)
         },
-        "integrity": {curve_id: dataclasses.asdict(found) for curve_id, found in grade.integrity.items()},
-        "runs": {curve: [dataclasses.asdict(run) for run in runs] for curve, runs in grade.runs.items()},
+        "tests": {name: dataclasses.asdict(outcome) for name, outcome in measured.outcomes.items()},
+        "broken_files": {name: dataclasses.asdict(outcome) for name, outcome in measured.broken_files.items()},
+        "integrity": {curve_id: dataclasses.asdict(found) for curve_id, found in measured.integrity.items()},
+        "runs": {item_id: [dataclasses.asdict(run) for run in runs] for item_id, runs in measured.runs.items()},
         "faults": grade.report.faults,
         "seconds": round(grade.seconds, 1),
     }

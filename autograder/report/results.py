@@ -6,6 +6,8 @@ its rules decide the form:
 - A `visibility` that hides a single test also hides the total score. So nothing is hidden by that field: what must wait
   for the due date is not written before it (`without_details`).
 - A score is needed, at the top or in each test. A document that must never count as a grade therefore has none.
+- The score at the top is what counts, whatever the tests add up to. So a bonus lifts it above the points of the
+  assignment, as far as `bonus_cap` lets it.
 """
 
 from __future__ import annotations
@@ -14,11 +16,20 @@ import math
 import statistics
 from typing import Any
 
-from autograder.grading.curves import FIRST_RUNS
-from autograder.grading.scoring import CurveReport, StubReport
-from autograder.grading.session import COUNTS_AS_NONE, Grade
+from autograder.grading.curves import COUNTS_AS_NONE, FIRST_RUNS
+from autograder.grading.scoring import ItemReport, Report
+from autograder.grading.session import Grade
 from autograder.report.documents import FAULT_NOTE, NOT_GRADED, QUICK_NOTE, document, inert
-from autograder.report.words import exception_of, hint_of, points, shown_score, verdict_of
+from autograder.report.words import (
+    bonus_of,
+    exception_of,
+    hint_of,
+    meaning_of_a_score,
+    name_of,
+    points,
+    shown_score,
+    verdict_of,
+)
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
 from hw4.handin.intake import Intake
@@ -30,8 +41,10 @@ DETAILS_LATER = "Hints and checks are shown after the due date."
 def results(grade: Grade) -> dict[str, Any]:
     """The document of a graded submission, with every detail."""
     report = grade.report
-    facts = {"graded": not report.faults, "grader_faults": len(report.faults)}
-    found = document(_summary(grade), facts, tests=[_test(item) for item in report.items])
+    facts: dict[str, Any] = {"graded": not report.faults, "grader_faults": len(report.faults)}
+    if report.max_bonus:
+        facts |= {"bonus": report.bonus, "counted_bonus": report.counted_bonus}
+    found = document(_summary(grade), facts, tests=[_test(item) for item in _shown(report)])
     found["execution_time"] = round(grade.seconds)
     if report.faults:  # what could not be judged must not count as nothing: no score at all
         for test in found["tests"]:
@@ -39,7 +52,7 @@ def results(grade: Grade) -> dict[str, Any]:
         return found
     if load_assignment().leaderboard:
         found["leaderboard"] = leaderboard(grade)
-    return {"score": report.score, **found}
+    return {"score": report.total, **found}
 
 
 def quick_look(grade: Grade) -> dict[str, Any]:
@@ -83,10 +96,21 @@ def _leaderboard_name(curve: Curve) -> tuple[str, int]:
 
 
 def _summary(grade: Grade) -> str:
-    lines = [f"{points(grade.report.score)} of {points(grade.report.max_score)} points by program."]
-    if grade.report.faults:
+    report = grade.report
+    lines = [f"{points(report.score)} of {points(report.max_score)} points by program{bonus_of(report)}."]
+    if report.faults:
         lines = [FAULT_NOTE, NOT_GRADED]
+    lines += [f"Optional, not handed in: {', '.join(names)}."] if (names := absent_problems(report)) else []
     return "\n".join([*lines, *about(grade.intake)])
+
+
+def absent_problems(report: Report) -> list[str]:
+    """The optional problems that were not handed in, such as "T1 Sampling-based planning"."""
+    return [
+        f"{problem.label} {problem.title}"
+        for problem in load_assignment().problems
+        if (items := report.items_of(problem.id)) and all(item.verdict == "absent" for item in items)
+    ]
 
 
 def about(intake: Intake) -> list[str]:
@@ -100,37 +124,37 @@ def about(intake: Intake) -> list[str]:
     return [*lines, *intake.notes]
 
 
-def _test(item: StubReport | CurveReport) -> dict[str, Any]:
-    facts = item.stub if isinstance(item, StubReport) else item.curve
-    name = f"{item.stub.id} ({item.stub.symbol})" if isinstance(item, StubReport) else item.curve.title
+def _shown(report: Report) -> list[ItemReport]:
+    """Everything but what is optional and was not handed in."""
+    return [item for item in report.items if item.verdict != "absent"]
+
+
+def _test(item: ItemReport) -> dict[str, Any]:
     return {
-        "number": facts.number,
-        "name": name,
+        "number": item.item.number,
+        "name": f"{name_of(item)}{' (bonus)' if item.is_bonus else ''}",
         "score": item.score,
-        "max_score": facts.points,
+        "max_score": item.points,
         "status": "passed" if item.verdict == "passed" else "failed",
         "output": inert("\n".join(_lines(item))),
     }
 
 
-def _lines(item: StubReport | CurveReport) -> list[str]:
+def _lines(item: ItemReport) -> list[str]:
     lines = [verdict_of(item)]
     if item.verdict == "grader_fault":
         lines.append(FAULT_NOTE)
     if hint := hint_of(item):
         lines += [f"Hint: {hint.text}", f"Read: {hint.read}"]
-    if isinstance(item, StubReport):
-        for test in item.tests:
-            verdict = test.outcome.verdict.replace("_", " ")
-            lines.append(f"[{verdict}] {test.summary} {exception_of(test.outcome)}".rstrip())
-        if item.example:
-            lines.append(f"Worked example: {item.example.story}")
-            lines += [f"  {name}: seen {seen}; wanted {wanted}" for name, seen, wanted in item.example.rows]
-    else:
-        if item.grade:
-            lines.append(f"Scores of the runs: {', '.join(map(shown_score, item.grade.scores))}")
-            lines.append(f"Decided by: {item.grade.decided_by}")
-        elif item.verdict == "not_run":
-            lines.append(item.message)
-        lines += list(item.flags)
-    return lines
+    for test in item.tests:
+        verdict = test.outcome.verdict.replace("_", " ")
+        lines.append(f"[{verdict}] {test.summary} {exception_of(test.outcome)}".rstrip())
+    if item.example:
+        lines.append(f"Worked example: {item.example.story}")
+        lines += [f"  {name}: seen {seen}; wanted {wanted}" for name, seen, wanted in item.example.rows]
+    if item.grade:
+        lines.append(f"{meaning_of_a_score(item)}. Scores: {', '.join(map(shown_score, item.grade.scores))}")
+        lines.append(f"Decided by: {item.grade.decided_by}")
+    elif item.verdict == "not_run" and item.message:
+        lines.append(item.message)
+    return [*lines, *item.flags]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from autograder.grading.integrity import BROKEN, Integrity
 from autograder.grading.outcome import Outcome
-from autograder.grading.scoring import CurveReport, StubReport
+from autograder.grading.promises import BROKEN, Integrity
+from autograder.grading.scoring import ItemReport, Report
 from hw4.checking.hint import Hint
 from hw4.checking.hints import HINTS
 
@@ -16,34 +16,43 @@ VERDICTS = {
     "failed": "failed",
     "not_run": "not run",
     "grader_fault": "grader fault",
+    "absent": "not handed in",
 }
 
 
-def verdict_of(item: StubReport | CurveReport) -> str:
-    """One or two words."""
-    if isinstance(item, StubReport) and item.verdict == "failed" and is_not_started(item):
-        return "not started"
-    return VERDICTS[item.verdict]
+def verdict_of(item: ItemReport) -> str:
+    """One to three words."""
+    return "not started" if item.verdict == "failed" and is_not_started(item) else VERDICTS[item.verdict]
 
 
-def is_not_started(item: StubReport) -> bool:
-    return all(test.outcome.cause == "not_started" for test in item.tests)
+def is_not_started(item: ItemReport) -> bool:
+    return bool(item.tests) and all(test.outcome.cause == "not_started" for test in item.tests)
 
 
-def hint_of(item: StubReport | CurveReport) -> Hint | None:
+def hint_of(item: ItemReport) -> Hint | None:
     """The hint for the first failure."""
-    if item.verdict in ("passed", "grader_fault"):
-        return None
-    if isinstance(item, CurveReport):
-        return HINTS.get(item.cause)
-    failure = item.first_failure
-    return HINTS.get(failure.cause) if failure else None
+    return None if item.verdict in ("passed", "grader_fault", "absent") else HINTS.get(item.cause)
 
 
 def exception_of(outcome: Outcome) -> str:
     """Type and place of an exception, without its text, which may hold anything."""
     if outcome.error and outcome.cause != "not_started":
         return f"{outcome.error} at {outcome.where}"
+    return ""
+
+
+def name_of(item: ItemReport) -> str:
+    """Of a function, its id and its symbol; otherwise the title."""
+    return f"{item.id} ({item.item.title})" if item.item.kind == "function" else item.item.title
+
+
+def meaning_of_a_score(item: ItemReport) -> str:
+    """What one run of a curve or an effect is judged by; empty for a function."""
+    match item.item.kind:
+        case "curve":
+            return f"The score of a run is the mean return of its last {item.item.score_episodes} episodes"
+        case "effect":
+            return f"The score of a run is one number, in {item.item.unit}"
     return ""
 
 
@@ -64,9 +73,24 @@ def model_numbers(errors: Sequence[float], gaps: Sequence[float], episode: int) 
 
 
 def shown_score(score: float) -> str:
-    """The score of a run of a curve."""
-    return f"{score:.1f}" if math.isfinite(score) else "none"
+    """The score of a run of a curve or an effect, with one decimal or three digits."""
+    if not math.isfinite(score):
+        return "none"
+    return f"{score:.1f}" if abs(score) >= 10 or score == 0 else f"{score:.3g}"
 
 
 def points(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def bonus_of(report: Report) -> str:
+    """Such as ", and 3 of 4 bonus"; empty if the assignment has no optional problems."""
+    if not report.max_bonus:
+        return ""
+    cut = f", of which {points(report.counted_bonus)} count" if report.counted_bonus < report.bonus else ""
+    return f", and {points(report.bonus)} of {points(report.max_bonus)} bonus{cut}"
+
+
+def sum_of(report: Report) -> str:
+    """Such as "80 of 80, and 3 of 4 bonus"."""
+    return f"{points(report.score)} of {points(report.max_score)}{bonus_of(report)}"

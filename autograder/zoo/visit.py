@@ -16,7 +16,7 @@ from autograder.report.words import hint_of
 from autograder.solutions import reference_code
 from autograder.zoo import Animal, code_of, load_animals, main_stub
 from hw4.checking.calls import calls_between_stubs
-from hw4.handin.assignment import Curve, load_assignment
+from hw4.handin.assignment import Curve, RunItem, load_assignment
 from hw4.handin.intake import Intake
 
 PROCESSES = 2
@@ -30,7 +30,7 @@ class Silent:
 
     def episode_ended(self, curve: Curve, run: int, episode: int, episode_return: float) -> None: ...
 
-    def run_ended(self, curve: Curve, run: int) -> None: ...
+    def run_ended(self, item: RunItem, run: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _calls() -> dict[str, set[str]]:
 
 
 def _compare(graded: Grade, animal: Animal, stub_ids: set[str]) -> Visit:
-    stubs = [report for report in graded.report.stubs if report.stub.id in stub_ids]
+    stubs = [report for report in graded.report.stubs if report.id in stub_ids]
     outcomes = {test.outcome.test: test.outcome for report in stubs for test in report.tests}
     failed = {name: outcome.cause for name, outcome in outcomes.items() if outcome.verdict != "passed"}
     first = next((report.first_failure for report in stubs if report.first_failure is not None), None)
@@ -144,8 +144,8 @@ def _compare(graded: Grade, animal: Animal, stub_ids: set[str]) -> Visit:
     if first and cause not in animal.causes and not animal.unnamed:
         surprises.append(f"the first hint says {cause}, not {' or '.join(animal.causes)}: {first.message}")
     surprises += list(graded.report.faults)
-    surprises += [f"{r.stub.id}: no hint" for r in stubs if r.verdict == "failed" and hint_of(r) is None]
-    lost = sum(report.stub.points - report.score for report in stubs)
+    surprises += [f"{r.id}: no hint" for r in stubs if r.verdict == "failed" and hint_of(r) is None]
+    lost = sum(report.points - report.score for report in stubs)
     score = round(sum(stub.points for stub in load_assignment().stubs) - lost, 2)
     return Visit(animal, failed, cause, score, tuple(surprises))
 

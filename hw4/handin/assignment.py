@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from hw4.handin.strict_toml import TomlError, TomlFile, and_meant
 
@@ -48,6 +48,7 @@ class Problem:
 class Stub:
     """One function that the student writes."""
 
+    kind: ClassVar[Literal["function"]] = "function"
     id: str
     problem: str
     file: str  # "mpc.py" or "topics/NAME.py"
@@ -66,6 +67,7 @@ class Stub:
 class Curve:
     """One learning curve that the referee runs."""
 
+    kind: ClassVar[Literal["curve"]] = "curve"
     id: str
     problem: str
     experiment: str
@@ -81,6 +83,7 @@ class Curve:
 class Effect:
     """One number that a hidden check computes with the student's functions; larger is better."""
 
+    kind: ClassVar[Literal["effect"]] = "effect"
     id: str
     problem: str
     title: str
@@ -90,7 +93,8 @@ class Effect:
     number: str
 
 
-Item = Stub | Curve | Effect  # what a program grades: each has an id, a number, a title, a problem and points
+RunItem = Curve | Effect  # is graded by several runs against a bar
+Item = Stub | RunItem  # what a program grades: each has a kind, an id, a number, a title, a problem and points
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,17 @@ class Assignment:
     def items(self) -> tuple[Item, ...]:
         """Everything that a program grades."""
         return self.stubs + self.curves + self.effects
+
+    @property
+    def run_items(self) -> tuple[RunItem, ...]:
+        """Everything that is graded by several runs against a bar."""
+        return self.curves + self.effects
+
+    def stubs_behind(self, item: Item) -> tuple[Stub, ...]:
+        """The functions that the grade of an item depends on."""
+        if item.kind == "function":
+            return (item,)
+        return tuple(stub for stub in self.stubs if {stub.id, stub.problem} & {*item.needs})
 
     def is_optional(self, item: Item) -> bool:
         """Whether an item belongs to a topic: its points are a bonus."""

@@ -73,7 +73,7 @@ def try_attack(grader: Grader, planted: Planted, attack: Attack, *, curves: bool
     problems = [*_wrong_points(attack, grade), *_wrong_outputs(planted, grade)]
     if attack.refused:
         problems.append("was not refused")
-    report = next(stub for stub in grade.report.stubs if stub.stub.id == attack.stub)
+    report = next(stub for stub in grade.report.stubs if stub.id == attack.stub)
     failure = report.first_failure
     messages = [test.outcome.message for stub in grade.report.stubs for test in stub.tests]
     problems += [message for message in messages if "BREACH" in message][:1]
@@ -107,19 +107,19 @@ def _wrong_points(attack: Attack, grade: Grade) -> Iterator[str]:
         yield f"grader fault: {fault}"
     for curve in grade.report.curves:
         if curve.score and not attack.harmless:
-            yield f"{curve.curve.id} earned {curve.score:g}"
+            yield f"{curve.id} earned {curve.score:g}"
     for stub in grade.report.stubs:
-        if stub.stub.id in attack.attacked:
+        if stub.id in attack.attacked:
             failure = stub.first_failure
             if stub.score != 0:
-                yield f"{stub.stub.id} earned {stub.score:g} points"
+                yield f"{stub.id} earned {stub.score:g} points"
             if failure is not None and failure.cause not in attack.causes:
-                yield f"{stub.stub.id}: cause {failure.cause!r}, expected {attack.causes}: {failure.message}"
+                yield f"{stub.id}: cause {failure.cause!r}, expected {attack.causes}: {failure.message}"
             if stub.verdict == "failed" and hint_of(stub) is None:
-                yield f"{stub.stub.id} failed without a hint"
-        elif stub.stub.id not in attack.lost and stub.score != stub.stub.points:
+                yield f"{stub.id} failed without a hint"
+        elif stub.id not in attack.lost and stub.score != stub.points:
             failure = stub.first_failure
-            yield f"{stub.stub.id}, which is honest, lost points: {failure}"
+            yield f"{stub.id}, which is honest, lost points: {failure}"
 
 
 def _wrong_outputs(planted: Planted, grade: Grade) -> Iterator[str]:

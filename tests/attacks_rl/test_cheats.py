@@ -9,19 +9,9 @@ import pytest
 from cheat_bank import CURVES, Cheat, code_of, honest_part_of, load_cheats
 
 from autograder.grading import integrity
-from autograder.grading.integrity import (
-    Integrity,
-    MadeUpWorld,
-    WorldResult,
-    check_integrity,
-    confirmed,
-    judge,
-    look,
-    without_points,
-)
+from autograder.grading.integrity import MadeUpWorld, check_integrity, confirmed, judge, look
 from autograder.grading.private import calibration_runs, graded_runs, rng_of_test
-from autograder.grading.regrade import rescore
-from autograder.grading.scoring import CurveReport
+from autograder.grading.promises import CAUSES, Integrity, WorldResult
 from autograder.grading.session import Grade, Grader
 from autograder.isolation.fork_server import ForkServer
 from autograder.isolation.package import package_with
@@ -30,7 +20,6 @@ from autograder.report.page import page
 from autograder.report.results import results
 from autograder.solutions import reference_code
 from autograder.zoo.visit import Silent, intake_of
-from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 
@@ -80,39 +69,6 @@ def test_an_agent_that_keeps_its_promises_breaks_none() -> None:
 )
 def test_a_broken_promise_is_named(world: WorldResult, mirror: WorldResult, broken: str) -> None:
     assert judge((world, mirror)).broken == broken
-
-
-@pytest.mark.parametrize("promise", list(integrity.CAUSES))
-def test_a_broken_promise_takes_the_curves_points_and_says_why(promise: integrity.Promise) -> None:
-    report = CurveReport(ASSIGNMENT.curves[0], 6.0, "passed", "", None, "all three runs reach the bar", ())
-    judged = without_points(report, Integrity(promise, "actions after a start 0.00"))
-    assert (judged.score, judged.verdict) == (0.0, "failed")
-    assert judged.cause in HINTS
-    assert promise in judged.message
-    assert len(judged.flags) == 1
-    assert without_points(report, Integrity(None, "")) is report
-    assert without_points(report, None) is report
-    nobody_knows = without_points(report, Integrity(None, "not checked: why", unchecked=True))
-    assert (nobody_knows.verdict, nobody_knows.score) == ("grader_fault", report.score)
-    assert nobody_knows.message.endswith("not checked: why")
-
-
-def test_new_bars_give_no_points_to_a_broken_promise() -> None:
-    run = {"returns": [80.0] * 10, "failure": ""}
-    receipt = {"runs": {"curve_cartpole": [run] * 3}, "items": {"curve_cartpole": {"score": 7.0, "verdict": "passed"}}}
-    assert rescore(receipt)["curve_cartpole"][1] == 7.0
-    receipt["integrity"] = {"curve_cartpole": {"broken": "follows_data"}}
-    assert rescore(receipt)["curve_cartpole"][1] == 0.0
-
-
-def test_an_agent_that_is_good_before_it_learned_is_noted_for_staff_alone() -> None:
-    curve = next(curve for curve in ASSIGNMENT.curves if curve.id == "curve_cartpole")
-    report = CurveReport(curve, 7.0, "passed", "", None, "all three runs reach the bar", ())
-    learned, knew = [1.0, 30.0, 80.0], [1.0, 75.0, 80.0]
-    assert integrity.with_note(report, [learned, learned, knew], 69.0) is report
-    noted = integrity.with_note(report, [learned, knew, knew], 69.0)
-    assert "for staff: 2 runs" in noted.message
-    assert (noted.score, noted.verdict, noted.flags) == (7.0, "passed", ())
 
 
 class Looks:
@@ -243,6 +199,6 @@ def test_a_cheat_gains_nothing_over_honest_work_on_the_same_functions(cheat: Che
     assert cheating.report.score <= honest.report.score
     if cheat.caught_by == "probe":
         causes = {item.cause for item in cheating.report.curves}
-        assert causes & {integrity.CAUSES[promise] for promise in integrity.CAUSES} or cheating.report.score == 0
+        assert causes & {*CAUSES.values()} or cheating.report.score == 0
         shown = str(results(cheating)) + page(cheating, "someone")
         assert "no points, because" in shown

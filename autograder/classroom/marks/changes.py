@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from autograder.classroom.intake.submissions import ClassError
-from autograder.grading.scoring import CurveReport, Report, StubReport, item_id
+from autograder.grading.scoring import Report
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import points as shown
 from hw4.handin.assignment import load_assignment
@@ -125,42 +125,33 @@ def in_force(changes: Iterable[Change], student: str) -> list[Change]:
 
 def apply(report: Report, changes: list[Change]) -> tuple[Report, list[Applied]]:
     """The report with changed points, and what each change did. A fault that staff decided is none any more."""
-    stubs = {stub.stub.id: stub for stub in report.stubs}
-    curves = {curve.curve.id: curve for curve in report.curves}
+    items = {item.id: item for item in report.items}
     faults = list(report.faults)
     applied = []
     for change in changes:
         target = change.target
         now = most_points(target) if change.points is None else change.points
-        if target in stubs:
-            before: float = stubs[target].score
-            stubs[target] = dataclasses.replace(stubs[target], score=round(now, 2))
+        stub = items.get(DECLARED[target].stub_id) if target in DECLARED else None
+        if target in items:
+            before = items[target].score
+            items[target] = dataclasses.replace(items[target], score=round(now, 2))
             faults = [fault for fault in faults if not fault.startswith(f"{target}: ")]
-        elif target in curves:
-            before = curves[target].score
-            curves[target] = dataclasses.replace(curves[target], score=round(now, 2))
-            faults = [fault for fault in faults if not fault.startswith(f"{target}: ")]
-        elif target in DECLARED and DECLARED[target].stub_id in stubs:
-            stub = stubs[DECLARED[target].stub_id]
+        elif stub and target in (test.outcome.test for test in stub.tests):
             before = next(test.score for test in stub.tests if test.outcome.test == target)
             tests = tuple(
                 dataclasses.replace(test, score=now) if test.outcome.test == target else test for test in stub.tests
             )
             score = round(sum(test.score for test in tests), 2)
-            stubs[stub.stub.id] = dataclasses.replace(stub, tests=tests, score=score)
-            faults = [fault for fault in faults if not fault.startswith(f"{stub.stub.id}: {target}: ")]
+            items[stub.id] = dataclasses.replace(stub, tests=tests, score=score)
+            faults = [fault for fault in faults if not fault.startswith(f"{stub.id}: {target}: ")]
         else:
             continue  # a test of another term, or a function that was not graded
         applied.append(Applied(change, before, now))
-    items: list[StubReport | CurveReport] = [*stubs.values(), *curves.values()]
-    score = round(sum(item.score for item in items), 2)
-    changed = dataclasses.replace(
-        report, score=score, stubs=tuple(stubs.values()), curves=tuple(curves.values()), faults=tuple(faults)
-    )
+    changed = dataclasses.replace(report, items=tuple(items.values()), faults=tuple(faults))
     return changed, [one for one in applied if one.before != one.now or item_has_fault(report, one.change.target)]
 
 
 def item_has_fault(report: Report, target: str) -> bool:
     """Whether the grader failed at this item or test."""
-    ids = {item_id(item) for item in report.items if item.verdict == "grader_fault"}
+    ids = {item.id for item in report.items if item.verdict == "grader_fault"}
     return target in ids or (target in DECLARED and DECLARED[target].stub_id in ids)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from autograder.classroom.marks.class_pictures import SHARE, bins_of, class_curve, histogram
 from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result
 from autograder.grading.curves import FIRST_RUNS
-from autograder.grading.scoring import CurveReport, StubReport
+from autograder.grading.scoring import ItemReport
 from autograder.report.words import points
 from hw4.checking.hints import HINTS
 from hw4.commands.plots import read_bands
@@ -144,7 +144,7 @@ def _by_problem(result: Result, assignment: Assignment) -> dict[str, float]:
     scores: dict[str, float] = {}
     if result.grade is not None:
         for item in result.grade.report.items:
-            problem = item.stub.problem if isinstance(item, StubReport) else item.curve.problem
+            problem = item.item.problem
             scores[problem] = scores.get(problem, 0.0) + item.score
     return scores
 
@@ -186,11 +186,11 @@ def _flags_of(result: Result) -> Iterator[Flag]:
         yield from _flags_of_curve(result, curve)
 
 
-def _flags_of_curve(result: Result, report: CurveReport) -> Iterator[Flag]:
+def _flags_of_curve(result: Result, report: ItemReport) -> Iterator[Flag]:
     assert result.grade is not None
-    title = report.curve.title
-    runs = result.grade.runs.get(report.curve.id, [])
-    integrity = result.grade.integrity.get(report.curve.id)
+    title = report.item.title
+    runs = result.grade.runs.get(report.id, [])
+    integrity = result.grade.integrity.get(report.id)
     if integrity is not None and (integrity.broken or integrity.unchecked):
         yield Flag("integrity", result, f"{title}: {integrity.broken or 'not checked'}: {integrity.message}")
     for text in report.flags:
@@ -206,14 +206,14 @@ def items_of(found: Class, assignment: Assignment) -> Iterator[ItemRow]:
     """One row a function or curve, in the order of the assignment."""
     reports = [result.grade.report for result in found.results if result.grade is not None]
     for stub in assignment.stubs:
-        own = [report for whole in reports for report in whole.stubs if report.stub.id == stub.id]
+        own = [report for whole in reports for report in whole.stubs if report.id == stub.id]
         failed = [report for report in own if report.verdict != "passed"]
         causes = [failure.cause for report in failed if (failure := report.first_failure) and failure.cause]
         tests = Counter(t.summary for report in own for t in report.tests if t.outcome.verdict != "passed")
         scores = [report.score for report in own]
         yield _row(stub.number, stub.symbol, stub.points, scores, len(failed), causes, tests)
     for curve in assignment.curves if found.curves else ():
-        judged = [report for whole in reports for report in whole.curves if report.curve.id == curve.id]
+        judged = [report for whole in reports for report in whole.curves if report.id == curve.id]
         below = [report for report in judged if report.verdict != "passed"]
         causes = [report.cause for report in below if report.cause]
         scores = [report.score for report in judged]

@@ -21,7 +21,6 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.classroom.intake.submissions import ClassError, Person
 from autograder.classroom.marks.standing import Class
-from autograder.grading.scoring import item_id
 from hw4.handin.assignment import load_assignment
 
 CODE, WRITTEN = "hw4_code", "hw4"
@@ -70,8 +69,8 @@ def write_code_points(found: Class, database: Path) -> int:
                 if result.submitted is not None:
                     times["timestamp"] = result.submitted
                 gradebook.update_or_create_submission(CODE, person.id, **times)
-                before = {item_id(i): i.score for i in result.by_program.report.items} if result.by_program else {}
-                now = {item_id(i): i.score for i in result.grade.report.items} if result.grade else {}
+                before = {i.id: i.score for i in result.by_program.report.items} if result.by_program else {}
+                now = {i.id: i.score for i in result.grade.report.items} if result.grade else {}
                 for item in load_assignment().items:
                     grade = gradebook.find_grade(item.id, NOTEBOOK, CODE, person.id)
                     grade.auto_score = before.get(item.id, 0.0)

@@ -8,7 +8,6 @@ from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
 from autograder.classroom.marks.standing import STATUS_WORDS, Class, read_class
 from autograder.files import write_at_once
-from autograder.grading.scoring import item_id
 from autograder.report.words import points as shown
 from hw4.handin.assignment import load_assignment
 
@@ -20,10 +19,10 @@ def grades_csv(found: Class) -> bytes:
     rows = [[*head, *items, *LATE_COLUMNS, "changed by staff"]]
     for result in found.results:
         report = result.grade.report if result.grade else None
-        scores = {item_id(item): shown(item.score) for item in report.items} if report and found.curves else {}
+        scores = {item.id: shown(item.score) for item in report.items} if report and found.curves else {}
         if report and not found.curves:
-            scores = {stub.stub.id: shown(stub.score) for stub in report.stubs}
-        faulty = {item_id(item) for item in report.items if item.verdict == "grader_fault"} if report else set()
+            scores = {stub.id: shown(stub.score) for stub in report.stubs}
+        faulty = {item.id for item in report.items if item.verdict == "grader_fault"} if report else set()
         settled = {applied.change.target for applied in result.applied}
         cells = ["" if name in faulty - settled else scores.get(name, "") for name in items]
         score = "" if result.score is None else shown(result.score)

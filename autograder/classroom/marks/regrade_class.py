@@ -26,8 +26,6 @@ from autograder.classroom.night.grade_class import Engine, check_canary, key_of
 from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_tests
 from autograder.files import write_at_once
-from autograder.grading.curves import needs_more_runs
-from autograder.grading.session import score_of_run
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import points
 
@@ -81,15 +79,8 @@ def _stale_functions(measured: dict[str, Any]) -> frozenset[str]:
 
 def _missing_runs(result: Result) -> str:
     assert result.by_program is not None
-    bars = result.by_program.bars
-    for report in result.by_program.report.curves:
-        curve, runs = report.curve, result.by_program.runs.get(report.curve.id, [])
-        scores = [score_of_run(curve, run.returns, run.failure) for run in runs]
-        if report.grade and needs_more_runs(scores, bars[curve.id].bar):
-            return f"{curve.id}: the first three runs disagree about the bar, and too few more are recorded"
-        if report.score > 0 and curve.id not in result.by_program.integrity:
-            return f"{curve.id}: it earns points now, and its agent was not checked"
-    return ""
+    report = result.by_program.report
+    return next((f"{item.id}: it needs {item.lacks}" for item in report.items if item.lacks and not item.tests), "")
 
 
 def regrade_class(

@@ -14,7 +14,6 @@ from autograder.classroom.marks.changes import Applied, Change, apply, in_force,
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.policies import Lateness, PolicyError, extension_of, lateness, read_extensions
 from autograder.classroom.night.record import grade_of
-from autograder.grading.scoring import StubReport, item_id
 from autograder.grading.session import Grade
 from autograder.report.words import points as shown
 from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
@@ -163,16 +162,12 @@ def standing_of(result: Result) -> dict[str, Any]:
     if result.grade is None:
         return standing
     for item in result.grade.report.items:
-        name = item_id(item)
-        targets = {name}
-        facts: dict[str, Any] = {"score": item.score, "verdict": item.verdict}
-        if isinstance(item, StubReport):
-            tests = {t.outcome.test: {"verdict": t.outcome.verdict, "worth": t.points} for t in item.tests}
-            facts |= {"worth": item.stub.points, "tests": tests}
-            targets |= tests.keys()
-        else:
-            bar = result.grade.bars[name]
-            facts |= {"worth": item.curve.points, "bar": bar.bar, "floor": bar.floor}
-        facts["staff"] = [str(one) for one in result.applied if one.change.target in targets]
-        standing["items"][name] = facts
+        facts: dict[str, Any] = {"score": item.score, "verdict": item.verdict, "worth": item.points}
+        tests = {t.outcome.test: {"verdict": t.outcome.verdict, "worth": t.points} for t in item.tests}
+        if tests:
+            facts["tests"] = tests
+        if bar := result.grade.bars.get(item.id):
+            facts |= {"bar": bar.bar, "floor": bar.floor}
+        facts["staff"] = [str(one) for one in result.applied if one.change.target in {item.id, *tests}]
+        standing["items"][item.id] = facts
     return standing

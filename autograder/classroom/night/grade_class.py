@@ -24,7 +24,6 @@ from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Job, Task, grade_locally
 from autograder.classroom.night.job import Settings, encode_files, payload_of
 from autograder.classroom.night.record import core_hash, facts_of_intake, hashes_of_tests, options
-from autograder.grading.scoring import item_id
 from autograder.report.words import points
 from autograder.solutions import reference_code
 from hw4.handin.assignment import load_assignment
@@ -174,7 +173,7 @@ def check_canary(
     if not settings.curves:
         wrong = [stub for stub in report.stubs if stub.verdict != "passed"]
     if wrong or report.faults:
-        names = ", ".join(item_id(item) for item in wrong) or "; ".join(report.faults)
+        names = ", ".join(item.id for item in wrong) or "; ".join(report.faults)
         raise CanaryFailed(f"the reference gets {points(report.score)} points here: {names}")
     mark.touch()
     seconds = time.monotonic() - start

@@ -16,7 +16,7 @@ from typing import Any
 from autograder.classroom.night.record import measured
 from autograder.grading.private import load_private
 from autograder.grading.session import ConfinementTooWeak, Grader
-from hw4.handin.assignment import Curve
+from hw4.handin.assignment import Curve, RunItem
 from hw4.handin.code_files import SyntaxProblem
 from hw4.handin.intake import Intake
 
@@ -130,7 +130,7 @@ class Silent:
 
     def episode_ended(self, curve: Curve, run: int, episode: int, episode_return: float) -> None: ...
 
-    def run_ended(self, curve: Curve, run: int) -> None: ...
+    def run_ended(self, item: RunItem, run: int) -> None: ...
 
 
 def bounded(value: Any) -> Any:

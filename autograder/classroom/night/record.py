@@ -15,12 +15,9 @@ from typing import Any
 from autograder import hidden_tests
 from autograder.grading.curves import Bar, load_bars
 from autograder.grading.fingerprint import CORE, NOT_CORE, hash_of
-from autograder.grading.integrity import Integrity, WorldResult, with_note, without_points
-from autograder.grading.outcome import Outcome
+from autograder.grading.judge import Measured, judge
 from autograder.grading.private import load_private
-from autograder.grading.referee import CurveRun
-from autograder.grading.scoring import ExampleRun, full_report, stub_report
-from autograder.grading.session import Grade, curve_report
+from autograder.grading.session import Grade
 from autograder.grading.suite import HIDDEN_TESTS
 from autograder.hidden_tests.graded import load_hidden_tests
 from autograder.isolation.confinement import Confinement
@@ -38,12 +35,13 @@ DECLARED = load_hidden_tests()
 
 def measured(grade: Grade, *, curves: bool, only: frozenset[str] | None) -> dict[str, Any]:
     """All of a grade but the submission itself, ready for JSON."""
+    known = grade.measured
     return {
-        "outcomes": {t.outcome.test: dataclasses.asdict(t.outcome) for s in grade.report.stubs for t in s.tests},
-        "examples": {s.stub.id: dataclasses.asdict(s.example) for s in grade.report.stubs if s.example},
-        "runs": {curve: [dataclasses.asdict(run) for run in runs] for curve, runs in grade.runs.items()},
-        "integrity": {curve: dataclasses.asdict(found) for curve, found in grade.integrity.items()},
-        "broken_files": {name: dataclasses.asdict(outcome) for name, outcome in grade.broken_files.items()},
+        "outcomes": {name: dataclasses.asdict(outcome) for name, outcome in known.outcomes.items()},
+        "examples": {stub: dataclasses.asdict(example) for stub, example in known.examples.items()},
+        "runs": {item: [dataclasses.asdict(run) for run in runs] for item, runs in known.runs.items()},
+        "integrity": {curve: dataclasses.asdict(found) for curve, found in known.integrity.items()},
+        "broken_files": {name: dataclasses.asdict(outcome) for name, outcome in known.broken_files.items()},
         "confinement": dataclasses.asdict(grade.confinement),
         "num_swept": grade.num_swept,
         "speed": grade.speed,
@@ -82,42 +80,25 @@ def grade_of(intake: dict[str, Any], found: dict[str, Any], bars: dict[str, Bar]
         found: of `measured`.
         bars: today's if None.
     """
-    assignment, bars = load_assignment(), bars or load_bars()
-    outcomes = {name: Outcome(**facts) for name, facts in found["outcomes"].items()}
-    examples = {
-        stub: ExampleRun(facts["story"], tuple(map(tuple, facts["rows"]))) for stub, facts in found["examples"].items()
-    }
-    runs = {curve: [CurveRun(**facts) for facts in of_curve] for curve, of_curve in found["runs"].items()}
-    integrity = {
-        curve: Integrity(**{**facts, "results": tuple(WorldResult(**result) for result in facts["results"])})
-        for curve, facts in found["integrity"].items()
-    }
-    broken_files = {name: Outcome(**facts) for name, facts in found["broken_files"].items()}
-    only = found["options"]["only"]
-    stubs = []
-    for stub in assignment.stubs:
-        if only is None or stub.id in only:
-            report = stub_report(stub, DECLARED, outcomes, None)
-            if report.verdict != "passed":
-                report = dataclasses.replace(report, example=examples.get(stub.id))
-            stubs.append(report)
-    curves = []
-    for curve in assignment.curves:
-        own = runs.get(curve.id, [])
-        verdict = curve_report(curve, own, bars[curve.id], broken_files, assignment)
-        verdict = without_points(verdict, integrity.get(curve.id))
-        curves.append(with_note(verdict, [run.returns for run in own], bars[curve.id].bar))
+    bars = bars or load_bars()
+    known = Measured.from_json(
+        intake["hashes"],
+        outcomes=found["outcomes"],
+        examples=found["examples"],
+        runs=found["runs"],
+        integrity=found["integrity"],
+        broken_files=found["broken_files"],
+        only=found["options"]["only"],
+    )
     return Grade(
-        report=full_report(assignment, stubs, curves, []),
+        report=judge(known, bars=bars, assignment=load_assignment(), declared=DECLARED),
         intake=_intake(intake),
-        runs=runs,
+        measured=known,
         bars=bars,
         confinement=Confinement(**found["confinement"]),
         num_swept=found["num_swept"],
         speed=found["speed"],
         seconds=found["seconds"],
-        broken_files=broken_files,
-        integrity=integrity,
     )
 
 
@@ -140,7 +121,7 @@ def _intake(facts: dict[str, Any]) -> Intake:
 def core_hash() -> str:
     """Of all that a verdict stands on but the hidden tests themselves: workers, referee, given files, limits."""
     assignment = load_assignment()
-    experiments = [(curve.id, curve.experiment, curve.needs) for curve in assignment.curves]
+    experiments = [(curve.id, curve.experiment, curve.needs, curve.agent) for curve in assignment.curves]
     files = [(stub.id, stub.file, stub.symbol) for stub in assignment.stubs]
     facts = f"{assignment.limits}{assignment.submission}{experiments}{files}{load_private()}"
     digest = hashlib.sha256(facts.encode())

@@ -1,19 +1,24 @@
-"""Hints for learning curves (given; standard library only)."""
+"""Hints for learning curves and effects (given; standard library only)."""
 
 from __future__ import annotations
 
 from hw4.checking.hint import Hint
 
 HINTS: dict[str, Hint] = {
-    # Learning curves
+    # Learning curves and effects
     "curve_below_bar": Hint(
         "Your agent learns, but its returns stay below the bar. Probably one of the parts is not quite right yet: "
         "mend failing parts first, then compare your own runs with the published band (`python -m hw4 plot`).",
         "How grading works",
     ),
-    "curve_blocked": Hint(
-        "Your agent could not be run to the end because a part that it needs is missing or failed, so probably this"
-        " curve comes by itself once those parts pass.",
+    "effect_below_bar": Hint(
+        "Your functions run, but the number they lead to stays below the bar. Probably one of them is not quite right "
+        "yet: fix failing functions first.",
+        "How grading works",
+    ),
+    "runs_blocked": Hint(
+        "This could not be run because a part that it needs is missing or failed, so probably these points come by "
+        "themselves once those parts pass.",
         "How grading works",
     ),
     # Promises of the agent behind a curve

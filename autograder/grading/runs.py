@@ -1,0 +1,23 @@
+"""One run of a curve or of an effect: what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Run:
+    """One run, whole or cut short."""
+
+    seed: int
+    world: dict[str, float]  # empty for an effect
+    env_steps: list[int] = field(default_factory=list)  # at the end of each episode
+    returns: list[float] = field(default_factory=list)  # of each episode; of an effect its one number
+    model_errors: list[float] = field(default_factory=list)  # of each episode, see RemoteAgent.model_error
+    optimism_gaps: list[float] = field(default_factory=list)  # of each episode, see RemoteAgent.optimism_gap
+    cpu_seconds: float = 0.0
+    failure: str = ""  # a cause, if the run did not finish
+    may_be_chance: bool = False  # the worker ended, and not for its processor time
+    error: str = ""  # type and place of an exception, without its text: students may see it
+    message: str = ""  # for staff
+    blocked_by: str = ""  # id of the stub that is not written yet
