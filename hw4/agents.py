@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -97,7 +98,13 @@ def build_agent_and_parts(experiment: Experiment, seed: int) -> tuple[ModelBased
 def build_planner(
     experiment: Experiment, objective_from: Callable[[Tensor], Objective], generator: torch.Generator
 ) -> Planner:
-    """A planner over any `objective_from(observation) -> objective`: a learned model, or in tests the true one."""
+    """A planner over any `objective_from(observation) -> objective`: a learned model, or in tests the true one.
+
+    A planner that is neither CEM nor random shooting is a topic's: `build_planner` of `hw4/topics/NAME.py`.
+    """
+    if experiment.planner not in ("cem", "random_shooting"):
+        build: Callable[..., Planner] = importlib.import_module(f"hw4.topics.{experiment.planner}").build_planner
+        return build(experiment, objective_from, generator)
     task, horizon = experiment.task, experiment.horizon
     low = torch.full((task.act_dim,), task.action_low)
     high = torch.full((task.act_dim,), task.action_high)

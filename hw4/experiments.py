@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from hw4 import topics
 from hw4.tasks import TASKS, Task
 
 Version = Literal["0.5", "1.0", "1.5"]
 Aggregation = Literal["expected", "pessimistic", "optimistic"]
+PLANNERS = ("cem", "random_shooting", *topics.planners())
+if TYPE_CHECKING:
+    PlannerName = str
+else:
+    PlannerName = Literal[PLANNERS]  # so that the command line lists the choices and takes no other
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Experiment:
     """gradient steps at each fit; the network keeps its weights between fits"""
     batch_size: int = 128
     """transitions in a minibatch"""
-    planner: Literal["cem", "random_shooting"] = "cem"
+    planner: PlannerName = "cem"
     """how a plan is found"""
     horizon: int = 20
     """steps in a plan (env steps)"""

@@ -44,7 +44,7 @@ class Artefact:
 def texts() -> Iterator[Artefact]:
     """Generated text files. Figures and pages read some of them, so these come first."""
     for path, text in build_stubs().items():
-        yield Artefact(path, text.encode(), f"solutions/{path.name}")
+        yield Artefact(path, text.encode(), f"solutions/{path.relative_to(STUBS).as_posix()}")
     recorded = "autograder/recorded/reference/*.csv"
     yield Artefact(BARS_FILE, dump_bars(derive_bars()).encode(), recorded)
     yield Artefact(STUBS / "reference_curves.csv", published_curves().encode(), recorded)

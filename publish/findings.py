@@ -1,10 +1,25 @@
-"""What the gate says when something is not right: where, what, and the command or the place that mends it."""
+"""What the gate says when something is not right: where, what, and the command or the recipe that puts it right."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+FACTS = "assignment.toml"
 MAX_SHOWN = 100  # characters of a line
+
+
+def recipe(title: str) -> str:
+    """A recipe of docs/new-term.md, by its heading."""
+    return f"see {title!r} in docs/new-term.md"
+
+
+RENAME = recipe("Rename a function")
+ADD_PROBLEM, DROP_PROBLEM = recipe("Add a problem"), recipe("Drop a problem")
+ADD_TOPIC, DROP_TOPIC = recipe("Add a topic"), recipe("Drop a topic")
+ADD_CURVE, ADD_EFFECT = recipe("Add a learning curve"), recipe("Add an effect")
 
 
 @dataclass(frozen=True)
@@ -37,3 +52,12 @@ def _shown(lines: list[bytes], index: int) -> str:
     except UnicodeDecodeError:
         return "other bytes"
     return repr(text[:MAX_SHOWN])
+
+
+def places_of(root: Path, files: str, pattern: str) -> Iterator[tuple[str, int, str]]:
+    """(file, line, what the pattern's group found) in all files that a glob finds."""
+    compiled = re.compile(pattern, re.MULTILINE)
+    for path in sorted(root.glob(files)):
+        text = path.read_text(encoding="utf-8")
+        for match in compiled.finditer(text):
+            yield path.relative_to(root).as_posix(), text.count("\n", 0, match.start(1)) + 1, match[1]

@@ -22,7 +22,7 @@ OTHER_FILES = (
     *("assignment.toml", "requirements.lock", "LICENSE", "hw4/reference_curves.csv"),
     *("autograder/private.toml", "autograder/recorded/reference/bars.json", "autograder/report/page.html.j2"),
 )
-NOT_IMPORTED = ("imageio", "jupyterlab")  # of requirements.txt, by the grader
+NOT_IMPORTED = ("imageio", "jupyterlab", "nbgrader")  # of requirements.txt, by the grader
 BESIDE_STUDENTS = ("jinja2",)  # pages
 INDEX_VARIABLE = "HW4_TORCH_INDEX_URL"
 
@@ -41,7 +41,7 @@ def grader_files() -> Iterator[tuple[str, bytes]]:
 
 
 def grading_requirements() -> str:
-    """What a student installs, less what the grader never imports; requirements.lock says in which versions."""
+    """The packages of the homework, less what the grader never imports; requirements.lock says in which versions."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     wanted = [line for line in lines if (name := re.match(r"[\w-]+", line)) and name[0] not in NOT_IMPORTED]
     return "\n".join([*wanted, *BESIDE_STUDENTS]) + "\n"

@@ -85,8 +85,9 @@ def _found(region: list[str], lines: list[str]) -> int | None:
 def _secrets() -> dict[str, str]:
     """Seeds and worlds, as they would be written."""
     secrets = {str(load_private().master_seed): "the master seed"}
-    for curve in load_assignment().curves:
-        for run in graded_runs(curve.id):
+    assignment = load_assignment()
+    for item_id in (*(curve.id for curve in assignment.curves), *(effect.id for effect in assignment.effects)):
+        for run in graded_runs(item_id):
             secrets[str(run.agent_seed)] = secrets[str(run.env_seed)] = "a hidden seed"
             secrets[f"actuator_gain={run.world.actuator_gain}"] = "a hidden world"
             secrets[f"mass_scale={run.world.mass_scale}"] = "a hidden world"
@@ -98,13 +99,13 @@ def _hidden_names() -> dict[str, str]:
     folder = ROOT / "autograder" / "hidden_tests"
     hidden = {
         node.name
-        for path in folder.glob("*.py")
+        for path in folder.rglob("*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
     oracles = {name for name in hidden if len(name) > 16}
     public = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "hw4").rglob("*.py"))
-    return {"hidden_tests": "a hidden test", "oracles": "an oracle"} | {
+    return {"hidden_tests": "a hidden test", **{path.stem: "an oracle" for path in folder.rglob("*oracle*.py")}} | {
         f"def {name}(": "a hidden test" for name in oracles if f"def {name}(" not in public
     }
 

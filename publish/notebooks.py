@@ -5,10 +5,10 @@ cell its nbgrader metadata:
 
     # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 
-`weight` becomes points: the written problem's points in `assignment.toml`, shared out over all masters' answers in
-proportion, so that the gradebook's total is right however many notebooks there are. Every notebook also gets the cells
-of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of the
-source: whatever stands between ### BEGIN SOLUTION and ### END SOLUTION is gone.
+`weight` becomes points: those of the problem in `assignment.toml` that is graded by hand, shared out over all masters'
+answers in proportion, so that the gradebook's total is right however many notebooks there are. Every notebook also gets
+the cells of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of
+the source: whatever stands between ### BEGIN SOLUTION and ### END SOLUTION is gone.
 
     python -m publish.notebooks write        # the source and release versions that have changed
     python -m publish.notebooks execute      # executed answer keys as HTML in build/notebooks
@@ -49,7 +49,6 @@ RELEASE = COURSE / "release"
 ANSWER_KEYS = ROOT / "build" / "notebooks"
 
 ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework: source/hw4, release/hw4, submitted/STUDENT/hw4
-WRITTEN_PROBLEM = "written"  # its points are shared out over the manually graded cells
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
 CELL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what nbformat allows as a cell id, lower case
 PLACEHOLDER = re.compile(r"\{\{ (?P<key>[\w:-]+) \}\}")
@@ -83,7 +82,7 @@ def build_sources() -> dict[str, NotebookNode]:
         master.cells[1:1] = shared
         _refuse_a_name_used_twice(name, master)
     assignment = load_assignment()
-    points = _share_points(masters, assignment.problem(WRITTEN_PROBLEM).points)
+    points = _share_points(masters, assignment)
     return {name: _source(name, master, points[name], assignment) for name, master in masters.items()}
 
 
@@ -110,12 +109,13 @@ def _refuse_a_name_used_twice(name: str, master: NotebookNode) -> None:
             raise MasterError(f"{name}: the name {cell_name!r} is used twice")
 
 
-def _share_points(masters: dict[str, NotebookNode], total: int) -> dict[str, dict[str, int]]:
+def _share_points(masters: dict[str, NotebookNode], assignment: Assignment) -> dict[str, dict[str, int]]:
     """Points of each manually graded cell of each master.
 
     Raises:
-        MasterError: the weights do not give whole points.
+        MasterError: the weights do not give whole points, or an optional notebook has such a cell.
     """
+    total = assignment.written_points
     weights = {
         (master_name, cell.metadata["name"]): Fraction(str(cell.metadata["nbgrader"]["weight"]))
         for master_name, master in masters.items()
@@ -124,6 +124,10 @@ def _share_points(masters: dict[str, NotebookNode], total: int) -> dict[str, dic
     }
     points: dict[str, dict[str, int]] = {master_name: {} for master_name in masters}
     for (master_name, cell_name), weight in weights.items():
+        if f"{master_name}.ipynb" in assignment.optional_notebooks:
+            raise MasterError(
+                f"{master_name}: {cell_name} has a weight, but answers in an optional notebook earn nothing"
+            )
         share = total * weight / sum(weights.values())
         if share.denominator != 1:
             raise MasterError(

@@ -1,7 +1,8 @@
-"""Every place that names a problem, a stub, a function or a curve, and whether the names are known.
+"""Every place that belongs to a problem, a function, a curve or an effect: whether it is there, and what is left over.
 
-Renaming a function, dropping a problem or adding a curve touches many files. This lists each place with its line;
-docs/new-term.md has a recipe for each of the three.
+A problem has one file of the same name in each folder of `PARTS`: "mpc.py" or "topics/NAME.py". This lists what one
+lacks and what names something unknown, each with its line and with the recipe of docs/new-term.md that says how it is
+done.
 """
 
 from __future__ import annotations
@@ -9,218 +10,225 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-from autograder.solutions import BEGIN, ROOT
+from autograder.solutions import ROOT
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.assignment import Assignment, Curve, Effect, load_assignment
 from hw4.handin.strict_toml import Lines
-from publish.findings import Finding
-
-RENAME, DROP, ADD = (
-    f"see {words!r} in docs/new-term.md" for words in ("Rename a function", "Drop a problem", "Add a learning curve")
+from hw4.tasks import Task
+from publish.findings import (
+    ADD_CURVE,
+    ADD_EFFECT,
+    ADD_PROBLEM,
+    ADD_TOPIC,
+    DROP_PROBLEM,
+    DROP_TOPIC,
+    FACTS,
+    Finding,
+    places_of,
 )
-FACTS = "assignment.toml"
-SEARCHED = ("solutions", "hw4", "autograder", "handout", "notebooks/masters", "tests", "docs", "publish", "benchmarks")
-SEARCHED_SUFFIXES = (".py", ".toml", ".typ", ".md")
-GENERATED = ("hw4/dynamics_model.py", "hw4/mpc.py", "hw4/ensemble.py")
+from publish.symbols import defined, unknown_functions
 
-# Where ids stand: files, and a pattern whose group is the id.
-STUB_IDS = (
-    ("solutions/*.py", r"### BEGIN SOLUTION (\w+):"),
-    ("autograder/hidden_tests/test_*.py", r'@graded\(\s*"(\w+)"'),
-    ("hw4/tests/test_*.py", r'mark\.stub\("(\w+)"'),
-    ("hw4/checking/examples/**/*.py", r'stub_id="(\w+)"'),
-    ("autograder/zoo/animals.toml", r"^(\w+) = '''"),
-    ("handout/*.typ", r'#(?:api|number)\("(\w+)"'),
+TOPICS = "topics"  # the folder of optional problems, in every folder below
+REFERENCE = "autograder/recorded/reference"
+ANIMALS = "autograder/zoo/animals/**/*.toml"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a problem has in one folder: a file, in which each of its functions is named."""
+
+    folder: str
+    file: str  # with {name} for the problem's file name
+    says: str  # what is missing where a function is not named
+    pattern: str  # its group is the id of a function
+    holds_others: bool = False  # whether the folder, topics apart, has files of no problem
+
+    @property
+    def files(self) -> str:
+        """All such files, as a glob."""
+        return f"{self.folder}/**/{self.file.format(name='*')}"
+
+    def of(self, file: str) -> str:
+        """The part of one problem, by its code file."""
+        path = PurePosixPath(file)
+        return (PurePosixPath(self.folder) / path.parent / self.file.format(name=path.stem)).as_posix()
+
+
+PARTS = (
+    Part("solutions", "{name}.py", "no solution region", r"### BEGIN SOLUTION (\w+):"),
+    Part("hw4/checking/examples", "{name}.py", "no worked example", r'stub_id="(\w+)"'),
+    Part("hw4/tests", "test_{name}.py", "no public test", r'mark\.stub\("(\w+)"', holds_others=True),
+    Part("autograder/hidden_tests", "test_{name}.py", "no hidden test", r'@graded\(\s*"(\w+)"'),
+    Part("autograder/zoo/animals", "{name}.toml", "no animal of the zoo", r"^(\w+) = '''"),
+    Part("handout", "{name}.typ", "no box in the handout", r'#api\("(\w+)"', holds_others=True),
 )
+ALSO_WITH_TOPICS = ("hw4", "hw4/checking/hints")  # folders that have files of topics next to those of PARTS
+# Other places that name ids: files, and a pattern whose group is the id.
+STUB_IDS = (("handout/**/*.typ", r'#number\("(\w+)"'),)
 PROBLEM_IDS = (
-    ("hw4/tests/test_*.py", r'mark\.problem\("(\w+)"'),
-    ("handout/*.typ", r'#problem(?:-heading)?\("(\w+)"'),
+    ("hw4/tests/**/test_*.py", r'mark\.problem\("(\w+)"'),
+    ("handout/**/*.typ", r'#problem(?:-heading)?\("(\w+)"'),
     ("notebooks/masters/*.py", r"\{\{ problem:(\w+) \}\}"),
 )
-CURVE_IDS = (("autograder/zoo/animals.toml", r'"(curve_\w+)"'), ("hw4/tests/test_*.py", r'"(curve_\w+)"'))
-NEEDED = {  # files in which every stub must be named, and what is missing there otherwise
-    "solutions/*.py": "no solution region",
-    "autograder/hidden_tests/test_*.py": "no hidden test",
-    "hw4/tests/test_*.py": "no public test",
-    "hw4/checking/examples/**/*.py": "no worked example",
-    "autograder/zoo/animals.toml": "no animal of the zoo",
-    "handout/*.typ": "no box in the handout",
-}
+CURVE_IDS = ((ANIMALS, r'"(curve_\w+)"'), ("hw4/tests/**/test_*.py", r'"(curve_\w+)"'))
+EFFECT_IDS = (("autograder/hidden_tests/**/*.py", r'@effect\(\s*"(\w+)"'),)
+HEADING = r'#problem-heading\("(\w+)"'
 
 
 def misnamed(root: Path = ROOT) -> Iterator[Finding]:
     """Everything that is named but not there, and everything that is there but not named where it should be."""
     assignment = load_assignment(root / FACTS)
     lines = Lines((root / FACTS).read_text(encoding="utf-8"))
-    stub_ids = {stub.id for stub in assignment.stubs}
-    yield from _unknown(root, "stub", stub_ids, STUB_IDS)
-    yield from _unknown(root, "problem", {problem.id for problem in assignment.problems}, PROBLEM_IDS)
-    yield from _unknown(root, "curve", {curve.id for curve in assignment.curves}, CURVE_IDS)
-    for files, says in NEEDED.items():
-        pattern = next(pattern for where, pattern in STUB_IDS if where == files)
-        named = {found for _, _, found in _places(root, files, pattern)}
+    for kind, known, where in (
+        ("stub", [stub.id for stub in assignment.stubs], (*((p.files, p.pattern) for p in PARTS), *STUB_IDS)),
+        ("problem", [problem.id for problem in assignment.problems], PROBLEM_IDS),
+        ("curve", [curve.id for curve in assignment.curves], CURVE_IDS),
+        ("effect", [effect.id for effect in assignment.effects], EFFECT_IDS),
+    ):
+        for files, pattern in where:
+            for file, line, found in places_of(root, files, pattern):
+                if found not in known:
+                    says = f"names the {kind} {found!r}, which is not in {FACTS}"
+                    yield Finding(file, line, says, DROP_TOPIC if _is_a_topics(file) else DROP_PROBLEM)
+    yield from _functions(root, assignment, lines)
+    yield from _problems(root, assignment, lines)
+    yield from unknown_functions(root, assignment, lines)
+    yield from _curves_and_effects(root, assignment, lines)
+    yield from _notebooks(root, assignment, lines)
+    yield from _left_over(root, assignment)
+
+
+def _is_a_topics(file: str) -> bool:
+    return TOPICS in PurePosixPath(file).parts
+
+
+# Problems and functions -----------------------------------------------------------------------------------------------
+
+
+def _functions(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
+    """What each function lacks."""
+    for part in PARTS:
+        named = {found for _, _, found in places_of(root, part.files, part.pattern)}
         for i, stub in enumerate(assignment.stubs):
             if stub.id not in named:
-                yield Finding(FACTS, lines.line("stubs", i, "id"), f"{stub.id} has {says} in {files}", ADD)
-    yield from _symbols(root, assignment, lines)
-    yield from _curves(root, assignment, lines)
-    yield from _notebooks(root, assignment, lines)
+                is_optional = assignment.is_optional(stub)
+                place = "handout/handout.typ" if part.folder == "handout" and not is_optional else part.of(stub.file)
+                says = f"{stub.id} has {part.says} in {place}"
+                yield Finding(FACTS, lines.line("stubs", i, "id"), says, ADD_TOPIC if is_optional else ADD_PROBLEM)
 
 
-def _places(root: Path, files: str, pattern: str) -> Iterator[tuple[str, int, str]]:
-    """(file, line, what the pattern's group found)."""
-    compiled = re.compile(pattern, re.MULTILINE)
-    for path in sorted(root.glob(files)):
-        text = path.read_text(encoding="utf-8")
-        for match in compiled.finditer(text):
-            yield path.relative_to(root).as_posix(), text.count("\n", 0, match.start(1)) + 1, match[1]
-
-
-def _unknown(root: Path, kind: str, known: set[str], where: tuple[tuple[str, str], ...]) -> Iterator[Finding]:
-    for files, pattern in where:
-        for file, line, found in _places(root, files, pattern):
-            if found not in known:
-                yield Finding(file, line, f"names the {kind} {found!r}, which is not in {FACTS}", DROP)
-
-
-# Functions ------------------------------------------------------------------------------------------------------------
-
-
-def _symbols(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
-    """Functions of the stub table that the solutions do not have, with every place that names them; and calls and
-    imports of functions that are not there."""
-    trees = {
-        name: ast.parse((root / "solutions" / name).read_text(encoding="utf-8")) for name in assignment.submission.code
-    }
+def _problems(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
+    """Problems without a chapter in the handout, and topics with files of another name."""
+    with_chapter = {found for _, _, found in places_of(root, "handout/**/*.typ", HEADING)}
+    for i, problem in enumerate(assignment.problems):
+        if problem.id not in with_chapter:
+            place = f"handout/{TOPICS}/{problem.id}.typ" if problem.optional else "handout/handout.typ"
+            says = f'there is no #problem-heading("{problem.id}") in {place}'
+            yield Finding(FACTS, lines.line("problems", i, "id"), says, ADD_TOPIC if problem.optional else ADD_PROBLEM)
     for i, stub in enumerate(assignment.stubs):
-        if stub.symbol in _defined(trees[stub.file]):
-            continue
-        there = _owner_of_region(root / "solutions" / stub.file, stub.id)
-        instead = f"; the region of {stub.id} is in {there}" if there else ""
-        says = f"solutions/{stub.file} has no {stub.symbol}{instead}"
-        yield Finding(FACTS, lines.line("stubs", i, "symbol"), says, RENAME)
-        yield from _mentions(root, stub.symbol.rpartition(".")[2])
-    known = {name.removesuffix(".py"): _defined(tree) for name, tree in trees.items()}
-    modules = "|".join(known)
-    for files in (
-        "autograder/hidden_tests/*.py",
-        "hw4/**/*.py",
-        "notebooks/masters/*.py",
-        "handout/*.py",
-    ):
-        for file, line, found in _places(root, files, rf'call\(\s*"((?:{modules})\.\w+)"'):
-            module, _, symbol = found.partition(".")
-            if symbol not in known[module]:
-                yield Finding(file, line, f"calls {found}, which solutions/{module}.py does not have", RENAME)
-        for path in sorted(root.glob(files)):
-            yield from _imports(root, path, known)
+        wanted = f"{TOPICS}/{stub.problem}.py"
+        if assignment.is_optional(stub) and stub.file != wanted:
+            says = f"{stub.id} belongs to the topic {stub.problem}, so its file must be {wanted}, not {stub.file}"
+            yield Finding(FACTS, lines.line("stubs", i, "file"), says, ADD_TOPIC)
+        elif not assignment.is_optional(stub) and _is_a_topics(stub.file):
+            says = f"{stub.id} is in {stub.file}, but its problem {stub.problem} is not optional"
+            yield Finding(FACTS, lines.line("stubs", i, "file"), says, ADD_PROBLEM)
 
 
-def _imports(root: Path, path: Path, known: dict[str, set[str]]) -> Iterator[Finding]:
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except SyntaxError:  # a notebook's master may hold magics
-        return
-    for node in ast.walk(tree):
-        module = (node.module or "").removeprefix("hw4.") if isinstance(node, ast.ImportFrom) else ""
-        if isinstance(node, ast.ImportFrom) and module in known:
-            for alias in node.names:
-                if alias.name not in known[module]:
-                    says = f"imports {alias.name}, which solutions/{module}.py does not have"
-                    yield Finding(path.relative_to(root).as_posix(), alias.lineno, says, RENAME)
+def _left_over(root: Path, assignment: Assignment) -> Iterator[Finding]:
+    """Files of problems and topics that are not in assignment.toml."""
+    for part in PARTS:
+        wanted = {part.of(name) for name in assignment.submission.code}
+        for path in sorted(root.glob(part.files)):
+            file = path.relative_to(root).as_posix()
+            if not (part.holds_others or _is_a_topics(file) or path.stem.startswith("__") or file in wanted):
+                yield Finding(file, None, f"belongs to no problem of {FACTS}", DROP_PROBLEM)
+    topics = [problem.id for problem in assignment.problems if problem.optional]
+    for folder in (*(part.folder for part in PARTS), *ALSO_WITH_TOPICS):
+        for path in sorted((root / folder / TOPICS).glob("*.*")):
+            if not path.stem.startswith("__") and not any(topic in path.stem for topic in topics):
+                file = path.relative_to(root).as_posix()
+                yield Finding(file, None, f"belongs to no topic of {FACTS}", DROP_TOPIC)
 
 
-def _defined(tree: ast.Module) -> set[str]:
-    """Names at the top of a module, and "Class.method"."""
-    names: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            names |= {f"{node.name}.{method.name}" for method in node.body if isinstance(method, ast.FunctionDef)}
-        targets = (
-            [node.target] if isinstance(node, ast.AnnAssign) else node.targets if isinstance(node, ast.Assign) else []
-        )
-        names |= {target.id for target in targets if isinstance(target, ast.Name)}
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in node.names}
-        if type(node).__name__ == "TypeAlias":  # Python 3.12
-            names.add(ast.unparse(node).split()[1])
-    return names
+# Curves, effects and notebooks ----------------------------------------------------------------------------------------
 
 
-def _owner_of_region(path: Path, stub_id: str) -> str | None:
-    """The function around a solution region."""
-    owner = None
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if definition := re.match(r" *def (\w+)", line):
-            owner = definition[1]
-        if (begin := BEGIN.match(line)) and begin["id"] == stub_id:
-            return owner
-    return None
-
-
-def _mentions(root: Path, name: str) -> Iterator[Finding]:
-    """Every line that names a function, but for generated files."""
-    word = re.compile(rf"\b{re.escape(name)}\b")
-    for path in (path for room in SEARCHED for path in sorted((root / room).rglob("*"))):
-        file = path.relative_to(root).as_posix()
-        if path.suffix not in SEARCHED_SUFFIXES or not path.is_file() or file in GENERATED:
-            continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            if word.search(line):
-                yield Finding(file, number, f"names {name}", RENAME)
-
-
-# Curves and notebooks -------------------------------------------------------------------------------------------------
-
-
-def _curves(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
-    """What a graded curve needs."""
-    bars_file = root / "autograder" / "recorded" / "reference" / "bars.json"
+def _curves_and_effects(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
+    """What a graded curve or an effect needs."""
+    bars_file = root / REFERENCE / "bars.json"
     bars = json.loads(bars_file.read_text(encoding="utf-8")) if bars_file.exists() else {}
-    animals = "autograder/zoo/animals.toml"
-    listed = re.findall(r"curves_fail = \[([^\]]*)\]", (root / animals).read_text(encoding="utf-8"))
-    caught = {curve_id for entry in listed for curve_id in re.findall(r'"(\w+)"', entry)}
-    for i, curve in enumerate(assignment.curves):
+    caught = {
+        item_id
+        for _, _, listed in places_of(root, ANIMALS, r"curves_fail = \[([^\]]*)\]")
+        for item_id in re.findall(r'"(\w+)"', listed)
+    }
+    computed = {found for files, pattern in EFFECT_IDS for _, _, found in places_of(root, files, pattern)}
+    items: list[tuple[str, int, Curve | Effect]] = [("curves", i, curve) for i, curve in enumerate(assignment.curves)]
+    items += [("effects", i, effect) for i, effect in enumerate(assignment.effects)]
+    for table, i, item in items:
+        add = ADD_CURVE if table == "curves" else ADD_EFFECT
 
-        def at(key: str, says: str, mend: str, i: int = i) -> Finding:
-            return Finding(FACTS, lines.line("curves", i, key), says, mend)
+        def at(key: str, says: str, mend: str, table: str = table, i: int = i) -> Finding:
+            return Finding(FACTS, lines.line(table, i, key), says, mend)
 
-        experiment = EXPERIMENTS.get(curve.experiment)
-        if experiment is None:
-            known = ", ".join(EXPERIMENTS)
-            says = f"hw4/experiments.py has no experiment {curve.experiment!r}, only {known}"
-            yield at("experiment", says, ADD)
-        elif not 0 < curve.score_episodes <= experiment.num_episodes - experiment.num_initial_episodes:
-            says = f"score_episodes = {curve.score_episodes}, but {curve.experiment} has no so many planned episodes"
-            yield at("score_episodes", says, "choose fewer")
-        if curve.id not in caught:
-            yield at("id", f"no animal names {curve.id} in curves_fail: nothing sets its floor", ADD)
-        if not (root / "autograder" / "recorded" / "reference" / f"{curve.id}.csv").exists():
-            yield at("id", f"nothing is recorded for {curve.id}", "run `make calibrate`, then `make publish`")
-        elif curve.id not in bars:
-            yield at("id", f"there is no bar for {curve.id}", "run `make publish`")
-    known_ids = {curve.id for curve in assignment.curves}
-    for path in sorted((root / "autograder" / "recorded" / "reference").glob("curve_*.csv")):
+        if isinstance(item, Curve):
+            yield from _curve(root, item, at)
+        elif item.id not in computed:
+            yield at("id", f"no hidden check computes {item.id}", add)
+        if item.id not in caught:
+            yield at("id", f"no animal names {item.id} in curves_fail: nothing sets its floor", add)
+        if not (root / REFERENCE / f"{item.id}.csv").exists():
+            yield at("id", f"nothing is recorded for {item.id}", "run `make calibrate`, then `make publish`")
+        elif item.id not in bars:
+            yield at("id", f"there is no bar for {item.id}", "run `make publish`")
+    known_ids = {item.id for _, _, item in items}
+    for path in sorted((root / REFERENCE).glob("*.csv")):
         if path.stem not in known_ids:
-            yield Finding(path.relative_to(root).as_posix(), None, f"belongs to no curve of {FACTS}", DROP)
+            says = f"belongs to no curve and no effect of {FACTS}"
+            yield Finding(path.relative_to(root).as_posix(), None, says, DROP_PROBLEM)
+
+
+def why_not_probed(task: Task) -> str:
+    return ""
+
+
+def _curve(root: Path, curve: Curve, at: Callable[[str, str, str], Finding]) -> Iterator[Finding]:
+    """What the experiment and the agent of a curve lack."""
+    experiment = EXPERIMENTS.get(curve.experiment)
+    if experiment is None:
+        known = ", ".join(EXPERIMENTS)
+        yield at("experiment", f"hw4/experiments.py has no experiment {curve.experiment!r}, only {known}", ADD_CURVE)
+    elif not 0 < curve.score_episodes <= experiment.num_episodes - experiment.num_initial_episodes:
+        says = f"score_episodes = {curve.score_episodes}, but {curve.experiment} has no so many planned episodes"
+        yield at("score_episodes", says, "choose fewer")
+    elif reason := why_not_probed(experiment.task):
+        says = f"the integrity of its agents cannot be probed on {experiment.task.name}: {reason}"
+        yield at("experiment", says, ADD_CURVE)
+    module, _, function = curve.agent.rpartition(".")
+    path = root / "hw4" / f"{module.replace('.', '/')}.py"
+    if not path.exists() or function not in defined(ast.parse(path.read_text(encoding="utf-8"))):
+        says = f"hw4 has no {curve.agent}, which is to build the agent of {curve.id}"
+        yield at("agent", says, ADD_CURVE)
 
 
 def _notebooks(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
-    """Notebooks that are handed in, and their masters."""
-    masters = {f"{path.stem}.ipynb" for path in (root / "notebooks" / "masters").glob("*.py")}
-    handed_in = set(assignment.submission.notebooks)
-    for name in sorted(handed_in - masters):
-        says = f"notebooks/masters has no {name.removesuffix('.ipynb')}.py"
-        yield Finding(
-            FACTS, lines.line("submission", 0, "notebooks"), says, "write it, or take the notebook off the list"
-        )
-    for name in sorted(masters - handed_in):
-        file = f"notebooks/masters/{name.removesuffix('.ipynb')}.py"
-        yield Finding(
-            file, None, f"{name} is not in submission.notebooks of {FACTS}", "add it there, or remove the master"
-        )
+    """Notebooks that may be handed in, their masters, and what earlier ones left behind."""
+    masters = {path.stem for path in (root / "notebooks" / "masters").glob("*.py")}
+    handed_in = {PurePosixPath(notebook.file).stem: notebook for notebook in assignment.notebooks}
+    for i, name in enumerate(handed_in):
+        if name not in masters:
+            says = f"notebooks/masters has no {name}.py"
+            yield Finding(FACTS, lines.line("notebooks", i, "file"), says, "write it, or remove the table")
+    for name in sorted(masters - handed_in.keys()):
+        says = f"{name}.ipynb is in no [[notebooks]] of {FACTS}"
+        yield Finding(f"notebooks/masters/{name}.py", None, says, "add it there, or remove the master")
+    for folder, pattern in (("data", "*"), ("source/hw4", "*.ipynb"), ("release/hw4", "*.ipynb")):
+        for path in sorted((root / "notebooks" / folder).glob(pattern)):
+            if path.stem not in masters:
+                says = f"belongs to no notebook: notebooks/masters has no {path.stem}.py"
+                yield Finding(path.relative_to(root).as_posix(), None, says, "remove it")

@@ -2,7 +2,7 @@
 
     python -m publish.pythons python3.12 python3.13
 
-Each interpreter gets an environment of its own in build/pythons. requirements.txt is resolved there as on a student's
+Each interpreter gets an environment of its own in build/pythons. The requirements are resolved there as on a student's
 machine, so on Linux some gigabytes of torch are downloaded, once.
 """
 
@@ -23,6 +23,7 @@ from tyro.conf import Positional
 from autograder.solutions import ROOT, reference_code
 from hw4.handin.update import BUNDLE_FOLDER
 from publish.student_bundle import student_bundle
+from publish.writing import write_at_once
 
 ENVIRONMENTS = ROOT / "build" / "pythons"
 SHOWN_LINES = 15  # of what a failing command printed
@@ -38,7 +39,7 @@ def main(interpreters: Positional[list[str]]) -> None:
         with zipfile.ZipFile(BytesIO(student_bundle())) as archive:
             archive.extractall(folder)
         for name, content in reference_code().items():
-            (home / "hw4" / name).write_bytes(content)
+            write_at_once(home / "hw4" / name, content)
         python = str(folder / "venv" / "bin" / "python")
         commands = (
             [interpreter, "-m", "venv", str(folder / "venv")],

@@ -15,7 +15,7 @@ STAFF_BUNDLE = ROOT / "build" / "staff.zip"
 STAFF_PDF = ROOT / "build" / "handout-staff.pdf"
 STAFF_FOLDER = "hw4-staff"
 ROOMS = (
-    *(".ci", "autograder", "benchmarks", "docs", "handout", "hw4", "publish", "solutions", "tests"),
+    *(".ci", ".github", "autograder", "benchmarks", "docs", "handout", "hw4", "publish", "solutions", "tests"),
     *("notebooks/data", "notebooks/masters", "notebooks/release", "notebooks/source"),
 )
 FILES = (
@@ -25,6 +25,7 @@ FILES = (
 )
 SUFFIXES = (
     *(".css", ".csv", ".ipynb", ".j2", ".js", ".json", ".md", ".png", ".py", ".sh", ".svg", ".toml", ".txt", ".typ"),
+    ".yml",
 )
 WITHOUT_SUFFIX = (".ci/run", "autograder/gradescope/run_autograder")
 LEFT_OUT = ("hidden-*.txt", "extensions.csv")

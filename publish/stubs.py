@@ -9,8 +9,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from autograder.solutions import BEGIN, END, ROOT, SOLUTIONS
+from autograder.solutions import BEGIN, END, ROOT, SOLUTIONS, reference_code
 from hw4.handin.assignment import Assignment, load_assignment
+from publish.writing import write_at_once
 
 STUBS = ROOT / "hw4"
 SOLVED = ROOT / "build" / "solved"
@@ -92,6 +93,6 @@ def write_solved(target: Path = SOLVED) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(STUBS, target / "hw4", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "assignment.toml", target)
-    for name in load_assignment().submission.code:
-        shutil.copy(SOLUTIONS / name, target / "hw4" / name)
+    for name, content in reference_code().items():
+        write_at_once(target / "hw4" / name, content)
     return target

@@ -16,6 +16,8 @@ STUDENT_BUNDLE = ROOT / "build" / "student.zip"
 HW4_SUFFIXES = (".py", ".csv", ".md")
 RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
 NOTEBOOK_DATA = ROOT / "notebooks" / "data"
+# Of requirements.txt. nbgrader would add 9 packages and 76 MB; `python -m hw4 submit` also says what is not answered.
+NOT_FOR_STUDENTS = ("nbgrader",)
 
 
 def student_files() -> Iterator[tuple[str, bytes]]:
@@ -29,14 +31,21 @@ def _given_files() -> Iterator[tuple[str, bytes]]:
     for path in sorted((ROOT / "hw4").rglob("*")):
         if path.suffix in HW4_SUFFIXES and "__pycache__" not in path.parts:
             yield path.relative_to(ROOT).as_posix(), path.read_bytes()
-    for name in ("handout.pdf", "requirements.txt", "assignment.toml", "LICENSE"):
+    for name in ("handout.pdf", "assignment.toml", "LICENSE"):
         yield name, (ROOT / name).read_bytes()
+    yield "requirements.txt", student_requirements().encode()
     for name in load_assignment().submission.notebooks:
         yield f"notebooks/{name}", (RELEASED_NOTEBOOKS / name).read_bytes()
     for path in sorted(p for p in NOTEBOOK_DATA.rglob("*") if p.suffix in (".csv", ".json")):
         yield f"notebooks/data/{path.relative_to(NOTEBOOK_DATA).as_posix()}", path.read_bytes()
     yield "README.md", (ROOT / "hw4" / "README.md").read_bytes()
     yield "pyproject.toml", (ROOT / "publish" / "student_pyproject.toml").read_bytes()
+
+
+def student_requirements() -> str:
+    """What a student installs: requirements.txt without what only staff need."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(NOT_FOR_STUDENTS))
 
 
 def _manifest(files: dict[str, bytes]) -> bytes:

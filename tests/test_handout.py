@@ -13,7 +13,7 @@ import typst
 from changed_assignment import changed_assignment
 
 from autograder.grading.curves import Bar, dump_bars
-from autograder.solutions import ROOT, SOLUTIONS
+from autograder.solutions import SOLUTIONS
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
@@ -27,6 +27,7 @@ from publish.handout.typesetting import build_handout
 from publish.handout.wording import shown
 from publish.recorded_tables import settings_of
 from publish.stubs import build_stubs, solution_lines
+from publish.student_bundle import student_requirements
 
 MAX_PAGES = 14
 BAR = Bar(bar=51.5, floor=-7.0, cpu_seconds=1.0, speed=0.1, num_reference_runs=3, code_hash="")
@@ -264,7 +265,7 @@ def test_a_line_of_markdown_becomes_runs() -> None:
 
 def test_the_cell_for_colab_installs_what_is_required_and_leaves_torch_alone() -> None:
     cell = handout_facts.colab_cell()
-    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+    for line in student_requirements().splitlines():
         if line and not line.startswith("#"):
             name = re.split("[<>=]", line)[0]
             assert (f'"{line}"' in cell) == (name not in ("torch", "numpy", "matplotlib", "jupyterlab"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import yaml
 
 from autograder.grading.curves import BARS_FILE
 from autograder.recorded.calibration import implementations, read_recorded
@@ -218,6 +220,18 @@ def test_a_model_answer_in_a_notebook_is_found() -> None:
     assert [f for f in findings if "holds a line of a model answer" in f.says]
 
 
+def test_students_install_what_staff_do_but_for_what_their_bundle_does_not_use() -> None:
+    """No file of the bundle may need what is left out: Python files and notebooks are read for imports."""
+    files = dict(student_files())
+    everything = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    installed = files["requirements.txt"].decode().splitlines()
+    assert [line for line in everything if line not in installed] == ["nbgrader>=0.9.5"]
+    assert [line for line in installed if line not in everything] == []
+    for name, content in files.items():
+        if name.endswith((".py", ".ipynb")):
+            assert not re.search(rb"(import|from) nbgrader", content), name
+
+
 def test_the_staff_bundle_holds_the_answers_and_no_student_s_data(tmp_path: Path) -> None:
     names = dict(staff_files())
     assert {"solutions/mpc.py", "autograder/private.toml", "handout-staff.pdf", ".ci/run"} <= names.keys()
@@ -225,6 +239,12 @@ def test_the_staff_bundle_holds_the_answers_and_no_student_s_data(tmp_path: Path
     assert not [name for name in names if any(part in name for part in (*unwanted, "__pycache__"))]
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     assert set(tracked) <= names.keys(), "a file under version control is missing from publish/staff_bundle.py"
+
+
+def test_the_workflow_of_a_fork_runs_the_one_command() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make test"]
 
 
 @pytest.mark.verify

@@ -16,12 +16,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-import hw4.checking.report
+import hw4.checking.public_tests
 import hw4.commands.cli
 import hw4.commands.plots
 from hw4.checking.causes import cause_of_exception
 from hw4.checking.hints import HINTS
-from hw4.checking.report import Failure, StubReport, check_stubs, explain, show
+from hw4.checking.public_tests import Failure, StubReport, check_stubs
+from hw4.checking.report import explain, select_stubs, show
 from hw4.commands.cli import main
 from hw4.commands.plots import draw_runs, median_curve, read_bands
 from hw4.commands.runs import LearningCurve, RunError, read_run, read_trajectory, seed_folders
@@ -317,9 +318,9 @@ CHECKED = ("p1", "sequence_returns", "cem_refit", "cem_plan", "mpc_act", "bootst
 def reports(mistaken: Path) -> dict[str, StubReport]:
     """What `check` finds in the mistaken tree: two runs of pytest, the second without the endless loop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
-        patch.setattr(hw4.checking.report, "SLACK", 0.8)  # 4 s
-        stubs = hw4.checking.report.select_stubs(ASSIGNMENT, list(CHECKED))
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "SLACK", 0.8)  # 4 s
+        stubs = select_stubs(ASSIGNMENT, list(CHECKED))
         found = {report.stub.id: report for report in check_stubs(stubs, Console(file=io.StringIO()))}
     return found
 
@@ -327,7 +328,7 @@ def reports(mistaken: Path) -> dict[str, StubReport]:
 @pytest.fixture(scope="module")
 def explanations(reports: dict[str, StubReport], mistaken: Path) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
         return {stub_id: explain(report) for stub_id, report in reports.items()}
 
 
@@ -370,7 +371,7 @@ def test_an_endless_loop_is_ended_and_the_grader_s_limit_named(
 def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubReport], mistaken: Path) -> None:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
         show(ASSIGNMENT, list(reports.values()), Console(file=printed, width=80))
     lines = [line.rstrip() for line in printed.getvalue().splitlines()]
     assert "  2.4    cem                     waiting       mend 2.3 first" in lines

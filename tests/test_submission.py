@@ -38,6 +38,7 @@ from small_submissions import (
     zip_bytes,
 )
 
+import hw4.handin.code_files
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.code_files import stubs_not_started
 from hw4.handin.intake import read_submission
@@ -613,6 +614,21 @@ def test_an_import_that_is_not_allowed_is_named_with_its_line(
     (forbidden,) = intake.forbidden_imports
     assert (forbidden.file, forbidden.module) == ("ensemble.py", module)
     assert forbidden.line == (4 if "\n" in line else 3)
+
+
+def test_a_module_that_a_student_added_is_not_there_when_graded(
+    tmp_path: Path, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unpacked bundle's own list says what is given, whatever lies in the folder by now."""
+    (tmp_path / "hw4").mkdir()
+    (tmp_path / "hw4" / "own.py").touch()
+    files = {f"hw4/{name}": "" for name in ("mpc.py", "rewards.py", "topics/__init__.py")}
+    manifest = {"version": "2030-01-01.aaaaaaaa", "files": files}
+    (tmp_path / "hw4" / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
+    monkeypatch.setattr(hw4.handin.code_files, "ROOT", tmp_path)
+    code = b"from hw4 import mpc, own, rewards, topics\nimport hw4.own_too\n"
+    forbidden = read_bytes(tmp_path, zip_bytes(("mpc.py", code)), assignment).forbidden_imports
+    assert [found.module for found in forbidden] == ["hw4.own", "hw4.own_too"]
 
 
 def test_a_stub_whose_exception_was_left_below_the_solution_is_started() -> None:

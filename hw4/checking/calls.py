@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 
 from hw4.handin.assignment import Stub
+from hw4.handin.code_files import functions_of
 
 Place = tuple[str, str]  # (file, symbol): ("mpc.py", "cem"), ("mpc.py", "MPC.act")
 
@@ -22,7 +23,7 @@ def calls_between_stubs(sources: Mapping[str, str], stubs: Iterable[Stub]) -> di
         stubs: those that are looked for.
     """
     trees = {file: tree for file, text in sources.items() if (tree := _parsed(text)) is not None}
-    functions = {(file, symbol): node for file, tree in trees.items() for symbol, node in _functions_of(tree)}
+    functions = {(file, symbol): node for file, tree in trees.items() for symbol, node in functions_of(tree).items()}
     origins = {file: _origins(tree) for file, tree in trees.items()}
     direct = {place: set(_called(node, place[0], origins[place[0]], functions)) for place, node in functions.items()}
     ids = {(stub.file, stub.symbol): stub.id for stub in stubs}
@@ -44,16 +45,6 @@ def _parsed(text: str) -> ast.Module | None:
         return ast.parse(text)
     except (SyntaxError, ValueError):  # ValueError: null bytes
         return None
-
-
-def _functions_of(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
-    """Functions and methods by symbol ("cem", "MPC.act")."""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
-            yield node.name, node
-        elif isinstance(node, ast.ClassDef):
-            methods = (method for method in node.body if isinstance(method, ast.FunctionDef))
-            yield from ((f"{node.name}.{method.name}", method) for method in methods)
 
 
 def _origins(tree: ast.Module) -> dict[str, Place]:

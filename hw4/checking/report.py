@@ -1,22 +1,14 @@
 """`python -m hw4 check`: what is done, what fails and why, what is not started (given).
 
-Runs the public tests in a process of its own, so that an endless loop or an exit in your code ends one test and not
-the check, and prints one row per stub. Below the table, a failing stub gets the hint that the grader would give.
+Prints one row per stub and, apart from these, the topics: a topic in which nothing is written is one row, is not
+tested and counts as nothing. Below the tables, a failing stub gets the hint that the grader would give.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, NoReturn
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from rich import box
 from rich.console import Console
@@ -24,19 +16,20 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from hw4.checking.answers import VAGUE_CAUSES  # the reason may lie in another stub that this one calls
-from hw4.checking.calls import calls_between_stubs
-from hw4.checking.causes import cause_of_exception
 from hw4.checking.hints import hint_for
-from hw4.handin.assignment import Assignment, Stub, load_assignment
+from hw4.checking.public_tests import (
+    ChecksNotRun,
+    Failure,
+    Status,
+    StubReport,
+    check_stubs,
+    source_of,
+    syntax_error,
+    tests_of,
+)
+from hw4.handin.assignment import Assignment, Problem, Stub, load_assignment
+from hw4.handin.code_files import is_untouched
 
-PACKAGE = Path(__file__).resolve().parents[1]
-SLACK = 4  # a test that takes this many times what the grader gives one check is ended
-START_SECONDS = 180.0  # until the first test: the first import of torch can be slow
-POLL_SECONDS = 0.1
-OWN_LINE = re.compile(r"hw4[\\/](?P<file>\w+\.py)(?::|\", line )(?P<line>\d+)")
-
-Status = Literal["done", "failing", "waiting", "not checked", "not started"]
 STYLES: dict[Status, str] = {
     "done": "green",
     "failing": "red",
@@ -46,97 +39,27 @@ STYLES: dict[Status, str] = {
 }
 
 
-class ChecksNotRun(RuntimeError):
-    """pytest itself did not start: not installed, or a given file is broken."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why one test failed, or why a whole file could not be checked."""
-
-    test: str  # "hw4/tests/test_mpc.py::test_...", or the file's name
-    exception: str
-    message: str
-    cause: str
-    where: str | None = None  # "hw4/mpc.py:57"
-    example: tuple[str, str, str] | None = None  # name, seen, wanted of the worked example
-
-    @property
-    def is_of_whole_file(self) -> bool:
-        return "::" not in self.test
-
-
-@dataclass
-class StubReport:
-    """What the public tests say of one stub."""
-
-    stub: Stub
-    collected: set[str] = field(default_factory=set)
-    ended: set[str] = field(default_factory=set)
-    failures: list[Failure] = field(default_factory=list)
-    calls_failing: StubReport | None = None  # of a stub that this one calls and that fails too
-
-    @property
-    def settled(self) -> bool:
-        """Whether no further run can tell more."""
-        return bool(self.failures) or (bool(self.collected) and self.collected <= self.ended)
-
-    @property
-    def unwritten(self) -> str | None:
-        """The stub whose NotImplementedError stopped a test: this one, or another that this one calls."""
-        for failure in self.failures:
-            if failure.cause == "not_started":
-                return failure.message.partition(":")[0]
-        return None
-
-    @property
-    def status(self) -> Status:
-        if not self.failures:
-            return "done" if self.settled else "failing"
-        if any(failure.is_of_whole_file for failure in self.failures):
-            return "not checked"
-        if self.unwritten is not None:
-            return "not started" if self.unwritten == self.stub.id else "waiting"
-        return "waiting" if self.is_knock_on else "failing"
-
-    @property
-    def is_knock_on(self) -> bool:
-        """Whether a failing stub that this one calls would explain the failure."""
-        failure, called = self.main_failure, self.calls_failing
-        if failure is None or called is None:
-            return False
-        return failure.cause in VAGUE_CAUSES or failure.cause in {other.cause for other in called.failures}
-
-    @property
-    def main_failure(self) -> Failure | None:
-        """The failure to show: one whose cause is known before one that only says that numbers differ."""
-        known = [failure for failure in self.failures if failure.cause not in VAGUE_CAUSES]
-        return next(iter(known + self.failures), None)
-
-    @property
-    def example(self) -> tuple[str, str, str] | None:
-        return next((failure.example for failure in self.failures if failure.example is not None), None)
-
-
-def main(problems: list[str]) -> int:
-    """Check the named problems or stubs ("p1", "planning", "cem_refit"); all if none is named.
+def main(names: list[str]) -> int:
+    """Check what is named ("p1", "t1", "planning", "cem_refit", "mpc"); everything if nothing is.
 
     Returns:
-        0 if every selected stub is done, else 1.
+        0 if every checked stub is done, else 1. A topic in which nothing is written is checked only if it is named.
     """
     console = Console()
     assignment = load_assignment()
     try:
-        stubs = select_stubs(assignment, problems)
+        stubs = select_stubs(assignment, names)
     except ValueError as error:
         console.print(escape(str(error)))
         return 1
+    left_out = [] if names else topics_not_started(assignment)
+    stubs = [stub for stub in stubs if assignment.problem(stub.problem) not in left_out]
     try:
         reports = check_stubs(stubs, console)
     except ChecksNotRun as error:
         console.print(escape(str(error)))
         return 1
-    show(assignment, reports, console)
+    show(assignment, reports, console, left_out=left_out)
     return 0 if all(report.status == "done" for report in reports) else 1
 
 
@@ -151,194 +74,52 @@ def select_stubs(assignment: Assignment, names: list[str]) -> list[Stub]:
         matching = {stub.id for stub in assignment.stubs if name.lower() in _names_of(assignment, stub)}
         if not matching:
             problems = ", ".join(p.label.lower() for p in assignment.problems if assignment.stubs_of(p.id))
-            raise ValueError(f"nothing to check is called {name!r}: name a problem ({problems}) or a stub id")
+            raise ValueError(
+                f"there is nothing to check called {name!r}: give a problem ({problems}), a file or a stub id"
+            )
         chosen |= matching
     return [stub for stub in assignment.stubs if not names or stub.id in chosen]
 
 
 def _names_of(assignment: Assignment, stub: Stub) -> set[str]:
-    return {stub.id, stub.number, stub.problem, assignment.problem(stub.problem).label.lower()}
+    file = PurePosixPath(stub.file)
+    label = assignment.problem(stub.problem).label
+    return {stub.id, stub.number.lower(), stub.problem, label.lower(), file.name, file.stem}
 
 
-def check_stubs(stubs: list[Stub], console: Console) -> list[StubReport]:
-    """Run the public tests of these stubs; again without the culprit after one that hangs or ends the process."""
-    reports = [StubReport(stub) for stub in stubs]
-    for report in reports:
-        if failure := _syntax_error(report.stub.file):
-            report.failures.append(failure)
-    with console.status("running the public tests ...") as status:
-        while pending := [report for report in reports if not report.settled]:
-            for done, total in _run_tests(pending):
-                status.update(f"running the public tests ... {done} of {total}")
-            if not any(report.settled for report in pending):
-                break
-    _find_knock_ons(reports)
-    return reports
+def topics_not_started(assignment: Assignment) -> list[Problem]:
+    """The optional problems in whose files nothing is written."""
+    untouched = {
+        file
+        for file in assignment.optional_code
+        if (source := source_of(file)) is None or is_untouched(file, source, assignment)
+    }
+    topics = (problem for problem in assignment.problems if problem.optional)
+    return [topic for topic in topics if all(stub.file in untouched for stub in assignment.stubs_of(topic.id))]
 
 
-def _find_knock_ons(reports: list[StubReport]) -> None:
-    """Note for each failing stub the first one that it calls and that fails as well."""
-    failing = [report for report in reports if report.status == "failing"]
-    calls = calls_between_stubs(_sources(), load_assignment().stubs) if len(failing) > 1 else {}
-    for report in failing:
-        called = calls.get(report.stub.id, set())
-        report.calls_failing = next((other for other in failing if other.stub.id in called), None)
-
-
-def _sources() -> dict[str, str]:
-    """The text of each file that can be compiled, as it is written now."""
-    files = [file for file in load_assignment().submission.code if _syntax_error(file) is None]
-    return {file: (PACKAGE / file).read_text(encoding="utf-8") for file in files}
-
-
-def _syntax_error(file: str) -> Failure | None:
-    path = PACKAGE / file
-    try:
-        compile(path.read_text(encoding="utf-8"), str(path), "exec")
-    except FileNotFoundError:
-        return Failure(file, "FileNotFoundError", f"hw4/{file} is missing", "does_not_import")
-    except (SyntaxError, ValueError) as error:  # ValueError: null bytes, or not UTF-8
-        line = getattr(error, "lineno", None)
-        message = getattr(error, "msg", None) or str(error)
-        return Failure(file, type(error).__name__, message, "does_not_import", f"hw4/{file}:{line}" if line else None)
-    return None
-
-
-def _run_tests(pending: list[StubReport]) -> Iterator[tuple[int, int]]:
-    """Run pytest once and put what happens into the reports. Yields (tests ended, tests in all) as it goes."""
-    files = sorted({str(PACKAGE / "tests" / f"test_{report.stub.file}") for report in pending})
-    with tempfile.TemporaryDirectory() as folder:
-        outcomes, output = Path(folder) / "outcomes.jsonl", Path(folder) / "output.txt"
-        outcomes.touch()
-        command = [
-            *(sys.executable, "-m", "pytest", *files),
-            *("-m", " or ".join(report.stub.id for report in pending)),
-            *("-q", "--tb=short", "-p", "no:cacheprovider", "--continue-on-collection-errors"),
-            *("--outcomes", str(outcomes)),
-        ]
-        environment = {**os.environ, "PYTHONBREAKPOINT": f"{__name__}.refuse_breakpoint", "OMP_NUM_THREADS": "1"}
-        with output.open("wb") as written:
-            process = subprocess.Popen(
-                command,
-                cwd=PACKAGE.parent,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=written,
-                stderr=subprocess.STDOUT,
-            )
-            try:
-                yield from _watch(process, outcomes, pending)
-            finally:
-                process.kill()
-                process.wait()
-        if not any(report.collected or report.failures for report in pending):
-            text = output.read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise ChecksNotRun(f"pytest could not run the public tests:\n{text}")
-
-
-def _watch(process: subprocess.Popen[bytes], outcomes: Path, pending: list[StubReport]) -> Iterator[tuple[int, int]]:
-    running: str | None = None
-    call_seconds = load_assignment().limits.call_seconds
-    test_seconds = SLACK * call_seconds
-    deadline = time.monotonic() + START_SECONDS
-    with outcomes.open(encoding="utf-8") as lines:
-        rest = ""
-        while True:
-            finished = process.poll() is not None  # before reading: what was written last must still be read
-            text = rest + lines.read()
-            *complete, rest = text.split("\n")
-            for line in complete:
-                event = json.loads(line)
-                running = _take_in(event, pending, running)
-                deadline = time.monotonic() + test_seconds
-            yield _count(pending)
-            if finished or time.monotonic() > deadline:
-                break
-            if not complete:
-                time.sleep(POLL_SECONDS)
-    if running is not None:
-        took_too_long = not finished
-        message, cause = "the process ended during the test", "exits"
-        if took_too_long:
-            message = (
-                f"ended after {test_seconds:g} s here; the grader gives one check {call_seconds:g} s of processor time"
-            )
-            cause = "too_slow"
-        for report in pending:
-            if running in report.collected:
-                report.failures.append(
-                    Failure(running, "TimeoutError" if took_too_long else "SystemExit", message, cause)
-                )
-
-
-def _count(pending: list[StubReport]) -> tuple[int, int]:
-    return sum(len(report.ended) for report in pending), sum(len(report.collected) for report in pending)
-
-
-def _take_in(event: dict[str, Any], pending: list[StubReport], running: str | None) -> str | None:
-    """Put one event into the reports. Returns the test that is running after it."""
-    test = event["test"]
-    if event["event"] == "start":
-        return str(test)
-    if event["event"] == "collected":
-        for report in pending:
-            if report.stub.id in event["stubs"]:
-                report.collected.add(test)
-        return running
-    if event["event"] == "import failed":
-        for report in pending:
-            if f"test_{report.stub.file}" in test:
-                report.failures.append(_import_failure(report.stub.file, event["message"]))
-        return running
-    for report in pending:
-        if test in report.collected:
-            report.ended.add(test)
-            if not event["passed"]:
-                report.failures.append(_failure(event))
-    return None
-
-
-def _failure(event: dict[str, Any]) -> Failure:
-    exception, message = event["exception"], event["message"]
-    cause = event["cause"] or cause_of_exception(exception, message)
-    if cause == "raised" and exception == "AssertionError":
-        cause = "wrong_value"
-    if cause == "shapes_do_not_fit" and event["where"] is None:
-        cause = "wrong_shape"  # the test stumbled over what was returned
-    example = event["example"]
-    return Failure(
-        test=event["test"],
-        exception=exception,
-        message=message,
-        cause=cause,
-        where=event["where"],
-        example=None if example is None else (example[0], example[1], example[2]),
-    )
-
-
-def _import_failure(file: str, text: str) -> Failure:
-    """From pytest's report of a test module that could not be imported: the student's line and the last error."""
-    own = [match for match in OWN_LINE.finditer(text) if match["file"] in load_assignment().submission.code]
-    errors = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
-    exception, _, message = (errors[-1] if errors else "ImportError: it cannot be imported").partition(": ")
-    where = f"hw4/{own[-1]['file']}:{own[-1]['line']}" if own else None
-    return Failure(file, exception, message, "does_not_import", where)
-
-
-def refuse_breakpoint(*args: object, **kwargs: object) -> NoReturn:
-    """What `breakpoint()` does during the check: there is no keyboard."""
-    raise EOFError("breakpoint() needs a keyboard; run one test with `pytest ... --pdb` instead")
-
-
-def show(assignment: Assignment, reports: list[StubReport], console: Console) -> None:
-    """Print a table of all stubs, then what is wrong, and how to go on."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("part", "function", "status", "next"):
-        table.add_column(column, no_wrap=True)
-    for report in reports:
-        status = f"[{STYLES[report.status]}]{report.status}[/]"
-        table.add_row(report.stub.number, report.stub.symbol, status, escape(_next_step(report)))
-    console.print(table)
+def show(
+    assignment: Assignment, reports: list[StubReport], console: Console, *, left_out: Sequence[Problem] = ()
+) -> None:
+    """Print a table of all stubs and one of the topics, then what is wrong, and what to do next."""
+    required = [report for report in reports if not assignment.is_optional(report.stub)]
+    optional = [report for report in reports if assignment.is_optional(report.stub)]
+    if required:
+        table = _table()
+        for report in required:
+            table.add_row(*_row(report))
+        console.print(table)
+    if optional or left_out:
+        console.print("Topics: optional, for bonus points", style="bold")
+        table = _table()
+        for topic in (problem for problem in assignment.problems if problem.optional):
+            for report in optional:
+                if report.stub.problem == topic.id:
+                    table.add_row(*_row(report))
+            if topic in left_out:
+                files = ", ".join(dict.fromkeys(f"hw4/{stub.file}" for stub in assignment.stubs_of(topic.id)))
+                table.add_row(topic.label, escape(topic.title), "optional", escape(files), style="dim")
+        console.print(table)
     blocks: dict[str, list[StubReport]] = {}  # stubs of a file that does not import share one explanation
     for report in reports:
         if explanation := explain(report):
@@ -347,14 +128,37 @@ def show(assignment: Assignment, reports: list[StubReport], console: Console) ->
         heading = ", ".join(f"{report.stub.number} {report.stub.symbol}" for report in of_block)
         console.print(escape(heading), style="bold")
         console.print(Padding(escape(explanation), (0, 0, 1, 2), expand=False), highlight=False)
-    done = sum(report.status == "done" for report in reports)
-    console.print(f"{done} of {len(reports)} done.")
+    for line in _summary(assignment, required, optional):
+        console.print(escape(line))
     unfinished = [report for report in reports if report.status != "done"]
     if unfinished:
         first = next((report for report in unfinished if report.status != "waiting"), unfinished[0]).stub
-        console.print(
-            escape(f"Next: hw4/{first.file}, pytest hw4/tests/test_{first.file} -m {first.id}"), soft_wrap=True
-        )
+        console.print(escape(f"Next: hw4/{first.file}, pytest {tests_of(first.file)} -m {first.id}"), soft_wrap=True)
+
+
+def _table() -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("part", "function", "status", "next"):
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _row(report: StubReport) -> tuple[str, str, str, str]:
+    status = f"[{STYLES[report.status]}]{report.status}[/]"
+    return report.stub.number, report.stub.symbol, status, escape(_next_step(report))
+
+
+def _summary(assignment: Assignment, required: list[StubReport], optional: list[StubReport]) -> list[str]:
+    """How much is done: of the required stubs, and of each topic that was checked."""
+    groups = [("", required)] if required else []
+    for topic in assignment.problems:
+        reports = [report for report in optional if report.stub.problem == topic.id]
+        if reports:
+            groups.append((f"{topic.label} {topic.title}, up to {topic.points} bonus points: ", reports))
+    return [
+        f"{name}{sum(report.status == 'done' for report in reports)} of {len(reports)} done."
+        for name, reports in groups
+    ]
 
 
 def _next_step(report: StubReport) -> str:
@@ -407,14 +211,14 @@ def explain(report: StubReport) -> str:
 
 def _explain_file(file: str, failure: Failure) -> str:
     """Why nothing in a file was checked, and the command that shows it again."""
-    culprit = (failure.where or f"hw4/{file}").rpartition("/")[2].partition(":")[0]
+    culprit = (failure.where or f"hw4/{file}").removeprefix("hw4/").partition(":")[0]
     if culprit != file:
         return f"Not checked: hw4/{culprit} cannot be imported, and these tests need it. Mend that file first."
     where = f" ({failure.where})" if failure.where else ""
     lines = [f"{failure.exception}: {_first_line(failure.message)}{where}"]
     if failure.exception != "FileNotFoundError":
-        module = f"hw4.{file.removesuffix('.py')}"
-        command = f'python -c "import {module}"' if _syntax_error(file) is None else f"python -m py_compile hw4/{file}"
+        module = f"hw4.{file.removesuffix('.py').replace('/', '.')}"
+        command = f'python -c "import {module}"' if syntax_error(file) is None else f"python -m py_compile hw4/{file}"
         lines.append(f"Nothing in hw4/{file} was checked. To see the error again: {command}")
     return "\n".join(lines)
 

@@ -423,7 +423,7 @@ def _print_topics(open_stubs: Sequence[Stub], intake: Intake, assignment: Assign
     for topic in handed_in:
         stubs = assignment.stubs_of(topic.id)
         num_open = sum(stub in open_stubs for stub in stubs)
-        rest = f"; {num_open} of its {len(stubs)} stubs are not started" if num_open else ""
+        rest = f"; not started: {num_open} of its {len(stubs)} stubs" if num_open else ""
         print(f"Bonus: topic {topic.label}, {topic.title}, is handed in (up to {topic.points} bonus points){rest}")
     if handed_in:
         print(f"  Of all bonus points together, up to {assignment.policies.bonus_cap} count.")

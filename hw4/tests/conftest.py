@@ -19,7 +19,8 @@ from hw4.handin.assignment import Stub, load_assignment
 
 ASSIGNMENT = load_assignment()
 MESSAGE_LENGTH = 2000  # characters of an exception's message that are passed on
-STUB_FILES = {*ASSIGNMENT.submission.code}
+PACKAGE = Path(__file__).resolve().parents[1]
+CODE_FILES = {PACKAGE / name for name in ASSIGNMENT.submission.code}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -84,9 +85,9 @@ def _failure(excinfo: pytest.ExceptionInfo[BaseException]) -> dict[str, Any]:
     """What the student needs to know of an exception: type, message, cause, and the last of their own lines."""
     exception = excinfo.value
     own_lines = [
-        f"hw4/{entry.path.name}:{entry.lineno + 1}"
+        f"hw4/{path.relative_to(PACKAGE).as_posix()}:{entry.lineno + 1}"
         for entry in excinfo.traceback
-        if isinstance(entry.path, Path) and entry.path.name in STUB_FILES and entry.path.parent.name == "hw4"
+        if isinstance(entry.path, Path) and (path := entry.path.resolve()) in CODE_FILES
     ]
     return {
         "exception": type(exception).__name__,

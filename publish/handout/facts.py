@@ -23,6 +23,7 @@ from publish.handout.notebook_answers import model_answers, written_answers
 from publish.handout.quoted_runs import hill_facts, run_facts
 from publish.handout.wording import NUMBER_WORDS, in_words, number_word, percent, shown
 from publish.stubs import solution_lines
+from publish.student_bundle import student_requirements
 
 BARS = ROOT / "autograder" / "recorded" / "reference" / "bars.json"
 
@@ -106,10 +107,9 @@ def policies(assignment: Assignment) -> dict[str, Any]:
 
 
 def colab_cell() -> str:
-    """What a student runs on Colab: everything of requirements.txt but what is there already."""
+    """What a student runs on Colab: everything that a student installs but what is there already."""
     there = ("torch", "numpy", "matplotlib", "jupyterlab")
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    wanted = [line for line in lines if line and not line.startswith(("#", *there))]
+    wanted = [line for line in student_requirements().splitlines() if line and not line.startswith(("#", *there))]
     quoted = " ".join(f'"{line}"' for line in wanted)
     return "\n".join(
         ("!unzip -q student.zip", f"%cd {BUNDLE_FOLDER}", f"!pip install -q {quoted}", "!python -m hw4 check")
