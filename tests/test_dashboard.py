@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from class_samples import measured
+from class_samples import measured, with_a_topic
 
 from autograder.classroom.intake.submissions import Person
 from autograder.classroom.marks.changes import Change
@@ -21,15 +21,18 @@ from autograder.classroom.marks.dashboard import dashboard, flags_of, items_of, 
 from autograder.classroom.marks.standing import Class, Result, result_of
 from autograder.grading.curves import load_bars
 from autograder.hidden_tests.graded import DECLARED
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import Assignment, load_assignment
 
+__all__ = ["with_a_topic"]  # a fixture
 ASSIGNMENT = load_assignment()
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&'
 INTAKE: dict[str, Any] = dict.fromkeys(("missing", "ignored", "syntax_errors", "forbidden_imports", "notes"), ())
 INTAKE["hashes"] = dict.fromkeys(load_assignment().submission.code, "hash")
 
 
-def result(number: int, measurement: dict[str, Any] | None, *, name: str = "", **facts: Any) -> Result:
+def result(
+    number: int, measurement: dict[str, Any] | None, *, name: str = "", intake: dict[str, Any] = INTAKE, **facts: Any
+) -> Result:
     student = f"s{number:03}"
     common = {
         "student": student,
@@ -42,7 +45,7 @@ def result(number: int, measurement: dict[str, Any] | None, *, name: str = "", *
     changes = [Change("2027-03-20T10:00:00+00:00", "ta", "points", "s010", "cem_refit", 1.0, HOSTILE)]
     if measurement is None:
         return Result(**common, **facts)
-    return result_of({"intake": INTAKE, "measured": measurement}, common, changes)
+    return result_of({"intake": intake, "measured": measurement}, common, changes)
 
 
 def made_up_class(size: int = 300) -> Class:
@@ -139,7 +142,7 @@ def test_every_kind_of_trouble_is_in_the_queue_most_urgent_first(found: Class) -
 
 
 def test_failures_and_their_causes_are_counted(found: Class) -> None:
-    rows = {row.name: row for row in items_of(found, ASSIGNMENT)}
+    rows = {row.name: row for row in items_of(found, ASSIGNMENT.items)}
     row = rows["refit_to_elites"]
     reports = [r.grade.report for r in found.results if r.grade]
     failed = [s for r in reports for s in r.stubs if s.id == "cem_refit" and s.verdict != "passed"]
@@ -157,8 +160,8 @@ def test_every_score_falls_into_one_bin() -> None:
 def test_points_above_the_maximum_have_bins_of_their_own() -> None:
     bins = bins_of([80, 84, 90], 80)
     assert bins[-3:] == [(75, 80, 0), (80, 85, 2), (85, 90, 1)]
-    assert "stroke-dasharray" in histogram(bins, 80)  # where the maximum is
-    assert "stroke-dasharray" not in histogram(bins_of([80], 80), 80)
+    assert "stroke-dasharray" in histogram(bins, 80, "points")  # where the maximum is
+    assert "stroke-dasharray" not in histogram(bins_of([80], 80), 80, "points")
 
 
 def test_the_same_class_gives_the_same_page_and_its_pictures_say_what_they_show(found: Class) -> None:
@@ -247,6 +250,28 @@ def test_axe_finds_nothing_to_complain_of(browser: Any, found: Class, tmp_path: 
     report = Axe().run(opened)
     context.close()
     assert report.violations_count == 0, report.generate_report()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_topic_filters_the_list_and_its_bonus_sorts(
+    browser: Any, tmp_path: Path, with_a_topic: Assignment, width: int
+) -> None:
+    some = [result(number, measured(skill=0.5 + number / 20)) for number in range(1, 9)]
+    without = {**INTAKE, "hashes": dict.fromkeys(with_a_topic.required_code, "hash")}
+    some[2:] = [result(number, measured(), intake=without) for number in range(3, 9)]
+    (tmp_path / "index.html").write_text(dashboard(Class(tuple(some), True, None, ())), encoding="utf-8")
+    opened = browser.new_page(viewport={"width": width, "height": 900})
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.goto((tmp_path / "index.html").as_uri())
+    opened.locator("#topic").select_option("T1")
+    assert names_shown(opened) == ["1001", "1002"]
+    opened.locator("#topic").select_option("")
+    opened.locator("#students thead th", has_text="bonus").locator("button").click()
+    assert names_shown(opened)[:2] == ["1001", "1002"]
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    assert said == []
+    opened.close()
 
 
 def test_lateness_stands_beside_the_points(page: Any, found: Class) -> None:

@@ -24,12 +24,13 @@ def bins_of(totals: Sequence[float], most: float) -> list[tuple[float, float, in
     return [(float(a), float(b), int(n)) for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)]
 
 
-def histogram(bins: Sequence[tuple[float, float, int]], most: float) -> Markup:
+def histogram(bins: Sequence[tuple[float, float, int]], most: float, what: str) -> Markup:
     """How many have how many points. The page says the same in a table.
 
     Args:
         bins: of `bins_of`.
         most: what there is without a bonus; marked where somebody has more.
+        what: is counted.
     """
     figure, axes = _axes(2.3)
     counts = [count for _, _, count in bins]
@@ -38,7 +39,7 @@ def histogram(bins: Sequence[tuple[float, float, int]], most: float) -> Markup:
     axes.bar_label(bars, [str(count or "") for count in counts], fontsize=8)
     if end > most:
         axes.axvline(most, color=GREY, lw=1.2, ls="--")
-    axes.set(xlabel="points by program", xlim=(0, end), ylim=(0, 1.15 * max(1, *counts)))
+    axes.set(xlabel=what, xlim=(0, end), ylim=(0, 1.15 * max(1, *counts)))
     axes.set_xticks(np.arange(0, end + 1, 2 * BIN))
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)

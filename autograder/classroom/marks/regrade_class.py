@@ -38,7 +38,7 @@ class Difference:
 
     student: str
     name: str
-    before: float | None
+    before: float | None  # what counts, with the bonus
     now: float | None
     why: tuple[str, ...]  # "cem_refit: 2 -> 4 points (worth 2 -> 4)"
 
@@ -66,15 +66,18 @@ def plan_of(found: Class, *, everything: bool = False) -> Plan:
             plan.whole[result.student] = "the grader changed"
         elif why := _missing_runs(result):
             plan.whole[result.student] = why
-        elif stale := _stale_functions(measured):
+        elif stale := _stale_functions(result, measured):
             plan.functions[result.student] = stale
     return dataclasses.replace(plan, outdated=tuple(outdated))
 
 
-def _stale_functions(measured: dict[str, Any]) -> frozenset[str]:
-    today, only = hashes_of_tests(), measured["options"]["only"]
+def _stale_functions(result: Result, measured: dict[str, Any]) -> frozenset[str]:
+    """Functions that were graded by other hidden tests than today's; not those that were not handed in."""
+    assert result.by_program is not None
+    graded = {item.id for item in result.by_program.report.stubs if item.verdict != "absent"}
+    today = hashes_of_tests()
     stale = {test.stub_id for name, test in DECLARED.items() if measured["tests"].get(name) != today[name]}
-    return frozenset(stale if only is None else stale & set(only))
+    return frozenset(stale & graded)
 
 
 def _missing_runs(result: Result) -> str:
@@ -203,9 +206,11 @@ def difference_of(result: Result, then: dict[str, Any], now: dict[str, Any]) -> 
         if before.get("score") != after.get("score"):
             old, new = (points(item.get("score", 0.0)) for item in (before, after))
             why.append(f"{name}: {old} -> {new} points ({_reason(before, after)})")
-    if then.get("score") == now["score"] and not why:
+    if then.get("total") == now["total"] and not why:
         return None
-    return Difference(result.student, result.name, then.get("score"), now["score"], tuple(why))
+    if not why and (then.get("score"), then.get("bonus")) == (now["score"], now["bonus"]):
+        why.append("another part of the bonus counts")
+    return Difference(result.student, result.name, then.get("total"), now["total"], tuple(why))
 
 
 def _reason(before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Job, Task, grade_locally
 from autograder.classroom.night.job import Settings, encode_files, payload_of
 from autograder.classroom.night.record import core_hash, facts_of_intake, hashes_of_tests, options
-from autograder.report.words import points
+from autograder.report.words import bonus_of, points
 from autograder.solutions import reference_code
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import Intake
@@ -174,10 +174,12 @@ def check_canary(
         wrong = [stub for stub in report.stubs if stub.verdict != "passed"]
     if wrong or report.faults:
         names = ", ".join(item.id for item in wrong) or "; ".join(report.faults)
-        raise CanaryFailed(f"the reference gets {points(report.score)} points here: {names}")
+        raise CanaryFailed(f"the reference gets {points(report.score)} points here{bonus_of(report)}: {names}")
     mark.touch()
     seconds = time.monotonic() - start
-    console.print(f"canary: the reference gets all {points(report.score)} points, {seconds:.0f} s", markup=False)
+    console.print(
+        f"canary: the reference gets all {points(report.score)} points{bonus_of(report)}, {seconds:.0f} s", markup=False
+    )
 
 
 def _grade_all(
@@ -250,12 +252,13 @@ def _commit(known: _Known, record: dict[str, Any], folder: ClassFolder, settings
     by_program = result.by_program
     status = "fault" if by_program is not None and by_program.report.faults else result.status
     folder.commit(Done(entry.student, known.key, status, known.submission), record, documents, writer)
-    folder.log("graded", student=entry.student, status=status, points=result.score)
+    folder.log("graded", student=entry.student, status=status, points=result.score, bonus=result.bonus)
     return result
 
 
 def _line(result: Result, number: int, total: int, seconds_left: float | None) -> str:
-    score = "no grade" if result.score is None else f"{points(result.score)} points"
+    bonus = "" if result.grade is None else bonus_of(result.grade.report)
+    score = "no grade" if result.score is None else f"{points(result.score)} points{bonus}"
     note = "" if result.status == "graded" else f" ({result.status}: {result.message[:100]})"
     left = "" if seconds_left is None else f", {_duration(seconds_left)} left"
     text = f"[{number} of {total}{left}] {result.student}: {score}{note}"
