@@ -23,7 +23,7 @@ from autograder.classroom.marks.standing import Result, common_of, result_of
 from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Job, Task, grade_locally
 from autograder.classroom.night.job import Settings, encode_files, payload_of
-from autograder.classroom.night.record import core_hash, facts_of_intake, hashes_of_tests, options
+from autograder.classroom.night.record import core_hash, facts_of_intake, hashes_of_effects, hashes_of_tests, options
 from autograder.report.words import bonus_of, points
 from autograder.solutions import reference_code
 from hw4.handin.assignment import load_assignment
@@ -143,7 +143,8 @@ def _read(entry: Entry, settings: Settings) -> _Known:
 
 def key_of(submission: str, settings: Settings) -> str:
     """Names what a verdict stands on: the submission, the grader and what was asked of it."""
-    facts = [submission, core_hash(), hashes_of_tests(), options(curves=settings.curves, only=settings.only)]
+    asked = options(curves=settings.curves, only=settings.only)
+    facts = [submission, core_hash(), hashes_of_tests(), hashes_of_effects(), asked]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -237,7 +238,8 @@ def _record_of(intake: Intake, answer: dict[str, Any]) -> dict[str, Any]:
     read = {"intake": facts_of_intake(intake), "files": files}
     if "fault" in answer:
         return {"status": "fault", "message": str(answer["fault"]), **read}
-    if answer["core"] != core_hash() or answer["tests"] != hashes_of_tests():
+    today = {"core": core_hash(), "tests": hashes_of_tests(), "effects": hashes_of_effects()}
+    if any(answer[name] != value for name, value in today.items()):
         message = "it was graded by another version of the grader: bring all machines to the same version"
         return {"status": "fault", "message": message, **read}
     return {**read, "measured": answer}
