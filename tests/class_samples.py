@@ -36,6 +36,8 @@ from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
 
 ASSIGNMENT = load_assignment()
+POINTS = ASSIGNMENT.code_points
+TOTAL = POINTS + min(ASSIGNMENT.bonus_points, ASSIGNMENT.policies.bonus_cap)  # of who wrote everything
 QUIET = Console(quiet=True)
 FACTS = facts_of_grader()
 

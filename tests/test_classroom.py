@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 import pytest
-from class_samples import QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
+from class_samples import POINTS, QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
 from made_up_topic import FILE as TOPIC
 from made_up_topic import SOLUTION, assignment_with_topic
 
@@ -328,7 +328,7 @@ def test_a_refused_a_faulty_and_an_unreadable_submission_cost_only_themselves(tm
         "eve": "graded",
         "zoe": "refused",
     }
-    assert [found[name].score for name in ("ada", "bob", "zoe")] == [80, None, 0]
+    assert [found[name].score for name in ("ada", "bob", "zoe")] == [POINTS, None, 0]
     for name in found:
         documents = {path.name for path in (folder.students / name).iterdir()}
         assert documents == {
@@ -615,5 +615,5 @@ def test_killed_at_ten_random_moments_with_real_graders(tmp_path: Path, curves: 
     rows = list(csv.DictReader((tmp_path / "killed" / "grades.csv").open(encoding="utf-8-sig")))
     points = {row["submission"]: (row["status"], float(row["points"])) for row in rows}
     assert points["refused"] == ("refused", 0)
-    assert points["s0"] == ("graded", 80 if curves else 3)
+    assert points["s0"] == ("graded", POINTS if curves else 3)
     assert points["crash"][1] < points["wrong"][1] < points["s0"][1]
