@@ -22,7 +22,9 @@ from typing import Any
 
 import psutil
 import pytest
-from class_samples import QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
+from class_samples import POINTS, QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
+from made_up_topic import FILE as TOPIC
+from made_up_topic import SOLUTION, assignment_with_topic
 
 from autograder.classroom.commands import INTERRUPTED
 from autograder.classroom.commands import grade_class as grade
@@ -151,6 +153,21 @@ def test_loose_files_of_a_canvas_export_are_one_submission_of_their_newest_versi
     assert read_entry(ada).files == {**code, "mpc.py": b"x = 1\n"}
     with pytest.raises(SubmissionRefused, match="link"):
         read_entry(grace)
+
+
+def test_the_file_of_a_topic_is_found_loose_and_in_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Canvas knows no folders, so it gives a topic's file by its name alone."""
+    assignment = assignment_with_topic(tmp_path)
+    monkeypatch.setattr(submissions, "load_assignment", lambda: assignment)
+    topic = TOPIC.rpartition("/")[2]
+    loose, code = tmp_path / "loose", reference_code()
+    loose.mkdir()
+    for number, (name, content) in enumerate({**code, topic: SOLUTION.encode()}.items(), 900):
+        (loose / f"loveada_101_{number}_{name.rpartition('/')[2]}").write_bytes(content)
+    write_zip(tmp_path / "zips" / "ada.zip", {**code, TOPIC: SOLUTION.encode()})
+    for folder in (loose, tmp_path / "zips"):
+        (ada,) = find_submissions(folder)
+        assert read_entry(ada).files == {**code, TOPIC: SOLUTION.encode()}
 
 
 @pytest.fixture
@@ -311,7 +328,7 @@ def test_a_refused_a_faulty_and_an_unreadable_submission_cost_only_themselves(tm
         "eve": "graded",
         "zoe": "refused",
     }
-    assert [found[name].score for name in ("ada", "bob", "zoe")] == [80, None, 0]
+    assert [found[name].score for name in ("ada", "bob", "zoe")] == [POINTS, None, 0]
     for name in found:
         documents = {path.name for path in (folder.students / name).iterdir()}
         assert documents == {
@@ -543,6 +560,8 @@ MADE_UP = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
+from made_up_topic import FILE as TOPIC
+from made_up_topic import SOLUTION, assignment_with_topic
 from class_samples import QUIET, canary, entries_of, measured, without_pages
 from autograder.classroom.night import grade_class as module
 from autograder.classroom.intake.folder import ClassFolder
@@ -596,5 +615,5 @@ def test_killed_at_ten_random_moments_with_real_graders(tmp_path: Path, curves: 
     rows = list(csv.DictReader((tmp_path / "killed" / "grades.csv").open(encoding="utf-8-sig")))
     points = {row["submission"]: (row["status"], float(row["points"])) for row in rows}
     assert points["refused"] == ("refused", 0)
-    assert points["s0"] == ("graded", 80 if curves else 3)
+    assert points["s0"] == ("graded", POINTS if curves else 3)
     assert points["crash"][1] < points["wrong"][1] < points["s0"][1]

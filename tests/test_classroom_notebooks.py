@@ -20,6 +20,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from made_up_topic import assignment_with_topic
 
 from autograder.classroom.intake.submissions import Entry, Person
 from autograder.classroom.marks.written_answers import (
@@ -38,6 +39,7 @@ from hw4.handin.assignment import load_assignment
 from publish.notebooks import COURSE
 
 NOTEBOOKS = load_assignment().submission.notebooks
+OPTIONAL = load_assignment().optional_notebooks
 RELEASES = COURSE / "release" / ASSIGNMENT_ID
 DOT = base64.b64decode(  # one grey pixel
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
@@ -340,7 +342,21 @@ def test_the_command_files_a_folder_and_writes_what_was_mended(tmp_path, capsys)
     with (tmp_path / "mended.csv").open(encoding="utf-8-sig", newline="") as file:
         assert {row["student"] for row in csv.DictReader(file)} == {"bob"}
     filed = {path.relative_to(course / "submitted").as_posix() for path in (course / "submitted").rglob("*.ipynb")}
-    assert filed == {f"{student}/{ASSIGNMENT_ID}/{name}" for student in ("ada", "bob") for name in NOTEBOOKS}
+    assert filed == {f"ada/{ASSIGNMENT_ID}/{name}" for name in NOTEBOOKS} | {
+        f"bob/{ASSIGNMENT_ID}/{name}" for name in NOTEBOOKS if name not in OPTIONAL
+    }
+
+
+def test_an_optional_notebook_is_filed_if_it_is_there_and_nothing_is_said_if_not(tmp_path, release):
+    assignment = assignment_with_topic(tmp_path)
+    course = tmp_path / "notebooks"
+    shutil.copytree(RELEASES, course / "release" / ASSIGNMENT_ID)
+    (course / "release" / ASSIGNMENT_ID / "daydream.ipynb").write_text(json.dumps(release))
+    for name, notebooks in (("ada", answered()), ("bob", {**answered(), "daydream.ipynb": release})):
+        entry = Entry(name, (Person(name),), hand_in(tmp_path / name, notebooks))
+        assert file_class([entry], course, assignment) == ()
+        filed = {path.name for path in (course / "submitted" / name / ASSIGNMENT_ID).iterdir()}
+        assert filed - {*NOTEBOOKS} == ({"daydream.ipynb"} if name == "bob" else set())
 
 
 # nbgrader for real

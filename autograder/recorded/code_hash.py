@@ -60,7 +60,7 @@ def code_hash(code: Mapping[str, bytes], experiment: Experiment, agent: str = Cu
     gaussian = ("gaussian_model.py",) if experiment.members == "gaussian" else ()
     for name in (*DECIDING_FILES, *gaussian, f"envs/{experiment.task_name}.py"):
         digest.update(meaning((GIVEN / name).read_bytes(), GIVEN / name))
-    for name in submitted_files_of(agent, code):
+    for name in submitted_files_of(agent, experiment.planner, code):
         digest.update(meaning(code[name], Path(name)))
     return digest.hexdigest()[:16]
 
@@ -129,8 +129,8 @@ def _hidden_modules(check: EffectCheck) -> dict[str, bytes]:
     return {f"hidden_tests/{name}": source_of(name) or b"" for name in (own, *(n for n in names if n != own))}
 
 
-def submitted_files_of(agent: str, code: Mapping[str, bytes]) -> list[str]:
-    """The submitted files that an agent reaches by its imports, sorted."""
+def submitted_files_of(agent: str, planner: str, code: Mapping[str, bytes]) -> list[str]:
+    """The submitted files that an agent and its planner, which may be a topic's, reach by their imports, sorted."""
 
     def source_of(name: str) -> bytes | None:
         if name in code:
@@ -138,7 +138,7 @@ def submitted_files_of(agent: str, code: Mapping[str, bytes]) -> list[str]:
         return (GIVEN / name).read_bytes() if (GIVEN / name).is_file() else None
 
     module = agent.rpartition(".")[0].replace(".", "/") + ".py"
-    return [name for name in reached([module], source_of) if name in code]
+    return [name for name in reached([module, f"topics/{planner}.py"], source_of) if name in code]
 
 
 def meaning(source: bytes, path: Path) -> bytes:

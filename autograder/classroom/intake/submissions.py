@@ -23,12 +23,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.intake import ARCHIVE_SUFFIXES, Intake, read_submission
 from hw4.handin.refusal import SubmissionRefused
 
@@ -172,7 +172,7 @@ def _canvas(files: list[Path]) -> Iterator[Entry]:
         for match, path in sorted(found, key=lambda one: int(one[0]["number"] or 0)):
             newest[_canvas_name(match)] = path
         archives = {name: path for name, path in newest.items() if _is_archive(name)}
-        wanted = {name: path for name, path in newest.items() if name in _manifest()}
+        wanted = {name: path for name, path in newest.items() if name in _wanted_names()}
         meant = archives or wanted or newest
         problem, shown = "", ", ".join(map(_shown, {**archives, **wanted} or newest))
         if len(archives) > 1 or (archives and wanted):
@@ -195,9 +195,10 @@ def _canvas_name(match: re.Match[str]) -> str:
     return match["typed"] or CANVAS_COPY.sub("", match["file"])
 
 
-def _manifest() -> set[str]:
+def _wanted_names() -> set[str]:
+    """What a file that is handed in may be called. Canvas knows no folders: the file of a topic comes without one."""
     rules = load_assignment().submission
-    return {*rules.code, *rules.notebooks}
+    return {PurePosixPath(name).name for name in (*rules.code, *rules.notebooks)}
 
 
 def _is_archive(name: str) -> bool:
@@ -209,24 +210,29 @@ def _is_handed_in(name: str) -> bool:
     return _is_archive(name) or name.lower().endswith((".py", ".ipynb"))
 
 
-def read_entry(entry: Entry) -> Intake:
+def read_entry(entry: Entry, assignment: Assignment | None = None) -> Intake:
     """What somebody handed in.
+
+    Args:
+        entry: of `find_submissions`.
+        assignment: names the files; `assignment.toml` by default.
 
     Raises:
         SubmissionRefused: it cannot be graded.
         OSError: the disk does not read.
     """
     assert entry.path is not None
+    assignment = assignment or load_assignment()
     if entry.problem:
         raise SubmissionRefused(entry.problem, where=entry.path.name, mend="Ask the student which is meant")
     if not entry.files:
-        return read_submission(entry.path, load_assignment())
+        return read_submission(entry.path, assignment)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / entry.student
         folder.mkdir()
         for name, path in entry.files:
             shutil.copyfile(path, folder / name, follow_symlinks=False)  # a link stays one, and is refused
-        return read_submission(folder, load_assignment())
+        return read_submission(folder, assignment)
 
 
 def read_roster(path: Path) -> list[dict[str, str]]:

@@ -124,7 +124,10 @@ def in_force(changes: Iterable[Change], student: str) -> list[Change]:
 
 
 def apply(report: Report, changes: list[Change]) -> tuple[Report, list[Applied]]:
-    """The report with changed points, and what each change did. A fault that staff decided is none any more."""
+    """The report with changed points, and what each change did.
+
+    A fault that staff decided is none any more. A waiver gives nothing for an optional problem that was not handed in.
+    """
     items = {item.id: item for item in report.items}
     faults = list(report.faults)
     applied = []
@@ -132,6 +135,8 @@ def apply(report: Report, changes: list[Change]) -> tuple[Report, list[Applied]]
         target = change.target
         now = most_points(target) if change.points is None else change.points
         stub = items.get(DECLARED[target].stub_id) if target in DECLARED else None
+        if target in items and change.student == EVERYBODY and items[target].verdict == "absent":
+            continue
         if target in items:
             before = items[target].score
             items[target] = dataclasses.replace(items[target], score=round(now, 2))

@@ -38,7 +38,7 @@ class Difference:
 
     student: str
     name: str
-    before: float | None
+    before: float | None  # what counts, with the bonus
     now: float | None
     why: tuple[str, ...]  # "cem_refit: 2 -> 4 points (worth 2 -> 4)"
 
@@ -212,9 +212,11 @@ def difference_of(result: Result, then: dict[str, Any], now: dict[str, Any]) -> 
         if before.get("score") != after.get("score"):
             old, new = (points(item.get("score", 0.0)) for item in (before, after))
             why.append(f"{name}: {old} -> {new} points ({_reason(before, after)})")
-    if then.get("score") == now["score"] and not why:
+    if then.get("total") == now["total"] and not why:
         return None
-    return Difference(result.student, result.name, then.get("score"), now["score"], tuple(why))
+    if not why and (then.get("score"), then.get("bonus")) == (now["score"], now["bonus"]):
+        why.append("another part of the bonus counts")
+    return Difference(result.student, result.name, then.get("total"), now["total"], tuple(why))
 
 
 def _reason(before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ def works_in(folder: Path, *, is_earlier: bool = False) -> list[Work]:
 
 def given_code() -> list[str]:
     """Everything that all students were given."""
-    return [path.read_text(encoding="utf-8") for path in sorted((ROOT / "hw4").glob("*.py"))]
+    return [path.read_text(encoding="utf-8") for path in sorted((ROOT / "hw4").rglob("*.py"))]
 
 
 def similar(works: Iterable[Work], *, threshold: float = THRESHOLD) -> list[Pair]:

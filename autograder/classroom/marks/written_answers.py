@@ -98,13 +98,14 @@ def file_submission(
 ) -> tuple[Change, ...]:
     """Write `submitted/STUDENT/hw4/NAME.ipynb` for every notebook of the homework, in place of what was there.
 
-    A notebook that is missing or unreadable is filed as the release, whose answers are empty.
+    A notebook that is missing or unreadable is filed as the release, whose answers are empty. An optional one that is
+    missing is not filed, and not mentioned.
     """
     assignment = assignment or load_assignment()
     if not STUDENT_ID.fullmatch(student):
         return (Change(repr(student), "", "", "not filed: a student id has letters, digits and - _ . @ alone"),)
     try:
-        files: Mapping[str, bytes] = read_entry(entry).files
+        files: Mapping[str, bytes] = read_entry(entry, assignment).files
     except SubmissionRefused as refused:
         return (Change(student, "", "", f"not filed: the submission was refused: {refused.reason}"),)
     changes = []
@@ -112,6 +113,8 @@ def file_submission(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in assignment.submission.notebooks:
+        if name in assignment.optional_notebooks and name not in files:
+            continue
         release = json.loads((course / "release" / ASSIGNMENT_ID / name).read_text(encoding="utf-8"))
         mended = mend(files.get(name), release)
         write_at_once(folder / name, (json.dumps(mended.notebook, indent=1, sort_keys=True) + "\n").encode())
