@@ -176,7 +176,7 @@ def _curves_and_effects(root: Path, assignment: Assignment, lines: Lines) -> Ite
         def at(key: str, says: str, mend: str, table: str = table, i: int = i) -> Finding:
             return Finding(FACTS, lines.line(table, i, key), says, mend)
 
-        if isinstance(item, Curve):
+        if item.kind == "curve":
             yield from _curve(root, item, at)
         elif item.id not in computed:
             yield at("id", f"no hidden check computes {item.id}", add)
