@@ -157,6 +157,8 @@ def _judge_stub(stub: Stub, measured: Measured, assignment: Assignment, declared
 
 
 def _judge_runs(item: RunItem, measured: Measured, bar: Bar | None, assignment: Assignment) -> ItemReport:
+    if not was_handed_in(item, measured.submitted, assignment):
+        return _absent(item)
     if bar is None:
         return ItemReport(item, 0.0, "grader_fault", message="no bar is recorded", lacks="a bar")
     report = _judge_by_runs(item, measured, bar, assignment)
@@ -168,8 +170,6 @@ def _judge_runs(item: RunItem, measured: Measured, bar: Bar | None, assignment: 
 
 def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assignment) -> ItemReport:
     """The verdict on what the runs tell."""
-    if not was_handed_in(item, measured.submitted, assignment):
-        return _absent(item)
     if not measured.runs:
         return ItemReport(item, 0.0, "not_run", message=NOT_ASKED)
     runs = measured.runs.get(item.id, ())
