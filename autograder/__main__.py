@@ -43,7 +43,7 @@ def grade(
         jobs: learning runs at once.
         deadline_minutes: wall-clock time for everything; what is not done by then is reported as not judged.
         accept_weak_confinement: grade a submission of others although `doctor` misses a required guarantee.
-        quick: functions alone, no learning curves: a look within seconds, and no grade.
+        quick: functions alone, no curves and no effects: a look within seconds, and no grade.
     """
     _forget_pytest_options()
     console = Console(file=sys.stdout)  # kept, while the suite's own output is redirected
@@ -210,15 +210,15 @@ def doctor() -> int:
 def calibrate(
     *, curves: tuple[str, ...] = (), runs: int = 165, variant_runs: int = 40, bug_runs: int = 12, jobs: int = 2
 ) -> int:
-    """Record reference runs of the graded curves and derive bars, floors and published bands.
+    """Record reference runs of the graded curves and effects, and derive bars, floors and published bands.
 
     Only what is missing is recorded: stop it at any time and call it again. Then run `make publish`.
 
     Args:
-        curves: ids of curves; all if none is given.
+        curves: ids of curves and effects; all if none is given.
         runs: recorded runs of the reference.
         variant_runs: recorded runs of each different, correct implementation.
-        bug_runs: recorded runs of each bug that the curve is meant to catch.
+        bug_runs: recorded runs of each bug that the curve or effect is meant to catch.
         jobs: learning runs at once, one thread each.
     """
     from autograder.recorded.calibration import calibrate as record

@@ -22,7 +22,7 @@ from autograder.classroom.marks.standing import Result, standing_of
 from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import grade_class
 from autograder.classroom.night.job import Settings
-from autograder.classroom.night.record import core_hash, hashes_of_tests, options
+from autograder.classroom.night.record import core_hash, hashes_of_effects, hashes_of_tests, options
 from autograder.files import as_json
 from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MORE_RUNS, load_bars, needs_more_runs, score_of_run
 from autograder.grading.outcome import Outcome
@@ -128,6 +128,7 @@ def measured(
         "grader": FACTS,
         "core": core_hash(),
         "tests": hashes_of_tests(),
+        "effects": hashes_of_effects(),
     }
     found: dict[str, Any] = json.loads(json.dumps(answer))
     return found

@@ -87,7 +87,7 @@ def no_code(rng: random.Random, members: list[Entry]) -> None:
             entry.name = entry.name.replace(".py", ".txt")
 
 
-CODE = ("dynamics_model.py", "mpc.py", "ensemble.py")
+CODE = load_assignment().required_code
 TWO_NAMES = "differ only in case or in their Unicode form"
 ENTRY_FAULTS = {
     "dots": Fault("climbs out", PACKED, add(Entry("../mpc.py"))),

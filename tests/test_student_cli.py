@@ -33,6 +33,7 @@ from publish.stubs import write_solved
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = load_assignment()
+REQUIRED = [stub for stub in ASSIGNMENT.stubs if not ASSIGNMENT.is_optional(stub)]
 NOTEBOOK = "distribution_shift.ipynb"
 QUICK = [
     *("--num-episodes", "2", "--num-initial-episodes", "1", "--gradient-steps", "3", "--horizon", "6"),
@@ -131,9 +132,9 @@ def test_train_help_shows_the_defaults_of_that_experiment(capsys: pytest.Capture
 
 def test_the_readme_names_everything_that_is_handed_in() -> None:
     readme = (ROOT / "hw4" / "README.md").read_text(encoding="utf-8")
-    for name in ASSIGNMENT.submission.code:
+    for name in ASSIGNMENT.required_code:
         assert f"`hw4/{name}`" in readme
-    for name in ASSIGNMENT.submission.notebooks:
+    for name in (notebook.file for notebook in ASSIGNMENT.notebooks if not notebook.optional):
         assert f"    jupyter lab notebooks/{name}\n" in readme
 
 
@@ -407,7 +408,7 @@ def test_submit_builds_what_the_grader_accepts(solved: Path) -> None:
     done = run_python(solved, "-m", "hw4", "submit")
     assert done.returncode == 0, done.stderr
     assert f"note: {NOTEBOOK} is missing: this costs written points alone" in done.stdout
-    assert f"All {len(ASSIGNMENT.stubs)} stubs are started" in done.stdout
+    assert f"All {len(REQUIRED)} stubs are started" in done.stdout
     assert "Not known yet" in done.stdout
     intake = read_submission(solved / "hw4_submission.zip", ASSIGNMENT)
     assert set(intake.files) == set(ASSIGNMENT.submission.code)
@@ -429,12 +430,14 @@ def test_submit_says_first_what_the_grader_will_not_take(
     assert printed.err == ""
     before, _, after = printed.out.partition("Wrote hw4_submission.zip")
     assert "MEND THIS: dynamics_model.py:1: Python cannot read this file" in before
-    assert "The grader fails everything in it (15 points)" in before
+    of_file = [stub for stub in ASSIGNMENT.stubs if stub.file == "dynamics_model.py"]
+    others = [stub for stub in REQUIRED if stub not in of_file]
+    assert f"The grader fails everything in it ({sum(stub.points for stub in of_file)} points)" in before
     assert f"MEND THIS: ensemble.py:{line}: import of os, which is not allowed" in before
     assert f"note: {NOTEBOOK}: not answered yet: answer-densities (4 points)" in after
     assert f"note: {NOTEBOOK}: no code cell has an output" in after
-    assert "Not looked at: 4 stubs, in dynamics_model.py" in after
-    assert "Not started: 12 of 12 stubs" in after
+    assert f"Not looked at: {len(of_file)} stubs, in dynamics_model.py" in after
+    assert f"Not started: {len(others)} of {len(others)} stubs" in after
     assert "2.4 cem in hw4/mpc.py (5 points)" in after
     assert (tree / "hw4_submission.zip").is_file()  # near a deadline, something is better than nothing
 

@@ -45,6 +45,7 @@ from hw4.handin.intake import read_submission
 from hw4.handin.packing import write_submission
 from hw4.handin.refusal import SubmissionRefused
 
+PACKAGE = Path(__file__).resolve().parent.parent / "hw4"
 RELEASED_NOTEBOOK = (
     Path(__file__).resolve().parent.parent / "notebooks" / "release" / "hw4" / "distribution_shift.ipynb"
 ).read_bytes()
@@ -58,7 +59,7 @@ def assignment() -> Assignment:
 # Accepted and forgiven ------------------------------------------------------------------------------------------------
 
 
-def test_three_files_and_the_notebook_are_taken_as_they_are(tmp_path: Path, assignment: Assignment) -> None:
+def test_the_code_files_and_the_notebook_are_taken_as_they_are(tmp_path: Path, assignment: Assignment) -> None:
     intake = in_every_container(tmp_path, assignment, *CODE.items(), *NOTEBOOK.items())
     assert intake.files == {**CODE, **NOTEBOOK}
     assert (intake.missing, intake.ignored, intake.notes) == ((), (), ())
@@ -634,7 +635,7 @@ def test_a_module_that_a_student_added_is_not_there_when_graded(
 def test_a_stub_whose_exception_was_left_below_the_solution_is_started() -> None:
     assignment = load_assignment()
     name = assignment.stubs[0].file
-    stub = (Path(__file__).resolve().parent.parent / "hw4" / name).read_text(encoding="utf-8")
+    stub = (PACKAGE / name).read_text(encoding="utf-8")
     first = assignment.stubs[0].id
     written = stub.replace(f"# TODO({first})", f"return None  # TODO({first})")
     open_ids = [stub.id for stub in stubs_not_started({name: written.encode()}, assignment)]
@@ -650,9 +651,12 @@ def test_what_the_reference_solution_imports_is_allowed() -> None:
 
 def test_the_released_stubs_are_accepted_and_none_is_started() -> None:
     assignment = load_assignment()
-    intake = read_submission(Path(__file__).resolve().parent.parent / "hw4", assignment)
+    intake = read_submission(PACKAGE, assignment)
     assert (intake.missing, intake.syntax_errors, intake.forbidden_imports) == ((), (), ())
-    assert stubs_not_started(intake.files, assignment) == assignment.stubs
+    required = tuple(stub for stub in assignment.stubs if not assignment.is_optional(stub))
+    assert stubs_not_started(intake.files, assignment) == required
+    released = {name: (PACKAGE / name).read_bytes() for name in assignment.submission.code}
+    assert stubs_not_started(released, assignment) == assignment.stubs
 
 
 # Both sides -----------------------------------------------------------------------------------------------------------

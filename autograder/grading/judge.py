@@ -170,9 +170,9 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
     """The verdict on what the runs tell."""
     if not was_handed_in(item, measured.submitted, assignment):
         return _absent(item)
-    runs = measured.runs.get(item.id, ())
-    if not runs:
+    if not measured.runs:
         return ItemReport(item, 0.0, "not_run", message=NOT_ASKED)
+    runs = measured.runs.get(item.id, ())
     behind = assignment.stubs_behind(item)
     if broken := sorted({stub.file for stub in behind} & measured.broken_files.keys()):
         return _blocked(item, f"blocked: {', '.join(broken)} does not import")
@@ -206,7 +206,7 @@ def _blocked(item: RunItem, message: str) -> ItemReport:
 def _lacking_runs(scores: Sequence[float], bar: float) -> str:
     """How many more runs the rule needs; empty if these decide."""
     if len(scores) < FIRST_RUNS:
-        return f"at least {FIRST_RUNS - len(scores)} more runs"
+        return f"at least {FIRST_RUNS - len(scores)} more {'run' if len(scores) == FIRST_RUNS - 1 else 'runs'}"
     if needs_more_runs(scores, bar):
         return f"up to {ALL_RUNS - len(scores)} more runs, because the first three disagree about the bar"
     return ""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw4.experiments import Experiment
+from hw4.handin.at_once import write_at_once
 from hw4.training import EpisodeRecord
 
 CONFIG_FILE = "config.json"
@@ -91,7 +92,7 @@ class SeedFolder:
         self.path = run_folder / f"seed_{config.seed}"
         self.path.mkdir(parents=True)
         text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-        (self.path / CONFIG_FILE).write_text(text, encoding="utf-8")
+        write_at_once(self.path / CONFIG_FILE, text.encode())
         self._append(CURVE_COLUMNS)
 
     @classmethod
@@ -109,9 +110,7 @@ class SeedFolder:
         if len(curve.returns) < num_episodes:
             raise RunError(f"{folder.path / CURVE_FILE} has lost episodes: delete {folder.path} to train it again")
         lines = (folder.path / CURVE_FILE).read_text(encoding="utf-8").splitlines(keepends=True)
-        part = folder.path / f"{CURVE_FILE}.part"
-        part.write_text("".join(lines[: 1 + num_episodes]), encoding="utf-8")
-        os.replace(part, folder.path / CURVE_FILE)
+        write_at_once(folder.path / CURVE_FILE, "".join(lines[: 1 + num_episodes]).encode())
         return folder
 
     @property
@@ -123,13 +122,15 @@ class SeedFolder:
         self._append((record.episode, record.env_steps, repr(record.episode_return)))
 
     def save_trajectory(self, trajectory: Trajectory) -> None:
+        buffer = io.BytesIO()
         np.savez_compressed(
-            self.path / TRAJECTORY_FILE,
+            buffer,
             observations=trajectory.observations,
             actions=trajectory.actions,
             plan_steps=trajectory.plan_steps,
             imagined=trajectory.imagined,
         )
+        write_at_once(self.path / TRAJECTORY_FILE, buffer.getvalue())  # its presence says that the run is finished
 
     def _append(self, row: Sequence[Any]) -> None:
         with (self.path / CURVE_FILE).open("a", encoding="utf-8", newline="") as file:

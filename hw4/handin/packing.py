@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hw4.handin.answer_cells import is_not_run
 from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.at_once import write_at_once
 from hw4.handin.code_files import is_untouched
 from hw4.handin.intake import nothing_found
 from hw4.handin.members import VERSION_FILE
@@ -52,7 +53,7 @@ def write_submission(
             entry.create_system = 3  # Unix, on Windows too
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             archive.writestr(entry, contents[name])
-    target.write_bytes(buffer.getvalue())
+    write_at_once(target, buffer.getvalue())
     return target
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from hw4.handin.at_once import write_at_once
+
 MANIFEST = "hw4/bundle.json"
 BUNDLE_FOLDER = "hw4-model-based-rl"
 VERSION = re.compile(r"[0-9a-z.-]{1,40}")
@@ -118,7 +120,7 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
         elif own:
             beside = "" if bundle.hashes[name] == old.get(name) else _beside(path, "new")
             if beside:
-                _write(path.with_name(beside), content)
+                write_at_once(path.with_name(beside), content)
             done.kept[name] = beside
             continue
         else:
@@ -126,13 +128,14 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
                 done.moved[name] = _beside(path, "mine")
                 os.replace(path, path.with_name(done.moved[name]))
             done.replaced.append(name)
-        _write(path, content)
+        write_at_once(path, content)
     for name in sorted(old.keys() - bundle.hashes.keys()):
         if _hash(root / name) == old[name]:
             (root / name).unlink()
             done.removed.append(name)
     manifest = {"version": bundle.version, "files": bundle.hashes}
-    _write(root / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())  # last: an update that stops is repeated
+    # Last: an update that is stopped is repeated.
+    write_at_once(root / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return done
 
 
@@ -169,10 +172,3 @@ def _beside(path: Path, word: str) -> str:
     """ "mpc.py.new", or "mpc.py.new2" if that is taken: not imported, not handed in."""
     names = (f"{path.name}.{word}{'' if i == 1 else i}" for i in range(1, 1000))
     return next(name for name in names if not path.with_name(name).exists())
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
