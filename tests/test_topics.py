@@ -32,9 +32,10 @@ from pathlib import Path
 from autograder.grading.session import Grader
 from autograder.zoo import load_animals
 from autograder.zoo.visit import Silent, visit_herd
+from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import read_submission
 archive, functions, animals = Path(sys.argv[1]), frozenset(sys.argv[2].split()), sys.argv[3].split()
-intake = read_submission(archive)
+intake = read_submission(archive, load_assignment())
 with Grader(required=()) as grader:
     report = grader.grade(intake, Silent(), curves=False, only=functions).report
     visits = [visit for name in animals for visit in visit_herd(grader, [load_animals()[name]], everything=False)]
