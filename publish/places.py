@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from autograder.grading.made_up_world import why_not
 from autograder.solutions import ROOT
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Assignment, Curve, RunItem, load_assignment
 from hw4.handin.strict_toml import Lines
-from hw4.tasks import Task
 from publish.findings import (
     ADD_CURVE,
     ADD_EFFECT,
@@ -192,10 +192,6 @@ def _curves_and_effects(root: Path, assignment: Assignment, lines: Lines) -> Ite
             yield Finding(path.relative_to(root).as_posix(), None, says, DROP_PROBLEM)
 
 
-def why_not_probed(task: Task) -> str:
-    return ""
-
-
 def _curve(root: Path, curve: Curve, at: Callable[[str, str, str], Finding]) -> Iterator[Finding]:
     """What the experiment and the agent of a curve lack."""
     experiment = EXPERIMENTS.get(curve.experiment)
@@ -205,7 +201,7 @@ def _curve(root: Path, curve: Curve, at: Callable[[str, str, str], Finding]) -> 
     elif not 0 < curve.score_episodes <= experiment.num_episodes - experiment.num_initial_episodes:
         says = f"score_episodes = {curve.score_episodes}, but {curve.experiment} has no so many planned episodes"
         yield at("score_episodes", says, "choose fewer")
-    elif reason := why_not_probed(experiment.task):
+    elif reason := why_not(experiment.task):
         says = f"the integrity of its agents cannot be probed on {experiment.task.name}: {reason}"
         yield at("experiment", says, ADD_CURVE)
     module, _, function = curve.agent.rpartition(".")
