@@ -413,6 +413,15 @@ def test_a_new_curve_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
     assert says[1] == "hw4 has no agents.build, which is to build the agent of curve_new"
 
 
+def test_a_curve_whose_agents_cannot_be_probed_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    curve = ASSIGNMENT.curves[0]
+    task = EXPERIMENTS[curve.experiment].task
+    monkeypatch.setattr(places, "why_not", lambda other: "nothing is driven" if other == task else "")
+    (finding,) = places.misnamed()
+    assert finding.says == f"the integrity of its agents cannot be probed on {task.name}: nothing is driven"
+    assert finding.mend == ADD_CURVE
+
+
 def test_a_new_effect_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
     tree = copy_of_the_tree(tmp_path / "tree")
     edit(tree / "assignment.toml", 'title = "Learning curves"\npoints = 20', 'title = "Learning curves"\npoints = 25')
