@@ -26,7 +26,7 @@ from autograder.classroom.night.record import core_hash, hashes_of_effects, hash
 from autograder.files import as_json
 from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MORE_RUNS, load_bars, needs_more_runs, score_of_run
 from autograder.grading.outcome import Outcome
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement
 from autograder.report.receipt import facts_of_grader

@@ -30,7 +30,7 @@ from autograder.gradescope.metadata import Metadata, read_metadata
 from autograder.grading.curves import RunsGrade, load_bars
 from autograder.grading.judge import Measured
 from autograder.grading.outcome import Outcome
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.grading.scoring import ItemReport, full_report, stub_report
 from autograder.grading.session import Grade
 from autograder.hidden_tests.graded import Declared

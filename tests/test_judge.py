@@ -19,7 +19,7 @@ from autograder.grading.judge import Measured, judge
 from autograder.grading.outcome import Outcome
 from autograder.grading.promises import CAUSES, Integrity, Promise, WorldResult
 from autograder.grading.regrade import rescore
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.grading.scoring import ItemReport, Report
 from autograder.hidden_tests.graded import load_hidden_tests
 from hw4.checking.hints import HINTS

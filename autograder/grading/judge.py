@@ -24,7 +24,7 @@ from autograder.grading.curves import (
 )
 from autograder.grading.outcome import Outcome, Verdict
 from autograder.grading.promises import BROKEN, CAUSES, Integrity, WorldResult
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.grading.scoring import ExampleRun, ItemReport, Report, full_report, stub_report
 from autograder.hidden_tests.graded import Declared
 from hw4.experiments import EXPERIMENTS

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.grading.private import HiddenRun
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.isolation.fork_server import GraderFault
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from hw4.checking.subject import AsNumPy, Handle

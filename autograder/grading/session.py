@@ -31,7 +31,7 @@ from autograder.grading.outcome import Outcome
 from autograder.grading.private import graded_runs, load_private, rng_of_test
 from autograder.grading.promises import Integrity
 from autograder.grading.referee import BadAction, RemoteAgent, run_curve
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.grading.scoring import ExampleRun, Report, stub_report
 from autograder.grading.suite import DEADLINE_PASSED, Suite
 from autograder.hidden_tests.graded import DECLARED, EFFECTS

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autograder.grading.curves import Bar
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from hw4.commands.plots import BLUE, GREEN, VERMILION, read_bands
 from hw4.handin.assignment import Curve
 
