@@ -1,185 +1,163 @@
-"""A topic that exists in tests alone: its tables and its files, as the recipe "Add a topic" wants them."""
+"""A made-up topic, `topics/daydream.py`: what an instructor adds to the student's package, file by file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-NAME, STUB_ID, POINTS = "zigzag", "zigzag_flip", 3
+from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
+from publish.stubs import stub_text
 
-TABLES = f'''
+FILE = "topics/daydream.py"
+STUB_IDS = ("dream_pick", "dream_soften")
+
+TABLES = """
 [[problems]]
-id = "{NAME}"
-title = "Zigzag"
-points = {POINTS}
-section = "Nowhere"
+id = "daydreaming"
+title = "Planning by daydreams"
+points = 3
+section = "Can we do better? Replanning"
 optional = true
 
 [[notebooks]]
-file = "{NAME}.ipynb"
+file = "daydream.ipynb"
 optional = true
 
 [[stubs]]
-id = "{STUB_ID}"
-problem = "{NAME}"
-file = "topics/{NAME}.py"
-symbol = "flip"
-lines = 2
+id = "dream_pick"
+problem = "daydreaming"
+file = "topics/daydream.py"
+symbol = "pick_dream"
+lines = 1
 minutes = 5
-points = {POINTS}
-'''
+points = 2
 
-FILES = {
-    f"solutions/topics/{NAME}.py": '''"""Every second value changes its sign (optional topic)."""
+[[stubs]]
+id = "dream_soften"
+problem = "daydreaming"
+file = "topics/daydream.py"
+symbol = "soften"
+lines = 1
+minutes = 5
+points = 1
+"""
+
+SOLUTION = '''"""Planning by daydreams: the best of a few random plans, made less bold (optional topic)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from hw4.experiments import Experiment
+from hw4.mpc import Objective, Planner
 
-def flip(values: Tensor) -> Tensor:
-    """Change the sign of every second value along the last axis (`zigzag_flip`).
 
-        flipped[i] = (-1)^i * values[i]
+def pick_dream(dreams: Tensor, returns: Tensor) -> Tensor:
+    """The dream with the largest return (`dream_pick`).
 
-    Args:
-        values: shape (..., n).
-
-    Returns:
-        The flipped values, shape (..., n). `values` is unchanged.
-
-    Public test: pytest hw4/tests -m zigzag_flip
+    Public test: pytest hw4/tests -m dream_pick
     """
-    ### BEGIN SOLUTION zigzag_flip: 2 lines, no loop over values.
-    signs = 1.0 - 2.0 * (torch.arange(values.shape[-1]) % 2)
-    return values * signs
-    ### END SOLUTION zigzag_flip
-''',
-    f"hw4/checking/examples/topics/{NAME}.py": '''"""The worked example of hw4/topics/zigzag.py (given; NumPy only)."""
+    ### BEGIN SOLUTION dream_pick: about 1 line.
+    return dreams[returns.argmax()]
+    ### END SOLUTION dream_pick
 
-from __future__ import annotations
+
+def soften(plan: Tensor, factor: float) -> Tensor:
+    """factor * plan (`dream_soften`).
+
+    Public test: pytest hw4/tests -m dream_soften
+    """
+    ### BEGIN SOLUTION dream_soften: about 1 line.
+    return factor * plan
+    ### END SOLUTION dream_soften
+
+
+def build_planner(
+    experiment: Experiment, objective_from: Callable[[Tensor], Objective], generator: torch.Generator
+) -> Planner:
+    """The planner `daydream` (given)."""
+    shape = (experiment.population_size, experiment.horizon, experiment.task.act_dim)
+    low, high = experiment.task.action_low, experiment.task.action_high
+
+    @torch.no_grad()
+    def planner(observation: Tensor, mean: Tensor) -> Tensor:
+        dreams = low + (high - low) * torch.rand(shape, generator=generator)
+        return soften(pick_dream(dreams, objective_from(observation)(dreams)), 0.9)
+
+    return planner
+'''
+
+EXAMPLES = '''"""Worked examples of topics/daydream.py."""
 
 import numpy as np
 
 from hw4.checking.worked_example import WorkedExample
 
-FLIP = WorkedExample(
-    stub_id="zigzag_flip",
-    story="Of 1, 2, 3, the second changes its sign: 1, -2, 3.",
-    run=lambda subject: {"flipped": subject.call("topics.zigzag.flip", np.array([1.0, 2.0, 3.0]))},
-    wanted={"flipped": np.array([1.0, -2.0, 3.0])},
-    slips={"flipped": {"zigzag_other_half": np.array([-1.0, 2.0, -3.0])}},
+PICK = WorkedExample(
+    "dream_pick",
+    "Of two dreams the second has the larger return.",
+    lambda subject: {
+        "dream": subject.call("topics.daydream.pick_dream", np.array([[1.0], [2.0]]), np.array([3.0, 4.0]))
+    },
+    {"dream": np.array([2.0])},
+    {"dream": {"wrong_value": np.array([1.0])}},
 )
-''',
-    f"hw4/checking/hints/topics/{NAME}.py": '''"""Hints for hw4/topics/zigzag.py (given; standard library only)."""
+SOFTEN = WorkedExample(
+    "dream_soften",
+    "Half of 4 is 2.",
+    lambda subject: {"plan": subject.call("topics.daydream.soften", np.array([4.0]), 0.5)},
+    {"plan": np.array([2.0])},
+    {},
+)
+'''
 
-from __future__ import annotations
-
-from hw4.checking.hint import Hint
-
-HINTS = {"zigzag_other_half": Hint("The first value keeps its sign.", "the docstring of the stub")}
-''',
-    f"hw4/tests/topics/test_{NAME}.py": '''"""Public tests of hw4/topics/zigzag.py."""
-
-from __future__ import annotations
+TESTS = '''"""Public tests of topics/daydream.py."""
 
 import pytest
+import torch
 
 from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.subject import LocalSubject
 from hw4.checking.worked_example import check_example
+from hw4.topics.daydream import pick_dream, soften
 
 
-@pytest.mark.stub("zigzag_flip")
-def test_example_of_flip() -> None:
-    check_example(WORKED_EXAMPLES["zigzag_flip"], LocalSubject())
-''',
-    f"autograder/hidden_tests/topics/{NAME}_oracle.py": '''"""What the topic zigzag must give, value by value."""
-
-from __future__ import annotations
-
-from typing import Any
-
-import numpy as np
+@pytest.mark.stub("dream_pick")
+def test_example_pick():
+    check_example(WORKED_EXAMPLES["dream_pick"], LocalSubject())
 
 
-def flipped(values: Any) -> Any:
-    return np.array([[-value if i % 2 else value for i, value in enumerate(row)] for row in values])
-''',
-    f"autograder/hidden_tests/topics/test_{NAME}.py": '''"""Hidden checks of the topic zigzag."""
-
-from __future__ import annotations
-
-import numpy as np
-
-from autograder.hidden_tests.graded import graded
-from autograder.hidden_tests.inputs import call_and_check_inputs
-from autograder.hidden_tests.topics import zigzag_oracle as oracle
-from hw4.checking.answers import check_close
-from hw4.checking.subject import Subject
+@pytest.mark.stub("dream_soften")
+def test_example_soften():
+    check_example(WORKED_EXAMPLES["dream_soften"], LocalSubject())
 
 
-@graded("zigzag_flip", weight=2)
-def test_zigzag_flips_every_second_value(subject: Subject, rng: np.random.Generator) -> None:
-    """Every second value changes its sign, in each row."""
-    values = rng.normal(size=(4, 7))
-    wanted = oracle.flipped(values)
-    seen = subject.call("topics.zigzag.flip", values)
-    check_close(seen, wanted, "the flipped values", slips={"zigzag_other_half": -wanted})
-
-
-@graded("zigzag_flip", needs_another=True)
-def test_zigzag_leaves_its_input_as_it_is(subject: Subject, rng: np.random.Generator) -> None:
-    """The values that come in are unchanged."""
-    call_and_check_inputs(subject, "topics.zigzag.flip", rng.normal(size=(3, 5)))
-''',
-    f"autograder/zoo/animals/topics/{NAME}.toml": """# Animals of the topic zigzag.
-
-[[animals]]
-name = "zigzag_by_value"
-kind = "correct"
-story = "Flips one value after another, in a copy."
-[animals.regions]
-zigzag_flip = '''
-flipped = values.clone()
-for i in range(1, values.shape[-1], 2):
-    flipped[..., i] = -flipped[..., i]
-return flipped
+@pytest.mark.stub("dream_soften")
+def test_a_softened_dream_is_a_dream():
+    assert soften(pick_dream(torch.ones(2, 1), torch.tensor([0.0, 1.0])), 0.5).tolist() == [0.5]
 '''
 
-[[animals]]
-name = "zigzag_other_half"
-kind = "wrong"
-story = "Flips the first, the third, ... value."
-fails = ["test_zigzag_flips_every_second_value"]
-causes = ["zigzag_other_half"]
-[animals.regions]
-zigzag_flip = '''
-return values * (2.0 * (torch.arange(values.shape[-1]) % 2) - 1.0)
-'''
-""",
-    f"handout/topics/{NAME}.typ": """#import "../theme.typ": *
 
-#problem-heading("zigzag")
-
-Every second value changes its sign.
-
-#api("zigzag_flip")
-""",
-    f"notebooks/masters/{NAME}.py": """# %% [markdown] name="title"
-# # Zigzag, drawn
-#
-# *{{ title }} · {{ term }}.* This notebook belongs to {{ problem:zigzag }} and has no graded answer.
-""",
-}
+def assignment_with_topic(folder: Path) -> Assignment:
+    """The real assignment with the topic, from an assignment.toml in `folder`."""
+    path = folder / "assignment.toml"
+    path.write_text(ASSIGNMENT_FILE.read_text(encoding="utf-8") + TABLES, encoding="utf-8")
+    return load_assignment(path)
 
 
-def add_made_up_topic(tree: Path) -> None:
-    """Write its files and its tables into a copy of the repository, and nothing else."""
-    for name, text in FILES.items():
+def add_topic(tree: Path, *, solved: bool) -> Assignment:
+    """Add the topic's files to a tree with the student's package; its functions are written or open."""
+    assignment = assignment_with_topic(tree)
+    files = {
+        f"hw4/{FILE}": SOLUTION if solved else stub_text(SOLUTION, FILE, assignment),
+        "hw4/checking/examples/topics/daydream.py": EXAMPLES,
+        "hw4/tests/topics/test_daydream.py": TESTS,
+    }
+    for name, text in files.items():
         path = tree / name
-        assert not path.exists()
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / "__init__.py").touch()
         path.write_text(text, encoding="utf-8")
-    with (tree / "assignment.toml").open("a", encoding="utf-8") as file:
-        file.write(TABLES)
+    return assignment

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from copied_tree import copy_of_the_tree, run
-from made_up_topic import FILES, NAME, POINTS, STUB_ID, TABLES, add_made_up_topic
+from zigzag_topic import FILES, NAME, POINTS, STUB_ID, TABLES, add_zigzag
 
 from hw4.handin.assignment import load_assignment
 
@@ -84,7 +84,7 @@ def first_of_each_problem() -> list[str]:
 
 def test_a_topic_is_added_by_files_and_tables_alone(tmp_path: Path) -> None:
     tree = copy_of_the_tree(tmp_path / "tree")
-    add_made_up_topic(tree)
+    add_zigzag(tree)
     published = run(tree, "-c", PUBLISH)
     assert published.returncode == 0, published.stdout + published.stderr
     stub = (tree / "hw4" / "topics" / f"{NAME}.py").read_text(encoding="utf-8")
@@ -115,7 +115,7 @@ def test_a_topic_is_dropped_with_its_files_and_its_tables(tmp_path: Path) -> Non
     tree = copy_of_the_tree(tmp_path / "tree")
     name = next((problem.id for problem in ASSIGNMENT.problems if problem.optional), NAME)
     if name == NAME:
-        add_made_up_topic(tree)
+        add_zigzag(tree)
         assert run(tree, "-c", "from publish import drift; drift.write(drift.texts())").returncode == 0
     removed = [path for path in sorted(tree.rglob(f"*{name}*")) if path.is_file()]
     removed += [path for path in sorted(tree.rglob("*")) if path.is_file() and name in path.parent.name]
@@ -163,7 +163,7 @@ def test_the_gate_lists_what_a_topic_lacks_and_what_one_has_left_behind(tmp_path
     }
 
     tree = copy_of_the_tree(tmp_path / "other")
-    add_made_up_topic(tree)
+    add_zigzag(tree)
     text = (tree / "assignment.toml").read_text(encoding="utf-8")
     (tree / "assignment.toml").write_text(text.replace(TABLES, ""), encoding="utf-8")
     left = {finding.file for finding in places.misnamed(tree) if finding.mend == DROP_TOPIC}
