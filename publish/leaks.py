@@ -85,9 +85,8 @@ def _found(region: list[str], lines: list[str]) -> int | None:
 def _secrets() -> dict[str, str]:
     """Seeds and worlds, as they would be written."""
     secrets = {str(load_private().master_seed): "the master seed"}
-    assignment = load_assignment()
-    for item_id in (*(curve.id for curve in assignment.curves), *(effect.id for effect in assignment.effects)):
-        for run in graded_runs(item_id):
+    for item in load_assignment().run_items:
+        for run in graded_runs(item.id):
             secrets[str(run.agent_seed)] = secrets[str(run.env_seed)] = "a hidden seed"
             secrets[f"actuator_gain={run.world.actuator_gain}"] = "a hidden world"
             secrets[f"mass_scale={run.world.mass_scale}"] = "a hidden world"

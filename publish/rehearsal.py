@@ -19,9 +19,9 @@ from pathlib import Path
 
 from autograder.solutions import ROOT, reference_code
 from hw4.handin.assignment import load_assignment
+from hw4.handin.at_once import write_at_once
 from hw4.handin.update import BUNDLE_FOLDER
 from publish.findings import Finding
-from publish.writing import write_at_once
 
 BUNDLE = "build/student.zip"
 TIMEOUT = 600  # seconds of one command

@@ -37,10 +37,10 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
     promised = assignment.written_points
     if sum(points) != promised:
         raise HandoutError(f"the notebooks' answers are worth {sum(points)} points, assignment.toml says {promised}")
-    shares = (
-        f"{max(points, default=0)} points each" if len(set(points)) < 2 else f"{listed([*map(str, points)])} points"
-    )
-    each = f"worth {shares}"
+    if len(set(points)) < 2:
+        each = f"worth {max(points, default=0)} points each"
+    else:
+        each = f"worth {listed(list(map(str, points)))} points"
     number = number_word(len(points))
     return {"number": number, "points": each, "notebooks": notebooks[False], "optional_notebooks": notebooks[True]}
 
