@@ -7,7 +7,7 @@ What is recorded already is kept in build/recordings, so a recording that was st
 
 Each seed trains one ensemble on the cart-pole, as `cartpole_ensemble` does, and then every planner controls it from the
 same two start states with that ensemble (`plans.csv`). `noise.csv` holds one candidate's noise before and after the
-filter.
+filter. handout/topics/mppi.csv holds the medians and intervals that the handout shows.
 
 Claims. Their form was fixed before the seeds below were looked at; the settings of the planners were chosen with the
 seeds 0 to 3. A seed counts as one number, the mean over its start states. Planners are compared by the paired
@@ -31,11 +31,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from notebook_cells import BETAS, ENSEMBLE, WAYS, plan_an_episode
+from notebook_cells import (
+    BETA,
+    BETAS,
+    CANDIDATES,
+    COMPARED_AT,
+    ENSEMBLE,
+    KAPPA,
+    KAPPAS,
+    WAYS,
+    Way,
+    by_seed,
+    in_comparison,
+    plan_an_episode,
+)
+from numpy.typing import NDArray
 
 from hw4.agents import build_agent_and_parts
 from hw4.dynamics_model import DynamicsModel
 from hw4.envs import make_env
+from hw4.notebook import interval_of_median, read_table
 from hw4.topics.mppi import filter_noise
 from hw4.training import train
 
@@ -49,6 +64,7 @@ TABLES = {
     "plans": "planner,candidates,kappa,beta,seed,start,episode_return,milliseconds",
     "noise": "beta,step,white,filtered",
 }
+MEASURED = "quantity,setting,median,low,high"  # of the handout's table
 
 Row = list[Any]
 
@@ -66,6 +82,8 @@ def main(folder: Path) -> None:
         rows += json.loads(part.read_text(encoding="utf-8"))
         print(f"seed {seed} is recorded", flush=True)
         write_tables(folder, {"plans": rows, "noise": noise_rows()}, list(SEEDS[: number + 1]))
+    handout = folder.parents[2] / "handout" / "topics" / f"{folder.name}.csv"
+    write_table(handout, MEASURED, measured(folder / "plans.csv"))
 
 
 def learn(seed: int) -> DynamicsModel:
@@ -101,10 +119,7 @@ def noise_rows() -> list[Row]:
 def write_tables(folder: Path, tables: dict[str, list[Row]], seeds: list[int]) -> None:
     """Write the tables, and what they were recorded with: after every seed, so that a recording can be watched."""
     for table, rows in tables.items():
-        with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(TABLES[table].split(","))
-            writer.writerows(rows)
+        write_table(folder / f"{table}.csv", TABLES[table], rows)
     provenance = {
         "command": "python -m publish.notebooks record --names mppi",
         "settings": dataclasses.asdict(ENSEMBLE),
@@ -115,6 +130,34 @@ def write_tables(folder: Path, tables: dict[str, list[Row]], seeds: list[int]) -
         "numpy": np.__version__,
     }
     (folder / "recorded.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+
+
+def write_table(path: Path, columns: str, rows: list[Row]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns.split(","))
+        writer.writerows(rows)
+
+
+def measured(plans: Path) -> list[Row]:
+    """Rows of the handout's table: medians over seeds with their 95 % intervals."""
+    table = read_table(plans, texts=("planner",))
+    values: dict[tuple[str, float], NDArray[Any]] = {}
+    for candidates in CANDIDATES:
+        ways = {planner: in_comparison(planner, candidates) for planner in ("random_shooting", "cem", "mppi")}
+        returns = {planner: by_seed(table, way) for planner, way in ways.items()}
+        times = {planner: by_seed(table, way, "milliseconds") for planner, way in ways.items()}
+        for planner in ways:
+            values[planner, candidates] = returns[planner]
+        values["mppi minus random_shooting", candidates] = returns["mppi"] - returns["random_shooting"]
+        values["mppi minus cem", candidates] = returns["mppi"] - returns["cem"]
+        values["time of cem over mppi", candidates] = times["cem"] / times["mppi"]
+    values |= {("kappa", kappa): by_seed(table, Way("mppi", COMPARED_AT, kappa, BETA)) for kappa in KAPPAS}
+    values |= {("beta", beta): by_seed(table, Way("mppi", COMPARED_AT, KAPPA, beta)) for beta in BETAS}
+    return [
+        [quantity, f"{setting:g}", *(f"{number:.1f}" for number in (np.median(of_way), *interval_of_median(of_way)))]
+        for (quantity, setting), of_way in values.items()
+    ]
 
 
 if __name__ == "__main__":

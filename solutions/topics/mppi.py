@@ -25,7 +25,7 @@ BETA = 0.5  # share of new noise at each step: 1 is white noise, a small share h
 
 
 def filter_noise(noise: Tensor, beta: float) -> Tensor:
-    """Turn white noise into noise that is correlated over time, with unit variance at every step (`filter_noise`).
+    """Turn white noise into noise that is correlated over time, with variance 1 at every step (`filter_noise`).
 
     With u_t the noise of one candidate and one action at step t, and v_t the variance of n_t:
 
@@ -33,13 +33,10 @@ def filter_noise(noise: Tensor, beta: float) -> Tensor:
         v_t = beta^2       + (1 - beta)^2 * v_{t-1},    v_{-1} = 0
         filtered_t = n_t / sqrt(v_t)
 
-    The first line is PDDM's filter. Its n_t is a weighted sum of independent u_0, ..., u_t of variance 1, so its
-    variance is the sum of the squared weights: the second line. It grows from beta^2 at t = 0 towards
-    beta / (2 - beta), so the first action, the one that is executed, would be explored least. Dividing each step by its
-    own standard deviation v_t^(1/2) puts that right (PDDM does not): `beta` then sets the correlation and nothing else.
-    With beta = 1 the noise comes back as it is.
-
-    The variance is the known one, computed from `beta` and t. It is not estimated from the noise at hand.
+    The first line is PDDM's filter. Its n_t is a weighted sum of the independent u_0, ..., u_t, so its variance is the
+    sum of the squared weights: the second line. It grows from `beta^2` at t = 0 towards `beta / (2 - beta)`. After the
+    division `beta` sets the correlation and nothing else; with `beta` 1 the noise comes back as it is. The standard
+    deviation is the known one, computed from `beta` and t, not estimated from the noise at hand.
 
     Args:
         noise: independent draws of mean 0 and variance 1, shape (num_sequences, horizon, act_dim). Each candidate and
@@ -75,18 +72,16 @@ def mppi_update(returns: Tensor, action_sequences: Tensor, *, kappa: float) -> T
         w[i] = exp(kappa * (R[i] - R_max)) / sum_j exp(kappa * (R[j] - R_max))
         plan = sum_i w[i] * A[i]
 
-    The weights sum to 1. R_max cancels, so adding a constant to all returns changes nothing; it is subtracted because
-    exp overflows where its argument is large and positive (in float32 above 88), and now none is above 0.
+    The weights sum to 1. R_max cancels, so a constant added to all returns changes nothing; it is subtracted because
+    exp overflows at large arguments (in float32 above 88), and now none is above 0. With `kappa` towards 0 the plan
+    becomes the plain mean; with a large `kappa` it is the best candidate, or the mean of several that are equally good.
+    A candidate with the return -inf has the weight 0.
 
-    - kappa towards 0: all weights become equal, and the plan is the plain mean.
-    - kappa large: the plan is the best candidate; of several that are equally good, their mean.
-    - A return of -inf marks a candidate that must not count: its weight is 0.
-
-    kappa is 1 / lambda of MPPI (Williams et al. 2017), and gamma in PDDM. Its unit is 1 / return: returns that are ten
-    times as large need a kappa ten times as small. They are not standardised here.
+    `kappa` is 1 / lambda of MPPI (Williams et al. 2017), and gamma in PDDM. Its unit is 1 / return: returns that are
+    ten times as large need a tenth of it. Returns are not standardised.
 
     Args:
-        returns: predicted return R of each candidate, shape (num_sequences,). Higher is better; at least one is finite.
+        returns: predicted return R of each candidate, shape (num_sequences,). Higher is better. At least one is finite.
         action_sequences: candidates A, shape (num_sequences, horizon, act_dim).
         kappa: how much a higher return counts, positive.
 
