@@ -4,12 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
-# Programs that need hw4 with the solutions in it.
+# For programs that need hw4 with the solutions filled in.
 SOLVED := PYTHONPATH=$(CURDIR)/build/solved:$(CURDIR) $(RUN)
 SUBMISSION ?= solutions
 OUTPUT ?= build/grade
 
-# One thread per learning run: two threads beside a busy neighbour are slower than one.
+# One thread per learning run: on a busy machine, two threads are slower than one.
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
@@ -29,11 +29,11 @@ test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/ruff format --check .
 	$(RUN) -m pytest -n 2 --dist loadfile --durations 10 -m 'not verify'
 
-verify: $(READY)  ## the tests that take long, and the attack bank in every mode that this machine can take on
+verify: $(READY)  ## the slow tests, and the attack bank in every mode that this machine can run
 	$(RUN) -m pytest -m verify --durations 10 -rP
 	$(RUN) tests/attacks/verify.py
 
-zoo: $(READY)  ## grade the zoo of wrong and of different correct submissions
+zoo: $(READY)  ## grade the zoo of wrong and of correct but different submissions
 	$(RUN) -m autograder zoo
 
 publish: $(READY)  ## write every generated file and the three bundles, then run the whole gate
@@ -43,7 +43,7 @@ publish: $(READY)  ## write every generated file and the three bundles, then run
 check: $(READY)  ## the quick part of the gate: names, drift of generated files, stale recorded runs
 	$(RUN) -m publish drift
 
-bench: $(READY) solved  ## benchmarks: ratios side by side in one run
+bench: $(READY) solved  ## the benchmarks, compared with other implementations in the same run
 	-$(MAKE) build/mbrl/.ready  # without it, mbrl-lib is left out
 	$(RUN) -m benchmarks.ready_worker
 	$(SOLVED) benchmarks/planner.py
@@ -57,7 +57,7 @@ bench: $(READY) solved  ## benchmarks: ratios side by side in one run
 	$(RUN) -m benchmarks.memory
 	$(SOLVED) benchmarks/half_cheetah.py --draw
 
-# mbrl-lib, for the benchmarks, in an environment of its own.
+# mbrl-lib, for the benchmarks, in a separate environment.
 build/mbrl/.ready: benchmarks/mbrl-requirements.txt requirements.lock
 	$(PYTHON) -m venv build/mbrl
 	build/mbrl/bin/pip install --quiet $$(grep -E '^(torch|numpy|gymnasium|mujoco)==' requirements.lock) -r $<
@@ -67,7 +67,7 @@ build/mbrl/.ready: benchmarks/mbrl-requirements.txt requirements.lock
 gradescope: $(READY)  ## build build/gradescope-autograder.zip; see autograder/gradescope/README.md
 	$(RUN) -m publish.gradescope
 
-handout: $(READY)  ## build handout.pdf, and its staff edition in build/
+handout: $(READY)  ## build handout.pdf, and the staff edition in build/
 	$(RUN) -m publish.handout
 
 notebooks: $(READY)  ## build the source and release notebooks from their masters
@@ -76,7 +76,7 @@ notebooks: $(READY)  ## build the source and release notebooks from their master
 solved: $(READY)  ## write build/solved/hw4: given files and solutions
 	$(RUN) -m publish solved
 
-calibrate: $(READY)  ## record reference runs of the graded curves; resumable
+calibrate: $(READY)  ## record the reference runs of the graded curves; can be stopped and resumed
 	$(RUN) -m autograder calibrate
 
 lab: $(READY) solved  ## open JupyterLab on the notebooks, with the solved package
@@ -92,7 +92,7 @@ lock: ## write requirements.lock from a fresh environment
 clean:  ## remove everything that was built
 	rm -rf build .venv
 
-# A half-made environment is never taken for a whole one: the marker is written last.
+# The marker is written last, so that an incomplete environment is never mistaken for a complete one.
 $(READY): requirements.lock requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)

@@ -17,8 +17,8 @@ import tyro
 from rich.console import Console
 
 from autograder.isolation.fork_server import GraderFault
-from hw4.assignment import load_assignment
-from hw4.submission import SubmissionRefused, read_submission
+from hw4.handin.assignment import load_assignment
+from hw4.handin.intake import SubmissionRefused, read_submission
 
 GRADED, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses
 
@@ -87,11 +87,11 @@ def _grade(console: Console, submission: Path, output: Path, grader_options: dic
     intake = read_submission(submission, load_assignment())
 
     from autograder.console import LiveProgress, print_report
+    from autograder.grading.session import Grader
     from autograder.report.documents import QUICK_NOTE, inert
     from autograder.report.page import page
     from autograder.report.receipt import receipt
     from autograder.report.results import about, quick_look, results
-    from autograder.session import Grader
 
     start = time.monotonic()
     with LiveProgress(console) as progress, Grader(**grader_options) as grader:
@@ -133,9 +133,9 @@ def regrade(
         accept_weak_confinement: as for `grade`.
     """
     from autograder.console import LiveProgress
-    from autograder.regrade import DIFFERENT, SAME, ReceiptError, check_belongs, read_receipt, rescore
-    from autograder.regrade import verify as grade_again
-    from autograder.session import Grader
+    from autograder.grading.regrade import DIFFERENT, SAME, ReceiptError, check_belongs, read_receipt, rescore
+    from autograder.grading.regrade import verify as grade_again
+    from autograder.grading.session import Grader
 
     _forget_pytest_options()
     console = Console(file=sys.stdout)
@@ -200,7 +200,7 @@ def calibrate(
         bug_runs: recorded runs of each bug that the curve is meant to catch.
         jobs: learning runs at once, one thread each.
     """
-    from autograder.calibrate import calibrate as record
+    from autograder.recorded.calibration import calibrate as record
 
     record(list(curves), runs=runs, variant_runs=variant_runs, bug_runs=bug_runs, jobs=jobs)
     print("recorded; now run `make publish` to derive bars, floors and bands")

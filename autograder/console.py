@@ -10,13 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from autograder.curves import FIRST_RUNS
+from autograder.grading.curves import FIRST_RUNS
+from autograder.grading.outcome import Outcome
+from autograder.grading.scoring import CurveReport, Report, StubReport
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import hint_of, points, shown_score, verdict_of
-from autograder.scoring import CurveReport, Report, StubReport
-from autograder.suite import Outcome
-from hw4.assignment import Curve, Stub, load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import Curve, Stub, load_assignment
 
 STYLES = {"passed": "green", "failed": "red", "not_run": "yellow", "grader_fault": "magenta"}
 

@@ -11,12 +11,12 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from autograder.curves import load_bars
+from autograder.grading.curves import load_bars
+from autograder.grading.private import load_private
 from autograder.isolation.confinement import GUARANTEES, Confinement, probe
 from autograder.isolation.fork_server import ForkServer
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
-from autograder.private import load_private
 from autograder.solutions import reference_code
 
 HOLDS, DOES_NOT_HOLD = 0, 5

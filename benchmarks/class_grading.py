@@ -13,14 +13,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder.classroom.engine import Settings, Task, grade_locally, payload_of
-from autograder.classroom.folder import ClassFolder, Done
-from autograder.classroom.grades import documents_of, result_of
-from autograder.classroom.job import Silent
-from autograder.classroom.record import facts_of_intake, measured
-from autograder.session import Grader
+from autograder.classroom.intake.folder import ClassFolder, Done
+from autograder.classroom.marks.grades import documents_of, result_of
+from autograder.classroom.night.engine import Settings, Task, grade_locally, payload_of
+from autograder.classroom.night.job import Silent
+from autograder.classroom.night.record import facts_of_intake, measured
+from autograder.grading.session import Grader
 from autograder.solutions import reference_code
-from hw4.submission import Intake
+from hw4.handin.intake import Intake
 
 PERSON = {"student": "reference", "people": (), "group": "", "late": False, "on_roster": True}
 

@@ -35,13 +35,13 @@ from rich.table import Table
 from benchmarks.machine import BUILD, DATA, FIGURES, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from hw4.agents import build_agent
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from hw4.commands.threads import use_one_thread
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer
 from hw4.ensemble import bootstrap_indices, member_minibatches
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
-from hw4.machine import use_one_thread
 from hw4.networks import MLP, EnsembleMLP
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.training import train
 from hw4.transitions import Transition
 

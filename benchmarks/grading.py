@@ -113,10 +113,10 @@ def graded_reference(jobs: int) -> tuple[Stopwatch, float]:
         import autograder.report.page as page
         import autograder.report.receipt as receipt
         import autograder.report.results as results
-        from autograder import session
+        from autograder.grading import session
+        from autograder.grading.suite import Suite
         from autograder.isolation.fork_server import ForkServer
         from autograder.solutions import SOLUTIONS
-        from autograder.suite import Suite
     grader, one = session.Grader, session._Session
     patches = [
         patch.object(grader, "__enter__", watch.timed(grader.__enter__, FORK_SERVER)),

@@ -29,14 +29,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from hw4.agents import AgentParts, build_agent_and_parts, build_planner
-from hw4.checkpoint import load_checkpoint, save_checkpoint
+from hw4.commands.checkpoint import load_checkpoint, save_checkpoint
+from hw4.commands.plots import COLORS
+from hw4.commands.threads import use_one_thread
 from hw4.dynamics_model import fit
 from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, member_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
-from hw4.machine import use_one_thread
 from hw4.mpc import ModelBasedAgent, Objective
-from hw4.plots import COLORS
 from hw4.training import train
 from hw4.transitions import ReplayBuffer, Transition
 

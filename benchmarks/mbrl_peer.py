@@ -26,8 +26,8 @@ import omegaconf
 import torch
 from torch import Tensor
 
+from hw4.commands.threads import use_one_thread
 from hw4.envs import make_env
-from hw4.machine import use_one_thread
 from hw4.tasks import TASKS
 
 BUFFER_SIZE = 5000  # transitions: more than any run here takes

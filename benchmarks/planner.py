@@ -29,13 +29,13 @@ from torch import Tensor
 from benchmarks.machine import BUILD, DATA, FIGURES, matrix_product_rate, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
 from hw4.agents import build_planner
+from hw4.commands.plots import BLUE, ORANGE
+from hw4.commands.threads import use_one_thread
 from hw4.dynamics_model import DynamicsModel, Normalizer
 from hw4.ensemble import aggregate_returns, member_returns
 from hw4.experiments import EXPERIMENTS, Experiment
-from hw4.machine import use_one_thread
 from hw4.mpc import Objective, Planner
 from hw4.networks import EnsembleMLP
-from hw4.plots import BLUE, ORANGE
 
 COMMAND = "benchmarks/planner.py"
 REPETITIONS = 15

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from hw4.commands.jupyter import Array, median_text
+from hw4.commands.plots import BLUE, ORANGE, VERMILION
 from hw4.experiments import EXPERIMENTS
-from hw4.notebook import Array, median_text
-from hw4.plots import BLUE, ORANGE, VERMILION
 from publish.ungraded import REFERENCE, TRUE_MODEL, read_runs
 
 EXPERIMENT = "pets_cartpole"

@@ -29,11 +29,11 @@ from torch import Tensor
 
 from benchmarks.machine import BUILD, DATA, FIGURES, provenance, write_csv
 from benchmarks.true_model import TASK, planned_return, true_objective
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from hw4.commands.threads import use_one_thread
 from hw4.experiments import EXPERIMENTS
-from hw4.machine import use_one_thread
 from hw4.mpc import Objective, Planner, cem, random_shooting
 from hw4.noise import colored_noise
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 COMMAND = "benchmarks/sequences.py"
 SETTINGS = EXPERIMENTS["cartpole"]

@@ -44,12 +44,12 @@ from benchmarks.planner import NUMPY_LOOP, TORCH_LOOP, untrained_network
 from benchmarks.planner import Arm as Rollout
 from benchmarks.true_model import planned_return, true_objective
 from hw4.agents import AgentParts, build_agent_and_parts, build_planner
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from hw4.commands.threads import use_one_thread
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
-from hw4.machine import use_one_thread
 from hw4.mpc import ModelBasedAgent
 from hw4.networks import EnsembleMLP
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.training import train
 from hw4.transitions import ReplayBuffer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hw4.cli import main
+from hw4.commands.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

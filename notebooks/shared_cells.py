@@ -18,6 +18,6 @@ if "google.colab" in sys.modules and find_spec("hw4") is None:
         zipfile.ZipFile("student.zip").extractall()
     sys.path.insert(0, str(bundle))
     os.chdir(bundle / "notebooks")
-    from hw4.colab import install_missing
+    from hw4.commands.colab import install_missing
 
     install_missing(bundle / "requirements.txt")

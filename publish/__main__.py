@@ -9,7 +9,7 @@ import tyro
 
 from autograder.isolation.fork_server import GraderFault
 from autograder.solutions import ROOT
-from hw4.assignment import AssignmentError
+from hw4.handin.assignment import AssignmentError
 from publish import drift, gate, places
 from publish.handout import HandoutError
 from publish.notebooks import MasterError

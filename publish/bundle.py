@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.solutions import ROOT
-from hw4.assignment import load_assignment
-from hw4.update import BUNDLE_FOLDER, MANIFEST
+from hw4.handin.assignment import load_assignment
+from hw4.handin.update import BUNDLE_FOLDER, MANIFEST
 from publish.archive import zip_of
 
 STUDENT_BUNDLE = ROOT / "build" / "student.zip"

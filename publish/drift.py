@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.calibrate import derive_bars, published_curves
-from autograder.curves import BARS_FILE, dump_bars
+from autograder.grading.curves import BARS_FILE, dump_bars
+from autograder.recorded.calibration import derive_bars, published_curves
 from autograder.solutions import ROOT
 from publish.bundle import STUDENT_BUNDLE, student_bundle
 from publish.findings import Finding, first_difference
@@ -42,7 +42,7 @@ def texts() -> Iterator[Artefact]:
     """Generated text files. Figures and pages read some of them, so these come first."""
     for path, text in build_stubs().items():
         yield Artefact(path, text.encode(), f"solutions/{path.name}")
-    recorded = "autograder/reference/*.csv"
+    recorded = "autograder/recorded/reference/*.csv"
     yield Artefact(BARS_FILE, dump_bars(derive_bars()).encode(), recorded)
     yield Artefact(STUBS / "reference_curves.csv", published_curves().encode(), recorded)
     ungraded = published_bands(read_runs()).encode()

@@ -8,8 +8,8 @@ import zipfile
 from collections.abc import Callable, Iterable
 from io import BytesIO
 
-from hw4.assignment import load_assignment
-from hw4.update import BUNDLE_FOLDER
+from hw4.handin.assignment import load_assignment
+from hw4.handin.update import BUNDLE_FOLDER
 from publish import drift, leaks, places, probes, recorded, rehearsal
 from publish.bundle import STUDENT_BUNDLE
 from publish.findings import Finding

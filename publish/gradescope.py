@@ -10,23 +10,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from autograder.grading.fingerprint import GRADER, python_files
 from autograder.solutions import ROOT
-from hw4.assignment import load_assignment
 from publish.archive import zip_of
 
 GRADESCOPE_BUNDLE = ROOT / "build" / "gradescope-autograder.zip"
 ENTRY_POINTS = ("setup.sh", "run_autograder")  # at the root of the archive, executable
-PYTHON_FOLDERS = (
-    *("hw4", "hw4/envs", "autograder", "autograder/gradescope", "autograder/hidden_tests"),
-    *("autograder/isolation", "autograder/report", "autograder/worker"),
-)
-NOT_FOR_GRADING = (
-    *("autograder/calibrate.py", "autograder/code_hash.py", "autograder/error_rates.py", "hw4/video.py"),
-    "autograder/policies.py",
-)
+PLACES = ("hw4", "autograder/gradescope", "autograder/report", *GRADER)
+NOT_FOR_GRADING = ("hw4/tests", "hw4/commands/video.py")
 OTHER_FILES = (
     *("assignment.toml", "requirements.lock", "LICENSE", "hw4/reference_curves.csv"),
-    *("autograder/private.toml", "autograder/reference/bars.json", "autograder/report/page.html.j2"),
+    *("autograder/private.toml", "autograder/recorded/reference/bars.json", "autograder/report/page.html.j2"),
 )
 NOT_IMPORTED = ("imageio", "jupyterlab")  # of requirements.txt, by the grader
 BESIDE_STUDENTS = ("jinja2",)  # pages
@@ -37,9 +31,9 @@ def grader_files() -> Iterator[tuple[str, bytes]]:
     """(name inside the bundle, content) of everything that grading needs."""
     for name in ENTRY_POINTS:
         yield name, (ROOT / "autograder" / "gradescope" / name).read_bytes()
-    names = [path.relative_to(ROOT).as_posix() for folder in PYTHON_FOLDERS for path in (ROOT / folder).glob("*.py")]
-    names += [f"solutions/{name}" for name in load_assignment().submission.code]
-    for name in sorted({*names, *OTHER_FILES} - set(NOT_FOR_GRADING)):
+    commands = {path.relative_to(ROOT).as_posix() for path in (ROOT / "autograder").glob("*.py")}
+    files = {name for name, _ in python_files(*PLACES, *commands, without=NOT_FOR_GRADING)}
+    for name in sorted({*files, *OTHER_FILES}):
         yield name, (ROOT / name).read_bytes()
     yield "requirements-grading.txt", grading_requirements().encode()
     if index_url := os.environ.get(INDEX_VARIABLE):

@@ -31,15 +31,15 @@ from typing import TYPE_CHECKING, Any
 
 import typst
 
-from autograder.calibrate import REFERENCE, read_recorded
-from autograder.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, MAJORITY, load_bars
-from autograder.error_rates import ALL_CORRECT, CONFIDENCE, rates_of
+from autograder.grading.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, MAJORITY, load_bars
+from autograder.recorded.calibration import REFERENCE, read_recorded
+from autograder.recorded.error_rates import ALL_CORRECT, CONFIDENCE, rates_of
 from autograder.solutions import ROOT, SOLUTIONS
-from hw4 import checks
-from hw4.assignment import ASSIGNMENT_FILE, Assignment, Curve, load_assignment
+from hw4.checking import answers as checks
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.experiments import EXPERIMENTS, Experiment
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from hw4.update import BUNDLE_FOLDER
+from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, Curve, load_assignment
+from hw4.handin.update import BUNDLE_FOLDER
 from publish.staff import STAFF_PDF
 from publish.stubs import solution_lines, write_solved
 
@@ -50,7 +50,7 @@ HANDOUT = ROOT / "handout"
 DATA = HANDOUT / "data"
 FIGURES = HANDOUT / "figures"
 PDF = ROOT / "handout.pdf"
-BARS = ROOT / "autograder" / "reference" / "bars.json"
+BARS = ROOT / "autograder" / "recorded" / "reference" / "bars.json"
 BANDS = ROOT / "hw4" / "reference_curves.csv"
 RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
 SOURCE_NOTEBOOKS = ROOT / "notebooks" / "source" / "hw4"

@@ -11,15 +11,15 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 
-from autograder.private import graded_runs, load_private
+from autograder.grading.private import graded_runs, load_private
 from autograder.solutions import ROOT, reference_code
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 from publish.findings import Finding
 from publish.stubs import solution_lines
 
 BUNDLE = "build/student.zip"
 ALLOWED = re.compile(
-    r"hw4/(envs/|tests/)?\w+\.py|hw4/(README\.md|bundle\.json|reference_curves(_ungraded)?\.csv)"
+    r"hw4/([a-z]+/){0,3}\w+\.py|hw4/(README\.md|bundle\.json|reference_curves(_ungraded)?\.csv)"
     r"|handout\.pdf|requirements\.txt|assignment\.toml|LICENSE|README\.md|pyproject\.toml"
     r"|notebooks/\w+\.ipynb|notebooks/data/\w+/\w+\.(csv|json)"
 )

@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from hw4.commands.threads import use_one_thread
 from hw4.envs import make_env
-from hw4.machine import use_one_thread
 from hw4.tasks import TASKS
 
 COMMAND = "python -m publish.model_free"

@@ -37,7 +37,7 @@ import tyro
 from nbformat import NotebookNode
 
 from autograder.solutions import ROOT
-from hw4.assignment import Assignment, load_assignment
+from hw4.handin.assignment import Assignment, load_assignment
 from publish.stubs import write_solved
 
 nbformat: Any = nbformat_module  # its functions carry no types

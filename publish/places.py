@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.solutions import BEGIN, ROOT
-from hw4.assignment import Assignment, Lines, load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.strict_toml import Lines
 from publish.findings import Finding
 
 RENAME, DROP, ADD = (
@@ -30,7 +31,7 @@ STUB_IDS = (
     ("solutions/*.py", r"### BEGIN SOLUTION (\w+):"),
     ("autograder/hidden_tests/test_*.py", r'@graded\(\s*"(\w+)"'),
     ("hw4/tests/test_*.py", r'mark\.stub\("(\w+)"'),
-    ("hw4/worked_examples.py", r'stub_id="(\w+)"'),
+    ("hw4/checking/examples/**/*.py", r'stub_id="(\w+)"'),
     ("autograder/zoo/animals.toml", r"^(\w+) = '''"),
     ("handout/*.typ", r'#(?:api|number)\("(\w+)"'),
 )
@@ -44,7 +45,7 @@ NEEDED = {  # files in which every stub must be named, and what is missing there
     "solutions/*.py": "no solution region",
     "autograder/hidden_tests/test_*.py": "no hidden test",
     "hw4/tests/test_*.py": "no public test",
-    "hw4/worked_examples.py": "no worked example",
+    "hw4/checking/examples/**/*.py": "no worked example",
     "autograder/zoo/animals.toml": "no animal of the zoo",
     "handout/*.typ": "no box in the handout",
 }
@@ -106,8 +107,7 @@ def _symbols(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Findi
     modules = "|".join(known)
     for files in (
         "autograder/hidden_tests/*.py",
-        "hw4/*.py",
-        "hw4/tests/*.py",
+        "hw4/**/*.py",
         "notebooks/masters/*.py",
         "handout/*.py",
     ):
@@ -180,7 +180,7 @@ def _mentions(root: Path, name: str) -> Iterator[Finding]:
 
 def _curves(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
     """What a graded curve needs."""
-    bars_file = root / "autograder" / "reference" / "bars.json"
+    bars_file = root / "autograder" / "recorded" / "reference" / "bars.json"
     bars = json.loads(bars_file.read_text(encoding="utf-8")) if bars_file.exists() else {}
     animals = "autograder/zoo/animals.toml"
     listed = re.findall(r"curves_fail = \[([^\]]*)\]", (root / animals).read_text(encoding="utf-8"))
@@ -200,12 +200,12 @@ def _curves(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Findin
             yield at("score_episodes", says, "choose fewer")
         if curve.id not in caught:
             yield at("id", f"no animal names {curve.id} in curves_fail: nothing sets its floor", ADD)
-        if not (root / "autograder" / "reference" / f"{curve.id}.csv").exists():
+        if not (root / "autograder" / "recorded" / "reference" / f"{curve.id}.csv").exists():
             yield at("id", f"nothing is recorded for {curve.id}", "run `make calibrate`, then `make publish`")
         elif curve.id not in bars:
             yield at("id", f"there is no bar for {curve.id}", "run `make publish`")
     known_ids = {curve.id for curve in assignment.curves}
-    for path in sorted((root / "autograder" / "reference").glob("curve_*.csv")):
+    for path in sorted((root / "autograder" / "recorded" / "reference").glob("curve_*.csv")):
         if path.stem not in known_ids:
             yield Finding(path.relative_to(root).as_posix(), None, f"belongs to no curve of {FACTS}", DROP)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.scoring import StubReport
-from autograder.session import Grade, Grader
+from autograder.grading.scoring import StubReport
+from autograder.grading.session import Grade, Grader
 from autograder.solutions import SOLUTIONS, reference_code
 from autograder.zoo.visit import Silent, intake_of
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 from publish.findings import Finding
 
 MEND = "mend the solution or the hidden test; `make grade` shows more"

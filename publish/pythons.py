@@ -21,7 +21,7 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from autograder.solutions import ROOT, reference_code
-from hw4.update import BUNDLE_FOLDER
+from hw4.handin.update import BUNDLE_FOLDER
 from publish.bundle import student_bundle
 
 ENVIRONMENTS = ROOT / "build" / "pythons"

@@ -8,7 +8,8 @@ import statistics
 from collections.abc import Iterator
 
 from autograder.__main__ import calibrate
-from autograder.calibrate import (
+from autograder.grading.curves import load_bars
+from autograder.recorded.calibration import (
     REFERENCE,
     RecordedRun,
     bugs,
@@ -18,12 +19,11 @@ from autograder.calibrate import (
     recorded_file,
     variants,
 )
-from autograder.code_hash import code_hash
-from autograder.curves import load_bars
-from autograder.error_rates import rates_of
+from autograder.recorded.code_hash import code_hash
+from autograder.recorded.error_rates import rates_of
 from autograder.solutions import ROOT
-from hw4.assignment import Curve, load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import Curve, load_assignment
 from publish.findings import Finding
 from publish.handout import DATA, recorded_settings
 from publish.ungraded import RUNS_FILE, hash_of, read_runs
@@ -78,7 +78,7 @@ def reference_misses() -> Iterator[Finding]:
     for curve in load_assignment().curves:
         if curve.id not in bars:
             yield Finding(
-                "autograder/reference/bars.json", None, f"there is no bar for {curve.id}", "run `make publish`"
+                "autograder/recorded/reference/bars.json", None, f"there is no bar for {curve.id}", "run `make publish`"
             )
             continue
         reference = next((rate for rate in rates_of(curve, bars[curve.id]) if rate.implementation == REFERENCE), None)

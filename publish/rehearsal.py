@@ -18,8 +18,8 @@ from io import BytesIO
 from pathlib import Path
 
 from autograder.solutions import ROOT, reference_code
-from hw4.assignment import load_assignment
-from hw4.update import BUNDLE_FOLDER
+from hw4.handin.assignment import load_assignment
+from hw4.handin.update import BUNDLE_FOLDER
 from publish.findings import Finding
 
 BUNDLE = "build/student.zip"

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from autograder.solutions import BEGIN, END, ROOT, SOLUTIONS
-from hw4.assignment import Assignment, load_assignment
+from hw4.handin.assignment import Assignment, load_assignment
 
 STUBS = ROOT / "hw4"
 SOLVED = ROOT / "build" / "solved"

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from autograder.code_hash import code_hash, meaning
+from autograder.recorded.code_hash import code_hash, meaning
 from autograder.solutions import ROOT, reference_code
+from hw4.commands.runs import read_run
 from hw4.experiments import EXPERIMENTS
-from hw4.runs import read_run
 from publish.stubs import write_solved
 
 COMMAND = "python -m publish.ungraded"

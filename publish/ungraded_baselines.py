@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hw4.agents import build_planner, random_policy
+from hw4.commands.threads import use_one_thread
 from hw4.envs import Environment, make_env
 from hw4.envs.noisy_field import ARENA, mean_move
 from hw4.experiments import EXPERIMENTS, Experiment
-from hw4.machine import use_one_thread
 from hw4.mpc import MPC, Objective
 from hw4.rewards import noisy_field_reward
 from hw4.training import AgentProtocol, run_episode

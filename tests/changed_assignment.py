@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hw4.assignment import ASSIGNMENT_FILE
+from hw4.handin.assignment import ASSIGNMENT_FILE
 
 
 def changed_assignment(folder: Path, old: str, new: str) -> Path:

@@ -15,22 +15,22 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from autograder.classroom.engine import Settings, Task
-from autograder.classroom.folder import ClassFolder
-from autograder.classroom.grade_class import grade_class
-from autograder.classroom.grades import Result, as_json, standing_of
-from autograder.classroom.record import core_hash, hashes_of_tests, options
-from autograder.classroom.submissions import Entry, Person
-from autograder.curves import ALL_RUNS, FIRST_RUNS, load_bars
+from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.intake.submissions import Entry, Person
+from autograder.classroom.marks.grades import Result, as_json, standing_of
+from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.night.grade_class import grade_class
+from autograder.classroom.night.record import core_hash, hashes_of_tests, options
+from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, load_bars
+from autograder.grading.outcome import Outcome
+from autograder.grading.referee import CurveRun
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement
-from autograder.referee import CurveRun
 from autograder.report import page as page_of_a_grade
 from autograder.report.receipt import facts_of_grader
 from autograder.solutions import reference_code
-from autograder.suite import Outcome
-from hw4.assignment import load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import load_assignment
 
 ASSIGNMENT = load_assignment()
 QUIET = Console(quiet=True)
@@ -55,7 +55,7 @@ def write_class(folder: Path, names: Iterable[str]) -> Path:
 
 
 def entries_of(folder: Path) -> list[Entry]:
-    from autograder.classroom.submissions import find_submissions
+    from autograder.classroom.intake.submissions import find_submissions
 
     return find_submissions(folder)
 

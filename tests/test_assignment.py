@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hw4.assignment import ASSIGNMENT_FILE, AssignmentError, load_assignment
+from hw4.handin.assignment import ASSIGNMENT_FILE, AssignmentError, load_assignment
 
 TEXT = ASSIGNMENT_FILE.read_text(encoding="utf-8")
 
@@ -27,13 +27,13 @@ def refused(tmp_path: Path, text: str) -> str:
         ("grace_minutes = 15", "grace_hours = 1", "unknown key 'grace_hours' (did you mean 'grace_minutes'?)"),
         ("[limits]", "[limit]", "unknown key 'limit' (did you mean 'limits'?)"),
         ("due = 2027-03-15", "due = 2027-02-15", "due 2027-02-15 is before release 2027-03-01"),
-        ("T23:59:00-07:00", "T23:59:00", "due must be a time with its distance from UTC"),
+        ("T23:59:00-07:00", "T23:59:00", "due must be a time with its UTC offset"),
         ("release = 2027-03-01", 'release = "March"', "release must be a date such as 2027-03-01, got 'March'"),
         ("points = 25", "points = 24", "planning is worth 24 points, but its parts add up to 25"),
         ("points = 25", 'points = "25"', "points must be a whole number, 0 or more, got '25'"),
         ("minutes = 30", "minutes = -30", "minutes must be a whole number, 0 or more, got -30"),
         ("by_hand = true", "by_hand = 1", "by_hand must be true or false, got 1"),
-        ('file = "ensemble.py"', 'file = "ensembles.py"', "'ensembles.py' (did you mean 'ensemble.py'?) is not in"),
+        ('file = "replanning.ipynb"', "file = 1", "file must be a text, got 1"),
         ('problem = "curves"', 'problem = "curve"', "belongs to the unknown problem 'curve' (did you mean 'curves'?)"),
         ('"planning", "ensembles"]', '"planing", "ensembles"]', "needs the unknown problem 'planing' (did you mean"),
         (

@@ -13,11 +13,12 @@ from class_samples import ASSIGNMENT, graded_class, measured, quick_pages
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograder.classroom import commands, grades
-from autograder.classroom.engine import Settings
-from autograder.classroom.export import export, read_list
-from autograder.classroom.folder import ClassFolder
-from autograder.classroom.gradebook import (
+from autograder.classroom import commands
+from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.intake.submissions import ClassError, Person
+from autograder.classroom.marks import grades
+from autograder.classroom.marks.export import export, read_list
+from autograder.classroom.marks.gradebook import (
     WRITTEN,
     Written,
     code_points,
@@ -26,8 +27,8 @@ from autograder.classroom.gradebook import (
     write_code_points,
     written_points,
 )
-from autograder.classroom.grades import Class, Result, guarded, read_class, unguarded, write_csv
-from autograder.classroom.submissions import ClassError, Person
+from autograder.classroom.marks.grades import Class, Result, guarded, read_class, unguarded, write_csv
+from autograder.classroom.night.engine import Settings
 
 __all__ = ["quick_pages"]  # a fixture
 pytestmark = pytest.mark.usefixtures("quick_pages")

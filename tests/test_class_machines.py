@@ -27,15 +27,15 @@ from class_samples import (
 )
 
 from autograder.classroom import commands
-from autograder.classroom.engine import Settings, Task, grade_locally, payload_of
-from autograder.classroom.folder import ClassFolder
-from autograder.classroom.grade_class import grade_class
-from autograder.classroom.grades import read_class
-from autograder.classroom.merge import merge
-from autograder.classroom.submissions import ClassError
+from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.intake.submissions import ClassError
+from autograder.classroom.marks.grades import read_class
+from autograder.classroom.night.engine import Settings, Task, grade_locally, payload_of
+from autograder.classroom.night.grade_class import grade_class
+from autograder.classroom.night.merge import merge
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import code_of, load_animals
-from hw4.submission import Intake
+from hw4.handin.intake import Intake
 
 __all__ = ["quick_pages"]  # a fixture
 pytestmark = pytest.mark.usefixtures("quick_pages")
@@ -162,7 +162,7 @@ def busy(client: Any) -> str | None:
 
 
 def test_two_workers_of_which_one_dies_at_work_give_what_one_machine_gives(tmp_path: Path, cluster: Cluster) -> None:
-    from autograder.classroom.dask_engine import connected, grade_on
+    from autograder.classroom.night.dask_engine import connected, grade_on
 
     submissions = write_class(tmp_path / "in", [f"s{i}" for i in range(5)])
     write_zip(submissions / "crash.zip", {**reference_code(), "ensemble.py": b"import os\nos.abort()\n"})
@@ -224,7 +224,7 @@ def test_the_guide_s_certificates_lock_a_scheduler_up(tmp_path: Path) -> None:
         assert grade(**{**strange, "tls_ca": files["tls_ca"]}) == commands.REFUSED
         from distributed.security import Security
 
-        from autograder.classroom.dask_engine import connected
+        from autograder.classroom.night.dask_engine import connected
 
         own = Security(**{f"tls_{'ca_file' if n == 'tls_ca' else 'client_' + n[4:]}": str(p) for n, p in files.items()})
         with connected(cluster.address, own) as client:
@@ -236,7 +236,7 @@ def test_the_guide_s_certificates_lock_a_scheduler_up(tmp_path: Path) -> None:
 @pytest.mark.verify
 def test_two_workers_grade_more_in_an_hour_than_one_and_the_same(tmp_path: Path, cluster: Cluster) -> None:
     """On a machine with two free cores; the figures are printed."""
-    from autograder.classroom.dask_engine import connected, grade_on
+    from autograder.classroom.night.dask_engine import connected, grade_on
 
     every = Settings(curves=False)
     submissions = write_class(tmp_path / "in", [f"s{i:02}" for i in range(10)])

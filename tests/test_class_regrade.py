@@ -13,17 +13,19 @@ from typing import Any
 import pytest
 from class_samples import QUIET, canary, graded_class, measured, quick_pages, without_pages
 
-from autograder.classroom import commands, grade_class, grades, record, regrade_class
-from autograder.classroom.changes import EVERYBODY, LOG, Change, append_change, in_force, read_changes
-from autograder.classroom.engine import Settings, Task
-from autograder.classroom.folder import ClassFolder
-from autograder.classroom.grades import read_class
-from autograder.classroom.record import hashes_in, hashes_of_tests
-from autograder.classroom.regrade_class import Difference, bring_up_to_date, plan_of
-from autograder.classroom.submissions import ClassError
-from autograder.curves import load_bars
+from autograder.classroom import commands
+from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.intake.submissions import ClassError
+from autograder.classroom.marks import grades, regrade_class
+from autograder.classroom.marks.changes import EVERYBODY, LOG, Change, append_change, in_force, read_changes
+from autograder.classroom.marks.grades import read_class
+from autograder.classroom.marks.regrade_class import Difference, bring_up_to_date, plan_of
+from autograder.classroom.night import grade_class, record
+from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.night.record import hashes_in, hashes_of_tests
+from autograder.grading.curves import load_bars
 from autograder.hidden_tests.graded import DECLARED
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 
 __all__ = ["quick_pages"]  # a fixture
 pytestmark = pytest.mark.usefixtures("quick_pages")
@@ -250,7 +252,11 @@ def test_another_grader_is_said_and_its_verdicts_stay_unless_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = graded_class(tmp_path, {"ada": measured(failed=[NLL])})
-    for module in ("autograder.classroom.regrade_class", "autograder.classroom.grade_class", "class_samples"):
+    for module in (
+        "autograder.classroom.marks.regrade_class",
+        "autograder.classroom.night.grade_class",
+        "class_samples",
+    ):
         monkeypatch.setattr(f"{module}.core_hash", lambda: "another")
     engine = Engine()
     assert regrade(folder, engine) == []

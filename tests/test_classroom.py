@@ -19,17 +19,17 @@ from pathlib import Path
 import pytest
 from class_samples import QUIET, canary, engine_of, entries_of, graded_class, measured, write_class, write_zip
 
-from autograder.classroom import submissions
 from autograder.classroom.commands import grade_class as grade
-from autograder.classroom.engine import JobProcess, Settings, ask_twice, payload_of
-from autograder.classroom.folder import DONE, ClassFolder, Done
-from autograder.classroom.grade_class import CanaryFailed, grade_class
-from autograder.classroom.grades import read_class
-from autograder.classroom.submissions import ClassError, find_submissions, folder_name, read_entry
+from autograder.classroom.intake import submissions
+from autograder.classroom.intake.folder import DONE, ClassFolder, Done
+from autograder.classroom.intake.submissions import ClassError, find_submissions, folder_name, read_entry
+from autograder.classroom.marks.grades import read_class
+from autograder.classroom.night.engine import JobProcess, Settings, ask_twice, payload_of
+from autograder.classroom.night.grade_class import CanaryFailed, grade_class
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import code_of, load_animals
-from hw4.assignment import load_assignment
-from hw4.submission import Intake, SubmissionRefused
+from hw4.handin.assignment import load_assignment
+from hw4.handin.intake import Intake, SubmissionRefused
 
 ONE = "gaussian_nll"  # the function that the quickest look takes in
 KILLS = 10
@@ -472,10 +472,10 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from class_samples import QUIET, canary, entries_of, measured, without_pages
-from autograder.classroom import grade_class as module
-from autograder.classroom.engine import Settings
-from autograder.classroom.folder import ClassFolder
-from autograder.classroom.grade_class import grade_class
+from autograder.classroom.night import grade_class as module
+from autograder.classroom.night.engine import Settings
+from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.night.grade_class import grade_class
 
 def engine(tasks):
     for number, task in enumerate(tasks):

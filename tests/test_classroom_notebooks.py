@@ -21,7 +21,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.classroom.notebooks import (
+from autograder.classroom.intake.submissions import Entry, Person
+from autograder.classroom.marks.written_answers import (
     ASSIGNMENT_ID,
     MAX_SOURCE,
     MAX_TEXT,
@@ -32,9 +33,8 @@ from autograder.classroom.notebooks import (
     main,
     mend,
 )
-from autograder.classroom.submissions import Entry, Person
 from autograder.solutions import ROOT, reference_code
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 from publish.notebooks import COURSE
 
 NOTEBOOKS = load_assignment().submission.notebooks

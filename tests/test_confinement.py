@@ -21,7 +21,7 @@ from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.solutions import ROOT, reference_code
 from autograder.worker.layers import LANDLOCK, SECCOMP
 from autograder.zoo import Animal, code_of
-from hw4.checks import CheckFailed
+from hw4.checking.answers import CheckFailed
 
 Attack = Callable[..., RemoteSubject]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.curves import (
+from autograder.grading.curves import (
     BARS_FILE,
     MORE_RUNS,
     Bar,
@@ -27,13 +27,13 @@ from autograder.curves import (
     needs_more_runs,
     score_of,
 )
+from autograder.grading.outcome import Outcome, Verdict
+from autograder.grading.scoring import CurveReport, Report, StubReport, full_report, item_id, stub_report
+from autograder.grading.session import score_of_run
 from autograder.hidden_tests.graded import Declared, graded
-from autograder.scoring import CurveReport, Report, StubReport, full_report, item_id, stub_report
-from autograder.session import score_of_run
 from autograder.solutions import ROOT
-from autograder.suite import Outcome, Verdict
-from hw4.assignment import Stub, load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import Stub, load_assignment
 
 ASSIGNMENT = load_assignment()
 BAR, FLOOR = 60.0, 20.0
@@ -267,7 +267,7 @@ def test_every_stub_of_the_assignment_has_declared_tests() -> None:
     program = (
         "import importlib, json\n"
         "from autograder.hidden_tests.graded import DECLARED\n"
-        "from autograder.suite import HIDDEN_TESTS\n"
+        "from autograder.grading.suite import HIDDEN_TESTS\n"
         "for path in HIDDEN_TESTS.glob('test_*.py'):\n"
         "    importlib.import_module(f'autograder.hidden_tests.{path.stem}')\n"
         "print(json.dumps([(test.stub_id, test.weight, test.summary) for test in DECLARED.values()]))"

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from class_samples import measured
 
-from autograder.classroom.changes import Change
-from autograder.classroom.dashboard import bins_of, dashboard, flags_of, items_of, queue_of
-from autograder.classroom.grades import Class, Result, result_of
-from autograder.classroom.submissions import Person
+from autograder.classroom.intake.submissions import Person
+from autograder.classroom.marks.changes import Change
+from autograder.classroom.marks.dashboard import bins_of, dashboard, flags_of, items_of, queue_of
+from autograder.classroom.marks.grades import Class, Result, result_of
 from autograder.hidden_tests.graded import DECLARED
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 
 ASSIGNMENT = load_assignment()
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&'

@@ -15,7 +15,7 @@ import torch
 from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
-from autograder.private import calibration_runs, graded_runs
+from autograder.grading.private import calibration_runs, graded_runs
 from autograder.solutions import SOLUTIONS
 from hw4.envs import ENVIRONMENTS, NOMINAL_WORLD, CartPoleEnv, CliffHillEnv, Environment, World, make_env
 from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X, RIDGE_CURVATURE, STEP_LENGTH, height

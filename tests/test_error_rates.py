@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from autograder.curves import grade_curve, needs_more_runs
-from autograder.error_rates import full_credit, lower_bound, rate
+from autograder.grading.curves import grade_curve, needs_more_runs
+from autograder.recorded.error_rates import full_credit, lower_bound, rate
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.83, 0.95, 1.0])

@@ -23,23 +23,24 @@ from typing import Any
 
 import pytest
 
+import autograder.grading.session as session_module
 import autograder.isolation.fork_server as fork_server_module
 import autograder.isolation.remote as remote_module
-import autograder.session as session_module
+from autograder.grading.outcome import Outcome
+from autograder.grading.private import graded_runs
+from autograder.grading.referee import run_curve
+from autograder.grading.session import ConfinementTooWeak, Grade, Grader
+from autograder.grading.suite import DEADLINE_PASSED
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement, verify_layers
 from autograder.isolation.fork_server import ForkServer, GraderFault
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
-from autograder.private import graded_runs
-from autograder.referee import run_curve
-from autograder.session import ConfinementTooWeak, Grade, Grader
 from autograder.solutions import ROOT, reference_code
-from autograder.suite import DEADLINE_PASSED, Outcome
 from autograder.worker.layers import LANDLOCK, OWN_USER
 from autograder.zoo.visit import Silent, intake_of
-from hw4.assignment import load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import load_assignment
 
 ONLY = frozenset({"gaussian_nll", "cem_refit"})
 POINTS = 3 + 4
@@ -277,7 +278,7 @@ def test_a_check_that_stumbles_is_the_graders_fault(grader: Grader, monkeypatch:
     def stumble(name: str) -> Any:
         raise KeyError("seed")
 
-    monkeypatch.setattr("autograder.suite.rng_of_test", stumble)
+    monkeypatch.setattr("autograder.grading.suite.rng_of_test", stumble)
     assert is_fault(grade_honest(grader, FEW))
 
 
@@ -294,7 +295,7 @@ def test_a_test_that_vanishes_is_the_graders_fault(grader: Grader, monkeypatch: 
 def test_the_overall_deadline_leaves_a_partial_grade(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
     class EndsAfterTheFirst(Silent):
         def test_ended(self, outcome: Outcome) -> None:
-            monkeypatch.setattr("autograder.suite.time", SimpleNamespace(monotonic=lambda: math.inf))
+            monkeypatch.setattr("autograder.grading.suite.time", SimpleNamespace(monotonic=lambda: math.inf))
 
     monkeypatch.setattr(grader, "_deadline_seconds", 3600.0)
     grade = grader.grade(intake_of(reference_code()), EndsAfterTheFirst(), curves=False, only=ONLY)
@@ -447,14 +448,14 @@ def grade_in(folder: Path, submission: Path, output: Path, *options: str) -> tup
 @pytest.mark.parametrize(
     ("file", "content"),
     [
-        ("autograder/reference/bars.json", b"{"),
-        ("autograder/reference/bars.json", b"{}"),
+        ("autograder/recorded/reference/bars.json", b"{"),
+        ("autograder/recorded/reference/bars.json", b"{}"),
         ("autograder/private.toml", b"master_seed = "),
         ("assignment.toml", b"[course]\n"),
-        ("hw4/subject.py", b"raise RuntimeError('a damaged given file')\n"),
+        ("hw4/checking/subject.py", b"raise RuntimeError('a damaged given file')\n"),
         ("solutions/ensemble.py", b"def broken(:\n"),
-        ("autograder/worker/forkserver.py", b"import a_wheel_that_is_missing\n"),
-        ("autograder/hidden_tests/test_planning.py", b"def broken(:\n"),
+        ("autograder/worker/forking.py", b"import a_wheel_that_is_missing\n"),
+        ("autograder/hidden_tests/test_mpc.py", b"def broken(:\n"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -471,7 +472,7 @@ def test_a_damaged_grader_says_so(
     assert status == 5, printed
     assert "fault" in printed.lower()
     assert "score" not in results, "a fault must not count as points"
-    if file != "autograder/hidden_tests/test_planning.py":
+    if file != "autograder/hidden_tests/test_mpc.py":
         assert not results["tests"]
 
 

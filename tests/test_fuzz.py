@@ -37,8 +37,8 @@ from hypothesis.extra import numpy as arrays_of
 
 from autograder.worker import wire
 from autograder.worker.wire import WireClosed, WireError
-from hw4.assignment import Assignment, load_assignment
-from hw4.submission import Intake, SubmissionRefused, read_submission
+from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.intake import Intake, SubmissionRefused, read_submission
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 SHORT = 100

@@ -25,24 +25,24 @@ import jsonschema
 import pytest
 from changed_assignment import changed_assignment
 
-from autograder.curves import CurveGrade, load_bars
 from autograder.gradescope import __main__ as supervisor
 from autograder.gradescope.metadata import Metadata, read_metadata
+from autograder.grading.curves import CurveGrade, load_bars
+from autograder.grading.outcome import Outcome
+from autograder.grading.referee import CurveRun
+from autograder.grading.scoring import CurveReport, full_report, stub_report
+from autograder.grading.session import Grade
 from autograder.hidden_tests.graded import Declared
 from autograder.isolation.confinement import Confinement
 from autograder.isolation.fork_server import FIRST_UID, LAST_UID
-from autograder.referee import CurveRun
 from autograder.report import documents
 from autograder.report import results as report
-from autograder.scoring import CurveReport, full_report, stub_report
-from autograder.session import Grade
 from autograder.solutions import ROOT, reference_code
-from autograder.suite import Outcome
 from autograder.worker.layers import OWN_USER
 from autograder.zoo import Animal, code_of
-from hw4.assignment import AssignmentError, load_assignment
 from hw4.experiments import EXPERIMENTS
-from hw4.submission import Intake, SubmissionRefused
+from hw4.handin.assignment import AssignmentError, load_assignment
+from hw4.handin.intake import Intake, SubmissionRefused
 from publish.archive import FIXED_TIME
 from publish.gradescope import ENTRY_POINTS, grader_files, grading_requirements, write_gradescope_bundle
 

@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 import pytest
 
+from autograder.grading.scoring import StubReport
+from autograder.grading.session import Grade, Grader
 from autograder.report.page import page
 from autograder.report.results import results
-from autograder.scoring import StubReport
-from autograder.session import Grade, Grader
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of
 from autograder.zoo.visit import Silent
-from hw4.assignment import load_assignment
-from hw4.submission import read_submission
+from hw4.handin.assignment import load_assignment
+from hw4.handin.intake import read_submission
 
 ASSIGNMENT = load_assignment()
 PROBE_POINTS = sum(stub.points for stub in ASSIGNMENT.stubs)
@@ -175,7 +175,9 @@ def test_broken_functions_cost_themselves_and_say_why(submit: Submit, broken: tu
 def test_endless_functions_cost_themselves_and_say_why(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     """With less patience than the grader has."""
     limits = dataclasses.replace(ASSIGNMENT.limits, call_seconds=0.4)
-    monkeypatch.setattr("autograder.session.load_assignment", lambda: dataclasses.replace(ASSIGNMENT, limits=limits))
+    monkeypatch.setattr(
+        "autograder.grading.session.load_assignment", lambda: dataclasses.replace(ASSIGNMENT, limits=limits)
+    )
     monkeypatch.setattr("autograder.isolation.remote.MAX_IDLE_SECONDS", 2.0)
     broken = (
         Broken("gaussian_nll", ("while True: pass",), {"too_slow"}),
@@ -274,7 +276,7 @@ def test_a_file_that_is_no_archive_is_refused_with_status_4(tmp_path: Path) -> N
 
 def test_a_fault_of_the_grader_is_status_5_and_never_a_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from autograder import __main__ as command
-    from autograder import session
+    from autograder.grading import session
 
     monkeypatch.setattr(session, "load_bars", lambda: (_ for _ in ()).throw(OSError("the bars are unreadable")))
     assert command.grade(ROOT / "solutions", output=tmp_path) == 5

@@ -12,11 +12,11 @@ import pytest
 import typst
 from changed_assignment import changed_assignment
 
-from autograder.curves import Bar, dump_bars
+from autograder.grading.curves import Bar, dump_bars
 from autograder.solutions import SOLUTIONS
-from hw4.assignment import ASSIGNMENT_FILE, load_assignment
+from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
-from hw4.hints import HINTS
+from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
 from publish import handout
 from publish.stubs import build_stubs, solution_lines
 

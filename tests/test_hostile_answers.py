@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 from bounds import bounded
 
-from autograder.hidden_tests import graded, test_dynamics, test_ensembles, test_planning
+from autograder.hidden_tests import graded, test_dynamics_model, test_ensemble, test_mpc
 from autograder.hidden_tests.inputs import _arrays_of
 from autograder.isolation import remote
-from hw4.checks import CheckFailed
-from hw4.subject import Handle
+from hw4.checking.answers import CheckFailed
+from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.subject import Handle
 from hw4.transitions import Transition
-from hw4.worked_examples import WORKED_EXAMPLES
 
 MAX_BYTES = 150_000_000  # less than twice the largest frame
 MAX_SECONDS = 4.0  # of processor time
@@ -83,7 +83,9 @@ class HostileSubject:
                     self._call_back(function, arguments)
             self._is_inside = False
         answer = next(self._answers)
-        if name == "doubles.call_and_look":  # what a submission says of its inputs may be right, and its answer absurd
+        if (
+            name == "checking.doubles.call_and_look"
+        ):  # what a submission says of its inputs may be right, and its answer absurd
             return answer, tuple(array for arg in (*args, *kwargs.values()) for array in _arrays_of(arg)), False
         return answer
 
@@ -107,7 +109,7 @@ CHECKS: dict[str, Callable[[HostileSubject], Any]] = {
     **{f"example of {name}": example.run for name, example in WORKED_EXAMPLES.items()},
     **{
         name: hidden_check(getattr(module, name))
-        for module in (test_dynamics, test_ensembles, test_planning)
+        for module in (test_dynamics_model, test_ensemble, test_mpc)
         for name in vars(module)
         if name in graded.DECLARED
     },

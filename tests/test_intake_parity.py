@@ -27,8 +27,8 @@ from typing import Any
 import pytest
 
 import autograder.__main__ as grader
-from hw4.assignment import Assignment, load_assignment
-from hw4.submission import Intake
+from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.intake import Intake
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and links; grading needs Linux")
 
@@ -328,7 +328,7 @@ class Answer:
 
 ASK_STUDENT_SIDE = """
 import contextlib, io, json, sys
-from hw4.cli import main
+from hw4.commands.cli import main
 answers = []
 for path in json.load(sys.stdin):
     out, err = io.StringIO(), io.StringIO()
@@ -400,7 +400,7 @@ def test_both_sides_give_the_same_verdict_and_reason_and_the_right_one(
     cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(grader, "load_assignment", small_limits)
-    monkeypatch.setattr("autograder.session.Grader", GraderThatStops)
+    monkeypatch.setattr("autograder.grading.session.Grader", GraderThatStops)
     answers = student_side(tmp_path / "student", [case.path for case in cases])
     reasons_seen = set()
     for case, (status, printed, complained) in zip(cases, answers, strict=True):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from recorded_notebook import provenance
 
+from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS
-from hw4.notebook import interval_of_median, read_table
 from publish.notebooks import DATA, build_sources, cells_tagged
 from publish.stubs import write_solved
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 from recorded_notebook import provenance
 
+from hw4.commands.jupyter import interval_of_median, read_table
+from hw4.commands.plots import UNGRADED_FILE, read_bands
 from hw4.envs.cliff_hill import height
 from hw4.experiments import EXPERIMENTS
 from hw4.networks import MLP, EnsembleMLP
-from hw4.notebook import interval_of_median, read_table
-from hw4.plots import UNGRADED_FILE, read_bands
 from publish.notebooks import DATA, MASTERS
 
 NAME = "uncertainty_aware"

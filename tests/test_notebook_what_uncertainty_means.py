@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from recorded_notebook import MIN_SEEDS, provenance, recorder_cells
 
+from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.envs.noisy_field import NOISE_STD
-from hw4.notebook import interval_of_median, read_table
 from publish.notebooks import DATA
 
 NAME = "what_uncertainty_means"

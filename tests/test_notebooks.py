@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from autograder.solutions import ROOT
-from hw4.assignment import load_assignment
-from hw4.notebook import own_seeds
+from hw4.commands.jupyter import own_seeds
+from hw4.handin.assignment import load_assignment
 from publish import notebooks
 from publish.bundle import write_student_bundle
 from publish.notebooks import (
@@ -275,7 +275,7 @@ def colab(tmp_path):
 
     def run(cell, *, gymnasium_needs):
         write_wheel(wheels, "gymnasium", "1.9.0", *gymnasium_needs)
-        code = f"import google.colab\n{cell}\nimport os, hw4.assignment\nprint(os.getcwd(), hw4.__file__)"
+        code = f"import google.colab\n{cell}\nimport os, hw4.handin.assignment\nprint(os.getcwd(), hw4.__file__)"
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PIP_")},
             "PYTHONPATH": str(pip),

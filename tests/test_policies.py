@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from autograder.policies import (
+from autograder.classroom.marks.policies import (
     COLUMNS,
     PolicyError,
     extension_of,
     lateness,
     read_extensions,
 )
-from hw4.assignment import LatePolicy
+from hw4.handin.assignment import LatePolicy
 
 DUE = datetime(2030, 1, 5, 12, tzinfo=UTC)
 POLICY = LatePolicy(grace_minutes=15, percent_per_day=10, max_days=3)

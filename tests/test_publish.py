@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder.calibrate import implementations, read_recorded
-from autograder.code_hash import code_hash
-from autograder.curves import BARS_FILE
+from autograder.grading.curves import BARS_FILE
+from autograder.recorded.calibration import implementations, read_recorded
+from autograder.recorded.code_hash import code_hash
 from autograder.solutions import ROOT, reference_code
-from hw4.assignment import load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import load_assignment
 from publish import drift, gate, leaks, places, recorded, rehearsal
 from publish.archive import zip_of
 from publish.bundle import STUDENT_BUNDLE, student_bundle, student_files
@@ -125,7 +125,9 @@ def test_a_bar_above_the_reference_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     bars = {curve_id: dataclasses.replace(bar, bar=1e6) for curve_id, bar in recorded.load_bars().items()}
     monkeypatch.setattr(recorded, "load_bars", lambda: bars)
     findings = list(recorded.reference_misses())
-    assert [f.file for f in findings] == [f"autograder/reference/{curve.id}.csv" for curve in ASSIGNMENT.curves]
+    assert [f.file for f in findings] == [
+        f"autograder/recorded/reference/{curve.id}.csv" for curve in ASSIGNMENT.curves
+    ]
 
 
 def test_a_changed_solution_makes_the_recorded_runs_stale() -> None:
@@ -144,7 +146,7 @@ def test_a_changed_setting_fails_the_gate_with_the_minutes_that_recording_takes(
     changed = dataclasses.replace(EXPERIMENTS[curve.experiment], horizon=EXPERIMENTS[curve.experiment].horizon + 1)
     monkeypatch.setitem(EXPERIMENTS, curve.experiment, changed)
     (finding,) = recorded.stale_curves()
-    assert (finding.file, finding.line) == (f"autograder/reference/{curve.id}.csv", 3)
+    assert (finding.file, finding.line) == (f"autograder/recorded/reference/{curve.id}.csv", 3)
     assert "no run of reference, " in finding.says
     runs = [run for run in read_recorded(curve) if run.cpu_seconds > 0]
     per_run = sum(run.cpu_seconds for run in runs) / len(runs)
@@ -187,7 +189,7 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     run = leaks.graded_runs(ASSIGNMENT.curves[0].id)[0]
     yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "holds a hidden world"
     yield "hw4/tasks.py", f"seed={run.env_seed}", "holds a hidden seed"
-    yield "hw4/hints.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
+    yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
     yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "holds private text"
     yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
 
@@ -357,8 +359,8 @@ def test_a_renamed_function_is_listed_with_every_place_that_names_it(tmp_path: P
     assert (tree / first.file).read_text().splitlines()[(first.line or 0) - 1] == 'symbol = "refit_to_elites"'
     assert first.says == "solutions/mpc.py has no refit_to_elites; the region of cem_refit is in refit"
     files = {finding.file for finding in findings}
-    assert {"hw4/tests/test_mpc.py", "autograder/hidden_tests/test_planning.py", "hw4/worked_examples.py"} <= files
-    assert {"solutions/mpc.py", "hw4/subject.py"} <= files
+    assert {"hw4/tests/test_mpc.py", "autograder/hidden_tests/test_mpc.py", "hw4/checking/examples/mpc.py"} <= files
+    assert {"solutions/mpc.py", "hw4/checking/subject.py"} <= files
     assert {finding.mend for finding in findings} == {"see 'Rename a function' in docs/new-term.md"}
     for finding in findings[1:]:
         text = (tree / finding.file).read_text(encoding="utf-8").splitlines()[(finding.line or 0) - 1]
@@ -371,8 +373,8 @@ def test_a_call_of_a_function_that_is_gone_is_listed(tmp_path: Path) -> None:
     edit(tree / "assignment.toml", 'symbol = "refit_to_elites"', 'symbol = "refit"')
     says = {(finding.file, finding.says) for finding in places.misnamed(tree)}
     wanted = "calls mpc.refit_to_elites, which solutions/mpc.py does not have"
-    assert ("autograder/hidden_tests/test_planning.py", wanted) in says
-    assert ("hw4/worked_examples.py", wanted) in says
+    assert ("autograder/hidden_tests/test_mpc.py", wanted) in says
+    assert ("hw4/checking/examples/mpc.py", wanted) in says
     assert ("hw4/tests/test_mpc.py", "imports refit_to_elites, which solutions/mpc.py does not have") in says
 
 
@@ -392,9 +394,9 @@ def test_a_dropped_problem_is_listed_wherever_it_is_named(tmp_path: Path) -> Non
         finding for finding in places.misnamed(tree) if finding.mend == "see 'Drop a problem' in docs/new-term.md"
     ]
     files = {finding.file for finding in findings}
-    assert {"solutions/ensemble.py", "hw4/tests/test_ensemble.py", "autograder/hidden_tests/test_ensembles.py"} <= files
-    assert {"hw4/worked_examples.py", "autograder/zoo/animals.toml", "handout/handout.typ"} <= files
-    assert "autograder/reference/curve_cartpole_ensemble.csv" in files
+    assert {"solutions/ensemble.py", "hw4/tests/test_ensemble.py", "autograder/hidden_tests/test_ensemble.py"} <= files
+    assert {"hw4/checking/examples/ensemble.py", "autograder/zoo/animals.toml", "handout/handout.typ"} <= files
+    assert "autograder/recorded/reference/curve_cartpole_ensemble.csv" in files
     assert any("names the problem 'ensembles'" in finding.says for finding in findings)
 
 

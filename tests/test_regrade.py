@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from autograder import __main__ as command
-from autograder.regrade import ReceiptError, read_receipt, rescore, verify
+from autograder.grading.regrade import ReceiptError, read_receipt, rescore, verify
+from autograder.grading.session import Grader
 from autograder.report.receipt import receipt
-from autograder.session import Grader
 from autograder.solutions import reference_code
 from autograder.zoo import code_of, load_animals
 from autograder.zoo.visit import Silent, intake_of
-from hw4.assignment import load_assignment
-from hw4.submission import Intake
+from hw4.handin.assignment import load_assignment
+from hw4.handin.intake import Intake
 
 STUB = b"from __future__ import annotations\n"
 

@@ -9,7 +9,15 @@ import pytest
 from class_samples import graded_class, measured, write_zip
 
 from autograder.classroom import commands
-from autograder.classroom.similarity import SOLUTION, THRESHOLD, marked, similar, similarity_page, work_of, works_in
+from autograder.classroom.marks.similarity import (
+    SOLUTION,
+    THRESHOLD,
+    marked,
+    similar,
+    similarity_page,
+    work_of,
+    works_in,
+)
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of, load_animals
 

@@ -15,7 +15,7 @@ import pytest
 from changed_assignment import changed_assignment
 
 from autograder.solutions import ROOT, SOLUTIONS
-from hw4.assignment import Assignment, AssignmentError, Stub, load_assignment
+from hw4.handin.assignment import Assignment, AssignmentError, Stub, load_assignment
 from publish.stubs import MarkerError, build_stubs, solution_lines, stub_text, write_solved
 
 MAX_STUBS, MAX_LINES = 16, 12
@@ -203,7 +203,7 @@ import inspect, json, sys
 from pathlib import Path
 import torch
 from hw4 import dynamics_model, ensemble, mpc
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 from hw4.dynamics_model import DynamicsModel, Normalizer
 from hw4.mpc import MPC, ModelBasedAgent
 from hw4.transitions import Transition

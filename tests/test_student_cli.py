@@ -16,17 +16,18 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-import hw4.check
-import hw4.cli
-import hw4.plots
-from hw4.assignment import load_assignment
-from hw4.check import Failure, StubReport, check_stubs, explain, show
-from hw4.cli import main
+import hw4.checking.report
+import hw4.commands.cli
+import hw4.commands.plots
+from hw4.checking.causes import cause_of_exception
+from hw4.checking.hints import HINTS
+from hw4.checking.report import Failure, StubReport, check_stubs, explain, show
+from hw4.commands.cli import main
+from hw4.commands.plots import draw_runs, median_curve, read_bands
+from hw4.commands.runs import LearningCurve, RunError, read_run, read_trajectory, seed_folders
 from hw4.experiments import EXPERIMENTS
-from hw4.hints import HINTS, cause_of_exception
-from hw4.plots import draw_runs, median_curve, read_bands
-from hw4.runs import LearningCurve, RunError, read_run, read_trajectory, seed_folders
-from hw4.submission import read_submission
+from hw4.handin.assignment import load_assignment
+from hw4.handin.intake import read_submission
 from publish.stubs import write_solved
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,9 +58,9 @@ TRAIN_ALL = f"""
 from pathlib import Path
 import torch
 from hw4.agents import build_agent
-from hw4.cli import main
+from hw4.commands.cli import main
 from hw4.envs import make_env
-from hw4.runs import read_run
+from hw4.commands.runs import read_run
 from hw4.training import train
 for experiment, seeds in (("cliff_hill", ("3", "7")), ("cartpole_ensemble", ("0",))):
     assert main(["train", experiment, "--seeds", *seeds, "--name", "tiny", *{QUICK}]) == 0
@@ -96,7 +97,7 @@ def in_tree(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
     def enter(tree: Path) -> None:
         monkeypatch.chdir(tree)
-        monkeypatch.setattr(hw4.cli, "PACKAGE", tree / "hw4")
+        monkeypatch.setattr(hw4.commands.cli, "PACKAGE", tree / "hw4")
 
     return enter
 
@@ -111,8 +112,10 @@ def replace_in(path: Path, old: str, new: str) -> None:
 
 
 def test_help_is_quick_to_load_and_names_every_command() -> None:
-    program = "import sys, hw4.cli; print([m for m in ('torch', 'matplotlib', 'gymnasium') if m in sys.modules])"
-    done = run_python(ROOT, "-c", f"{program}; hw4.cli.main(['--help'])")
+    program = (
+        "import sys, hw4.commands.cli; print([m for m in ('torch', 'matplotlib', 'gymnasium') if m in sys.modules])"
+    )
+    done = run_python(ROOT, "-c", f"{program}; hw4.commands.cli.main(['--help'])")
     assert done.stdout.startswith("[]\n")
     assert all(command in done.stdout for command in ("train", "plot", "video", "check", "submit"))
 
@@ -218,7 +221,7 @@ def test_plot_says_when_there_is_no_band(
 ) -> None:
     in_tree(solved)
     reference = tmp_path / "reference_curves.csv"
-    monkeypatch.setattr(hw4.plots, "REFERENCE_FILE", reference)
+    monkeypatch.setattr(hw4.commands.plots, "REFERENCE_FILE", reference)
     command = ["plot", "runs/cliff_hill/tiny", "--output", "curves.pdf"]
     assert main(command) == 0
     assert "band, bar and floor for cliff_hill: hw4/reference_curves.csv is missing" in capsys.readouterr().out
@@ -314,9 +317,9 @@ CHECKED = ("p1", "sequence_returns", "cem_refit", "cem_plan", "mpc_act", "bootst
 def reports(mistaken: Path) -> dict[str, StubReport]:
     """What `check` finds in the mistaken tree: two runs of pytest, the second without the endless loop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.check, "PACKAGE", mistaken / "hw4")
-        patch.setattr(hw4.check, "SLACK", 0.8)  # 4 s
-        stubs = hw4.check.select_stubs(ASSIGNMENT, list(CHECKED))
+        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.report, "SLACK", 0.8)  # 4 s
+        stubs = hw4.checking.report.select_stubs(ASSIGNMENT, list(CHECKED))
         found = {report.stub.id: report for report in check_stubs(stubs, Console(file=io.StringIO()))}
     return found
 
@@ -324,7 +327,7 @@ def reports(mistaken: Path) -> dict[str, StubReport]:
 @pytest.fixture(scope="module")
 def explanations(reports: dict[str, StubReport], mistaken: Path) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.check, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
         return {stub_id: explain(report) for stub_id, report in reports.items()}
 
 
@@ -367,7 +370,7 @@ def test_an_endless_loop_is_ended_and_the_grader_s_limit_named(
 def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubReport], mistaken: Path) -> None:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw4.check, "PACKAGE", mistaken / "hw4")
+        patch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")
         show(ASSIGNMENT, list(reports.values()), Console(file=printed, width=80))
     lines = [line.rstrip() for line in printed.getvalue().splitlines()]
     assert "  2.4    cem                     waiting       mend 2.3 first" in lines
@@ -399,14 +402,14 @@ def test_a_cause_that_only_the_caller_can_have_is_still_explained(cause: str, st
 def test_calls_between_stubs_are_read_from_the_code(
     mistaken: Path, solved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hw4.check, "PACKAGE", solved / "hw4")
-    calls = hw4.check._calls_between_stubs()
+    monkeypatch.setattr(hw4.checking.report, "PACKAGE", solved / "hw4")
+    calls = hw4.checking.report._calls_between_stubs()
     assert {symbol: called for symbol, called in calls.items() if called} == {
         "cem": {"refit_to_elites"},
         "fit": {"DynamicsModel.loss", "fit_normalizer"},  # the latter through the given `fit_normalizers`
     }
-    monkeypatch.setattr(hw4.check, "PACKAGE", mistaken / "hw4")  # a file that does not parse is left out
-    assert hw4.check._calls_between_stubs()["cem"] == {"refit_to_elites"}
+    monkeypatch.setattr(hw4.checking.report, "PACKAGE", mistaken / "hw4")  # a file that does not parse is left out
+    assert hw4.checking.report._calls_between_stubs()["cem"] == {"refit_to_elites"}
 
 
 # submit ---------------------------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ from typing import Any
 
 import pytest
 
-from hw4.assignment import Assignment, load_assignment
-from hw4.submission import Intake, SubmissionRefused, read_submission, stubs_not_started, write_submission
+from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.intake import Intake, SubmissionRefused, read_submission, stubs_not_started, write_submission
 
 CODE = {"dynamics_model.py": b"import torch\n", "mpc.py": b"import math\n", "ensemble.py": b"import numpy\n"}
 RELEASED_NOTEBOOK = (
@@ -756,6 +756,6 @@ def test_damaged_archives_are_read_or_refused_and_never_crash(
 
 
 def test_the_module_needs_the_standard_library_only() -> None:
-    program = "import sys, hw4.submission; print([m for m in ('numpy', 'torch', 'tyro') if m in sys.modules])"
+    program = "import sys, hw4.handin.intake; print([m for m in ('numpy', 'torch', 'tyro') if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

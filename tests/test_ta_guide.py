@@ -14,8 +14,8 @@ from autograder.solutions import ROOT
 
 GUIDE = (ROOT / "docs" / "ta-guide.md").read_text(encoding="utf-8")
 WORDS = re.sub(r"\s+", " ", GUIDE.replace("`", ""))
-CLASSROOM = sorted((ROOT / "autograder" / "classroom").glob("*.py"))
-GRADER = [ROOT / "autograder" / name for name in ("session.py", "suite.py")]
+CLASSROOM = sorted((ROOT / "autograder" / "classroom").rglob("*.py"))
+GRADER = [ROOT / "autograder" / "grading" / name for name in ("session.py", "suite.py")]
 GRADER += sorted((ROOT / "autograder" / "isolation").glob("*.py"))
 ERRORS = ("ClassError", "CanaryFailed", "JobDied", "FrameError", "GraderFault")
 

@@ -20,8 +20,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import hw4.cli
-from hw4.cli import main
+import hw4.commands.cli
+from hw4.commands.cli import main
+from hw4.commands.plots import UNGRADED_FILE, draw_runs, read_bands
+from hw4.commands.runs import read_run
 from hw4.envs import NOMINAL_WORLD, World, make_env
 from hw4.envs.noisy_field import (
     ARENA,
@@ -34,9 +36,7 @@ from hw4.envs.noisy_field import (
 )
 from hw4.envs.reacher import GOALS
 from hw4.experiments import EXPERIMENTS
-from hw4.plots import UNGRADED_FILE, draw_runs, read_bands
 from hw4.rewards import half_cheetah_reward, noisy_field_reward, pusher_reward, reacher_reward
-from hw4.runs import read_run
 from hw4.tasks import TASKS, Task
 from publish import ungraded
 from publish.stubs import write_solved
@@ -199,7 +199,7 @@ def test_the_half_cheetahs_first_number_is_the_distance_over_the_time() -> None:
 def test_making_an_environment_prints_nothing_and_leaves_no_log(tmp_path: Path) -> None:
     names = sorted(GYMNASIUM_NAMES)
     program = f"from hw4.envs import make_env\nfor name in {names}: make_env(name).reset(seed=0)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(hw4.cli.__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(hw4.commands.cli.__file__).parent.parent)}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
@@ -286,12 +286,12 @@ QUICK = [
 
 STOP_AND_RESUME = f'''
 import json, sys
-import hw4.checkpoint, hw4.imagination
-from hw4.cli import main
+import hw4.commands.checkpoint, hw4.imagination
+from hw4.commands.cli import main
 from hw4.imagination import ImaginationRecorder
 
 quick, statuses = {QUICK}, {{}}
-whole_record, whole_save = ImaginationRecorder.record, hw4.checkpoint.save_checkpoint
+whole_record, whole_save = ImaginationRecorder.record, hw4.commands.checkpoint.save_checkpoint
 
 def stop_at(step):
     steps = iter(range(1, 10**9))
@@ -307,11 +307,11 @@ def stop_before_checkpoint(number):
         if next(numbers) == number:
             raise KeyboardInterrupt
         whole_save(*arguments, **options)
-    hw4.checkpoint.save_checkpoint = save
+    hw4.commands.checkpoint.save_checkpoint = save
 
 def run(experiment, name, *options):
     status = main(["train", experiment, "--seeds", "0", "1", "--name", name, *quick, *options])
-    ImaginationRecorder.record, hw4.checkpoint.save_checkpoint = whole_record, whole_save
+    ImaginationRecorder.record, hw4.commands.checkpoint.save_checkpoint = whole_record, whole_save
     statuses.setdefault(name, []).append(status)
 
 for experiment, length in (("noisy_field", 40), ("reacher", 50)):
@@ -451,7 +451,7 @@ def test_runs_are_plotted_over_their_band_and_drawn_as_videos(in_tree: Path, nam
 # TensorBoard ----------------------------------------------------------------------------------------------------------
 
 WITH_TENSORBOARD = f"""
-from hw4.cli import main
+from hw4.commands.cli import main
 assert main(["train", "cliff_hill", "--seeds", "0", "1", "--name", "plain", *{QUICK}]) == 0
 assert main(["train", "cliff_hill", "--seeds", "0", "1", "--name", "watched", "--tensorboard", *{QUICK}]) == 0
 """
@@ -479,7 +479,7 @@ def test_tensorboard_gets_the_curve_of_each_seed_and_the_model_error(tmp_path: P
 
 
 def test_the_model_error_is_taken_before_the_answer_is_seen() -> None:
-    from hw4.tensorboard import ModelErrorMeter
+    from hw4.commands.tensorboard import ModelErrorMeter
     from hw4.transitions import Transition
 
     class Agent:
@@ -591,8 +591,8 @@ def test_the_picture_says_how_many_runs_the_band_holds(trained: Trained) -> None
 LEARN = """
 import json, sys
 from pathlib import Path
-from hw4.cli import main
-from hw4.runs import read_run
+from hw4.commands.cli import main
+from hw4.commands.runs import read_run
 name, seed = sys.argv[1:]
 assert main(["train", name, "--seeds", seed, "--name", "new"]) == 0
 print(json.dumps(read_run(Path("runs") / name / "new").curves[0].returns))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import hw4.cli
-from hw4.assignment import load_assignment
-from hw4.cli import main
-from hw4.submission import read_submission, write_submission
-from hw4.update import BUNDLE_FOLDER, MANIFEST, UpdateRefused, installed_version, read_bundle, update
+import hw4.commands.cli
+from hw4.commands.cli import main
+from hw4.handin.assignment import load_assignment
+from hw4.handin.intake import read_submission, write_submission
+from hw4.handin.update import BUNDLE_FOLDER, MANIFEST, UpdateRefused, installed_version, read_bundle, update
 from publish.archive import zip_of
 from publish.bundle import student_bundle, student_files
 
@@ -122,7 +122,7 @@ def test_anything_but_a_whole_student_bundle_is_refused(student: Path, content: 
 def test_the_command_says_what_it_did_and_what_to_read(
     student: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(hw4.cli, "PACKAGE", student / "hw4")
+    monkeypatch.setattr(hw4.commands.cli, "PACKAGE", student / "hw4")
     (student / "hw4" / CODE[0]).write_bytes(b"my solution\n")
     archive = student.parent / "student.zip"
     archive.write_bytes(bundle({**FILES, f"hw4/{CODE[0]}": b"new\n", "requirements.txt": b"numpy>=2\n"}, NEW))

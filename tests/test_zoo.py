@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from autograder import calibrate
-from autograder.calibrate import RecordedRun, recorded_file, write_recorded
-from autograder.code_hash import code_hash
+from autograder.grading.private import PRIVATE_FILE
+from autograder.grading.session import Grader
 from autograder.hidden_tests.graded import DECLARED
-from autograder.private import PRIVATE_FILE
-from autograder.session import Grader
+from autograder.recorded import calibration
+from autograder.recorded.calibration import RecordedRun, recorded_file, write_recorded
+from autograder.recorded.code_hash import code_hash
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of, load_animals
 from autograder.zoo.page import columns_of, recorded_results, zoo_page
 from autograder.zoo.visit import Visit, herd_of, herds, named_share, range_of, visit_herd
-from hw4.assignment import load_assignment
+from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
-from hw4.hints import HINTS
+from hw4.handin.assignment import load_assignment
 from publish.stubs import write_solved
 
 ASSIGNMENT = load_assignment()
@@ -107,11 +107,12 @@ def test_bugs_of_one_herd_change_different_functions() -> None:
 
 
 def test_hints_are_fixed_texts_without_a_hidden_number() -> None:
-    tree = ast.parse((ROOT / "hw4" / "hints.py").read_text(encoding="utf-8"))
-    catalogue = next(n.value for n in tree.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "HINTS")
-    made = [node for node in ast.walk(catalogue) if isinstance(node, ast.JoinedStr | ast.BinOp | ast.Name)]
-    assert {node.id for node in made if isinstance(node, ast.Name)} == {"Hint"}
-    assert all(isinstance(node, ast.Name) for node in made), "a hint is put together from other values"
+    for path in sorted((ROOT / "hw4" / "checking" / "hints").rglob("[!_]*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        (hints,) = (n.value for n in tree.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "HINTS")
+        made = [node for node in ast.walk(hints) if isinstance(node, ast.JoinedStr | ast.BinOp | ast.Name)]
+        assert {node.id for node in made if isinstance(node, ast.Name)} == {"Hint"}
+        assert all(isinstance(node, ast.Name) for node in made), "a hint is put together from other values"
     numbers = {number for hint in HINTS.values() for number in re.findall(r"(?<!\w)\d+", hint.text + hint.read)}
     assert numbers <= {"0", "1", "2"}, "a hint holds a number that could be a hidden one"
     secrets = re.findall(r"\d{3,}", PRIVATE_FILE.read_text(encoding="utf-8"))
@@ -122,8 +123,8 @@ def test_hints_are_fixed_texts_without_a_hidden_number() -> None:
 CHECK_TREE = """
 import io, json, sys
 from rich.console import Console
-from hw4.assignment import load_assignment
-from hw4.check import check_stubs
+from hw4.handin.assignment import load_assignment
+from hw4.checking.report import check_stubs
 stubs = [stub for stub in load_assignment().stubs if stub.id in sys.argv[1:]]
 reports = check_stubs(stubs, Console(file=io.StringIO()))
 print(json.dumps({report.stub.id: report.main_failure and report.main_failure.cause for report in reports}))
@@ -193,7 +194,7 @@ def test_the_page_marks_a_bug_that_only_one_test_catches() -> None:
 
 
 def test_recorded_runs_of_other_code_are_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrate, "REFERENCE_DIR", tmp_path)
+    monkeypatch.setattr(calibration, "REFERENCE_DIR", tmp_path)
     curve = ASSIGNMENT.curves[0]
     assert {(r.num_runs, r.num_stale) for r in recorded_results(curve)} == {(0, 0)}
     today = code_hash(reference_code(), EXPERIMENTS[curve.experiment])

@@ -24,8 +24,8 @@ def _told(command: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(command)
     def run(*args: object, **kwargs: object) -> int:
-        from autograder.classroom.grade_class import CanaryFailed
-        from autograder.classroom.submissions import ClassError
+        from autograder.classroom.intake.submissions import ClassError
+        from autograder.classroom.night.grade_class import CanaryFailed
 
         console = Console(file=sys.stdout, soft_wrap=True)
         try:
@@ -84,11 +84,11 @@ def grade_class(
         retry_faults: grade again those at whom the grader failed.
         accept_weak_confinement: grade although `doctor` misses a required guarantee.
     """
-    from autograder.classroom.engine import Settings
-    from autograder.classroom.folder import ClassFolder
-    from autograder.classroom.grade_class import grade_class as run
-    from autograder.classroom.grade_class import local_canary, local_engine
-    from autograder.classroom.submissions import ClassError, find_submissions
+    from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.intake.submissions import ClassError, find_submissions
+    from autograder.classroom.night.engine import Settings
+    from autograder.classroom.night.grade_class import grade_class as run
+    from autograder.classroom.night.grade_class import local_canary, local_engine
 
     console = Console(file=sys.stdout, soft_wrap=True)
     if engine not in ("local", "dask"):
@@ -108,7 +108,7 @@ def grade_class(
     with contextlib.ExitStack() as closing:
         chosen, ask = local_engine(settings, jobs), local_canary(settings)
         if engine == "dask":
-            from autograder.classroom.dask_engine import connected, grade_on
+            from autograder.classroom.night.dask_engine import connected, grade_on
 
             settings = dataclasses.replace(settings, hidden=())  # folders of this machine say nothing elsewhere
             client = closing.enter_context(connected(scheduler, _security(scheduler, tls_ca, tls_cert, tls_key)))
@@ -137,7 +137,7 @@ def _security(scheduler: str, ca: Path | None, cert: Path | None, key: Path | No
     """What Dask wants for TLS; None for an address without. Raises ClassError."""
     from distributed.security import Security
 
-    from autograder.classroom.submissions import ClassError
+    from autograder.classroom.intake.submissions import ClassError
 
     given = [path for path in (ca, cert, key) if path is not None]
     if scheduler.startswith("tls://") != (len(given) == 3) or len(given) in (1, 2):
@@ -151,15 +151,15 @@ def _security(scheduler: str, ca: Path | None, cert: Path | None, key: Path | No
 
 def _ask_one(engine: Callable[..., Iterator[tuple[object, dict[str, Any]]]], payload: bytes) -> dict[str, Any]:
     """The canary, graded where the class is."""
-    from autograder.classroom.engine import Task
+    from autograder.classroom.night.engine import Task
 
     ((_, answer),) = engine([Task("canary", payload)])
     return answer
 
 
 def _known_functions(only: tuple[str, ...]) -> frozenset[str] | None:
-    from autograder.classroom.submissions import ClassError
-    from hw4.assignment import load_assignment
+    from autograder.classroom.intake.submissions import ClassError
+    from hw4.handin.assignment import load_assignment
 
     ids = {stub.id for stub in load_assignment().stubs}
     if unknown := sorted(set(only) - ids):
@@ -168,7 +168,7 @@ def _known_functions(only: tuple[str, ...]) -> frozenset[str] | None:
 
 
 def _shard(text: str) -> tuple[int, int] | None:
-    from autograder.classroom.submissions import ClassError
+    from autograder.classroom.intake.submissions import ClassError
 
     if not text:
         return None
@@ -200,8 +200,8 @@ def override(
         withdraw: take back what was decided for this student and test before.
         author: who decides; the name of this account if not given.
     """
-    from autograder.classroom.folder import ClassFolder
-    from autograder.classroom.submissions import ClassError
+    from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.intake.submissions import ClassError
 
     place = ClassFolder(folder)
     names = [entry["student"] for entry in place.read_class()["students"]]
@@ -228,8 +228,8 @@ def waive(
         withdraw: take back the waiver.
         author: who decides; the name of this account if not given.
     """
-    from autograder.classroom.changes import EVERYBODY
-    from autograder.classroom.folder import ClassFolder
+    from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.marks.changes import EVERYBODY
 
     return _change(ClassFolder(folder), EVERYBODY, test, None, reason, withdraw, author)
 
@@ -237,9 +237,9 @@ def waive(
 def _change(
     place: object, student: str, test: str, points: float | None, reason: str, withdraw: bool, author: str
 ) -> int:
-    from autograder.classroom.changes import Change, append_change
-    from autograder.classroom.folder import ClassFolder
-    from autograder.classroom.regrade_class import bring_up_to_date
+    from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.marks.changes import Change, append_change
+    from autograder.classroom.marks.regrade_class import bring_up_to_date
 
     assert isinstance(place, ClassFolder)
     place.read_class()
@@ -279,10 +279,10 @@ def regrade_class(
         deadline_minutes: wall-clock time for one submission.
         accept_weak_confinement: as for `grade-class`.
     """
-    from autograder.classroom.engine import Settings
-    from autograder.classroom.folder import ClassFolder
-    from autograder.classroom.grade_class import local_canary, local_engine
-    from autograder.classroom.regrade_class import regrade_class as run
+    from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.marks.regrade_class import regrade_class as run
+    from autograder.classroom.night.engine import Settings
+    from autograder.classroom.night.grade_class import local_canary, local_engine
 
     settings = Settings(
         deadline_seconds=deadline_minutes * 60,
@@ -303,8 +303,8 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
         parts: their output folders; one folder that all of them wrote into will do.
         output: folder of the whole class.
     """
-    from autograder.classroom.merge import merge as run
-    from autograder.classroom.submissions import ClassError
+    from autograder.classroom.intake.submissions import ClassError
+    from autograder.classroom.night.merge import merge as run
 
     if not parts:
         raise ClassError("name at least one folder")
@@ -325,9 +325,9 @@ def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path =
         folder: results of the class.
         database: nbgrader's gradebook.db; made if it is not there.
     """
-    from autograder.classroom.folder import ClassFolder
-    from autograder.classroom.gradebook import write_code_points
-    from autograder.classroom.grades import read_class
+    from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.marks.gradebook import write_code_points
+    from autograder.classroom.marks.grades import read_class
 
     count = write_code_points(read_class(ClassFolder(folder)), database)
     Console(file=sys.stdout, soft_wrap=True).print(f"Code points of {count} people: {database}", markup=False)
@@ -350,10 +350,10 @@ def export(
         form: who reads it.
         database: nbgrader's gradebook.db with the written points; without it, code points alone.
     """
-    from autograder.classroom.export import export as run
-    from autograder.classroom.folder import ClassFolder, write_at_once
-    from autograder.classroom.gradebook import written_points
-    from autograder.classroom.grades import read_class
+    from autograder.classroom.intake.folder import ClassFolder, write_at_once
+    from autograder.classroom.marks.export import export as run
+    from autograder.classroom.marks.gradebook import written_points
+    from autograder.classroom.marks.grades import read_class
 
     written = None if database is None else written_points(database)
     write_at_once(output, run(read_class(ClassFolder(folder)), form, written))
@@ -375,9 +375,9 @@ def similarity(
         earlier: submissions of earlier years, to compare with.
         output: the page to write.
     """
-    from autograder.classroom.folder import write_at_once
-    from autograder.classroom.similarity import similarity as run
-    from autograder.classroom.similarity import similarity_page, works_in
+    from autograder.classroom.intake.folder import write_at_once
+    from autograder.classroom.marks.similarity import similarity as run
+    from autograder.classroom.marks.similarity import similarity_page, works_in
 
     pairs = run(folder, earlier)
     console = Console(file=sys.stdout, soft_wrap=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.gradescope.metadata import Metadata, read_metadata
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 
 DEADLINE_SECONDS = 35 * 60  # below Gradescope's longest timeout of 40 minutes, which overwrites everything with zero
 SPARE_SECONDS = 90  # of these, for the grader to write what it has when its own, earlier deadline passed

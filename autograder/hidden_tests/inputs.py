@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from hw4.checks import check
-from hw4.subject import AsNumPy, Subject
+from hw4.checking.answers import check
+from hw4.checking.subject import AsNumPy, Subject
 
 
 def call_and_check_inputs(
     subject: Subject, name: str, *args: Any, causes: dict[int, str] | None = None, **kwargs: Any
 ) -> tuple[Any, bool]:
-    """Call a function (see `hw4.doubles.call_and_look`) and check that each array that goes in is still the same.
+    """Call a function (see `call_and_look` in `hw4.checking.doubles`) and check that no array that goes in changes.
 
     Args:
         causes: what to call the change of the n-th array, if not "inplace".
@@ -22,7 +22,7 @@ def call_and_check_inputs(
         The answer, and whether it is still part of a graph of gradients.
     """
     before = [array for value in (*args, *kwargs.values()) for array in _arrays_of(value)]
-    answer, after, has_graph = subject.call("doubles.call_and_look", name, *args, **kwargs)
+    answer, after, has_graph = subject.call("checking.doubles.call_and_look", name, *args, **kwargs)
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
         cause = (causes or {}).get(number, "inplace")
         arrived = old.astype(np.float32) if old.dtype.kind == "f" else old

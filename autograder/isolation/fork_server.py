@@ -24,7 +24,7 @@ from autograder.isolation.package import given_files
 from autograder.worker import wire
 
 GRADER = Path(__file__).resolve().parents[2]  # the folder of everything that is hidden
-FORK_SERVER = GRADER / "autograder" / "worker" / "forkserver.py"
+FORK_SERVER = GRADER / "autograder" / "worker" / "forking.py"
 START_SECONDS = 120.0
 ANSWER_SECONDS = 60.0
 NUM_SLOTS = 32  # workers that run at once

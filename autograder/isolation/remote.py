@@ -21,10 +21,10 @@ from autograder.isolation.confinement import verify_layers
 from autograder.isolation.fork_server import ForkServer, WorkerExit
 from autograder.isolation.package import Package
 from autograder.worker import wire
-from hw4.assignment import load_assignment
-from hw4.checks import CheckFailed
+from hw4.checking.answers import CheckFailed
+from hw4.checking.subject import AsNumPy, Handle, Seed
 from hw4.experiments import Experiment
-from hw4.subject import AsNumPy, Handle, Seed
+from hw4.handin.assignment import load_assignment
 from hw4.transitions import Transition
 
 HELLO_SECONDS = 60.0
@@ -88,7 +88,7 @@ class WorkerDied(Exception):
 
 
 class RemoteSubject:
-    """A Subject (see hw4/subject.py) in a worker process of its own. Use as a context manager."""
+    """A Subject (see hw4/checking/subject.py) in a worker process of its own. Use as a context manager."""
 
     def __init__(
         self,

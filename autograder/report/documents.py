@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hw4.submission import SubmissionRefused
+from hw4.handin.intake import SubmissionRefused
 
 MAX_OUTPUT = 20_000  # characters of one text: far below the 100,000 at which Gradescope is said to cut
 NOT_GRADED = "No grade was written; a member of staff will grade this submission again."

@@ -9,12 +9,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from autograder.grading.session import Grade
 from autograder.report.documents import FAULT_NOTE, QUICK_NOTE
 from autograder.report.pictures import curve_svg, model_svg
 from autograder.report.words import exception_of, hint_of, model_numbers, points, promises, shown_score, verdict_of
-from autograder.session import Grade
-from hw4.assignment import load_assignment
-from hw4.plots import read_bands
+from hw4.commands.plots import read_bands
+from hw4.handin.assignment import load_assignment
 
 TEMPLATES = Path(__file__).resolve().parent
 

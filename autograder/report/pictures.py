@@ -8,10 +8,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from autograder.curves import Bar
-from autograder.referee import CurveRun
-from hw4.assignment import Curve
-from hw4.plots import BLUE, GREEN, VERMILION, read_bands
+from autograder.grading.curves import Bar
+from autograder.grading.referee import CurveRun
+from hw4.commands.plots import BLUE, GREEN, VERMILION, read_bands
+from hw4.handin.assignment import Curve
 
 matplotlib.rcParams.update({"svg.hashsalt": "hw4", "svg.fonttype": "none", "font.size": 11})
 

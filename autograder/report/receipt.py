@@ -8,25 +8,15 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from autograder.curves import BARS_FILE
-from autograder.private import load_private
-from autograder.scoring import CurveReport, item_id
-from autograder.session import Grade
+from autograder.grading.curves import BARS_FILE
+from autograder.grading.fingerprint import GIVEN, GRADER, NOT_GIVEN, hash_of
+from autograder.grading.private import load_private
+from autograder.grading.scoring import CurveReport, item_id
+from autograder.grading.session import Grade
 from autograder.solutions import ROOT
-from hw4.submission import Intake
+from hw4.handin.intake import Intake
 
 LOCK_FILE = ROOT / "requirements.lock"
-
-# The code that a verdict depends on; also there, whole, in the Gradescope bundle.
-DECIDING_FOLDERS = (
-    *("autograder", "autograder/hidden_tests", "autograder/isolation", "autograder/worker"),
-    "solutions",
-)
-NOT_DECIDING = (
-    *("autograder/__main__.py", "autograder/calibrate.py", "autograder/code_hash.py", "autograder/console.py"),
-    *("autograder/doctor.py", "autograder/error_rates.py", "autograder/regrade.py", "hw4/video.py"),
-    "autograder/policies.py",
-)
 
 
 def receipt(grade: Grade) -> dict[str, Any]:
@@ -64,8 +54,8 @@ def facts_of_submission(intake: Intake) -> dict[str, str]:
 def facts_of_grader() -> dict[str, Any]:
     """All that decides a verdict beside the submission: with the same facts the same grade must come out."""
     return {
-        "grader": _hash_of(DECIDING_FOLDERS),
-        "given_files": _hash_of(("hw4", "hw4/envs")),
+        "grader": hash_of(*GRADER),
+        "given_files": hash_of(*GIVEN, without=NOT_GIVEN),
         "assignment": _sha256((ROOT / "assignment.toml").read_bytes()),
         "bars": _sha256(BARS_FILE.read_bytes()),
         "lock_file": _sha256(LOCK_FILE.read_bytes()) if LOCK_FILE.exists() else None,
@@ -78,12 +68,3 @@ def facts_of_grader() -> dict[str, Any]:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _hash_of(folders: tuple[str, ...]) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in (ROOT / folder).glob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        if name not in NOT_DECIDING:
-            digest.update(name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()

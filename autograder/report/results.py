@@ -14,14 +14,14 @@ import math
 import statistics
 from typing import Any
 
-from autograder.curves import FIRST_RUNS
+from autograder.grading.curves import FIRST_RUNS
+from autograder.grading.scoring import CurveReport, StubReport
+from autograder.grading.session import COUNTS_AS_NONE, Grade
 from autograder.report.documents import FAULT_NOTE, NOT_GRADED, QUICK_NOTE, document, inert
 from autograder.report.words import exception_of, hint_of, points, shown_score, verdict_of
-from autograder.scoring import CurveReport, StubReport
-from autograder.session import COUNTS_AS_NONE, Grade
-from hw4.assignment import Curve, load_assignment
 from hw4.experiments import EXPERIMENTS
-from hw4.submission import Intake
+from hw4.handin.assignment import Curve, load_assignment
+from hw4.handin.intake import Intake
 
 LEADERBOARD_STEPS = 1_000  # env steps
 DETAILS_LATER = "Hints and checks are shown after the due date."

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from autograder.integrity import BROKEN, Integrity
-from autograder.scoring import CurveReport, StubReport
-from autograder.suite import Outcome
-from hw4.hints import HINTS, Hint
+from autograder.grading.integrity import BROKEN, Integrity
+from autograder.grading.outcome import Outcome
+from autograder.grading.scoring import CurveReport, StubReport
+from hw4.checking.hint import Hint
+from hw4.checking.hints import HINTS
 
 VERDICTS = {
     "passed": "passed",

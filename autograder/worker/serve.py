@@ -13,8 +13,6 @@ import probes  # type: ignore[import-not-found]  # this folder is on the path of
 import sources  # type: ignore[import-not-found]
 import wire  # type: ignore[import-not-found]
 
-STUDENT_FILES = ("hw4/dynamics_model.py", "hw4/mpc.py", "hw4/ensemble.py")
-
 
 class DroppedOutput(io.TextIOBase):
     """Takes what is printed and forgets it: a print in a hot loop costs little."""
@@ -27,7 +25,7 @@ def serve(connection: socket.socket, layers: dict[str, str]) -> None:
     """Answer one call after another.
 
     Before any code of a submission is there, the worker says hello. Then the referee either has it try what must not be
-    possible, or sends the three files of a submission; the given files of `hw4` are there.
+    possible, or sends the files of a submission; the given files of `hw4` are there.
 
     Args:
         connection: to the referee.
@@ -40,8 +38,9 @@ def serve(connection: socket.socket, layers: dict[str, str]) -> None:
         wire.send_frame(connection, {"kind": "probed", "results": probes.run_probes(message["facts"])}, [], None)
         return
     sources.install({name: content.tobytes() for name, content in zip(message["names"], contents, strict=True)})
+    submitted = frozenset(f"{sources.PACKAGE}/{name}" for name in message["names"])
+    from hw4.checking.subject import AsNumPy, Handle, LocalSubject, Seed
     from hw4.experiments import Experiment
-    from hw4.subject import AsNumPy, Handle, LocalSubject, Seed
     from hw4.transitions import Transition
 
     subject = LocalSubject()
@@ -96,16 +95,16 @@ def serve(connection: socket.socket, layers: dict[str, str]) -> None:
         except wire.WireClosed:
             raise
         except BaseException as error:
-            file, line = _students_line(error)
+            file, line = _students_line(error, submitted)
             send("error", type=type(error).__name__, text=str(error)[:2000], file=file, line=line)
 
     while True:
         answer(*wire.receive_frame(connection, None))
 
 
-def _students_line(error: BaseException) -> tuple[str | None, int | None]:
-    """The innermost line of the traceback that lies in one of the student's files."""
-    if isinstance(error, SyntaxError) and error.filename in STUDENT_FILES:
+def _students_line(error: BaseException, submitted: frozenset[str]) -> tuple[str | None, int | None]:
+    """The innermost line of the traceback that lies in one of the submitted files."""
+    if isinstance(error, SyntaxError) and error.filename in submitted:
         return error.filename, error.lineno
-    students = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in STUDENT_FILES]
+    students = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in submitted]
     return (students[-1].filename, students[-1].lineno) if students else (None, None)

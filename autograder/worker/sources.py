@@ -17,7 +17,12 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     """Finds and loads the package `hw4` from source files; what it has no file for is nowhere else looked for."""
 
     def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}  # `hw4/NAME` -> content
+        self.files: dict[str, bytes] = {}  # `hw4/NAME.py` or `hw4/FOLDER/NAME.py` -> content
+
+    @staticmethod
+    def module_of(name: str) -> str:
+        """The module of a file of the package: "hw4.checking.subject" for "checking/subject.py"."""
+        return f"{PACKAGE}.{name.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__")
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -28,7 +33,7 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return importlib.util.spec_from_loader(fullname, self, origin=self._file_of(fullname), is_package=is_package)
 
     def is_package(self, fullname: str) -> bool:
-        return fullname == PACKAGE
+        return f"{fullname.replace('.', '/')}/__init__.py" in self.files
 
     def get_source(self, fullname: str) -> str:
         return importlib.util.decode_source(self.files[self._file_of(fullname)])
@@ -38,7 +43,8 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return self.source_to_code(self.files[file], file)
 
     def _file_of(self, fullname: str) -> str:
-        file = f"{PACKAGE}/__init__.py" if fullname == PACKAGE else fullname.replace(".", "/") + ".py"
+        place = fullname.replace(".", "/")
+        file = f"{place}/__init__.py" if self.is_package(fullname) else f"{place}.py"
         if file not in self.files:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         return file

@@ -12,14 +12,14 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from autograder.calibrate import REFERENCE, implementations, read_recorded
-from autograder.code_hash import code_hash
-from autograder.curves import load_bars, score_of
+from autograder.grading.curves import load_bars, score_of
 from autograder.hidden_tests.graded import DECLARED, Declared
+from autograder.recorded.calibration import REFERENCE, implementations, read_recorded
+from autograder.recorded.code_hash import code_hash
 from autograder.zoo import Animal, load_animals
 from autograder.zoo.visit import Visit, named_share
-from hw4.assignment import Curve, Stub, load_assignment
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import Curve, Stub, load_assignment
 
 TEMPLATES = Path(__file__).resolve().parent
 

@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from autograder.grading.outcome import Outcome
+from autograder.grading.session import Grade, Grader
+from autograder.grading.suite import HIDDEN_TESTS
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import hint_of
-from autograder.session import Grade, Grader
-from autograder.suite import HIDDEN_TESTS, Outcome
 from autograder.zoo import Animal, code_of, load_animals
-from hw4.assignment import Curve, load_assignment
-from hw4.submission import Intake
+from hw4.handin.assignment import Curve, load_assignment
+from hw4.handin.intake import Intake
 
 PROCESSES = 2
 PAGE = Path("build/zoo.html")

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from hw4.assignment import Stub, load_assignment
-from hw4.worked_examples import ExampleFailed
+from hw4.checking.worked_example import ExampleFailed
+from hw4.handin.assignment import Stub, load_assignment
 
 ASSIGNMENT = load_assignment()
 MESSAGE_LENGTH = 2000  # characters of an exception's message that are passed on

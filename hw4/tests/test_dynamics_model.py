@@ -1,4 +1,4 @@
-"""Public tests of hw4/dynamics_model.py. The first test of each stub is its worked example (hw4/worked_examples.py)."""
+"""Public tests of hw4/dynamics_model.py. The first test of each stub is its worked example."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checks import check, check_close
-from hw4.doubles import LinearNetwork, QuadraticModel, loss_gradient, sgd
+from hw4.checking.answers import check, check_close
+from hw4.checking.doubles import LinearNetwork, QuadraticModel, loss_gradient, sgd
+from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.subject import LocalSubject
+from hw4.checking.worked_example import check_example
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, fit_normalizer
 from hw4.networks import EnsembleMLP
-from hw4.subject import LocalSubject
 from hw4.transitions import Transition
-from hw4.worked_examples import WORKED_EXAMPLES, check_example
 
 OBS_DIM, ACT_DIM, BATCH, ENSEMBLE = 3, 2, 7, 4
 

@@ -1,4 +1,4 @@
-"""Public tests of hw4/ensemble.py. The first test of each stub is its worked example (hw4/worked_examples.py)."""
+"""Public tests of hw4/ensemble.py. The first test of each stub is its worked example."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checks import AnyOf, check, check_close
+from hw4.checking.answers import AnyOf, check, check_close
+from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.subject import LocalSubject
+from hw4.checking.worked_example import check_example
 from hw4.ensemble import (
     aggregate_returns,
     bootstrap_indices,
@@ -19,8 +22,6 @@ from hw4.ensemble import (
     member_minibatches,
     member_returns,
 )
-from hw4.subject import LocalSubject
-from hw4.worked_examples import WORKED_EXAMPLES, check_example
 
 ENSEMBLE, SEQUENCES, HORIZON, OBS_DIM, ACT_DIM = 4, 7, 5, 3, 2
 

@@ -1,4 +1,4 @@
-"""Public tests of hw4/mpc.py. The first test of each stub is its worked example (hw4/worked_examples.py)."""
+"""Public tests of hw4/mpc.py. The first test of each stub is its worked example."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checks import AnyOf, check, check_close
+from hw4.checking.answers import AnyOf, check, check_close
+from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.subject import LocalSubject
+from hw4.checking.worked_example import check_example
 from hw4.mpc import MPC, ModelBasedAgent, cem, random_shooting, refit_to_elites, sequence_returns
-from hw4.subject import LocalSubject
 from hw4.transitions import ReplayBuffer, Transition
-from hw4.worked_examples import WORKED_EXAMPLES, check_example
 
 POPULATION, HORIZON, ACT_DIM, OBS_DIM = 11, 5, 2, 3
 LOW, HIGH = torch.tensor([-2.0, 0.0]), torch.tensor([1.0, 10.0])

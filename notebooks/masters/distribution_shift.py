@@ -42,11 +42,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from hw4.commands.jupyter import Array, find_data, median_text, own_seeds, read_table, show, use_style
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.envs import make_env
 from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
-from hw4.notebook import Array, find_data, median_text, own_seeds, read_table, show, use_style
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
 

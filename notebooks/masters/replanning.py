@@ -40,10 +40,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython import display
 
+from hw4.commands.jupyter import Array, find_data, median_text, own_seeds, read_table, show, use_style
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment, as_version
-from hw4.notebook import Array, find_data, median_text, own_seeds, read_table, show, use_style
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.rewards import CARTPOLE_POLE_LENGTH
 from hw4.training import train
 from hw4.transitions import Transition

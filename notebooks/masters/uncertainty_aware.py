@@ -42,11 +42,20 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
+from hw4.commands.jupyter import (
+    Array,
+    find_data,
+    interval_of_median,
+    median_text,
+    own_seeds,
+    read_table,
+    show,
+    use_style,
+)
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, UNGRADED_FILE, VERMILION, read_bands
 from hw4.envs import make_env
 from hw4.envs.cliff_hill import BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X, height
 from hw4.experiments import EXPERIMENTS, Experiment
-from hw4.notebook import Array, find_data, interval_of_median, median_text, own_seeds, read_table, show, use_style
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, UNGRADED_FILE, VERMILION, read_bands
 from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
 

@@ -42,6 +42,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
 
+from hw4.commands.jupyter import Array, find_data, median_text, own_seeds, read_table, show, use_style
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.envs import make_env
 from hw4.envs.noisy_field import (
     ARENA,
@@ -55,8 +57,6 @@ from hw4.envs.noisy_field import (
     mean_move,
 )
 from hw4.experiments import EXPERIMENTS
-from hw4.notebook import Array, find_data, median_text, own_seeds, read_table, show, use_style
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.training import train
 
 # %% name="parameters" tags=["parameters"]

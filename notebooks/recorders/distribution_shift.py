@@ -31,14 +31,14 @@ from notebook_cells import (
     watch,
 )
 
-from autograder.calibrate import read_recorded
+from autograder.recorded.calibration import read_recorded
 from hw4.agents import build_agent, build_planner, random_policy
-from hw4.assignment import load_assignment
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer, uniform_indices
 from hw4.envs import make_env
 from hw4.envs.cartpole import PHYSICS_STEPS_PER_ACTION, CartPoleEnv
 from hw4.envs.cliff_hill import STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS, as_version
+from hw4.handin.assignment import load_assignment
 from hw4.mpc import MPC, Objective, sequence_returns
 from hw4.networks import MLP
 from hw4.training import EpisodeRecord, train

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from autograder.zoo import Animal, code_of
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 
 HERE = Path(__file__).resolve().parent
 TOP = "from __future__ import annotations\n"  # the prelude and `at_import` follow this line of the attacked file

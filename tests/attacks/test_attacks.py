@@ -15,17 +15,17 @@ import pytest
 from attacks.bank import Attack, load_bank
 from attacks.canaries import Planted, planted
 from attacks.trial import Trial, try_attack
-from autograder import session
+from autograder.grading import session
+from autograder.grading.private import load_private
+from autograder.grading.session import ConfinementTooWeak, Grader
 from autograder.isolation import remote
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
-from autograder.private import load_private
-from autograder.session import ConfinementTooWeak, Grader
 from autograder.solutions import reference_code
 from autograder.worker import layers
 from autograder.zoo.visit import Silent
-from hw4.assignment import Assignment, load_assignment
-from hw4.submission import read_submission
+from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.intake import read_submission
 
 BANK = load_bank()
 CALL_SECONDS = 0.4  # of processor time, and five of the clock: an attack that hangs is to be told soon

@@ -14,11 +14,11 @@ import pytest
 from attacks.bank import Attack, load_bank
 from attacks.canaries import Planted, marked_files, own_processes, planted
 from attacks.trial import SYSTEM_ERRORS, try_attack
-from autograder import session
+from autograder.grading import session
+from autograder.grading.session import Grader
 from autograder.isolation import fork_server
 from autograder.isolation.confinement import Confinement
 from autograder.isolation.fork_server import FORK_SERVER
-from autograder.session import Grader
 
 UNCONFINED = {
     "confine.py": """

@@ -19,16 +19,16 @@ from rich.console import Console
 from attacks.bank import Attack, submission_of
 from attacks.canaries import Planted, differences, marked_files, own_processes, snapshot
 from autograder.console import print_report
-from autograder.private import load_private
+from autograder.grading.private import load_private
+from autograder.grading.session import Grade, Grader
 from autograder.report.documents import refused
 from autograder.report.page import page
 from autograder.report.receipt import receipt
 from autograder.report.results import results
 from autograder.report.words import hint_of
-from autograder.session import Grade, Grader
 from autograder.zoo.visit import Silent
-from hw4.assignment import load_assignment
-from hw4.submission import SubmissionRefused, read_submission
+from hw4.handin.assignment import load_assignment
+from hw4.handin.intake import SubmissionRefused, read_submission
 
 ONE_ERROR = r"(?:\w+Error|gaierror|timeout)(?: -?\d+| None)?|nothing found"
 STOPPED = re.compile(f"STOPPED: ((?:(?:{ONE_ERROR}), )*(?:{ONE_ERROR}))")

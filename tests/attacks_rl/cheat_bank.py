@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from autograder.solutions import ROOT, reference_code
-from hw4.assignment import load_assignment
+from hw4.handin.assignment import load_assignment
 
 HERE = Path(__file__).resolve().parent
 CURVES = tuple(curve.id for curve in load_assignment().curves)

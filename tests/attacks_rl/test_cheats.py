@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from cheat_bank import CURVES, Cheat, code_of, honest_part_of, load_cheats
 
-from autograder import integrity
-from autograder.integrity import (
+from autograder.grading import integrity
+from autograder.grading.integrity import (
     Integrity,
     MadeUpWorld,
     WorldResult,
@@ -19,20 +19,20 @@ from autograder.integrity import (
     look,
     without_points,
 )
+from autograder.grading.private import calibration_runs, graded_runs, rng_of_test
+from autograder.grading.regrade import rescore
+from autograder.grading.scoring import CurveReport
+from autograder.grading.session import Grade, Grader
 from autograder.isolation.fork_server import ForkServer
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
-from autograder.private import calibration_runs, graded_runs, rng_of_test
-from autograder.regrade import rescore
 from autograder.report.page import page
 from autograder.report.results import results
-from autograder.scoring import CurveReport
-from autograder.session import Grade, Grader
 from autograder.solutions import reference_code
 from autograder.zoo.visit import Silent, intake_of
-from hw4.assignment import load_assignment
+from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
-from hw4.hints import HINTS
+from hw4.handin.assignment import load_assignment
 
 CHEATS = load_cheats()
 ASSIGNMENT = load_assignment()

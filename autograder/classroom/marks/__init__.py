@@ -1,0 +1,1 @@
+"""The grades of a class, and everything that is done with them."""

@@ -1,0 +1,166 @@
+"""Points that staff change by hand: a log that is only ever appended to, and what it does to a report.
+
+The log outlives every grading and every regrade. The last word on a test counts; what is said of one student counts
+more than what is said of all, and what is said of a whole function more than what is said of one of its tests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from autograder.classroom.intake.submissions import ClassError
+from autograder.grading.scoring import CurveReport, Report, StubReport, item_id
+from autograder.hidden_tests.graded import DECLARED
+from autograder.report.words import points as shown
+from hw4.handin.assignment import load_assignment
+
+LOG = "changes.jsonl"
+EVERYBODY = "*"
+MAX_REASON = 1_000  # characters
+
+
+@dataclass(frozen=True)
+class Change:
+    """One decision of staff."""
+
+    time: str  # ISO 8601, with offset
+    author: str
+    kind: Literal["points", "withdrawn"]
+    student: str  # EVERYBODY: the test is waived
+    target: str  # a hidden test, a function or a curve
+    points: float | None  # None: all of them
+    reason: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a change did to one report."""
+
+    change: Change
+    before: float
+    now: float
+
+    def __str__(self) -> str:
+        change = self.change
+        return (
+            f"{change.target}: {shown(self.before)} -> {shown(self.now)} points: {change.reason} "
+            f"({change.author}, {change.time})"
+        )
+
+
+def read_changes(folder: Path) -> list[Change]:
+    """All decisions, oldest first. A last line that was cut off while it was written does not count.
+
+    Raises:
+        ClassError: another line is no change.
+    """
+    path = folder / LOG
+    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
+    changes = []
+    for number, line in enumerate(lines[:-1], 1):
+        if line:
+            try:
+                changes.append(Change(**json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise ClassError(f"{path}:{number} is no change: {error}") from None
+    return changes
+
+
+def append_change(folder: Path, change: Change) -> None:
+    """Add one decision to the log.
+
+    Raises:
+        ClassError: nothing is called so, or it has not so many points.
+    """
+    most = most_points(change.target)
+    if change.points is not None and not 0 <= change.points <= most:
+        raise ClassError(f"{change.target} is worth {shown(most)} points: {shown(change.points)} is not within that")
+    if not change.reason.strip() or len(change.reason) > MAX_REASON:
+        raise ClassError(f"a change needs a reason of at most {MAX_REASON} characters")
+    line = json.dumps(dataclasses.asdict(change)) + "\n"
+    path = folder / LOG
+    if path.exists() and not path.read_bytes().endswith(b"\n"):
+        raise ClassError(f"the last line of {path} was cut off: remove it by hand, then repeat the command")
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def most_points(target: str) -> float:
+    """What a test, a function or a curve is worth. Raises ClassError."""
+    assignment = load_assignment()
+    for item in assignment.items:
+        if item.id == target:
+            return float(item.points)
+    if target not in DECLARED:
+        ids = ", ".join(item.id for item in assignment.items)
+        raise ClassError(f"no hidden test, function or curve is called {target!r}. Functions and curves: {ids}")
+    stub = assignment.stub(DECLARED[target].stub_id)
+    own = [test for test in DECLARED.values() if test.stub_id == stub.id]
+    return stub.points * DECLARED[target].weight / sum(test.weight for test in own)
+
+
+def in_force(changes: Iterable[Change], student: str) -> list[Change]:
+    """The changes that count for one student: tests before whole items."""
+    found: dict[str, Change] = {}
+    for who in (EVERYBODY, student):
+        own: dict[str, Change] = {}
+        for change in changes:
+            if change.student == who:
+                own.pop(change.target, None)
+                if change.kind == "points":
+                    own[change.target] = change
+        found |= own
+    return sorted(found.values(), key=lambda change: change.target not in DECLARED)
+
+
+def apply(report: Report, changes: list[Change]) -> tuple[Report, list[Applied]]:
+    """The report with changed points, and what each change did. A fault that staff decided is none any more."""
+    stubs = {stub.stub.id: stub for stub in report.stubs}
+    curves = {curve.curve.id: curve for curve in report.curves}
+    faults = list(report.faults)
+    applied = []
+    for change in changes:
+        target = change.target
+        now = most_points(target) if change.points is None else change.points
+        if target in stubs:
+            before: float = stubs[target].score
+            stubs[target] = dataclasses.replace(stubs[target], score=round(now, 2))
+            faults = [fault for fault in faults if not fault.startswith(f"{target}: ")]
+        elif target in curves:
+            before = curves[target].score
+            curves[target] = dataclasses.replace(curves[target], score=round(now, 2))
+            faults = [fault for fault in faults if not fault.startswith(f"{target}: ")]
+        elif target in DECLARED and DECLARED[target].stub_id in stubs:
+            stub = stubs[DECLARED[target].stub_id]
+            before = next(test.score for test in stub.tests if test.outcome.test == target)
+            tests = tuple(
+                dataclasses.replace(test, score=now) if test.outcome.test == target else test for test in stub.tests
+            )
+            score = round(sum(test.score for test in tests), 2)
+            stubs[stub.stub.id] = dataclasses.replace(stub, tests=tests, score=score)
+            faults = [fault for fault in faults if not fault.startswith(f"{stub.stub.id}: {target}: ")]
+        else:
+            continue  # a test of another term, or a function that was not graded
+        applied.append(Applied(change, before, now))
+    items: list[StubReport | CurveReport] = [*stubs.values(), *curves.values()]
+    score = round(sum(item.score for item in items), 2)
+    changed = dataclasses.replace(
+        report, score=score, stubs=tuple(stubs.values()), curves=tuple(curves.values()), faults=tuple(faults)
+    )
+    return changed, [one for one in applied if one.before != one.now or item_has_fault(report, one.change.target)]
+
+
+def item_has_fault(report: Report, target: str) -> bool:
+    """Whether the grader failed at this item or test."""
+    ids = {item_id(item) for item in report.items if item.verdict == "grader_fault"}
+    return target in ids or (target in DECLARED and DECLARED[target].stub_id in ids)

@@ -1,0 +1,90 @@
+"""Lists of marks as Canvas, Gradescope and spreadsheets read them.
+
+Points stay what was earned. What lateness costs is in columns of its own (`policies.py`), and in the lists for Canvas
+and Gradescope only if it is known when anybody handed in.
+
+Texts that a spreadsheet would take for a formula are guarded by an apostrophe (`grades.guarded`), which these sites
+match by id and so never see; `read_list` gives them back as they were.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Literal
+
+from autograder.classroom.intake.submissions import ClassError
+from autograder.classroom.marks.gradebook import Written, split_name
+from autograder.classroom.marks.grades import STATUS_WORDS, Class, guarded, unguarded, write_csv
+from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
+from autograder.report.words import points
+from hw4.handin.assignment import load_assignment
+
+Format = Literal["csv", "canvas", "gradescope"]
+TEXTS = {"id", "name", "email", "Student", "ID", "SIS User ID", "SIS Login ID", "Section", "First Name", "Last Name"}
+TEXTS |= {"SID", "Email", "Status", "status", "group", "changed by staff"}
+
+
+def export(found: Class, form: Format, written: dict[str, Written] | None = None) -> bytes:
+    """One row a person. Without a grade the cell of the points is empty, which these sites read as "leave it".
+
+    Args:
+        found: the class.
+        form: who reads the list.
+        written: points of the notebooks by student id; then totals hold both parts, and are there when both are.
+
+    Raises:
+        ClassError: the class has no grades, only a look at its functions.
+    """
+    if not found.is_graded:
+        raise ClassError("this class was looked at without learning curves or in part: there are no grades to export")
+    assignment = load_assignment()
+    most = float(assignment.code_points)
+    if written is not None:
+        most += sum(problem.points for problem in assignment.problems if problem.by_hand)
+    title = assignment.course.title
+    rows: list[list[str]] = []
+    for result in found.results:
+        for person in result.people:
+            by_hand = written.get(person.id) if written is not None else None
+            total = _total(result.score, written is not None, by_hand)
+            first, last = split_name(person.name)
+            score = "" if total is None else points(total)
+            lateness = result.late_cells(total) if found.knows_times else []
+            if form == "canvas":
+                row = [person.name, person.id, "", person.email, "", score, *lateness]
+            elif form == "gradescope":
+                status = STATUS_WORDS[result.status]
+                row = [first, last, person.id, person.email, score, points(most), status, *lateness]
+            else:
+                code = "" if result.score is None else points(result.score)
+                hand = "" if by_hand is None else points(by_hand.points)
+                late = "late" if result.is_late else ""
+                staff = "; ".join(str(applied) for applied in result.applied)
+                row = [person.id, person.name, person.email, result.group, STATUS_WORDS[result.status], late]
+                row += [code, hand, score, *result.late_cells(total), staff]
+            rows.append(row)
+    rows.sort()
+    late_columns = LATE_COLUMNS if found.knows_times else ()
+    if form == "canvas":
+        head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title, *late_columns]
+        rows.insert(0, ["    Points Possible", "", "", "", "", points(most), *("" for _ in late_columns)])
+    elif form == "gradescope":
+        head = ["First Name", "Last Name", "SID", "Email", "Total Score", "Max Points", "Status", *late_columns]
+    else:
+        head = ["id", "name", "email", "group", "status", "late", "code", "written", "total"]
+        head += [*LATE_COLUMNS, "changed by staff"]
+    safe = [[guarded(cell) if name in TEXTS else cell for name, cell in zip(head, row, strict=True)] for row in rows]
+    return write_csv([head, *safe])
+
+
+def _total(code: float | None, with_written: bool, written: Written | None) -> float | None:
+    if code is None or not with_written:
+        return code
+    return None if written is None or not written.is_final else round(code + written.points, 2)
+
+
+def read_list(content: bytes) -> list[dict[str, str]]:
+    """Rows of an exported list, with every text as it was."""
+    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    return [{name: unguarded(cell) if name in TEXTS else cell for name, cell in row.items()} for row in rows]

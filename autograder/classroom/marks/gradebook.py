@@ -1,0 +1,118 @@
+"""Code points in an nbgrader gradebook, beside the written points that people give there in formgrader.
+
+Two assignments in one database: that of the notebooks, which is nbgrader's own and only read here, and `hw4_code`, with
+one grade cell for each function and curve. What the program gave is the automatic score; what staff decided is the
+manual one, as if it had been typed into formgrader. The due date, the time of a submission and its extension are filed
+too, where they are known, so that formgrader says who was late; no points are taken there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+
+from autograder.classroom.intake.submissions import ClassError, Person
+from autograder.classroom.marks.grades import Class
+from autograder.grading.scoring import item_id
+from hw4.handin.assignment import load_assignment
+
+CODE, WRITTEN = "hw4_code", "hw4"
+NOTEBOOK = "code"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What people gave for the answers of one student."""
+
+    points: float
+    is_final: bool  # nothing waits for a person any more
+
+
+@contextlib.contextmanager
+def opened(database: Path) -> Iterator[Gradebook]:
+    """The gradebook. nbgrader calls `alembic` by name for a new one, so that must be on the search path."""
+    folder, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if shutil.which("alembic") is None:
+        os.environ["PATH"] = os.pathsep.join([folder, path])
+    try:
+        with Gradebook(f"sqlite:///{database}") as gradebook:
+            yield gradebook
+    finally:
+        os.environ["PATH"] = path
+
+
+def write_code_points(found: Class, database: Path) -> int:
+    """Write the code points of everyone who has a grade. Can be called again. Returns how many people that were."""
+    if not found.is_graded:
+        raise ClassError("this class was looked at without learning curves or in part: there are no grades to file")
+    database.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with opened(database) as gradebook:
+        gradebook.update_or_create_assignment(CODE, duedate=load_assignment().course.due)
+        gradebook.update_or_create_notebook(NOTEBOOK, CODE)
+        for item in load_assignment().items:
+            facts = {"max_score": float(item.points), "cell_type": "code"}
+            gradebook.update_or_create_grade_cell(item.id, NOTEBOOK, CODE, **facts)
+        for result in found.results:
+            for person in result.people:
+                _add_student(gradebook, person)
+                if result.score is None:
+                    continue
+                times: dict[str, object] = {"extension": timedelta(days=result.extension_days) or None}
+                if result.submitted is not None:
+                    times["timestamp"] = result.submitted
+                gradebook.update_or_create_submission(CODE, person.id, **times)
+                before = {item_id(i): i.score for i in result.by_program.report.items} if result.by_program else {}
+                now = {item_id(i): i.score for i in result.grade.report.items} if result.grade else {}
+                for item in load_assignment().items:
+                    grade = gradebook.find_grade(item.id, NOTEBOOK, CODE, person.id)
+                    grade.auto_score = before.get(item.id, 0.0)
+                    changed = now.get(item.id) != before.get(item.id)
+                    grade.manual_score = now[item.id] if changed else None
+                    grade.needs_manual_grade = False
+                count += 1
+        gradebook.db.commit()
+    return count
+
+
+def _add_student(gradebook: Gradebook, person: Person) -> None:
+    first, last = split_name(person.name)
+    gradebook.update_or_create_student(person.id, first_name=first, last_name=last, email=person.email or None)
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """(first, last) of "Last, First" or of "First Last"; a single name is the last."""
+    if "," in name:
+        last, _, first = name.partition(",")
+        return first.strip(), last.strip()
+    first, _, last = name.strip().rpartition(" ")
+    return first.strip(), last
+
+
+def code_points(database: Path) -> dict[str, float]:
+    """Points by student id, as the gradebook has them."""
+    with opened(database) as gradebook:
+        return {s.student.id: round(float(s.score), 2) for s in gradebook.assignment_submissions(CODE)}
+
+
+def written_points(database: Path, assignment: str = WRITTEN) -> dict[str, Written]:
+    """What people gave for notebooks, by student id. Raises ClassError if there is nothing to read."""
+    if not database.is_file():
+        raise ClassError(f"{database} is no gradebook")
+    with opened(database) as gradebook:
+        try:
+            gradebook.find_assignment(assignment)
+        except MissingEntry:
+            raise ClassError(f"{database} has no assignment {assignment!r}: file the notebooks first") from None
+        return {
+            submission.student.id: Written(round(float(submission.score), 2), not submission.needs_manual_grade)
+            for submission in gradebook.assignment_submissions(assignment)
+        }

@@ -1,0 +1,265 @@
+"""Brings a class up to date after a change of points, bars, tests or decisions; says whose grade changed and why.
+
+Stored verdicts and returns are scored again without running anything. What runs again is only what cannot be known
+otherwise: the functions whose hidden tests changed, and whole submissions whose curves need runs that nobody recorded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+from autograder.classroom.intake.folder import ClassFolder, Done, write_at_once
+from autograder.classroom.marks.changes import read_changes
+from autograder.classroom.marks.grades import (
+    Class,
+    Result,
+    common_of,
+    documents_of,
+    guarded,
+    read_class,
+    result_of,
+    standing_of,
+    write_csv,
+    write_lists,
+)
+from autograder.classroom.night.engine import Settings, Task
+from autograder.classroom.night.grade_class import Engine, check_canary, key_of
+from autograder.classroom.night.record import core_hash, hashes_of_tests
+from autograder.grading.curves import needs_more_runs
+from autograder.grading.session import score_of_run
+from autograder.hidden_tests.graded import DECLARED
+from autograder.report.words import points
+
+WRITER = "all"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One submission whose points are not what they were."""
+
+    student: str
+    name: str
+    before: float | None
+    now: float | None
+    why: tuple[str, ...]  # "cem_refit: 2 -> 4 points (worth 2 -> 4)"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to run again."""
+
+    functions: dict[str, frozenset[str]] = field(default_factory=dict)  # student -> ids whose hidden tests changed
+    whole: dict[str, str] = field(default_factory=dict)  # student -> why
+    outdated: tuple[str, ...] = ()  # students whose verdicts are by another grader
+
+
+def plan_of(found: Class, *, everything: bool = False) -> Plan:
+    """What today's tests and bars ask for and stored verdicts do not tell."""
+    plan = Plan()
+    outdated = []
+    for result in found.results:
+        if result.by_program is None:
+            continue
+        measured = result.record["measured"]
+        if measured["core"] != core_hash():
+            outdated.append(result.student)
+        if everything and measured["core"] != core_hash():
+            plan.whole[result.student] = "the grader changed"
+        elif why := _missing_runs(result):
+            plan.whole[result.student] = why
+        elif stale := _stale_functions(measured):
+            plan.functions[result.student] = stale
+    return dataclasses.replace(plan, outdated=tuple(outdated))
+
+
+def _stale_functions(measured: dict[str, Any]) -> frozenset[str]:
+    today, only = hashes_of_tests(), measured["options"]["only"]
+    stale = {test.stub_id for name, test in DECLARED.items() if measured["tests"].get(name) != today[name]}
+    return frozenset(stale if only is None else stale & set(only))
+
+
+def _missing_runs(result: Result) -> str:
+    assert result.by_program is not None
+    bars = result.by_program.bars
+    for report in result.by_program.report.curves:
+        curve, runs = report.curve, result.by_program.runs.get(report.curve.id, [])
+        scores = [score_of_run(curve, run.returns, run.failure) for run in runs]
+        if report.grade and needs_more_runs(scores, bars[curve.id].bar):
+            return f"{curve.id}: the first three runs disagree about the bar, and too few more are recorded"
+        if report.score > 0 and curve.id not in result.by_program.integrity:
+            return f"{curve.id}: it earns points now, and its agent was not checked"
+    return ""
+
+
+def regrade_class(
+    folder: ClassFolder,
+    settings: Settings,
+    engine_of: Callable[[Settings], Engine],
+    console: Console,
+    *,
+    ask_canary: Callable[[Settings], Callable[[bytes], dict[str, Any]]],
+    everything: bool = False,
+) -> list[Difference]:
+    """Score all stored verdicts and returns by today's rule, run again what changed, and write every difference.
+
+    Args:
+        folder: results of the class.
+        settings: how submissions are graded; curves and functions are those of the class.
+        engine_of: where they are graded.
+        console: progress goes here.
+        ask_canary: where the reference is graded before anything runs again.
+        everything: grade again also those whose verdicts are by another grader.
+    """
+    with folder.locked(WRITER):
+        folder.recover(WRITER)
+        found = read_class(folder)
+        settings = dataclasses.replace(settings, curves=found.curves, only=found.only)
+        plan = plan_of(found, everything=everything)
+        if plan.outdated and not everything:
+            console.print(
+                f"The grader itself changed, not only tests, points or bars: {len(plan.outdated)} students keep their "
+                "verdicts. --everything grades them again.",
+                style="yellow",
+            )
+        by_student = {result.student: result for result in found.results}
+        for only in sorted({*plan.functions.values()}, key=sorted):
+            students = [student for student, stale in plan.functions.items() if stale == only]
+            console.print(f"Changed tests of {', '.join(sorted(only))}: {len(students)} students.", markup=False)
+            some = dataclasses.replace(settings, curves=False, only=only)
+            check_canary(folder, some, console, ask_canary(some))
+            for task, answer in engine_of(some)(_tasks(students, by_student, some)):
+                _keep(folder, by_student[task.student], answer, settings, console)
+        if plan.whole:
+            console.print(f"Graded again as a whole: {len(plan.whole)} students.", markup=False)
+            check_canary(folder, settings, console, ask_canary(settings))
+            for task, answer in engine_of(settings)(_tasks(list(plan.whole), by_student, settings)):
+                console.print(f"{task.student}: {plan.whole[task.student]}", markup=False, highlight=False)
+                _keep(folder, by_student[task.student], answer, settings, console)
+        return bring_up_to_date(folder, console)
+
+
+def _tasks(students: list[str], by_student: dict[str, Result], settings: Settings) -> Iterator[Task]:
+    for student in students:
+        record = by_student[student].record
+        request = {
+            "files": record["files"],
+            "syntax_errors": record["intake"]["syntax_errors"],
+            "curves": settings.curves,
+            "only": None if settings.only is None else sorted(settings.only),
+        }
+        yield Task(student, json.dumps(request).encode())
+
+
+def _keep(folder: ClassFolder, result: Result, answer: dict[str, Any], settings: Settings, console: Console) -> None:
+    """Put an answer into a student's record. The old verdict stays where the grader failed."""
+    if "fault" in answer:
+        console.print(f"{result.student}: not graded again: {answer['fault']}", markup=False, style="magenta")
+        return
+    old = result.record["measured"]
+    if answer["options"] != old["options"]:  # some functions alone
+        functions = set(answer["options"]["only"])
+        others = {n: o for n, o in old["outcomes"].items() if n in DECLARED and DECLARED[n].stub_id not in functions}
+        examples = {stub: example for stub, example in old["examples"].items() if stub not in functions}
+        changed = {
+            "outcomes": {**others, **answer["outcomes"]},
+            "examples": {**examples, **answer["examples"]},
+            "broken_files": answer["broken_files"],
+            "tests": answer["tests"],
+        }
+        answer = {**old, **changed}
+    record = {**result.record, "measured": answer, "graded_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    done = folder.done(result.student)
+    assert done is not None
+    is_current = answer["core"] == core_hash()
+    key = key_of(done.submission, settings) if is_current else done.key
+    now = result_of(record, common_of(result), read_changes(folder.root))
+    documents = documents_of(now, is_graded=settings.curves and settings.only is None)
+    documents["standing.json"] = (folder.students / result.student / "standing.json").read_bytes()  # until all is done
+    folder.commit(Done(result.student, key, now.status, done.submission), record, documents, WRITER)
+
+
+# What changed ---------------------------------------------------------------------------------------------------------
+
+
+def bring_up_to_date(folder: ClassFolder, console: Console) -> list[Difference]:
+    """Say whose points are not what their documents say, then write again every document that is not up to date."""
+    found = read_class(folder)
+    differences, changed = [], []
+    for result in found.results:
+        if result.status in ("missing", "waiting"):
+            continue
+        then, now = folder.standing(result.student), standing_of(result)
+        if then == now:
+            continue
+        if difference := difference_of(result, then, now):
+            differences.append(difference)
+        changed.append(result)
+    print_diff(console, differences)
+    if differences:
+        write_diff(folder, differences)
+    write_lists(folder)
+    for result in changed:
+        folder.rewrite(result.student, documents_of(result, is_graded=found.is_graded))
+    return differences
+
+
+def difference_of(result: Result, then: dict[str, Any], now: dict[str, Any]) -> Difference | None:
+    """What changed in the points of one submission; None if nothing."""
+    why = []
+    for name in {**then.get("items", {}), **now["items"]}:
+        before, after = then.get("items", {}).get(name, {}), now["items"].get(name, {})
+        if before.get("score") != after.get("score"):
+            old, new = (points(item.get("score", 0.0)) for item in (before, after))
+            why.append(f"{name}: {old} -> {new} points ({_reason(before, after)})")
+    if then.get("score") == now["score"] and not why:
+        return None
+    return Difference(result.student, result.name, then.get("score"), now["score"], tuple(why))
+
+
+def _reason(before: dict[str, Any], after: dict[str, Any]) -> str:
+    reasons = []
+    for name, words in (("worth", "worth"), ("bar", "bar"), ("floor", "floor"), ("verdict", "verdict")):
+        if before.get(name) != after.get(name):
+            reasons.append(f"{words} {before.get(name)} -> {after.get(name)}")
+    tests, then = after.get("tests", {}), before.get("tests", {})
+    for test in {**then, **tests}:
+        old, new = then.get(test, {}), tests.get(test, {})
+        if old.get("verdict") != new.get("verdict"):
+            reasons.append(f"{test} {old.get('verdict', 'not there')} -> {new.get('verdict', 'not there')}")
+        elif old.get("worth") != new.get("worth"):
+            reasons.append(f"{test} worth {old.get('worth'):g} -> {new.get('worth'):g}")
+    for change in after.get("staff", []):
+        if change not in before.get("staff", []):
+            reasons.append(f"staff: {change}")
+    reasons += [f"withdrawn: {change}" for change in before.get("staff", []) if change not in after.get("staff", [])]
+    return "; ".join(reasons) or "the rule of scoring"
+
+
+def write_diff(folder: ClassFolder, differences: list[Difference]) -> None:
+    """One CSV for each time that grades changed."""
+    rows = [["submission", "name", "before", "now", "why"]]
+    for one in differences:
+        before, now = ("" if score is None else points(score) for score in (one.before, one.now))
+        rows.append([guarded(one.student), guarded(one.name), before, now, guarded("; ".join(one.why))])
+        folder.log("points", student=one.student, before=one.before, now=one.now, why=one.why)
+    place = folder.root / "regrades"
+    place.mkdir(exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
+    write_at_once(place / f"{stamp}.csv", write_csv(rows))
+
+
+def print_diff(console: Console, differences: list[Difference]) -> None:
+    for one in differences:
+        before, now = ("no grade" if score is None else points(score) for score in (one.before, one.now))
+        console.print(f"{one.student}: {before} -> {now}", markup=False, highlight=False)
+        for why in one.why:
+            console.print(f"    {why}", markup=False, highlight=False)
+    changed = "1 submission changes its points" if len(differences) == 1 else f"{len(differences)} change their points"
+    console.print(f"{changed}.", highlight=False)

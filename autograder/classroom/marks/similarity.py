@@ -1,0 +1,178 @@
+"""Which submissions share more code than independent work does, side by side. copydetect finds it; people judge it.
+
+Names, comments and texts do not count, and neither does anything that all were given: stubs, given files. A pair is
+shown if the code that one of both wrote lies to a good part in the other, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from copydetect import CodeFingerprint, compare_files
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.intake.submissions import ClassError, find_submissions, read_entry
+from autograder.classroom.marks.dashboard import sha256_source
+from autograder.solutions import ROOT, reference_code
+from hw4.handin.assignment import load_assignment
+from hw4.handin.intake import MAX_CODE_BYTES, SubmissionRefused
+
+NOISE = 25  # characters of filtered code: what is shorter is never a match (copydetect's own default)
+GUARANTEE = 30  # what is as long as this is always found (copydetect's own default)
+THRESHOLD = 0.5  # of the code that one of both wrote
+MIN_OVERLAP = 400  # characters of filtered code, about three short functions: less proves nothing
+MAX_PAIRS = 100  # on the page
+CONTEXT = 4  # lines before and after a part that is shared
+TEMPLATES = Path(__file__).resolve().parent
+SOLUTION = "the course's own solution"
+
+
+@dataclass(frozen=True)
+class Work:
+    """The code of one submission, all files as one text."""
+
+    name: str
+    text: str
+    is_earlier: bool = False  # of an earlier year, or the solution: never compared with its own kind
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two submissions that share code."""
+
+    one: Work
+    other: Work
+    shares: tuple[float, float]  # of the code that each of both wrote
+    overlap: int  # characters of filtered code
+    slices: tuple[Any, Any]  # where it lies in each text
+
+    @property
+    def share(self) -> float:
+        return max(self.shares)
+
+
+def work_of(name: str, files: dict[str, bytes], *, is_earlier: bool = False) -> Work:
+    """One text; a file too long to be read as code is left out."""
+    parts = []
+    for file in load_assignment().submission.code:
+        content = files.get(file, b"")
+        if len(content) <= MAX_CODE_BYTES:
+            parts.append(f"# {file}\n{content.decode('utf-8-sig', 'replace')}\n")
+    return Work(name, "\n".join(parts), is_earlier)
+
+
+def works_in(folder: Path, *, is_earlier: bool = False) -> list[Work]:
+    """The submissions of a graded class, or of a folder of submissions as downloaded. Raises ClassError."""
+    place = ClassFolder(folder)
+    prefix = f"{folder.name}/" if is_earlier else ""
+    works = []
+    if (folder / "class.json").exists():
+        for student in place.all_done():
+            encoded = place.record(student).get("files", {})
+            files = {name: base64.b64decode(content) for name, content in encoded.items()}
+            works.append(work_of(prefix + student, files, is_earlier=is_earlier))
+        return works
+    for entry in find_submissions(folder):
+        try:
+            files = read_entry(entry).files
+        except SubmissionRefused:  # nothing of it is graded, so nothing of it is compared
+            continue
+        works.append(work_of(prefix + entry.student, files, is_earlier=is_earlier))
+    return works
+
+
+def given_code() -> list[str]:
+    """Everything that all students were given."""
+    return [path.read_text(encoding="utf-8") for path in sorted((ROOT / "hw4").glob("*.py"))]
+
+
+def similar(works: Iterable[Work], *, threshold: float = THRESHOLD) -> list[Pair]:
+    """All pairs that share more than `threshold` of what one of both wrote, most similar first."""
+    boilerplate = set().union(*(_fingerprint("given.py", text, []).hashes for text in given_code()))
+    known = [(work, _fingerprint(f"{work.name}.py", work.text, list(boilerplate))) for work in works]
+    pairs = []
+    for (one, first), (other, second) in itertools.combinations(known, 2):
+        if (one.is_earlier and other.is_earlier) or not first.hashes & second.hashes:
+            continue
+        overlap, shares, slices = compare_files(first, second)
+        if overlap >= MIN_OVERLAP and max(shares) >= threshold:
+            pairs.append(Pair(one, other, (float(shares[0]), float(shares[1])), int(overlap), slices))
+    return sorted(pairs, key=lambda pair: (-pair.share, pair.one.name, pair.other.name))
+
+
+def _fingerprint(name: str, text: str, boilerplate: list[int]) -> Any:
+    window = GUARANTEE - NOISE + 1
+    return CodeFingerprint(name, NOISE, window, np.array(boilerplate), language="python", fp=io.StringIO(text))
+
+
+def similarity(folder: Path, earlier: Iterable[Path]) -> list[Pair]:
+    """Compare a class with itself, with the course's solution and with earlier years. Raises ClassError."""
+    works = works_in(folder)
+    if not works:
+        raise ClassError(f"{folder} holds no submission to compare")
+    works.append(work_of(SOLUTION, reference_code(), is_earlier=True))
+    for place in earlier:
+        works += works_in(place, is_earlier=True)
+    return similar(works)
+
+
+def similarity_page(pairs: list[Pair], num_works: int) -> str:
+    """One self-contained page; the code of students is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    style = (TEMPLATES / "dashboard.css").read_text(encoding="utf-8") + SIDE_BY_SIDE
+    shown = [
+        (pair, marked(pair.one.text, pair.slices[0]), marked(pair.other.text, pair.slices[1]))
+        for pair in pairs[:MAX_PAIRS]
+    ]
+    return environment.get_template("similarity.html.j2").render(
+        course=load_assignment().course,
+        pairs=shown,
+        num_pairs=len(pairs),
+        num_works=num_works,
+        threshold=THRESHOLD,
+        style=Markup(style),
+        style_hash=sha256_source(style),
+    )
+
+
+SIDE_BY_SIDE = """
+.sides { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
+@media (max-width: 50rem) { .sides { grid-template-columns: minmax(0, 1fr); } }
+pre { max-height: 40rem; overflow: auto; background: var(--card); padding: .6rem;
+  font: 12px/1.4 ui-monospace, monospace; }
+mark { background: #ffe08a; color: #1a1a1a; print-color-adjust: exact; }
+.pairs { max-width: 50rem; } .pairs th { white-space: normal; }
+@media print { .sides { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  pre { max-height: none; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8px; } }
+"""
+
+
+def marked(text: str, slices: Any) -> Markup:
+    """A text with its shared parts marked."""
+    parts, at = [], 0
+    for start, end in sorted(zip(*(np.asarray(edge, dtype=int).tolist() for edge in slices), strict=True)):
+        start, end = max(start, at), min(end, len(text))
+        if start < end:
+            parts += [_shortened(text[at:start]), Markup("<mark>{}</mark>").format(text[start:end])]
+            at = end
+    return Markup("").join([*parts, _shortened(text[at:])])
+
+
+def _shortened(text: str) -> Markup:
+    """What is not shared, without the middle of it where it is long."""
+    lines = text.split("\n")
+    left_out = len(lines) - 2 * CONTEXT
+    if left_out < CONTEXT:
+        return escape(text)
+    return escape("\n".join([*lines[:CONTEXT], f"[{left_out} other lines]", *lines[-CONTEXT:]]))

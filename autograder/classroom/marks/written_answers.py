@@ -1,0 +1,405 @@
+"""Files handed-in notebooks into nbgrader's `submitted/`, mended, and says what was done to which cell.
+
+The release notebook is the truth: cells that students must not change are restored from it, answers that are missing
+are put back empty, and every cell's metadata is the release's. What is left of the student's is text, plain-text
+outputs and PNG pictures: nothing that a browser would run when a TA opens formgrader or a student opens the feedback.
+Nothing is executed here, and whatever a notebook holds, the others of the student and of the class are filed.
+
+    python -m autograder.classroom.marks.written_answers SUBMISSIONS --roster ROSTER
+
+SUBMISSIONS and ROSTER are what `autograder grade-class` takes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import csv
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import tyro
+from tyro.conf import Positional
+
+from autograder.classroom.intake.submissions import ClassError, Entry, find_submissions, read_entry
+from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.intake import SubmissionRefused
+
+ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework
+STUDENT_ID = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]{0,99}")  # what may be a folder's name and what nbgrader allows
+
+MAX_SOURCE = 20_000  # characters of a cell
+MAX_TEXT = 20_000  # characters of all text outputs of a cell
+MAX_PICTURE = 1_000_000  # characters of one picture, as base64
+MAX_PICTURES = 10  # of a cell
+MAX_OWN_CELLS = 100  # that a student added
+PNG = b"\x89PNG\r\n\x1a\n"
+
+CONTROL = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")  # but for tab, newline and the escape of colours
+TAG = re.compile(r"<(?=[A-Za-z/!?])")  # begins HTML or an autolink in Markdown
+LINK = re.compile(r"\](?=[(\[:])")  # [text](target), [text][name], [name]: target; pictures too, which are fetched
+MATH_LINK = re.compile(
+    r"\\(?=(?:href|require|class|cssId|style|data)\b)"
+)  # MathJax puts these into the page as they are
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that a TA should know about a notebook that was filed."""
+
+    student: str
+    notebook: str  # "" if it is about the whole submission
+    cell: str  # the cell's name in the release; "" if it is about the whole notebook
+    what: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.student, self.notebook, self.cell, self.what) if part)
+
+
+@dataclass(frozen=True)
+class Mended:
+    """A notebook fit for nbgrader, and (cell, what was done) for each thing that was mended."""
+
+    notebook: dict[str, Any]
+    changes: tuple[tuple[str, str], ...]
+
+
+def file_class(entries: Iterable[Entry], course: Path, assignment: Assignment | None = None) -> tuple[Change, ...]:
+    """File the notebooks of a whole class. What a group handed in is filed for each of its members.
+
+    Args:
+        entries: as `find_submissions` gives them.
+        course: nbgrader's course directory; the release notebooks are in it.
+        assignment: names the notebooks; `assignment.toml` by default.
+
+    Returns:
+        What was mended, in order. Nothing that a submission holds is raised.
+    """
+    return tuple(
+        change
+        for entry in entries
+        if entry.path is not None
+        for person in entry.people
+        for change in file_submission(person.id, entry, course, assignment)
+    )
+
+
+def file_submission(
+    student: str, entry: Entry, course: Path, assignment: Assignment | None = None
+) -> tuple[Change, ...]:
+    """Write `submitted/STUDENT/hw4/NAME.ipynb` for every notebook of the homework, in place of what was there.
+
+    A notebook that is missing or unreadable is filed as the release, whose answers are empty.
+    """
+    assignment = assignment or load_assignment()
+    if not STUDENT_ID.fullmatch(student):
+        return (Change(repr(student), "", "", "not filed: a student id has letters, digits and - _ . @ alone"),)
+    try:
+        files: Mapping[str, bytes] = read_entry(entry).files
+    except SubmissionRefused as refused:
+        return (Change(student, "", "", f"not filed: the submission was refused: {refused.reason}"),)
+    changes = []
+    folder = course / "submitted" / student / ASSIGNMENT_ID
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in assignment.submission.notebooks:
+        release = json.loads((course / "release" / ASSIGNMENT_ID / name).read_text(encoding="utf-8"))
+        mended = mend(files.get(name), release)
+        (folder / name).write_text(json.dumps(mended.notebook, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        changes += [Change(student, name, cell, what) for cell, what in mended.changes]
+    return tuple(changes)
+
+
+def mend(content: bytes | None, release: dict[str, Any]) -> Mended:
+    """A notebook with the release's structure and the student's answers.
+
+    Args:
+        content: the file as it was handed in; None if it was not.
+        release: the release notebook (nbformat 4), as JSON. It is left unchanged.
+    """
+    if content is None:
+        return Mended(copy.deepcopy(release), (("", "not handed in: filed as an empty notebook"),))
+    try:
+        handed_in = _read(content)
+    except ValueError as error:
+        return Mended(copy.deepcopy(release), (("", f"unreadable ({error}): filed as an empty notebook, look at it"),))
+    return _Mending(handed_in, release).run()
+
+
+def _read(content: bytes) -> dict[str, Any]:
+    """Raises ValueError, with a reason in the grader's own words."""
+    try:
+        notebook = json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError("not UTF-8 text") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError("not JSON") from error
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        raise ValueError("no notebook of nbformat 4")
+    return notebook
+
+
+class _Mending:
+    """The state of one mending: the cells handed in, matched to the release's, and what was noticed."""
+
+    def __init__(self, handed_in: dict[str, Any], release: dict[str, Any]) -> None:
+        self.handed_in = handed_in
+        self.release = release
+        self.changes: list[tuple[str, str]] = []
+        self.release_cells: dict[str, dict[str, Any]] = {cell["id"]: cell for cell in release["cells"]}
+        self.found: dict[str, list[dict[str, Any]]] = {}  # release cell -> the cells handed in for it
+        self.own: dict[str, list[dict[str, Any]]] = {}  # release cell, "" before the first -> own cells after it
+
+    def run(self) -> Mended:
+        self._match()
+        self._adopt_answers()
+        self._check_kernel()
+        cells = self._own_cells("")
+        for name, cell in self.release_cells.items():
+            cells += [self._mended_cell(name, cell), *self._own_cells(name)]
+        notebook = {**copy.deepcopy(self.release), "cells": cells}
+        return Mended(notebook, tuple(self.changes))
+
+    def _note(self, cell: str, what: str) -> None:
+        self.changes.append((cell, what))
+
+    def _match(self) -> None:
+        """Sort the cells handed in by the release cell that each is a version of: by grade_id, by id, by text."""
+        by_text = {_text(cell.get("source")): name for name, cell in self.release_cells.items()}
+        previous, num_own, num_broken = "", 0, 0
+        for cell in self.handed_in["cells"]:
+            if not isinstance(cell, dict) or not isinstance(_metadata(cell), dict):
+                num_broken += 1
+                continue
+            candidates = (_mark(cell).get("grade_id"), cell.get("id"), by_text.get(_text(cell.get("source"))))
+            name = next((c for c in candidates if isinstance(c, str) and c in self.release_cells), None)
+            if name is not None:
+                self.found.setdefault(name, []).append(cell)
+                previous = name
+            elif num_own < MAX_OWN_CELLS:
+                self.own.setdefault(previous, []).append(cell)
+                num_own += 1
+            else:
+                num_broken += 1
+        if num_broken:
+            self._note("", f"{num_broken} cells left out: not cells, or more than {MAX_OWN_CELLS} of the student's own")
+
+    def _adopt_answers(self) -> None:
+        """An answer that has lost its marks still stands behind its question."""
+        names = list(self.release_cells)
+        for before, name in pairwise(names):
+            if name in self.found or not _is_answer(self.release_cells[name]):
+                continue
+            kind = self.release_cells[name]["cell_type"]
+            own = self.own.get(before, [])
+            adopted = next((cell for cell in own if cell.get("cell_type") == kind), None)
+            if adopted is not None:
+                own.remove(adopted)
+                self.found[name] = [adopted]
+                self._note(name, "had lost its marks: the cell behind the question was taken for it")
+
+    def _check_kernel(self) -> None:
+        wanted = self.release["metadata"]["kernelspec"]["name"]
+        metadata = self.handed_in.get("metadata")
+        kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+        if not isinstance(kernel, dict) or kernel.get("name") != wanted:
+            self._note("", f"another kernel or none: set to {wanted}")
+
+    def _mended_cell(self, name: str, release: dict[str, Any]) -> dict[str, Any]:
+        """The release's cell with what the student may change of it."""
+        mended = copy.deepcopy(release)
+        versions = self.found.get(name, [])
+        if not versions:
+            self._note(
+                name, "the answer was missing: put back empty" if _is_answer(release) else "was missing: put back"
+            )
+            return mended
+        if _is_answer(release) or not _is_locked(release):
+            mended["source"] = self._source_of(name, release, versions)
+        elif any(_text(cell.get("source")) != _text(release["source"]) for cell in versions):
+            self._note(name, "was changed, but is not the student's to change: restored")
+        if len(versions) > 1 and not _is_answer(release):
+            self._note(name, f"there {len(versions)} times: the first was taken")
+        if any(cell.get("cell_type") != release["cell_type"] for cell in versions):
+            self._note(name, f"was of another type: made a {release['cell_type']} cell again")
+        if "nbgrader" in release["metadata"] and any(
+            {key: value for key, value in _mark(cell).items() if key != "checksum"}
+            != {key: value for key, value in release["metadata"]["nbgrader"].items() if key != "checksum"}
+            for cell in versions
+        ):
+            self._note(name, "its metadata was changed: restored")
+        if release["cell_type"] == "code":
+            mended["outputs"] = self._outputs_of(name, versions[0])
+            mended["execution_count"] = None
+        else:
+            mended.pop("attachments", None)
+            if any(cell.get("attachments") for cell in versions):
+                self._note(name, "its attached files were left out")
+        return mended
+
+    def _source_of(self, name: str, release: dict[str, Any], versions: list[dict[str, Any]]) -> str:
+        """The student's text of a cell; of an answer that is there twice, every version that says something."""
+        sources = [_text(cell.get("source")) for cell in versions]
+        if _is_answer(release) and len(versions) > 1:
+            own = list(dict.fromkeys(s for s in sources if s.strip() and s != _text(release["source"])))
+            self._note(name, f"there {len(versions)} times: {len(own)} different answers were put together")
+            source = "\n\n".join(own) or sources[0]
+        else:
+            source = sources[0]
+        return self._inert_source(name, source, release["cell_type"])
+
+    def _inert_source(self, name: str, source: str, cell_type: str) -> str:
+        if len(source) > MAX_SOURCE:
+            self._note(name, f"its text was cut at {MAX_SOURCE} characters of {len(source)}")
+            source = source[:MAX_SOURCE]
+        inert = _clean(source)
+        if cell_type == "markdown":
+            inert = inert_markdown(inert)
+        if inert != source:
+            self._note(name, "HTML, links or control characters in its text were made inert")
+        return inert
+
+    def _own_cells(self, after: str) -> list[dict[str, Any]]:
+        """The student's own cells behind a release cell, with ids and metadata of ours."""
+        cells = []
+        for number, cell in enumerate(self.own.get(after, []), start=1):
+            kind = "code" if cell.get("cell_type") == "code" else "markdown"
+            name = f"own-{after or 'first'}-{number}"[:64]
+            source = self._inert_source(name, _text(cell.get("source")), kind)
+            mended: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": source}
+            if kind == "code":
+                mended |= {"execution_count": None, "outputs": self._outputs_of(name, cell)}
+            cells.append(mended)
+        return cells
+
+    def _outputs_of(self, name: str, cell: dict[str, Any]) -> list[dict[str, Any]]:
+        """Text and PNG pictures of a cell's outputs, bounded."""
+        given = cell.get("outputs")
+        outputs: list[dict[str, Any]] = []
+        room, num_pictures, dropped = MAX_TEXT, 0, set()
+        for output in given if isinstance(given, list) else []:
+            kind = output.get("output_type") if isinstance(output, dict) else None
+            data = output.get("data") if kind in ("display_data", "execute_result") else None
+            picture = _png(data.get("image/png")) if isinstance(data, dict) else None
+            if isinstance(data, dict):
+                dropped |= {"a rich output" for mime in data if mime not in ("image/png", "text/plain")}
+                if "image/png" in data and picture is None:
+                    dropped.add("a picture that is no PNG, or too large")
+            if picture is not None and num_pictures < MAX_PICTURES:
+                num_pictures += 1
+                outputs.append({"output_type": "display_data", "metadata": {}, "data": {"image/png": picture}})
+                continue
+            if picture is not None:
+                dropped.add(f"more than {MAX_PICTURES} pictures")
+            text = _clean(_plain_text(output, kind, data))
+            if len(text) > room:
+                dropped.add(f"more than {MAX_TEXT} characters of text")
+            if shown := text[:room]:
+                stream = "stderr" if kind == "error" or output.get("name") == "stderr" else "stdout"
+                outputs.append({"output_type": "stream", "name": stream, "text": shown})
+                room -= len(shown)
+        if dropped:
+            self._note(name, f"of its outputs was left out: {', '.join(sorted(dropped))}")
+        return outputs
+
+
+def inert_markdown(source: str) -> str:
+    """Markdown that shows what it says and does nothing: no HTML, no links, nothing fetched, formulas without links."""
+    source = TAG.sub("&lt;", source)
+    source = LINK.sub("] ", source)
+    return MATH_LINK.sub(r"\\backslash ", source)
+
+
+def _plain_text(output: Any, kind: Any, data: Any) -> str:
+    if kind == "stream":
+        return _text(output.get("text"))
+    if kind == "error":
+        return _text(output.get("traceback"), separator="\n")
+    return _text(data.get("text/plain")) if isinstance(data, dict) else ""
+
+
+def _png(value: Any) -> str | None:
+    """A picture as base64 again, if it is one."""
+    text = _text(value)
+    if not text or len(text) > MAX_PICTURE:
+        return None
+    try:
+        picture = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return base64.b64encode(picture).decode() if picture.startswith(PNG) else None
+
+
+def _text(value: Any, separator: str = "") -> str:
+    """A text of a notebook: a string, or a list of its lines."""
+    if isinstance(value, list):
+        return separator.join(part for part in value if isinstance(part, str))
+    return value if isinstance(value, str) else ""
+
+
+def _clean(text: str) -> str:
+    """Without control characters, and writable: half a surrogate pair becomes a question mark."""
+    return CONTROL.sub("", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def _metadata(cell: dict[str, Any]) -> Any:
+    return cell.get("metadata", {})
+
+
+def _mark(cell: dict[str, Any]) -> dict[str, Any]:
+    mark = _metadata(cell).get("nbgrader")
+    return mark if isinstance(mark, dict) else {}
+
+
+def _is_answer(cell: dict[str, Any]) -> bool:
+    return bool(_mark(cell).get("solution"))
+
+
+def _is_locked(cell: dict[str, Any]) -> bool:
+    return bool(_mark(cell).get("locked"))
+
+
+def as_table(changes: Iterable[Change]) -> list[list[str]]:
+    """Rows for a CSV file, with a line of names; no value begins like a spreadsheet's formula."""
+    rows = [["student", "notebook", "cell", "what"]]
+    rows += [[change.student, change.notebook, change.cell, change.what] for change in changes]
+    return [[f"'{value}" if value[:1] in "=+-@\t\r" and value else value for value in row] for row in rows]
+
+
+def main(
+    submissions: Positional[Path],
+    roster: Path | None = None,
+    course: Path = Path("notebooks"),
+    table: Path = Path("build/mended_notebooks.csv"),
+) -> None:
+    """File the notebooks of every submission in a folder, and write what was mended.
+
+    Args:
+        submissions: a folder of archives or folders, or an export of Gradescope or Canvas as downloaded.
+        roster: a CSV file of the class, with at least a column `id`.
+        course: nbgrader's course directory; `nbgrader generate_assignment` has been run in it.
+        table: the CSV file to write.
+    """
+    try:
+        entries = find_submissions(submissions, roster)
+    except ClassError as error:
+        sys.exit(str(error))
+    changes = file_class(entries, course)
+    for change in changes:
+        print(change)
+    table.parent.mkdir(parents=True, exist_ok=True)
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(as_table(changes))
+    print(f"{sum(entry.path is not None for entry in entries)} submissions; wrote {table}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,58 @@
+"""Puts the parts of a class together that several machines graded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.intake.submissions import ClassError
+from autograder.classroom.marks.changes import LOG
+from autograder.classroom.marks.grades import Class, write_lists
+
+WRITER = "all"
+
+
+def merge(parts: list[Path], output: Path) -> Class:
+    """Copy every finished student of the parts into one folder and write the lists; can be called again.
+
+    Args:
+        parts: folders of `grade-class --shard`; `output` itself may be one of them, or all shards wrote into it.
+        output: the whole class.
+
+    Raises:
+        ClassError: two parts hold different grades of one student, or are of different classes.
+    """
+    folders = [ClassFolder(part) for part in parts]
+    target = ClassFolder(output)
+    facts = _same_class(folders)
+    target.open()
+    with target.locked(WRITER):
+        target.recover(WRITER)
+        target.write_class(facts)
+        for folder in folders:
+            if folder.root.resolve() == target.root.resolve():
+                continue
+            for student, done in folder.all_done().items():
+                there = target.done(student)
+                if there == done:
+                    continue
+                if there is not None:
+                    raise ClassError(
+                        f"{folder.root} and {target.root} hold different grades of {student}: leave the right one"
+                    )
+                files = {path.name: path.read_bytes() for path in (folder.students / student).iterdir()}
+                target.copy(done, files, WRITER)
+            if (folder.root / LOG).exists() and not (target.root / LOG).exists():
+                shutil.copyfile(folder.root / LOG, target.root / LOG)
+        return write_lists(target)
+
+
+def _same_class(folders: list[ClassFolder]) -> dict[str, Any]:
+    """class.json of all parts: students of every part, in the order of their names."""
+    found = [folder.read_class() for folder in folders]
+    if any(facts["options"] != found[0]["options"] for facts in found):
+        raise ClassError("the parts were graded with different options")
+    students = {entry["student"]: entry for facts in reversed(found) for entry in facts["students"]}
+    return {**found[0], "students": [students[name] for name in sorted(students)]}

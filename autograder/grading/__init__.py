@@ -1,0 +1,1 @@
+"""Grading one submission: workers, hidden tests, learning curves, the verdict."""

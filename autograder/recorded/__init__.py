@@ -1,0 +1,1 @@
+"""Recorded reference runs, and what follows from them."""

@@ -1,0 +1,87 @@
+"""How often the rule for learning curves is wrong: computed from recorded runs, exactly, for exactly that rule.
+
+Full credit depends only on how many of the drawn runs reach the bar (autograder/grading/curves.py). So if a run
+reaches it with probability p, the probability of full credit is a sum over binomial cases; it grows with p, so a bound
+on p gives one on it. Runs of one submission are taken as independent draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+
+from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, Bar, score_of
+from autograder.recorded.calibration import RANDOM, REFERENCE, bugs, names, read_recorded, variants
+from hw4.handin.assignment import Curve
+
+CONFIDENCE = 0.95
+ALL_CORRECT = "all correct ones together"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often one implementation gets the wrong verdict on one curve."""
+
+    implementation: str
+    is_correct: bool
+    num_runs: int
+    num_at_bar: int
+    wrong: float  # a correct one does not get full credit; a wrong one does
+    upper: float  # one-sided bound with CONFIDENCE
+
+
+def rates_of(curve: Curve, bar: Bar) -> list[Rate]:
+    """One entry for the reference, each correct variant, all of these together, each bug, and acting at random."""
+    correct = (REFERENCE, *names(variants(curve)))
+    scores: dict[str, list[float]] = {name: [] for name in (*correct, *names(bugs(curve)), RANDOM)}
+    for run in read_recorded(curve):
+        if run.implementation in scores:
+            scores[run.implementation].append(score_of(run.returns, curve.score_episodes))
+    rates = [
+        rate(name, sum(score >= bar.bar for score in recorded), len(recorded), is_correct=name in correct)
+        for name, recorded in scores.items()
+        if recorded
+    ]
+    right = [each for each in rates if each.is_correct]
+    counts = (sum(each.num_at_bar for each in right), sum(each.num_runs for each in right))
+    return [*right, rate(ALL_CORRECT, *counts, is_correct=True), *(each for each in rates if not each.is_correct)]
+
+
+def rate(name: str, num_at_bar: int, num_runs: int, *, is_correct: bool) -> Rate:
+    """The rate of wrong verdicts if `num_at_bar` of `num_runs` recorded runs reach the bar."""
+    p = num_at_bar / num_runs
+    if is_correct:
+        wrong, upper = 1 - full_credit(p), 1 - full_credit(lower_bound(num_at_bar, num_runs))
+    else:
+        wrong, upper = full_credit(p), full_credit(1 - lower_bound(num_runs - num_at_bar, num_runs))
+    return Rate(name, is_correct, num_runs, num_at_bar, wrong, upper)
+
+
+def full_credit(p: float) -> float:
+    """Probability of full credit if each run reaches the bar with probability p.
+
+    All of the first three reach it; or one or two do, and then at least four of all seven.
+    """
+    total = p**FIRST_RUNS
+    for above in range(1, FIRST_RUNS):
+        first = comb(FIRST_RUNS, above) * p**above * (1 - p) ** (FIRST_RUNS - above)
+        total += first * _at_least(MAJORITY - above, ALL_RUNS - FIRST_RUNS, p)
+    return total
+
+
+def _at_least(count: int, trials: int, p: float) -> float:
+    return sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(max(count, 0), trials + 1))
+
+
+def lower_bound(successes: int, trials: int) -> float:
+    """Clopper and Pearson's one-sided lower bound on a probability, by bisection."""
+    low, high = 0.0, successes / trials
+    if successes == 0:
+        return 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _at_least(successes, trials, middle) < 1 - CONFIDENCE:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -1,0 +1,1 @@
+"""Checking an answer: public checks, worked examples and hints (given)."""

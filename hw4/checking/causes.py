@@ -1,0 +1,82 @@
+"""Which cause an exception speaks for (given; standard library only)."""
+
+from __future__ import annotations
+
+# Words in the message of an exception, in lower case, and the cause they speak for; the first that fits counts.
+MESSAGES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("reading from stdin", "eof when reading a line"), "asks_for_input"),
+    (("cuda", "nvidia driver", "expected all tensors to be on the same device", "mps backend"), "device"),
+    (("does not require grad",), "loss_detached"),
+    (("nonetype",), "none_value"),
+    (("is out of bounds", "list index out of range", "pop from an empty"), "index_beyond_end"),
+    (("out of memory", "can't allocate memory", "unable to allocate"), "out_of_memory"),
+    (
+        (
+            "inplace",
+            "in-place",
+            "leaf variable",
+            "more than one element of the written-to tensor refers to a single memory location",
+            "read-only",
+        ),
+        "inplace",
+    ),
+    (
+        (
+            "unexpected keyword argument",
+            "positional argument",
+            "required keyword-only argument",
+            "multiple values for argument",
+        ),
+        "missing_argument",
+    ),
+    (
+        (
+            "must match the size",
+            "must match the existing size",
+            "must match except in dimension",
+            "same number of dimensions",
+            "not broadcastable",
+            "could not be broadcast",
+            "broadcast",
+            "size mismatch",
+            "shape mismatch",
+            "mat1 and mat2",
+            "expanded size",
+            "the number of sizes provided",
+            "expects each tensor to be equal size",
+            "must have the same shape",
+            "is invalid for input of size",
+            "dimension out of range",
+            "expected size for first two dimensions",
+            "too many indices",
+        ),
+        "shapes_do_not_fit",
+    ),
+)
+TYPES = {
+    "NotImplementedError": "not_started",
+    "TimeoutError": "too_slow",
+    "MemoryError": "out_of_memory",
+    "EOFError": "asks_for_input",
+    "BdbQuit": "asks_for_input",
+    "SystemExit": "exits",
+    "SyntaxError": "does_not_import",
+    "IndentationError": "does_not_import",
+    "TabError": "does_not_import",
+    "ImportError": "does_not_import",
+    "ModuleNotFoundError": "does_not_import",
+}
+
+
+def cause_of_exception(type_name: str, message: str) -> str:
+    """The cause that an exception speaks for, a key of the catalogue of hints.
+
+    Args:
+        type_name: name of its class, with or without the module ("BdbQuit", "bdb.BdbQuit").
+        message: its text; only a few known phrases are looked for.
+    """
+    name = type_name.rpartition(".")[2]
+    if name in TYPES:
+        return TYPES[name]
+    lowered = message.lower()
+    return next((cause for phrases, cause in MESSAGES if any(phrase in lowered for phrase in phrases)), "raised")

@@ -1,0 +1,141 @@
+"""Hints for hw4/ensemble.py (given; standard library only)."""
+
+from __future__ import annotations
+
+from hw4.checking.hint import Hint
+
+HINTS: dict[str, Hint] = {
+    "without_replacement": Hint(
+        "Your draw holds every transition once, or too few of them, so probably it is a permutation. A bootstrap "
+        "draws with replacement.",
+        "Conventions: ensembles",
+    ),
+    "members_share_data": Hint(
+        "Your members get the same data set, so probably one row is drawn and repeated. Draw every row by itself.",
+        "Conventions: ensembles",
+    ),
+    "members_share_minibatch": Hint(
+        "Your members draw the same positions, so probably one set of positions is used for all rows. Members that "
+        "share minibatches become alike.",
+        "Conventions: ensembles",
+    ),
+    "not_own_data": Hint(
+        "Your members get transitions that are not theirs, so probably positions are returned in place of what "
+        "stands there, or another member's row is read.",
+        "Conventions: ensembles",
+    ),
+    "out_of_range": Hint(
+        "Your draw leaves out an index or goes beyond the last, so probably the bounds are off by one: torch's "
+        "`randint` excludes its upper end.",
+        "Conventions: randomness",
+    ),
+    "not_uniform": Hint(
+        "Some entries are drawn more often than others, so probably numbers are rounded, or are not drawn from "
+        "all that there are. Every entry must be equally likely.",
+        "Conventions: randomness",
+    ),
+    "states_averaged": Hint(
+        "Your members' states are averaged during the roll-out, so probably a mean over members stands inside the "
+        "loop. Each member follows its own state, and only returns may be averaged.",
+        "Conventions: ensembles",
+    ),
+    "one_member_only": Hint(
+        "Your answer depends on one member alone, so probably an index picks that one for all of them.",
+        "Conventions: ensembles",
+    ),
+    "members_resampled": Hint(
+        "Your roll-outs change their member on the way, so probably members are drawn or shuffled at every step. In"
+        " TS-infinity each keeps its member to the end.",
+        "Conventions: ensembles",
+    ),
+    "aggregation_axis": Hint(
+        "Your mean, smallest or largest is taken over the wrong axis, or where none is asked for, so probably the "
+        "member axis, the first one, is mistaken for another.",
+        "Conventions: ensembles",
+    ),
+    "sum_for_mean": Hint(
+        "Your answer grows with the number of members, so probably a sum stands where a mean is meant.",
+        "the docstring of the stub",
+    ),
+    "spread_for_extreme": Hint(
+        "Your pessimist or optimist is a mean minus or plus a spread. What is asked for is the smallest or the "
+        "largest member's return itself.",
+        "the docstring of the stub",
+    ),
+    "index_returned": Hint(
+        "Your answer is the number of a member, so probably `argmin` or `argmax` stands where the value is meant.",
+        "the docstring of the stub",
+    ),
+    "pessimism_swapped": Hint(
+        "Your pessimistic and optimistic answers are exchanged, so probably the smallest and the largest are "
+        "swapped. A pessimist expects the smallest return.",
+        "Conventions: ensembles",
+    ),
+    "log_variance_missing": Hint(
+        "Your likelihood leaves out the log-variance term, so probably only the weighted error is there. Without it"
+        " an infinite variance would be best.",
+        "the docstring of the stub",
+    ),
+    "likelihood_not_negated": Hint(
+        "Your answer has the wrong sign throughout, so probably it is the log-likelihood and not the negative of it.",
+        "the docstring of the stub",
+    ),
+    "nll_weighted": Hint(
+        "Your likelihood is multiplied by a power of the variance, as in beta-NLL. That weight is given "
+        "elsewhere; here it has none.",
+        "the docstring of the stub",
+    ),
+    "log_variance_sign": Hint(
+        "Your log-variance enters with the wrong sign, so probably the first term is subtracted, or the error is "
+        "multiplied by the variance where it should be divided.",
+        "the docstring of the stub",
+    ),
+    "variance_for_log_variance": Hint(
+        "Your likelihood takes the log-variance for a variance, so probably an exponential is missing, or a "
+        "logarithm is taken once more.",
+        "the docstring of the stub",
+    ),
+    "log_variance_clamped": Hint(
+        "Your likelihood is right except for very small or very large variances, so probably the log-variance is "
+        "clamped, or the numbers lose their precision. Bounds belong into the network, where they are given.",
+        "the docstring of the stub",
+    ),
+    "total_for_part": Hint(
+        "One of your two parts is the whole variance, so probably the other is not subtracted, or both are added. Each "
+        "part stands for itself.",
+        "Conventions: ensembles",
+    ),
+    "std_for_variance": Hint(
+        "Your spread is off by a square, so probably a standard deviation and a variance are mixed up somewhere.",
+        "the docstring of the stub",
+    ),
+    "half_missing": Hint(
+        "Your likelihood is too large by a factor of two in one term or in both, so probably the 1/2 in front is "
+        "missing or stands before one term only.",
+        "the docstring of the stub",
+    ),
+    "constant_included": Hint(
+        "Your likelihood is too large by the same amount everywhere, so probably the constant with 2 pi is "
+        "included. It is left out here.",
+        "the docstring of the stub",
+    ),
+    "mean_taken": Hint(
+        "Your answer is averaged or added up, so probably there is a `mean()` or `sum()` too many.",
+        "the docstring of the stub",
+    ),
+    "kinds_swapped": Hint(
+        "Your two kinds of uncertainty are exchanged, so probably the order of the returned pair is wrong. "
+        "Aleatoric is the mean of the variances, epistemic the variance of the means.",
+        "Conventions: ensembles",
+    ),
+    "epistemic_divisor": Hint(
+        "Your epistemic part is too large, so probably it divides by E - 1, the default of torch's `var`. With the "
+        "divisor E the two parts add up exactly.",
+        "Conventions: divisors",
+    ),
+    "generator_ignored": Hint(
+        "Your draws do not follow the generator that was passed in, so probably a random call lacks "
+        "`generator=generator`, or a generator of your own is made.",
+        "Conventions: randomness",
+    ),
+}

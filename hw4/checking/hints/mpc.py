@@ -1,0 +1,287 @@
+"""Hints for hw4/mpc.py (given; standard library only)."""
+
+from __future__ import annotations
+
+from hw4.checking.hint import Hint
+
+HINTS: dict[str, Hint] = {
+    # Returns of action sequences
+    "reward_on_old_observation": Hint(
+        "Your reward sees the observation that the action was taken in, so probably the old one is passed as the "
+        "next one as well. It is paid on arrival: pass s_t, a_t and s_{t+1}.",
+        "Conventions: rewards",
+    ),
+    "last_action_ignored": Hint(
+        "Your return does not depend on the last action, so probably the sum stops one step early. A horizon of H "
+        "has H rewards.",
+        "Conventions: rewards",
+    ),
+    "wrong_step_action": Hint(
+        "Your model or your reward sees the action of another step, so probably the index along the horizon is "
+        "off by one, reversed, or always the same.",
+        "Conventions: shapes",
+    ),
+    "last_reward_only": Hint(
+        "Your return is the reward of the last step alone, so probably it is assigned in the loop where it should "
+        "be added.",
+        "Conventions: rewards",
+    ),
+    "best_reward_only": Hint(
+        "Your return is the largest reward on the way, so probably a maximum stands where the sum is meant.",
+        "Conventions: rewards",
+    ),
+    "first_reward_missing": Hint(
+        "Your return leaves out the first step, so probably the sum starts only after the first prediction.",
+        "Conventions: rewards",
+    ),
+    "reward_arguments": Hint(
+        "Your reward does not see s_t, a_t and s_{t+1} in their places, so probably the next observation is passed "
+        "first, or one of the three is left out. A reward may depend on all of them.",
+        "Conventions: rewards",
+    ),
+    "discounted": Hint(
+        "Your later rewards count less than the first, so probably there is a discount. A return here is the plain sum "
+        "over the horizon.",
+        "Conventions: rewards",
+    ),
+    "state_not_propagated": Hint(
+        "Your model is asked about the start again and again, so probably the predicted observation does not become"
+        " the state of the next step.",
+        "Conventions: rewards",
+    ),
+    "start_mutated": Hint(
+        "Your function changes the start observation that it was given, so probably it is written to in place "
+        "(`+=`, `[...] =`, or a method that ends in `_`). Make a new tensor instead.",
+        "Conventions: inputs",
+    ),
+    "actions_misaligned": Hint(
+        "Your rewards or states belong to the actions of another sequence or member, so probably copies were made "
+        "with `repeat_interleave` and reshaped, where `expand` along a new first axis is meant.",
+        "Conventions: shapes",
+    ),
+    "loop_over_sequences": Hint(
+        "Your code asks about one sequence at a time, so probably there is a Python loop over candidates. Let all "
+        "of them advance together: `horizon` calls on the whole population.",
+        "Conventions: shapes",
+    ),
+    # Planning
+    "extra_predictions": Hint(
+        "Your roll-out asks the model more often than once for each step, so probably it is asked again for the "
+        "reward, or once more for each member. One call per step serves all: `horizon` calls.",
+        "Conventions: shapes",
+    ),
+    "takes_smallest": Hint(
+        "Your planner prefers the lowest returns, so probably it takes the smallest where the largest is meant. "
+        "Higher is better.",
+        "Conventions: CEM",
+    ),
+    "bounds_ignored": Hint(
+        "Your candidates do not span the action bounds, so probably the draws in [0, 1) are not scaled to them, or "
+        "the bounds are taken as symmetric around 0.",
+        "the docstring of the stub",
+    ),
+    "candidates_averaged": Hint(
+        "Your plan is a mean of several good candidates. What is asked for is the best one.",
+        "the docstring of the stub",
+    ),
+    "wrong_candidate_count": Hint(
+        "Your planner scores more or fewer candidates than the docstring says, so probably there is an extra or a "
+        "missing call of the objective, or kept elites come on top of the population.",
+        "Conventions: CEM",
+    ),
+    "smoothing_reversed": Hint(
+        "Your refit weighs the new statistics with `smoothing`, so probably the two weights are swapped: it is the "
+        "weight of the OLD mean and std.",
+        "Conventions: CEM",
+    ),
+    "smoothing_ignored": Hint(
+        "Your refit forgets the old mean and std altogether, so probably `smoothing` is not used, or not for both.",
+        "Conventions: CEM",
+    ),
+    "variance_for_std": Hint(
+        "Your spread is squared, or is smoothed as a variance, so probably a variance stands where a standard "
+        "deviation is meant. Take the std first and smooth it after that.",
+        "Conventions: CEM",
+    ),
+    "elites_weighted": Hint(
+        "Your elites do not count alike, so probably they are weighted by their returns. Each of the `num_elites`"
+        " has the weight 1/|E|.",
+        "Conventions: CEM",
+    ),
+    "spread_floor": Hint(
+        "Your std does not fall to 0 where the elites agree, so probably a minimum or a small number is put under"
+        " it. The docstring has none.",
+        "Conventions: CEM",
+    ),
+    "std_not_refit": Hint(
+        "Your std stays what it was, so probably only the mean is refitted to the elites.", "Conventions: CEM"
+    ),
+    "mean_not_refit": Hint(
+        "Your mean stays what it was, so probably only the std is refitted, or the new mean, or that of the last "
+        "iteration, is never used.",
+        "Conventions: CEM",
+    ),
+    "elite_count": Hint(
+        "Your refit takes more or fewer elites than `num_elites`, so probably a threshold or a quantile chooses them: "
+        "equal returns then bring too many. Count them out, with `topk` or a sort.",
+        "Conventions: CEM",
+    ),
+    "mean_clipped": Hint(
+        "Your mean is clipped between the iterations, so probably the clipping of the final mean stands inside the "
+        "loop. Candidates are clipped when they are drawn, the mean only at the end.",
+        "Conventions: CEM",
+    ),
+    "non_elites": Hint(
+        "Your refit uses candidates that are not elites, so probably the order is ascending or by size without sign, "
+        "or the indices of the elites are used the wrong way.",
+        "Conventions: CEM",
+    ),
+    "not_clipped": Hint(
+        "Your planner scores or keeps actions outside the bounds, so probably the drawn candidates are not clipped."
+        " What is scored must be executable.",
+        "Conventions: CEM",
+    ),
+    "final_not_clipped": Hint(
+        "Your final plan leaves the bounds, so probably the mean is returned as it is. The mean may lie outside "
+        "when its start did: clip it too.",
+        "Conventions: CEM",
+    ),
+    "returns_best_candidate": Hint(
+        "Your planner returns the best candidate, so probably it takes an arg max at the end. What is asked for is "
+        "the final mean.",
+        "Conventions: CEM",
+    ),
+    "returns_random_draw": Hint(
+        "Your planner returns a draw, or draws once more than documented, so probably the plan is sampled from the "
+        "final distribution. What is asked for is its mean.",
+        "Conventions: CEM",
+    ),
+    "elites_not_kept": Hint(
+        "Your best candidates do not compete again, so probably `num_kept_elites` is ignored. They take places of "
+        "the next population, and only the rest is drawn.",
+        "Conventions: CEM",
+    ),
+    "too_many_kept": Hint(
+        "Candidates of the iteration before compete again although none, or fewer, are to be kept, so probably "
+        "another number than `num_kept_elites` decides.",
+        "Conventions: CEM",
+    ),
+    "candidates_misbuilt": Hint(
+        "Your candidates follow the noise, but are not all `mean + std * noise`, clipped to the bounds. Probably "
+        "they are squashed instead of clipped, scaled, or one of them is something else, such as the mean.",
+        "Conventions: CEM",
+    ),
+    "std_not_used": Hint(
+        "Your candidates have the wrong spread, so probably the noise is added to the mean without being multiplied"
+        " by the std.",
+        "Conventions: CEM",
+    ),
+    "noise_not_used": Hint(
+        "Your draws do not come from the function that was passed in, so probably torch's own random functions are "
+        "called. Use the argument `noise` or `uniform` and nothing else.",
+        "Conventions: randomness",
+    ),
+    # Replanning
+    "replans_always": Hint(
+        "Your controller plans at every step, so probably `replan_every` is ignored, or the count of executed "
+        "actions is never raised.",
+        "Conventions: replanning",
+    ),
+    "never_replans": Hint(
+        "Your controller goes on executing its first plan, so probably the count of executed actions is not "
+        "compared with `replan_every`.",
+        "Conventions: replanning",
+    ),
+    "plans_twice": Hint(
+        "Your controller calls the planner more than once at one step. One call makes the plan.",
+        "Conventions: replanning",
+    ),
+    "first_action_repeated": Hint(
+        "Your controller executes the first action of its plan again and again, so probably the index is always "
+        "0, or the count of executed actions is never raised.",
+        "Conventions: replanning",
+    ),
+    "count_not_reset": Hint(
+        "Your controller does not begin a new plan with its first action, so probably the count of executed "
+        "actions is not set back when it plans.",
+        "Conventions: replanning",
+    ),
+    "replans_off_by_one": Hint(
+        "Your controller plans again at the wrong step, so probably `>` stands where `>=` is meant, or an action is "
+        "counted twice or not at all. After `replan_every` actions the next call plans.",
+        "Conventions: replanning",
+    ),
+    "stale_observation": Hint(
+        "Your controller plans from an observation of an earlier step, so probably it is stored and used too late. "
+        "Plan from the one that `act` was just given.",
+        "Conventions: replanning",
+    ),
+    "executes_last_action": Hint(
+        "Your controller executes the plan from its end, so probably the index starts at the last action. Execute "
+        "the first action first.",
+        "Conventions: replanning",
+    ),
+    "returns_whole_plan": Hint(
+        "Your controller returns the whole plan, so probably the index of the current action is missing.",
+        "Conventions: replanning",
+    ),
+    "no_warm_start": Hint(
+        "Your search starts from nothing each time, so probably the rest of the old plan is not passed on as the "
+        "mean. Only the first plan of an episode starts from `initial_mean`.",
+        "Conventions: replanning",
+    ),
+    "shift_by_one": Hint(
+        "Your warm start shifts the old plan by one action, so probably it assumes that one was executed. Shift by "
+        "as many as were: `replan_every`.",
+        "Conventions: replanning",
+    ),
+    "wrong_shift": Hint(
+        "Your warm start shifts the old plan by the wrong number of actions, or keeps more rows than there are. "
+        "Write the mean down for a small horizon, also for `replan_every` equal to `horizon`.",
+        "Conventions: replanning",
+    ),
+    "wrong_tail": Hint(
+        "Your warm start ends with the wrong rows, so probably it repeats the plan, pads with zeros, or takes the "
+        "first rows of `initial_mean` where its last are meant.",
+        "Conventions: replanning",
+    ),
+    "plan_survives_episode": Hint(
+        "Your controller carries a plan into the next episode, so probably it keeps it somewhere that "
+        "`begin_episode` does not clear. Use `self.plan` and `self.num_executed`.",
+        "Conventions: replanning",
+    ),
+    # The agent
+    "not_appended": Hint(
+        "Your agent does not keep what it sees, so probably the transition is not appended to `self.replay`.",
+        "the docstring of the stub",
+    ),
+    "wrong_schedule": Hint(
+        "Your agent fits at the wrong steps. Write down the number of transitions at each fit for a small "
+        "`initial_steps` and `refit_every`, and compare with the docstring.",
+        "the docstring of the stub",
+    ),
+    "fits_once": Hint(
+        "Your agent fits once and never again, so probably the condition is an equality with `initial_steps` alone.",
+        "the docstring of the stub",
+    ),
+    "fits_every_step": Hint(
+        "Your agent fits at more steps than it should, so probably `refit_every` is not checked, or None is not "
+        "treated apart.",
+        "the docstring of the stub",
+    ),
+    "fits_too_early": Hint(
+        "Your agent fits before `initial_steps` transitions are there, or counts from 0, so probably the steps "
+        "since the first fit are not what is counted.",
+        "the docstring of the stub",
+    ),
+    "fits_before_append": Hint(
+        "Your fit does not see the newest transition, so probably it runs, or the transitions are counted, before "
+        "the new one is appended.",
+        "the docstring of the stub",
+    ),
+    "data_replaced": Hint(
+        "Your earlier data is gone, so probably the replay buffer is replaced or emptied. Nothing is thrown away: "
+        "aggregation is the point.",
+        "the docstring of the stub",
+    ),
+}

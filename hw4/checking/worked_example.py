@@ -1,0 +1,128 @@
+"""What a worked example is, how it is checked, and what examples are made of (given; NumPy only)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw4.checking.answers import GENERIC_CAUSES, CheckFailed, check_close
+from hw4.checking.subject import Handle, Subject
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class WorkedExample:
+    """What goes in, what must come out, and what known slips would give."""
+
+    stub_id: str
+    story: str  # what goes in and why the answer is what it is: a reader can check it by hand
+    run: Callable[[Subject], dict[str, Any]]  # calls the subject, returns name -> what was seen
+    wanted: dict[str, Any]  # name -> array or number
+    slips: dict[str, dict[str, Any]]  # name -> cause -> what that slip gives
+
+
+class ExampleFailed(CheckFailed):
+    """A worked example came out wrong: what was seen, and what was wanted."""
+
+    def __init__(self, failure: CheckFailed, example: WorkedExample, name: str, seen: Any) -> None:
+        super().__init__(str(failure), failure.cause)
+        self.example = example
+        self.name = name
+        self.seen = seen
+        self.wanted = example.wanted[name]
+
+
+def check_example(example: WorkedExample, subject: Subject) -> None:
+    """Run an example and compare every answer.
+
+    Raises:
+        CheckFailed: an answer is wrong. If several are, the one whose cause is known is named first.
+    """
+    seen = example.run(subject)
+    failures: list[ExampleFailed] = []
+    for name, wanted in example.wanted.items():
+        try:
+            check_close(seen[name], wanted, name, slips=example.slips.get(name))
+        except CheckFailed as failure:
+            failures.append(ExampleFailed(failure, example, name, seen[name]))
+    if failures:
+        raise next((failure for failure in failures if failure.cause not in GENERIC_CAUSES), failures[0])
+
+
+MAX_NUMBERS = 100_000  # of one answer: a wrong one must not make a check compute or remember without bound
+
+
+def few(answer: Any, what: str) -> Array:
+    """An answer that is going to be computed with, as an array of a size that can be computed with."""
+    if answer is None:
+        raise CheckFailed(f"{what} is None: a return statement is missing", "returns_none")
+    if not isinstance(answer, np.ndarray | np.generic | int | float):
+        raise CheckFailed(f"{what} must be a tensor of numbers, got {type(answer).__name__}", "wrong_type")
+    numbers = np.asarray(answer)
+    if numbers.size > MAX_NUMBERS:
+        raise CheckFailed(f"{what} has shape {numbers.shape}, far larger than what is wanted", "wrong_shape")
+    return numbers
+
+
+class Rows:
+    """Hands out the rows of an array, n at a time and in order, and counts them; stands in for random draws."""
+
+    MAX_COUNT = 10_000  # at once
+
+    def __init__(self, rows: Array) -> None:
+        self.rows = rows
+        self.drawn = 0
+
+    def __call__(self, count: Any) -> Array:
+        count = int(count)
+        if not 0 <= count <= self.MAX_COUNT:
+            raise CheckFailed(f"{count} random draws were asked for at once", "wrong_candidate_count")
+        start, self.drawn = self.drawn, self.drawn + count
+        return self.rows[np.arange(start, self.drawn) % len(self.rows)]
+
+
+class Recorder:
+    """Wraps an objective and keeps what it was asked to score."""
+
+    def __init__(self, objective: Callable[[Array], Array]) -> None:
+        self.objective = objective
+        self.scored: list[Array] = []
+
+    def __call__(self, action_sequences: Array) -> Array:
+        self.scored.append(np.array(few(action_sequences, "what the objective was asked about")))
+        return self.objective(action_sequences)
+
+    @property
+    def num_scored(self) -> int:
+        return sum(len(candidates) for candidates in self.scored)
+
+
+def trace(*values: float, length: int = 8) -> Array:
+    """A list whose length is an answer too, as an array of fixed length: zeros follow."""
+    return np.array([*values, *[0.0] * length][:length], dtype=np.float64)
+
+
+def stack(answers: list[Any], what: str) -> Array:
+    arrays = [few(answer, what) for answer in answers]
+    for array in arrays:
+        if array.shape != arrays[0].shape:
+            raise CheckFailed(f"{what} has shape {arrays[0].shape} at first and {array.shape} later", "wrong_shape")
+    return np.stack(arrays)
+
+
+def normalizer(subject: Subject, mean: Array, std: Array) -> Any:
+    return subject.call("dynamics_model.Normalizer", mean=mean, std=std)
+
+
+def handle(value: Any, what: str) -> Handle:
+    """An object that the code returned, as something whose methods can be called."""
+    if value is None:
+        raise CheckFailed(f"{what} is None: a return statement is missing", "returns_none")
+    if not isinstance(value, Handle):
+        raise CheckFailed(f"{what} must be a Normalizer, got {type(value).__name__}", "wrong_type")
+    return value

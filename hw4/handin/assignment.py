@@ -1,0 +1,332 @@
+"""The public facts of the homework, read from `assignment.toml` (given; standard library only)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from hw4.handin.strict_toml import TomlError, TomlFile, and_meant
+
+ASSIGNMENT_FILE = Path(__file__).resolve().parents[2] / "assignment.toml"
+
+
+Visibility = Literal["full", "scores"]
+Collaboration = Literal["alone", "discuss"]
+AIUse = Literal["forbidden", "declared", "free"]
+
+
+@dataclass(frozen=True)
+class Course:
+    title: str
+    course: str
+    lecture: str
+    term: str
+    release: date
+    due: datetime
+
+
+@dataclass(frozen=True)
+class Problem:
+    id: str
+    title: str
+    points: int
+    section: str  # of the lecture
+    number: int  # 1, 2, ... in the order of the file; optional problems are counted apart
+    by_hand: bool = False
+    optional: bool = False  # a topic: its points are a bonus, and its absence costs nothing
+
+    @property
+    def label(self) -> str:
+        """ "P2", or "T1" for the first topic."""
+        return f"{'T' if self.optional else 'P'}{self.number}"
+
+
+@dataclass(frozen=True)
+class Stub:
+    """One function that the student writes."""
+
+    id: str
+    problem: str
+    file: str  # "mpc.py" or "topics/NAME.py"
+    symbol: str
+    lines: int  # that the reference needs
+    minutes: int
+    points: int
+    number: str  # "2.4", or "T1.2" in a topic
+
+    @property
+    def title(self) -> str:
+        return self.symbol
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One learning curve that the referee runs."""
+
+    id: str
+    problem: str
+    experiment: str
+    title: str
+    score_episodes: int  # the score is the mean return of the last so many
+    needs: tuple[str, ...]  # problems whose code it runs
+    points: int
+    number: str
+    agent: str = "agents.build_agent"  # "module.function" of hw4: takes the experiment and a seed, returns an agent
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One number that a hidden check computes with the student's functions; larger is better."""
+
+    id: str
+    problem: str
+    title: str
+    unit: str  # of the number, in words
+    needs: tuple[str, ...]  # ids of the functions that it runs
+    points: int
+    number: str
+
+
+Item = Stub | Curve | Effect  # what a program grades: each has an id, a number, a title, a problem and points
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook that may be handed in."""
+
+    file: str
+    optional: bool = False  # its absence costs nothing
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What may be handed in."""
+
+    code: tuple[str, ...]  # the files of the stubs, in the order of the stubs
+    notebooks: tuple[str, ...]
+    max_file_bytes: int
+    max_total_bytes: int
+    max_files: int
+    allowed_imports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    call_seconds: float
+    memory_mb: int
+    max_cpu_factor: float
+
+
+@dataclass(frozen=True)
+class LatePolicy:
+    """What a late submission costs."""
+
+    grace_minutes: int  # nothing is late before these have passed
+    percent_per_day: float  # of the points earned, for each day that has begun
+    max_days: int  # a submission that is later earns nothing
+
+
+@dataclass(frozen=True)
+class Policies:
+    visibility_before_due: Visibility  # "scores": no hints and no checks until the due date
+    leaderboard: bool  # an ungraded one, where the site has one
+    collaboration: Collaboration
+    ai_use: AIUse
+    max_group_size: int  # students who may hand in one solution together; 1: everybody alone
+    max_submissions: int  # the last of the first so many counts; 0: the last of all
+    bonus_cap: int  # bonus points count up to this many
+    late: LatePolicy
+
+
+@dataclass(frozen=True)
+class Assignment:
+    course: Course
+    policies: Policies
+    submission: Submission
+    limits: Limits
+    problems: tuple[Problem, ...]
+    stubs: tuple[Stub, ...]
+    curves: tuple[Curve, ...]
+    effects: tuple[Effect, ...]
+    notebooks: tuple[Notebook, ...]
+
+    @property
+    def visibility_before_due(self) -> Visibility:
+        return self.policies.visibility_before_due
+
+    @property
+    def leaderboard(self) -> bool:
+        return self.policies.leaderboard
+
+    def problem(self, problem_id: str) -> Problem:
+        return next(problem for problem in self.problems if problem.id == problem_id)
+
+    def stub(self, stub_id: str) -> Stub:
+        return next(stub for stub in self.stubs if stub.id == stub_id)
+
+    def stubs_of(self, problem_id: str) -> tuple[Stub, ...]:
+        return tuple(stub for stub in self.stubs if stub.problem == problem_id)
+
+    def items_of(self, problem_id: str) -> tuple[Item, ...]:
+        """Everything of a problem that a program grades, in order."""
+        return tuple(item for item in self.items if item.problem == problem_id)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Everything that a program grades."""
+        return self.stubs + self.curves + self.effects
+
+    def is_optional(self, item: Item) -> bool:
+        """Whether an item belongs to a topic: its points are a bonus."""
+        return self.problem(item.problem).optional
+
+    @property
+    def optional_code(self) -> tuple[str, ...]:
+        """The code files that hold nothing but optional functions."""
+        needed = {stub.file for stub in self.stubs if not self.is_optional(stub)}
+        return tuple(name for name in self.submission.code if name not in needed)
+
+    @property
+    def required_code(self) -> tuple[str, ...]:
+        return tuple(name for name in self.submission.code if name not in self.optional_code)
+
+    @property
+    def optional_notebooks(self) -> tuple[str, ...]:
+        return tuple(notebook.file for notebook in self.notebooks if notebook.optional)
+
+    @property
+    def code_points(self) -> int:
+        """What a program grades, without a bonus."""
+        return sum(problem.points for problem in self.problems if not problem.by_hand and not problem.optional)
+
+    @property
+    def written_points(self) -> int:
+        return sum(problem.points for problem in self.problems if problem.by_hand)
+
+    @property
+    def bonus_points(self) -> int:
+        """All points of optional problems; `policies.bonus_cap` says how many count."""
+        return sum(problem.points for problem in self.problems if problem.optional)
+
+
+class AssignmentError(TomlError):
+    """`assignment.toml` is not what it should be. The message starts with `assignment.toml:LINE: `."""
+
+
+_TABLES = ("course", "policies", "submission", "limits", "problems", "notebooks", "stubs", "curves", "effects")
+
+
+@cache
+def load_assignment(path: Path = ASSIGNMENT_FILE) -> Assignment:
+    """Read and check the file.
+
+    Raises:
+        AssignmentError: not TOML; a key that is unknown, missing or of another type; points that do not add up; a due
+            date before the release; an unknown problem; an id used twice; an optional problem that is graded by hand.
+    """
+    file = TomlFile(path, AssignmentError)
+    file.allow(_TABLES)
+    policies = dict(file.table("policies"))
+    late = policies.pop("late", None)
+    if not isinstance(late, dict):
+        file.fail("policies", 0, "", "there is no [policies.late]")
+    problems = _problems(file)
+    counts: dict[str, int] = {}
+    stubs: tuple[Stub, ...] = _items(Stub, "stubs", file, problems, counts)
+    curves: tuple[Curve, ...] = _items(Curve, "curves", file, problems, counts)
+    effects: tuple[Effect, ...] = _items(Effect, "effects", file, problems, counts)
+    notebooks = tuple(
+        Notebook(**file.fields(Notebook, "notebooks", entry, i))
+        for i, entry in enumerate(file.entries("notebooks", needed=False))
+    )
+    found = Assignment(
+        course=Course(**file.fields(Course, "course", file.table("course"))),
+        policies=Policies(
+            **file.fields(Policies, "policies", policies, without=("late",)),
+            late=LatePolicy(**file.fields(LatePolicy, "policies.late", late)),
+        ),
+        submission=Submission(
+            code=tuple(dict.fromkeys(stub.file for stub in stubs)),
+            notebooks=tuple(notebook.file for notebook in notebooks),
+            **file.fields(Submission, "submission", file.table("submission"), without=("code", "notebooks")),
+        ),
+        limits=Limits(**file.fields(Limits, "limits", file.table("limits"))),
+        problems=problems,
+        stubs=stubs,
+        curves=curves,
+        effects=effects,
+        notebooks=notebooks,
+    )
+    _check(found, file)
+    return found
+
+
+def _problems(file: TomlFile) -> tuple[Problem, ...]:
+    problems: list[Problem] = []
+    for i, entry in enumerate(file.entries("problems")):
+        fields = file.fields(Problem, "problems", entry, i, without=("number",))
+        same_kind = [problem for problem in problems if problem.optional == fields.get("optional", False)]
+        problems.append(Problem(number=len(same_kind) + 1, **fields))
+    return tuple(problems)
+
+
+def _items(
+    of: type[Any], table: str, file: TomlFile, problems: tuple[Problem, ...], counts: dict[str, int]
+) -> tuple[Any, ...]:
+    entries = file.entries(table, needed=table == "stubs")
+    return tuple(of(**_item(of, table, i, file, problems, counts)) for i in range(len(entries)))
+
+
+def _item(
+    of: type[Any], table: str, index: int, file: TomlFile, problems: tuple[Problem, ...], counts: dict[str, int]
+) -> dict[str, Any]:
+    """The fields of a stub, a curve or an effect, with its number, such as "2.4"."""
+    fields = file.fields(of, table, file.entries(table)[index], index, without=("number",))
+    problem = next((problem for problem in problems if problem.id == fields["problem"]), None)
+    if problem is None:
+        meant = and_meant(fields["problem"], [problem.id for problem in problems])
+        file.fail(table, index, "problem", f"{fields['id']} belongs to the unknown problem {meant}")
+    counts[problem.id] = counts.get(problem.id, 0) + 1
+    return {**fields, "number": f"{problem.label.removeprefix('P')}.{counts[problem.id]}"}
+
+
+def _check(found: Assignment, file: TomlFile) -> None:
+    """What must hold between the values."""
+    if found.course.due.date() < found.course.release:
+        file.fail("course", 0, "due", f"due {found.course.due.date()} is before release {found.course.release}")
+    if found.policies.late.percent_per_day > 100:
+        file.fail("policies.late", 0, "percent_per_day", "percent_per_day must be at most 100")
+    if found.policies.max_group_size < 1:
+        file.fail("policies", 0, "max_group_size", "max_group_size must be at least 1: everybody alone")
+    seen: dict[str, str] = {}
+    ids_of = {
+        "problems": [problem.id for problem in found.problems],
+        "stubs": [stub.id for stub in found.stubs],
+        "curves": [curve.id for curve in found.curves],
+        "effects": [effect.id for effect in found.effects],
+    }
+    for table, ids in ids_of.items():
+        for i, entry_id in enumerate(ids):
+            if entry_id in seen:
+                file.fail(table, i, "id", f"the id {entry_id!r} is used twice, first in {seen[entry_id]}")
+            seen[entry_id] = f"line {file.lines.line(table, i, 'id')}"
+    for i, curve in enumerate(found.curves):
+        for needed in curve.needs:
+            if needed not in ids_of["problems"]:
+                meant = and_meant(needed, ids_of["problems"])
+                file.fail("curves", i, "needs", f"{curve.id} needs the unknown problem {meant}")
+    for i, effect in enumerate(found.effects):
+        for needed in effect.needs:
+            if needed not in ids_of["stubs"]:
+                meant = and_meant(needed, ids_of["stubs"])
+                file.fail("effects", i, "needs", f"{effect.id} needs the unknown function {meant}")
+    for i, problem in enumerate(found.problems):
+        if problem.by_hand and problem.optional:
+            file.fail("problems", i, "optional", f"{problem.id} is graded by hand: only a program grades a topic")
+        total = sum(item.points for item in found.items_of(problem.id))
+        if not problem.by_hand and total != problem.points:
+            says = f"{problem.id} is worth {problem.points} points, but its parts add up to {total}"
+            file.fail("problems", i, "points", says)
