@@ -13,7 +13,7 @@ import pytest
 from recorded_notebook import provenance, recorder_cells
 
 from autograder.solutions import ROOT
-from hw4.notebook import interval_of_median, read_table
+from hw4.commands.jupyter import interval_of_median, read_table
 from publish.notebooks import DATA
 
 NAME = "mppi"
@@ -93,7 +93,7 @@ def test_mppi_and_cem_are_level(of_seeds, candidates):
 
 
 @pytest.mark.parametrize("candidates", [30, 90])
-def test_with_up_to_90_candidates_no_difference_from_cem_shows(of_seeds, candidates):
+def test_with_up_to_90_candidates_there_is_no_clear_difference_from_cem(of_seeds, candidates):
     """A null result, and at 90 a close one."""
     low, high = interval_of_median(of_seeds("mppi", candidates) - of_seeds("cem", candidates))
     assert low < 0 < high
@@ -110,14 +110,14 @@ def test_a_kappa_that_is_too_small_fails(of_seeds):
 
 
 @pytest.mark.parametrize("kappa", [1.0, 3.0, 30.0, 1000.0])
-def test_from_kappa_1_on_no_difference_shows(of_seeds, kappa):
+def test_from_kappa_1_upwards_there_is_no_clear_difference(of_seeds, kappa):
     """A null result."""
     low, high = interval_of_median(of_seeds("mppi", 90, kappa=kappa) - of_seeds("mppi", 90))
     assert low < 0 < high
 
 
 @pytest.mark.parametrize("beta", [0.2, 1.0])
-def test_for_beta_no_difference_shows(of_seeds, beta):
+def test_beta_makes_no_clear_difference(of_seeds, beta):
     """A null result."""
     low, high = interval_of_median(of_seeds("mppi", 90, beta=beta) - of_seeds("mppi", 90))
     assert low < 0 < high

@@ -40,12 +40,21 @@ import numpy as np
 import torch
 
 from hw4.agents import build_planner
+from hw4.commands.jupyter import (
+    Array,
+    find_data,
+    interval_of_median,
+    median_text,
+    own_seeds,
+    read_table,
+    show,
+    use_style,
+)
+from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE
 from hw4.ensemble import aggregate_returns, member_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import MPC, Objective
-from hw4.notebook import Array, find_data, interval_of_median, median_text, own_seeds, read_table, show, use_style
-from hw4.plots import BLUE, GREEN, ORANGE, PURPLE
 from hw4.topics import mppi
 from hw4.training import run_episode, train
 from hw4.transitions import Transition
@@ -297,15 +306,15 @@ show(
     + by_candidates(lambda n: difference("mppi", "random_shooting", n))
     + "; MPPI minus CEM is "
     + by_candidates(lambda n: difference("mppi", "cem", n))
-    + " (an interval that holds 0 shows no difference). An action by CEM takes "
+    + " (an interval that contains 0 shows no clear difference). An action by CEM takes "
     + f"{by_candidates(time_ratio)} times as long as one by MPPI."
 )
 
 # %% [markdown] name="budgets-lesson"
-# **What to take from it.** With 30 candidates MPPI is far ahead of random shooting. It is level with CEM, not better:
-# with 30 candidates no difference shows, with 90 the interval just reaches 0, and with 300 CEM is ahead by about one
-# percent. What MPPI saves is time: it asks the model once for each plan, where CEM has to ask three times, one after
-# the other. The more candidates, the less that matters.
+# **What to take from it.** With 30 candidates, MPPI is far ahead of random shooting. It is level with CEM, not better:
+# with 30 candidates there is no clear difference, with 90 the interval just reaches 0, and with 300 CEM is ahead by
+# about one percent. What MPPI saves is time: it asks the model once for each plan, while CEM has to ask three times,
+# one after the other. The more candidates there are, the less that matters.
 
 # %% [markdown] name="kappa-intro"
 # ## What kappa and beta do
@@ -348,17 +357,17 @@ show(
 
 # %% [markdown] name="kappa-lesson"
 # **What to take from it.** A kappa that is too small fails: the average of candidates that push left and right is a
-# plan that does nothing. From kappa = 1 on, no difference shows, not even for kappa = 1000, where the plan is the best
-# candidate alone. So it is not the averaging that makes MPPI so much better than random shooting here. What the two
-# still differ in is where they search: MPPI draws its candidates around the rest of the last plan, random shooting
-# anywhere in the bounds, every time anew. For beta no difference shows on this task either. Kappa has a unit, one over
-# that of the return, so another task needs another kappa.
+# plan that does nothing. From kappa = 1 upwards there is no clear difference, not even at kappa = 1000, where the plan
+# is the best candidate alone. So here it is not the average that makes MPPI so much better than random shooting. The
+# two still differ in where they search: MPPI draws its candidates around the rest of the last plan, and random shooting
+# starts anew every time, anywhere in the bounds. Beta makes no clear difference on this task either. The unit of kappa
+# is one over the unit of the return, so another task needs another kappa.
 
 # %% [markdown] name="live-intro"
 # ## Your own planner
 #
 # With `USE_MY_CODE = True` this cell trains your ensemble, lets it learn no more, and plans one episode with each
-# planner with 30 candidates. Lines that lie within the recorded dots are what is to be expected.
+# planner with 30 candidates. Expect your lines to lie among the recorded dots.
 
 # %% name="live"
 LIVE_CANDIDATES = 30

@@ -48,9 +48,9 @@ from notebook_cells import (
 from numpy.typing import NDArray
 
 from hw4.agents import build_agent_and_parts
+from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.dynamics_model import DynamicsModel
 from hw4.envs import make_env
-from hw4.notebook import interval_of_median, read_table
 from hw4.topics.mppi import filter_noise
 from hw4.training import train
 

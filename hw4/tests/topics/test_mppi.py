@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checking.examples.topics.mppi import WORKED_EXAMPLES
-from hw4.checks import AnyOf, check, check_close
+from hw4.checking.answers import AnyOf, check, check_close
+from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.subject import LocalSubject
+from hw4.checking.worked_example import check_example
 from hw4.experiments import EXPERIMENTS
 from hw4.mpc import MPC, Objective
-from hw4.subject import LocalSubject
 from hw4.topics.mppi import build_planner, filter_noise, mppi_update
-from hw4.worked_examples import check_example
 
 POPULATION, HORIZON, ACT_DIM = 11, 5, 2
 
@@ -139,9 +139,13 @@ def test_mppi_update_knows_only_differences_of_returns(constant: float) -> None:
 @pytest.mark.stub("mppi_update")
 def test_mppi_update_goes_from_the_mean_to_the_best() -> None:
     returns = [2.0, 5.0, -4.0, 3.0]
-    slips = {"best_for_average": np.array([[1.0]]), "kappa_divides": np.array([[1.0]])}
+    slips: dict[str, Any] = {"best_for_average": np.array([[1.0]]), "kappa_divides": np.array([[1.0]])}
     check_close(update(returns, 1e-6).numpy(), np.array([[1.5]]), "the plan for a tiny kappa", slips=slips)
-    slips = {"weights_equal": np.array([[1.5]]), "kappa_divides": np.array([[1.5]]), "takes_smallest": [[2.0]]}
+    slips = {
+        "weights_equal": np.array([[1.5]]),
+        "kappa_divides": np.array([[1.5]]),
+        "takes_smallest": np.array([[2.0]]),
+    }
     check_close(update(returns, 1e3).numpy(), np.array([[1.0]]), "the plan for a large kappa", slips=slips)
     of_two = update([5.0, 1.0, 0.0, 5.0], 1e3)
     slips = {"best_for_average": AnyOf((np.array([[0.0]]), np.array([[3.0]])))}
