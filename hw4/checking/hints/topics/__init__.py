@@ -1,0 +1,1 @@
+"""Hints for topics (given; standard library only)."""
