@@ -5,14 +5,15 @@ Which claims are made, and in which form, was fixed before these seeds were run:
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import json
 
 import numpy as np
 import pytest
-from recorded_notebook import provenance, recorder_cells
+from recorded_notebook import record, recorder_cells, settings_by_table
 
 from autograder.solutions import ROOT
+from hw4.commands.csv_rows import read_rows
 from hw4.commands.jupyter import interval_of_median, read_table
 from publish.notebooks import DATA
 
@@ -51,12 +52,9 @@ def of_seeds(plans):
 
 
 def test_the_runs_were_recorded_with_the_settings_of_today(notebook):
-    recorded = provenance(NAME)
-    now = {
-        "settings": dataclasses.asdict(notebook["ENSEMBLE"]),
-        "ways": [dataclasses.asdict(way) for way in notebook["WAYS"]],
-    }
-    assert {key: recorded[key] for key in now} == now, f"run `{recorded['command']}`"
+    experiment, ways = dataclasses.asdict(notebook["ENSEMBLE"]), [dataclasses.asdict(way) for way in notebook["WAYS"]]
+    now = {"plans": {"experiment": experiment, "ways": ways}, "noise": {"betas": list(notebook["BETAS"])}}
+    assert settings_by_table(NAME) == now, record(NAME)
 
 
 def test_the_notebook_compares_the_planner_as_it_is_given(notebook):
@@ -72,10 +70,10 @@ def test_every_planner_scores_as_many_candidates_as_its_way_says(notebook):
 
 
 def test_the_recorded_runs_are_whole(notebook, plans):
-    seeds = provenance(NAME)["seeds"]
-    assert len(seeds) >= MIN_SEEDS
-    assert len(plans["seed"]) == len(seeds) * len(notebook["WAYS"]) * 2
-    assert list(np.unique(plans["seed"])) == seeds
+    num_seeds = len(np.unique(plans["seed"]))
+    assert num_seeds >= MIN_SEEDS
+    assert len(plans["seed"]) == num_seeds * len(notebook["WAYS"]) * 2
+    assert json.loads((DATA / NAME / "facts.json").read_text(encoding="utf-8")) == {"num_models": str(num_seeds)}
     assert np.isfinite(plans["episode_return"]).all()
 
 
@@ -135,11 +133,10 @@ def test_an_action_of_cem_takes_longer_and_the_less_so_the_more_candidates(of_se
 
 
 def test_the_handout_shows_the_medians_of_the_recorded_runs(of_seeds):
-    with (ROOT / "handout" / "topics" / "mppi.csv").open(encoding="utf-8", newline="") as file:
-        shown = {
-            (row["quantity"], float(row["setting"])): [float(row[name]) for name in ("median", "low", "high")]
-            for row in csv.DictReader(file)
-        }
+    shown = {
+        (row["quantity"], float(row["setting"])): [float(row[name]) for name in ("median", "low", "high")]
+        for row in read_rows(ROOT / "handout" / "topics" / "mppi.csv")
+    }
     wanted = {("kappa", kappa): of_seeds("mppi", 90, kappa=kappa) for kappa in (0.1, 1.0, 3.0, 10.0, 30.0, 1000.0)}
     wanted |= {("beta", beta): of_seeds("mppi", 90, beta=beta) for beta in (0.2, 0.5, 1.0)}
     for n in CANDIDATES:

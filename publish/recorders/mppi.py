@@ -1,9 +1,6 @@
 """Records the runs that notebooks/masters/mppi.py draws.
 
-Run it by `python -m publish.notebooks record --names mppi`, which puts the solved tree and `notebook_cells`, the
-notebook's own cells that are tagged "recorder", on the path. About 12 minutes of processor time.
-
-What is recorded already is kept in build/recordings, so a recording that was stopped resumes.
+Run by `python -m publish.recorders mppi`: about 12 minutes on one core.
 
 Each seed trains one ensemble on the cart-pole, as `cartpole_ensemble` does, and then every planner controls it from the
 same two start states with that ensemble (`plans.csv`). `noise.csv` holds one candidate's noise before and after the
@@ -22,11 +19,7 @@ differences, seed by seed: their median and its 95 % bootstrap interval.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,12 +40,14 @@ from notebook_cells import (
 )
 from numpy.typing import NDArray
 
+from autograder.solutions import ROOT
 from hw4.agents import build_agent_and_parts
 from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.dynamics_model import DynamicsModel
 from hw4.envs import make_env
 from hw4.topics.mppi import filter_noise
 from hw4.training import train
+from publish.recorded_tables import COMMAND, Recording, Row, Table, number, write_table
 
 SEEDS = range(100, 120)
 NUM_STARTS = 2  # episodes of each way of planning with each ensemble
@@ -60,30 +55,33 @@ FIRST_START = 10_000  # seeds of their start states, which no training run has s
 NOISE_STEPS = 40  # of the candidate that is drawn
 NOISE_SEED = 0
 
+NAME = "mppi"
+DATA = ROOT / "notebooks" / "data" / NAME
 TABLES = {
-    "plans": "planner,candidates,kappa,beta,seed,start,episode_return,milliseconds",
-    "noise": "beta,step,white,filtered",
+    "plans": Table(
+        "planner,candidates,kappa,beta,seed,start,episode_return,milliseconds",
+        key="seed",
+        settings={"experiment": dataclasses.asdict(ENSEMBLE), "ways": [dataclasses.asdict(way) for way in WAYS]},
+    ),
+    "noise": Table("beta,step,white,filtered", settings={"betas": BETAS}),
 }
-MEASURED = "quantity,setting,median,low,high"  # of the handout's table
+MEASURED = Table(
+    "quantity,setting,median,low,high",
+    says="medians over seeds with their 95 % intervals, from notebooks/data/mppi/plans.csv",
+)
 
-Row = list[Any]
 
-
-def main(folder: Path) -> None:
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    parts_folder = folder.parents[2] / "build" / "recordings" / folder.name  # delete it to record everything again
-    parts_folder.mkdir(parents=True, exist_ok=True)
-    rows: list[Row] = []
-    for number, seed in enumerate(SEEDS):
-        part = parts_folder / f"{seed}.json"
-        if not part.exists():
-            part.write_text(json.dumps(plans_of(learn(seed), seed)), encoding="utf-8")
-        rows += json.loads(part.read_text(encoding="utf-8"))
-        print(f"seed {seed} is recorded", flush=True)
-        write_tables(folder, {"plans": rows, "noise": noise_rows()}, list(SEEDS[: number + 1]))
-    handout = folder.parents[2] / "handout" / "topics" / f"{folder.name}.csv"
-    write_table(handout, MEASURED, measured(folder / "plans.csv"))
+def main() -> None:
+    recording = Recording(DATA, NAME, TABLES)
+    if not recording.has("noise"):
+        recording.put(noise=noise_rows())
+    for seed in SEEDS:
+        if not recording.has("plans", seed=seed):
+            recording.put(plans=plans_of(learn(seed), seed))
+            print(f"seed {seed}", flush=True)
+    recording.note(num_models=len(SEEDS))
+    how = [f"written by: {COMMAND.format(NAME)}"]
+    write_table(ROOT / "handout" / "topics" / f"{NAME}.csv", MEASURED, measured(), how)
 
 
 def learn(seed: int) -> DynamicsModel:
@@ -101,8 +99,7 @@ def plans_of(model: DynamicsModel, seed: int) -> list[Row]:
         for way in WAYS:
             start_seed = FIRST_START + NUM_STARTS * seed + start
             episode_return, milliseconds = plan_an_episode(model, way, seed, start_seed)
-            values = (*dataclasses.astuple(way), seed, start, f"{episode_return:.5g}", f"{milliseconds:.3g}")
-            rows.append(["" if value is None else value for value in values])
+            rows.append([*dataclasses.astuple(way), seed, start, number(episode_return), number(milliseconds, 3)])
     return rows
 
 
@@ -110,38 +107,15 @@ def noise_rows() -> list[Row]:
     """Rows of noise.csv: the noise of one candidate, before and after the filter."""
     white = torch.randn(1, NOISE_STEPS, 1, generator=torch.Generator().manual_seed(NOISE_SEED))
     return [
-        [beta, step, f"{float(before):.4g}", f"{float(after):.4g}"]
+        [beta, step, number(float(before), 4), number(float(after), 4)]
         for beta in BETAS
         for step, (before, after) in enumerate(zip(white[0], filter_noise(white, beta)[0], strict=True))
     ]
 
 
-def write_tables(folder: Path, tables: dict[str, list[Row]], seeds: list[int]) -> None:
-    """Write the tables, and what they were recorded with: after every seed, so that a recording can be watched."""
-    for table, rows in tables.items():
-        write_table(folder / f"{table}.csv", TABLES[table], rows)
-    provenance = {
-        "command": "python -m publish.notebooks record --names mppi",
-        "settings": dataclasses.asdict(ENSEMBLE),
-        "ways": [dataclasses.asdict(way) for way in WAYS],
-        "seeds": seeds,
-        "facts": {"num_models": str(len(seeds))},
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
-    (folder / "recorded.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
-
-
-def write_table(path: Path, columns: str, rows: list[Row]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns.split(","))
-        writer.writerows(rows)
-
-
-def measured(plans: Path) -> list[Row]:
+def measured() -> list[Row]:
     """Rows of the handout's table: medians over seeds with their 95 % intervals."""
-    table = read_table(plans, texts=("planner",))
+    table = read_table(DATA / "plans.csv", texts=("planner",))
     values: dict[tuple[str, float], NDArray[Any]] = {}
     for candidates in CANDIDATES:
         ways = {planner: in_comparison(planner, candidates) for planner in ("random_shooting", "cem", "mppi")}
@@ -155,10 +129,11 @@ def measured(plans: Path) -> list[Row]:
     values |= {("kappa", kappa): by_seed(table, Way("mppi", COMPARED_AT, kappa, BETA)) for kappa in KAPPAS}
     values |= {("beta", beta): by_seed(table, Way("mppi", COMPARED_AT, KAPPA, beta)) for beta in BETAS}
     return [
-        [quantity, f"{setting:g}", *(f"{number:.1f}" for number in (np.median(of_way), *interval_of_median(of_way)))]
+        [quantity, f"{setting:g}", *(f"{value:.1f}" for value in (np.median(of_way), *interval_of_median(of_way)))]
         for (quantity, setting), of_way in values.items()
     ]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    torch.set_num_threads(1)
+    main()
