@@ -29,7 +29,8 @@ from publish.recorded_tables import settings_of
 from publish.stubs import build_stubs, solution_lines
 from publish.student_bundle import student_requirements
 
-MAX_PAGES = 14
+MAX_PAGES = 14  # without topics
+MAX_PAGES_OF_A_TOPIC = 2  # on average, with their introduction
 BAR = Bar(bar=51.5, floor=-7.0, cpu_seconds=1.0, speed=0.1, num_reference_runs=3, code_hash="")
 
 
@@ -104,12 +105,14 @@ def test_recorded_runs_have_the_settings_of_today(path: Path) -> None:
 def test_tables_hold_what_the_assignment_says(facts: dict[str, Any]) -> None:
     assignment = load_assignment()
     problems = table_rows(facts, "", "Problem")
-    for problem, row in zip(assignment.problems, problems[1:], strict=False):
+    required_problems = [problem for problem in assignment.problems if not problem.optional]
+    for problem, row in zip(required_problems, problems[1:-1], strict=True):
         assert row[:2] == [problem.label, problem.title]
         assert row[-1] == str(problem.points)
-    assert problems[-1][-1] == str(sum(problem.points for problem in assignment.problems))
+    assert problems[-1][-1] == str(sum(problem.points for problem in required_problems))
     stubs = table_rows(facts, "No.", "Id")
-    for stub, row in zip(assignment.stubs, stubs[1:], strict=False):
+    required_stubs = [stub for stub in assignment.stubs if not assignment.is_optional(stub)]
+    for stub, row in zip(required_stubs, stubs[1:-1], strict=True):
         assert row == [
             stub.number,
             stub.id,
@@ -119,10 +122,11 @@ def test_tables_hold_what_the_assignment_says(facts: dict[str, Any]) -> None:
             str(stub.minutes),
             str(stub.points),
         ]
-    assert stubs[-1][-2] == problems[-1][-2] == str(sum(stub.minutes for stub in assignment.stubs))
+    assert stubs[-1][-2] == problems[-1][-2] == str(sum(stub.minutes for stub in required_stubs))
     curves = table_rows(facts, "No.", "Curve")
-    assert [row[0] for row in curves[1:]] == [curve.number for curve in assignment.curves]
-    assert [row[-1] for row in curves[1:]] == [str(curve.points) for curve in assignment.curves]
+    required_curves = [curve for curve in assignment.curves if not assignment.is_optional(curve)]
+    assert [row[0] for row in curves[1:]] == [curve.number for curve in required_curves]
+    assert [row[-1] for row in curves[1:]] == [str(curve.points) for curve in required_curves]
 
 
 def test_a_changed_point_changes_the_pages(tmp_path: Path, facts: dict[str, Any]) -> None:
@@ -143,7 +147,8 @@ def test_a_changed_point_changes_the_pages(tmp_path: Path, facts: dict[str, Any]
 def test_settings_table_holds_every_hyper_parameter(facts: dict[str, Any]) -> None:
     head, *rows = table_rows(facts, "Setting")
     names = head[2:]
-    assert names == [curve.experiment for curve in load_assignment().curves]
+    assignment = load_assignment()
+    assert names == [curve.experiment for curve in assignment.curves if not assignment.is_optional(curve)]
     for field, row in zip(dataclasses.fields(EXPERIMENTS[names[0]]), rows, strict=True):
         assert row[0] == field.name
         assert row[1], f"{field.name} has no meaning below it in hw4/experiments.py"
@@ -157,7 +162,8 @@ def test_bars_are_shown_once_they_are_recorded(tmp_path: Path) -> None:
 
     head, *rows = table_rows(gather_facts(assignment, bars), "No.", "Curve")
     assert head[-3:] == ["Floor", "Bar", "Points"]
-    assert [row[-3:-1] for row in rows] == [["\N{MINUS SIGN}7", "51.5"]] * len(assignment.curves)
+    assert rows
+    assert [row[-3:-1] for row in rows] == [["\N{MINUS SIGN}7", "51.5"]] * len(rows)
 
     without = gather_facts(assignment, tmp_path / "absent.json")
     assert "Bar" not in table_rows(without, "No.", "Curve")[0]
@@ -176,7 +182,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     assignment = load_assignment()
     total = assignment.problem("written").points
     submission = dataclasses.replace(assignment.submission, notebooks=("why.ipynb",))
-    assignment = dataclasses.replace(assignment, submission=submission)
+    assignment = dataclasses.replace(assignment, submission=submission, notebooks=())
     monkeypatch.setattr(notebook_answers, "RELEASED_NOTEBOOKS", tmp_path)
     release(total - 7, 4, 3)
     notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total}
@@ -184,6 +190,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
         "number": "three",
         "points": f"worth {total - 7}, 4 and 3 points",
         "notebooks": [notebook],
+        "optional_notebooks": [],
     }
     release(total // 2, total // 2)
     assert written_answers(assignment)["points"] == f"worth {total // 2} points each"
@@ -287,12 +294,14 @@ def test_code_in_a_docstring_is_set_as_code_with_and_without_backticks() -> None
 
 
 def test_the_handout_stays_short(facts: dict[str, Any]) -> None:
-    (pages,) = queried(facts, "<last-page>")
+    (pages,), (with_topics,) = queried(facts, "<last-page>"), queried(facts, "<last-page-of-all>")
     assert pages["value"] <= MAX_PAGES
+    topics = [problem for problem in load_assignment().problems if problem.optional]
+    assert with_topics["value"] - pages["value"] <= MAX_PAGES_OF_A_TOPIC * len(topics)
 
 
 def test_the_handout_names_no_package_index() -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in HANDOUT.glob("*.typ"))
+    text = "".join(path.read_text(encoding="utf-8") for path in HANDOUT.rglob("*.typ"))
     assert "http" not in text
 
 
@@ -316,7 +325,7 @@ def test_no_solution_line_is_in_the_handout(facts: dict[str, Any]) -> None:
     text = "\n".join([json.dumps(facts, ensure_ascii=False).replace('\\"', '"'), *sources])
     lines = [
         line.strip()
-        for path in sorted(SOLUTIONS.glob("*.py"))
+        for path in sorted(SOLUTIONS.rglob("*.py"))
         for region in solution_lines(path.read_text(encoding="utf-8")).values()
         for line in region
     ]

@@ -5,6 +5,7 @@ What a notebook states about its recorded runs is asserted in tests/test_noteboo
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ import pytest
 
 from autograder.solutions import ROOT
 from hw4.commands.jupyter import own_seeds
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import Notebook, load_assignment
 from publish import notebooks
 from publish.notebooks import (
     ASSIGNMENT_ID,
@@ -95,11 +96,20 @@ def cells_of(built, path):
     return json.loads(built[path])["cells"]
 
 
-def test_five_answers_share_the_written_points_evenly(built):
+def test_the_answers_share_the_written_points_evenly(built):
     marks = [cell["metadata"].get("nbgrader", {}) for name in NAMES for cell in cells_of(built, release_file(name))]
     points = [mark["points"] for mark in marks if "points" in mark]
-    assert points == [4] * 5
-    assert sum(points) == load_assignment().problem("written").points
+    assert sum(points) == load_assignment().written_points
+    assert len(set(points)) == 1  # today they all weigh the same
+
+
+def test_an_optional_notebook_has_no_graded_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "MASTERS", tmp_path)
+    (tmp_path / "extra.py").write_text(f'# %% [markdown] name="a" {ANSWER}\n# Say.\n', encoding="utf-8")
+    assignment = dataclasses.replace(load_assignment(), notebooks=(Notebook("extra.ipynb", optional=True),))
+    monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)
+    with pytest.raises(MasterError, match="extra: a has a weight, but answers in an optional notebook earn nothing"):
+        build_sources()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from copied_tree import copy_of_the_tree, edit, run
 
 from autograder.grading.curves import BARS_FILE
 from autograder.recorded.calibration import implementations, read_recorded
@@ -22,9 +22,10 @@ from autograder.solutions import ROOT, reference_code
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 from publish import drift, gate, leaks, places, rehearsal, stale_runs
+from publish import findings as findings_module
 from publish.archive import zip_of
 from publish.drift import Artefact
-from publish.findings import Finding
+from publish.findings import ADD_CURVE, ADD_EFFECT, ADD_PROBLEM, DROP_PROBLEM, Finding
 from publish.handout import FIGURES, PDF
 from publish.handout.typesetting import build_handout
 from publish.staff_bundle import STAFF_PDF, staff_files
@@ -283,33 +284,6 @@ def test_the_gate_counts_what_is_not_right_and_names_it(capsys: pytest.CaptureFi
 
 # Changing the course: on a copy of the tree ---------------------------------------------------------------------------
 
-ROOMS = ("autograder", "handout", "hw4", "notebooks", "publish", "solutions", "tests", "docs")
-FILES = ("assignment.toml", "requirements.txt", "requirements.lock", "LICENSE", "handout.pdf", "pyproject.toml")
-
-
-def copy_of_the_tree(target: Path) -> Path:
-    for room in ROOMS:
-        if (ROOT / room).exists():
-            ignored = shutil.ignore_patterns("__pycache__", "submitted", "autograded", "*.db", ".ipynb_checkpoints")
-            shutil.copytree(ROOT / room, target / room, ignore=ignored)
-    for name in (*FILES, "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "Makefile", ".gitignore"):
-        shutil.copy(ROOT / name, target / name)
-    shutil.copytree(ROOT / "benchmarks", target / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / ".ci", target / ".ci")
-    return target
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text, f"{old!r} is not in {path.name}"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
-def publish(tree: Path, command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "publish", command], cwd=tree, capture_output=True, text=True, timeout=600, check=False
-    )
-
 
 def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and_everything_follows(
     tmp_path: Path,
@@ -336,7 +310,7 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
     )
     edit(tree / "hw4" / "experiments.py", "gradient_steps=1200", "gradient_steps=1201")
 
-    written = publish(tree, "write")
+    written = run(tree, "-m", "publish", "write")
     assert written.returncode == 0, written.stderr
     for name in ("hw4/mpc.py", "notebooks/release/hw4/distribution_shift.ipynb", "handout.pdf", "build/student.zip"):
         assert f"wrote {name}" in written.stdout
@@ -354,9 +328,7 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
         "from publish.handout.facts import gather_facts;"
         "facts = gather_facts(load()); print(json.dumps([facts['course'], facts['stubs'][:2], facts['settings']]))"
     )
-    shown_facts = subprocess.run(
-        [sys.executable, "-c", facts_of_handout], cwd=tree, capture_output=True, text=True, timeout=300, check=True
-    ).stdout
+    shown_facts = run(tree, "-c", facts_of_handout).stdout
     for fact in (
         "Autumn 2041",
         "Monday 2 September 2041",
@@ -366,7 +338,7 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
     ):
         assert fact in shown_facts
 
-    checked = publish(tree, "drift")
+    checked = run(tree, "-m", "publish", "drift")
     assert "no generated file has drifted ... yes" in checked.stdout, checked.stderr
     assert checked.returncode == 1  # the hyper-parameter: recorded curves are stale
     assert "run `make calibrate`, about " in checked.stderr
@@ -412,12 +384,10 @@ def test_a_dropped_problem_is_listed_wherever_it_is_named(tmp_path: Path) -> Non
         'points = 20\nsection = "Does it work? Yes and no"', 'points = 13\nsection = "Does it work? Yes and no"'
     )
     (tree / "assignment.toml").write_text(text, encoding="utf-8")
-    findings = [
-        finding for finding in places.misnamed(tree) if finding.mend == "see 'Drop a problem' in docs/new-term.md"
-    ]
+    findings = [finding for finding in places.misnamed(tree) if finding.mend == DROP_PROBLEM]
     files = {finding.file for finding in findings}
     assert {"solutions/ensemble.py", "hw4/tests/test_ensemble.py", "autograder/hidden_tests/test_ensemble.py"} <= files
-    assert {"hw4/checking/examples/ensemble.py", "autograder/zoo/animals.toml", "handout/handout.typ"} <= files
+    assert {"hw4/checking/examples/ensemble.py", "autograder/zoo/animals/ensemble.toml", "handout/handout.typ"} <= files
     assert "autograder/recorded/reference/curve_cartpole_ensemble.csv" in files
     assert any("names the problem 'ensembles'" in finding.says for finding in findings)
 
@@ -435,17 +405,71 @@ def test_a_new_curve_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
         "no animal names curve_new in curves_fail: nothing sets its floor",
         "nothing is recorded for curve_new",
     ]
-    edit(tree / "assignment.toml", 'experiment = "reacher"', 'experiment = "raecher"')
+    assert [finding.mend for finding in findings] == [ADD_CURVE, "run `make calibrate`, then `make publish`"]
+    edit(tree / "assignment.toml", 'experiment = "reacher"', 'experiment = "raecher"\nagent = "agents.build"')
     load_assignment.cache_clear()
-    assert "hw4/experiments.py has no experiment 'raecher'" in next(iter(places.misnamed(tree))).says
+    says = [finding.says for finding in places.misnamed(tree)]
+    assert "hw4/experiments.py has no experiment 'raecher'" in says[0]
+    assert says[1] == "hw4 has no agents.build, which is to build the agent of curve_new"
 
 
-def test_a_new_stub_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
+def test_a_new_effect_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
+    tree = copy_of_the_tree(tmp_path / "tree")
+    edit(tree / "assignment.toml", 'title = "Learning curves"\npoints = 20', 'title = "Learning curves"\npoints = 25')
+    effect = 'id = "gain"\nproblem = "curves"\ntitle = "New"\nunit = "m"\nneeds = ["cem_plan"]\npoints = 5\n'
+    with (tree / "assignment.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n[[effects]]\n{effect}")
+    line = (tree / "assignment.toml").read_text().splitlines().index('id = "gain"') + 1
+    findings = list(places.misnamed(tree))
+    assert {finding.line for finding in findings} == {line}
+    assert [(finding.says, finding.mend) for finding in findings] == [
+        ("no hidden check computes gain", ADD_EFFECT),
+        ("no animal names gain in curves_fail: nothing sets its floor", ADD_EFFECT),
+        ("nothing is recorded for gain", "run `make calibrate`, then `make publish`"),
+    ]
+
+
+def test_a_new_stub_is_listed_with_all_that_it_lacks_and_with_the_right_recipe(tmp_path: Path) -> None:
     tree = copy_of_the_tree(tmp_path / "tree")
     edit(tree / "assignment.toml", 'id = "cem_refit"', 'id = "cem_refits"')
-    says = [finding.says for finding in places.misnamed(tree) if finding.file == "assignment.toml"]
-    for files in places.NEEDED:
-        assert f"cem_refits has {places.NEEDED[files]} in {files}" in says
+    findings = {finding.says: finding.mend for finding in places.misnamed(tree) if finding.file == "assignment.toml"}
+    assert findings == dict.fromkeys(
+        (
+            "cem_refits has no solution region in solutions/mpc.py",
+            "cem_refits has no worked example in hw4/checking/examples/mpc.py",
+            "cem_refits has no public test in hw4/tests/test_mpc.py",
+            "cem_refits has no hidden test in autograder/hidden_tests/test_mpc.py",
+            "cem_refits has no animal of the zoo in autograder/zoo/animals/mpc.toml",
+            "cem_refits has no box in the handout in handout/handout.typ",
+        ),
+        ADD_PROBLEM,
+    )
+
+
+def test_a_notebook_without_a_master_and_a_master_without_a_table_are_listed(tmp_path: Path) -> None:
+    tree = copy_of_the_tree(tmp_path / "tree")
+    (tree / "notebooks" / "masters" / "replanning.py").rename(tree / "notebooks" / "masters" / "new.py")
+    says = {finding.file: finding.says for finding in places.misnamed(tree)}
+    assert says == {
+        "assignment.toml": "notebooks/masters has no replanning.py",
+        "notebooks/masters/new.py": "new.ipynb is in no [[notebooks]] of assignment.toml",
+        **dict.fromkeys(
+            (
+                "notebooks/data/replanning",
+                "notebooks/source/hw4/replanning.ipynb",
+                "notebooks/release/hw4/replanning.ipynb",
+            ),
+            "belongs to no notebook: notebooks/masters has no replanning.py",
+        ),
+    }
+
+
+def test_every_recipe_that_the_gate_names_is_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "new-term.md").read_text(encoding="utf-8").splitlines()
+    recipes = [value for value in vars(findings_module).values() if isinstance(value, str) and value.startswith("see ")]
+    assert len(recipes) == 7
+    for recipe in recipes:
+        assert f"## {recipe.split(chr(39))[1]}" in guide
 
 
 def test_every_name_is_known_today() -> None:

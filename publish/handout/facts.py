@@ -47,6 +47,8 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         }
         for problem in assignment.problems
     ]
+    required = [stub for stub in assignment.stubs if not assignment.is_optional(stub)]
+    experiments = [curve.experiment for curve in assignment.curves if not assignment.is_optional(curve)]
     return {
         "course": {
             "title": course.title,
@@ -58,25 +60,50 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
             "release_ymd": [course.release.year, course.release.month, course.release.day],
         },
         "problems": problems,
-        "points": sum(problem.points for problem in assignment.problems),
+        "points": assignment.code_points + assignment.written_points,
         "code_points": assignment.code_points,
+        "bonus_points": assignment.bonus_points,
         "stubs": [
-            {**dataclasses.asdict(stub), "spec": dataclasses.asdict(specs[stub.id])} for stub in assignment.stubs
+            {
+                **dataclasses.asdict(stub),
+                "optional": assignment.is_optional(stub),
+                "spec": dataclasses.asdict(specs[stub.id]),
+            }
+            for stub in assignment.stubs
         ],
-        "minutes": sum(stub.minutes for stub in assignment.stubs),
-        "stub_lines": sum(stub.lines for stub in assignment.stubs),
+        "num_stubs": len(required),
+        "minutes": sum(stub.minutes for stub in required),
+        "stub_lines": sum(stub.lines for stub in required),
         "curves": [
             {
                 **dataclasses.asdict(curve),
+                "optional": assignment.is_optional(curve),
                 "labels": [assignment.problem(needed).label for needed in curve.needs],
                 "bar": bar_of(curve.id, bars_file),
             }
             for curve in assignment.curves
         ],
-        "submission": dataclasses.asdict(assignment.submission),
+        "num_curves": number_word(len(experiments)),
+        "effects": [
+            {
+                **dataclasses.asdict(effect),
+                "optional": assignment.is_optional(effect),
+                "numbers": [assignment.stub(needed).number for needed in effect.needs],
+                "bar": bar_of(effect.id, bars_file),
+            }
+            for effect in assignment.effects
+        ],
+        "submission": {
+            **dataclasses.asdict(assignment.submission),
+            "required_code": assignment.required_code,
+            "optional_code": assignment.optional_code,
+            "required_notebooks": [
+                name for name in assignment.submission.notebooks if name not in assignment.optional_notebooks
+            ],
+        },
         "limits": dataclasses.asdict(assignment.limits),
         "visibility": assignment.visibility_before_due,
-        "settings": settings_table([curve.experiment for curve in assignment.curves]),
+        "settings": settings_table(experiments),
         "tolerance": tolerance(),
         "min_std": constant_text(SOLUTIONS / "dynamics_model.py", "MIN_STD"),
         "answers": written_answers(assignment),

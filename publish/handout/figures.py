@@ -22,6 +22,12 @@ VERSION_COLORS = dict(zip(VERSIONS, (VERMILION, ORANGE, BLUE), strict=True))
 MEMBER_COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE)
 
 
+def graded_curves() -> list[Curve]:
+    """Those that everybody's work is graded by; a topic's curve is for its own chapter."""
+    assignment = load_assignment()
+    return [curve for curve in assignment.curves if not assignment.is_optional(curve)]
+
+
 def draw_figures(folder: Path = FIGURES) -> list[Path]:
     """Draw every figure from the recorded runs; the same bytes each time."""
     import matplotlib
@@ -29,12 +35,13 @@ def draw_figures(folder: Path = FIGURES) -> list[Path]:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
+    num_curves = len(graded_curves())
     drawings: Mapping[str, tuple[tuple[float, float], int, Callable[..., None]]] = {
         "cliff_hill_paths.svg": ((6.7, 2.8), 2, draw_paths),
         "cliff_hill_versions.svg": ((6.7, 2.1), 3, draw_versions),
         "cliff_hill_members.svg": ((6.7, 1.95), 2, draw_members),
-        "reference_bands.svg": ((6.7, 2.1), 3, draw_bands),
-        "model_errors.svg": ((6.7, 1.75), 3, draw_errors),
+        "reference_bands.svg": ((6.7, 2.1), num_curves, draw_bands),
+        "model_errors.svg": ((6.7, 1.75), num_curves, draw_errors),
         "cem_search.svg": ((6.7, 1.85), 2, draw_search),
     }
     style: dict[Any, Any] = {
@@ -54,8 +61,8 @@ def draw_figures(folder: Path = FIGURES) -> list[Path]:
     written = []
     with matplotlib.rc_context(style):
         for name, (size, num_panels, draw) in drawings.items():
-            figure, axes = pyplot.subplots(1, num_panels, figsize=size)
-            draw(*axes)
+            figure, axes = pyplot.subplots(1, num_panels, figsize=size, squeeze=False)
+            draw(*axes[0])
             figure.savefig(folder / name, metadata={"Date": None, "Creator": None})
             pyplot.close(figure)
             written.append(folder / name)
@@ -146,7 +153,7 @@ def draw_members(side: Axes, spread: Axes) -> None:
 
 def draw_bands(*panels: Axes) -> None:
     """What each graded curve is compared with: the published band, bar, floor and random policy."""
-    for panel, curve in zip(panels, load_assignment().curves, strict=True):
+    for panel, curve in zip(panels, graded_curves(), strict=True):
         rows = published_bands()[curve.id]
         steps = column(rows, "env_steps")
         panel.fill_between(
@@ -171,7 +178,7 @@ def draw_bands(*panels: Axes) -> None:
 
 def draw_errors(*panels: Axes) -> None:
     """One-step error of the reference's model on each episode of the graded curves, before it has seen it."""
-    for panel, curve in zip(panels, load_assignment().curves, strict=True):
+    for panel, curve in zip(panels, graded_curves(), strict=True):
         errors = reference_errors(curve)
         steps = [(i + 1) * EXPERIMENTS[curve.experiment].task.episode_length for i in range(len(errors))]
         panel.fill_between(

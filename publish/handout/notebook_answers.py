@@ -16,13 +16,14 @@ SOURCE_NOTEBOOKS = ROOT / "notebooks" / "source" / "hw4"
 
 
 def written_answers(assignment: Assignment) -> dict[str, Any]:
-    """The answers in the released notebooks that people grade: how many, the points of each, and where they are.
+    """The answers in the released notebooks that people grade: how many, the points of each, and where they are; and
+    the optional notebooks, which have none.
 
     Raises:
         HandoutError: their points are not those of the problems that are graded by hand, or a notebook has no title.
     """
     points: list[int] = []
-    notebooks = []
+    notebooks: dict[bool, list[dict[str, Any]]] = {False: [], True: []}  # by whether they are optional
     for name in assignment.submission.notebooks:
         notebook = json.loads((RELEASED_NOTEBOOKS / name).read_text(encoding="utf-8"))
         marks = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
@@ -30,15 +31,17 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
         title = re.search(r"^# (.+)$", "\n".join("".join(cell["source"]) for cell in notebook["cells"]), re.MULTILINE)
         if title is None:
             raise HandoutError(f"{name} has no title: begin its first cell with '# ...'")
-        notebooks.append({"file": name, "title": title[1], "number": len(own), "points": sum(own)})
+        is_optional = name in assignment.optional_notebooks
+        notebooks[is_optional].append({"file": name, "title": title[1], "number": len(own), "points": sum(own)})
         points += own
-    promised = sum(problem.points for problem in assignment.problems if problem.by_hand)
+    promised = assignment.written_points
     if sum(points) != promised:
         raise HandoutError(f"the notebooks' answers are worth {sum(points)} points, assignment.toml says {promised}")
     each = (
-        f"worth {points[0]} points each" if len(set(points)) == 1 else f"worth {listed(list(map(str, points)))} points"
+        f"worth {max(points, default=0)} points each" if len(set(points)) < 2 else f"worth {listed(list(map(str, points)))} points"
     )
-    return {"number": number_word(len(points)), "points": each, "notebooks": notebooks}
+    number = number_word(len(points))
+    return {"number": number, "points": each, "notebooks": notebooks[False], "optional_notebooks": notebooks[True]}
 
 
 def model_answers(assignment: Assignment) -> list[dict[str, Any]]:
