@@ -68,7 +68,7 @@ LIVE_SECONDS = 30.0  # it starts no new training run after this long
 # %% [markdown] name="ways-intro"
 # ## What is compared
 #
-# Each seed trains one ensemble, as the graded experiment `cartpole_ensemble` does. Then it learns no more, and every
+# Each seed trains one ensemble, as the graded experiment `cartpole_ensemble` does. Then learning stops, and every
 # planner below controls the cart-pole with that same ensemble, from the same two start states. So a difference between
 # two planners is a difference of planning alone; note, though, that it was CEM that collected the ensemble's data. The
 # number of candidates is that of one control step: random shooting and MPPI score all of them in one call, CEM in three
@@ -114,12 +114,12 @@ def settings_of(way: Way) -> Experiment:
 
 
 # %% [markdown] name="fixed-model-intro"
-# An agent that learns no more, and times its plans. The recorded runs were made with these very lines.
+# An agent that no longer learns, and measures how long its plans take. The recorded runs were made with this code.
 
 
 # %% name="fixed-model" tags=["recorder"]
 class FixedModelAgent:
-    """Plans with a model that learns no more."""
+    """Plans with a model that no longer learns."""
 
     def __init__(self, model: Any, way: Way, seed: int) -> None:
         settings, generator = settings_of(way), torch.Generator().manual_seed(seed)
@@ -154,7 +154,7 @@ class FixedModelAgent:
         return np.asarray(action)
 
     def record(self, transition: Transition) -> None:
-        """It learns no more."""
+        """It no longer learns."""
 
 
 def plan_an_episode(model: Any, way: Way, seed: int, start: int) -> tuple[float, float]:
@@ -204,8 +204,8 @@ SEEDS = np.unique(PLANS["seed"])
 print(f"{len(SEEDS)} ensembles, {len(WAYS)} ways of planning, {len(PLANS['seed'])} episodes")
 
 # %% [markdown] name="sanity-intro"
-# **A check to see where you stand**: the recorded runs fit the settings you have, and, if your code runs, its parts do
-# what they should.
+# **A check to see where you stand**: are the recorded runs those of your settings? And if your code is used, do its two
+# functions do what they should?
 
 # %% name="sanity" nbgrader={"grade": false, "locked": true, "solution": false}
 for way in WAYS:
@@ -239,10 +239,11 @@ for beta, (color, style) in LOOKS.items():
     std = beta * np.sqrt((1 - keep ** (2 * (horizon + 1))) / (1 - keep**2))
     first_and_last[beta] = (std[0], std[-1])
     left.plot(horizon, std, style, color=color, markersize=4, label=f"beta = {beta:g}")
-    chosen = NOISE["beta"] == beta
+    chosen = (NOISE["beta"] == beta) & (NOISE["step"] < ENSEMBLE.horizon)
     right.plot(NOISE["step"][chosen], NOISE["filtered"][chosen], style, color=color, markersize=3, label=f"{beta:g}")
 left.set(xlabel="step of the plan", ylabel="standard deviation", ylim=(0, 1.1), title="PDDM's filter, not rescaled")
-left.set_xticks(range(0, ENSEMBLE.horizon, 5))
+for axes in (left, right):
+    axes.set_xticks(range(0, ENSEMBLE.horizon, 5))
 left.legend(loc="center right", bbox_to_anchor=(1, 0.71))
 right.set(xlabel="step of the plan", ylabel="noise", ylim=(-2.5, 3.2), title="one candidate, rescaled")
 right.legend(title="beta", loc="upper center", ncols=3)
@@ -336,6 +337,8 @@ for axes, returns, name in ((left, kappas, "kappa"), (right, betas, "beta")):
 left.axhline(np.median(of_seeds(Way("random_shooting", COMPARED_AT))), color=BLUE, linestyle="--", zorder=0)
 left.text(1.2, np.median(of_seeds(Way("random_shooting", COMPARED_AT))) - 6, "random shooting", color=BLUE, fontsize=7)
 left.set(ylabel="return of an episode", xscale="log", title=f"beta = {BETA:g}")
+left.set(xticks=KAPPAS, xticklabels=[f"{kappa:g}" for kappa in KAPPAS])
+left.minorticks_off()
 right.set(xticks=BETAS, xticklabels=[f"{beta:g}" for beta in BETAS], title=f"kappa = {KAPPA:g}")
 
 
@@ -366,8 +369,8 @@ show(
 # %% [markdown] name="live-intro"
 # ## Your own planner
 #
-# With `USE_MY_CODE = True` this cell trains your ensemble, lets it learn no more, and plans one episode with each
-# planner with 30 candidates. Expect your lines to lie among the recorded dots.
+# With `USE_MY_CODE = True` this cell trains your ensemble, and then plans one episode with each planner, with 30
+# candidates and no more learning. Expect your lines to lie among the recorded dots.
 
 # %% name="live"
 LIVE_CANDIDATES = 30

@@ -7,7 +7,7 @@ Reinforcement Learning"). PDDM draws the candidates with noise that is correlate
 
     python -m hw4 train cartpole_ensemble --planner mppi
 
-What a function is handed it leaves as it is: nothing is changed in place.
+Both functions leave what they are given unchanged, and return new tensors.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def filter_noise(noise: Tensor, beta: float) -> Tensor:
 
     The first line is PDDM's filter. Its n_t is a weighted sum of the independent u_0, ..., u_t, so its variance is the
     sum of the squared weights: the second line. It grows from `beta^2` at t = 0 towards `beta / (2 - beta)`. After the
-    division `beta` sets the correlation and nothing else; with `beta` 1 the noise comes back as it is. The standard
-    deviation is the known one, computed from `beta` and t, not estimated from the noise at hand.
+    division, `beta` sets the correlation and nothing else; with `beta` 1 the noise comes back unchanged. Compute the
+    standard deviation from `beta` and t; do not estimate it from the noise at hand.
 
     Args:
         noise: independent draws of mean 0 and variance 1, shape (num_sequences, horizon, act_dim). Each candidate and
@@ -72,13 +72,14 @@ def mppi_update(returns: Tensor, action_sequences: Tensor, *, kappa: float) -> T
         w[i] = exp(kappa * (R[i] - R_max)) / sum_j exp(kappa * (R[j] - R_max))
         plan = sum_i w[i] * A[i]
 
-    The weights sum to 1. R_max cancels, so a constant added to all returns changes nothing; it is subtracted because
-    exp overflows at large arguments (in float32 above 88), and now none is above 0. With `kappa` towards 0 the plan
-    becomes the plain mean; with a large `kappa` it is the best candidate, or the mean of several that are equally good.
-    A candidate with the return -inf has the weight 0.
+    The weights sum to 1. R_max is subtracted because exp overflows at large arguments (in float32 above 88); after that
+    no argument is above 0. It cancels in the fraction, so adding a constant to all returns changes nothing. As `kappa`
+    goes to 0, the plan becomes the plain mean; with a large `kappa` it is the best candidate, or the mean of several
+    that are equally good. A candidate with the return `-inf` has the weight 0.
 
-    `kappa` is 1 / lambda of MPPI (Williams et al. 2017), and gamma in PDDM. Its unit is 1 / return: returns that are
-    ten times as large need a tenth of it. Returns are not standardised.
+    `kappa` is 1 / lambda of MPPI (Williams et al. 2017), and gamma in PDDM. Its unit is one over the unit of the
+    return: if the returns were ten times as large, a tenth of `kappa` would give the same plan. So do not standardise
+    the returns.
 
     Args:
         returns: predicted return R of each candidate, shape (num_sequences,). Higher is better. At least one is finite.
