@@ -199,7 +199,7 @@ def _curve(root: Path, curve: Curve, at: Callable[[str, str, str], Finding]) -> 
         known = ", ".join(EXPERIMENTS)
         yield at("experiment", f"hw4/experiments.py has no experiment {curve.experiment!r}, only {known}", ADD_CURVE)
     elif not 0 < curve.score_episodes <= experiment.num_episodes - experiment.num_initial_episodes:
-        says = f"score_episodes = {curve.score_episodes}, but {curve.experiment} has no so many planned episodes"
+        says = f"score_episodes = {curve.score_episodes}, but {curve.experiment} has fewer planned episodes"
         yield at("score_episodes", says, "choose fewer")
     elif reason := why_not(experiment.task):
         says = f"the integrity of its agents cannot be probed on {experiment.task.name}: {reason}"
