@@ -177,20 +177,22 @@ def _rescore(console: Console, then: dict[str, Any]) -> int:
     from autograder.report.words import points, sum_of
 
     items, report = rescore(then)
+    lacking = [item for item in items if item.lacks]
     for item in items:
-        if item.lacks:
-            says = f"{item.item_id}: {points(item.before)} points then; not judged now: it needs {item.lacks}"
-            console.print(says, markup=False, style="magenta")
-        elif item.before != item.now:
+        if item.before != item.now and not item.lacks:
             console.print(f"{item.item_id}: {points(item.before)} -> {points(item.now)} points", style="yellow")
+    for item in lacking:
+        says = f"{item.item_id}: {points(item.before)} points then; not judged now: it needs {item.lacks}"
+        console.print(says, markup=False, style="magenta")
     for fault in report.faults:
-        console.print(f"grader fault: {fault[:300]}", markup=False, style="magenta")
+        if fault.partition(":")[0] not in {item.item_id for item in lacking}:
+            console.print(f"grader fault: {fault[:300]}", markup=False, style="magenta")
     if report.faults:
-        console.print(
-            "Not everything is judged, so the grade stays as it was. Grade the submission again.", style="red"
-        )
+        says = "Not everything is judged, so the grade stays as it was. Grade the submission again."
+        console.print(says, style="red")
         return FAULT
-    console.print(f"{points(then['score'])} -> {sum_of(report)} points by program")
+    before = points(then.get("total", then["score"]))
+    console.print(f"{before} points by program then, {sum_of(report)} now")
     return GRADED
 
 
