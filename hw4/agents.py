@@ -1,4 +1,4 @@
-"""Builds an agent from the three modules you write and an experiment's settings (given)."""
+"""Builds an agent from the modules that you write and an experiment's settings (given)."""
 
 from __future__ import annotations
 

@@ -9,21 +9,22 @@ from collections.abc import Iterator
 
 from autograder.__main__ import calibrate
 from autograder.grading.curves import load_bars
+from autograder.hidden_tests.graded import EFFECTS
 from autograder.recorded.calibration import (
     REFERENCE,
     RecordedRun,
     bugs,
     implementations,
+    key_of,
     names,
     read_recorded,
     recorded_file,
     variants,
 )
-from autograder.recorded.code_hash import code_hash
 from autograder.recorded.error_rates import rates_of
 from autograder.solutions import ROOT
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import Curve, load_assignment
+from hw4.handin.assignment import RunItem, load_assignment
 from publish.findings import Finding
 from publish.handout import DATA
 from publish.recorded_tables import COMMAND, SETTINGS, settings_of
@@ -34,38 +35,38 @@ MAX_WRONG = 0.01  # a bar at the 5 % quantile of the worst correct code gives le
 
 
 def stale_curves() -> Iterator[Finding]:
-    """Graded curves whose recorded runs were made with other code or other settings, or are not there."""
-    for curve in load_assignment().curves:
-        recorded = read_recorded(curve)
-        stale = stale_implementations(curve, recorded)
+    """Graded curves and effects whose recorded runs were made with other code or other settings, or are not there."""
+    for item in load_assignment().run_items:
+        recorded = read_recorded(item)
+        stale = stale_implementations(item, recorded)
         if stale:
             line = next((i for i, run in enumerate(recorded, start=3) if run.implementation in stale), None)
             yield Finding(
-                recorded_file(curve).relative_to(ROOT).as_posix(),
+                recorded_file(item).relative_to(ROOT).as_posix(),
                 line,
-                f"no run of {', '.join(stale)} belongs to today's solution and settings",
-                f"run `make calibrate`, about {minutes(curve, stale, recorded)} minutes",
+                f"no run of {', '.join(stale)} matches today's solution and settings",
+                f"run `make calibrate`, about {minutes(item, stale, recorded)} minutes",
             )
 
 
-def stale_implementations(curve: Curve, recorded: list[RecordedRun]) -> list[str]:
+def stale_implementations(item: RunItem, recorded: list[RecordedRun]) -> list[str]:
     """Names of the reference, variants and bugs without a run of today's code."""
-    experiment = EXPERIMENTS.get(curve.experiment)
-    if experiment is None:  # publish/places.py says so
+    is_known = item.experiment in EXPERIMENTS if item.kind == "curve" else item.id in EFFECTS
+    if not is_known:  # publish/places.py says so
         return []
     fresh = {(run.implementation, run.code_hash) for run in recorded}
-    return [name for name, code in implementations(curve).items() if (name, code_hash(code, experiment)) not in fresh]
+    return [name for name, code in implementations(item).items() if (name, key_of(item, code)) not in fresh]
 
 
-def minutes(curve: Curve, implementations: list[str], recorded: list[RecordedRun]) -> int:
+def minutes(item: RunItem, implementations: list[str], recorded: list[RecordedRun]) -> int:
     """About how long `make calibrate` takes for these, from the processor time of the runs on record, at least 1.
 
-    Runs of an implementation that was never recorded are taken for as long as the others of their curve.
+    Runs of an implementation that was never recorded are taken for as long as the others of their curve or effect.
     """
     options = {name: p.default for name, p in inspect.signature(calibrate).parameters.items()}
     wanted: dict[str, int] = {REFERENCE: options["runs"]}
-    wanted |= dict.fromkeys(names(bugs(curve)), options["bug_runs"])
-    wanted |= dict.fromkeys(names(variants(curve)), options["variant_runs"])
+    wanted |= dict.fromkeys(names(bugs(item)), options["bug_runs"])
+    wanted |= dict.fromkeys(names(variants(item)), options["variant_runs"])
     seconds = 0.0
     everything = [run.cpu_seconds for run in recorded if run.cpu_seconds > 0]
     for name in implementations:
@@ -75,19 +76,19 @@ def minutes(curve: Curve, implementations: list[str], recorded: list[RecordedRun
 
 
 def reference_misses() -> Iterator[Finding]:
-    """Graded curves on which the reference would not get full credit: enumerated from its recorded runs."""
+    """Graded curves and effects on which the reference would not get full credit: enumerated from its recorded runs."""
     bars = load_bars()
-    for curve in load_assignment().curves:
-        if curve.id not in bars:
+    for item in load_assignment().run_items:
+        if item.id not in bars:
             yield Finding(
-                "autograder/recorded/reference/bars.json", None, f"there is no bar for {curve.id}", "run `make publish`"
+                "autograder/recorded/reference/bars.json", None, f"there is no bar for {item.id}", "run `make publish`"
             )
             continue
-        reference = next((rate for rate in rates_of(curve, bars[curve.id]) if rate.implementation == REFERENCE), None)
+        reference = next((rate for rate in rates_of(item, bars[item.id]) if rate.implementation == REFERENCE), None)
         if reference is None or reference.wrong > MAX_WRONG:
             share = "no recorded run" if reference is None else f"in {100 * reference.wrong:.1f} % of grades"
-            says = f"the reference misses full credit on {curve.id}: {share}"
-            yield Finding(recorded_file(curve).relative_to(ROOT).as_posix(), None, says, "run `make calibrate`")
+            says = f"the reference misses full credit on {item.id}: {share}"
+            yield Finding(recorded_file(item).relative_to(ROOT).as_posix(), None, says, "run `make calibrate`")
 
 
 def stale_others() -> Iterator[Finding]:
@@ -100,7 +101,9 @@ def stale_others() -> Iterator[Finding]:
                 says = f"was recorded with other settings of {name}"
                 command = COMMAND.format("handout_runs")
                 yield Finding(path.relative_to(ROOT).as_posix(), line, says, f"run `.venv/bin/{command}`")
-    stale = sorted({run.experiment for run in read_runs() if run.code_hash != hash_of(run.experiment)})
+    recorded = read_runs()
+    today = {name: hash_of(name) for name in {run.experiment for run in recorded}}
+    stale = sorted({run.experiment for run in recorded if run.code_hash != today[run.experiment]})
     if stale:
-        says = f"the runs of {', '.join(stale)} do not belong to today's solution and settings"
+        says = f"the runs of {', '.join(stale)} do not match today's solution and settings"
         yield Finding(RUNS_FILE.relative_to(ROOT).as_posix(), None, says, f"run `.venv/bin/{RECORD_UNGRADED}`")

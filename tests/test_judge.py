@@ -12,22 +12,23 @@ from typing import Any
 import pytest
 
 from autograder import __main__ as command
+from autograder.files import as_json
 from autograder.grading import regrade
 from autograder.grading.curves import load_bars
 from autograder.grading.judge import Measured, judge
 from autograder.grading.outcome import Outcome
 from autograder.grading.promises import CAUSES, Integrity, Promise, WorldResult
 from autograder.grading.regrade import rescore
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.grading.scoring import ItemReport, Report
 from autograder.hidden_tests.graded import load_hidden_tests
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
 
-ASSIGNMENT = load_assignment()
+CURVE = load_assignment().curves[0]
+ASSIGNMENT = dataclasses.replace(load_assignment(), curves=(CURVE,), effects=())
 DECLARED = load_hidden_tests()
-CURVE = ASSIGNMENT.curves[0]
 BAR = dataclasses.replace(load_bars()[CURVE.id], bar=34.0, floor=12.0)
 BARS = {**load_bars(), CURVE.id: BAR}
 KEPT = Integrity(None, "", (WorldResult(0.9, 0.8, 1.0, math.inf),))
@@ -83,7 +84,7 @@ def test_runs_that_decide_earn_by_the_rule(scores: list[float], credit: float) -
     [
         ([39.0, 33.0, 39.0], "up to 4 more runs"),
         ([39.0, 33.0, 39.0, 33.0, 33.0], "up to 2 more runs"),
-        ([39.0, 39.0], "at least 1 more runs"),
+        ([39.0, 39.0], "at least 1 more"),
     ],
 )
 def test_runs_that_do_not_decide_earn_nothing_and_say_how_many_more_it_takes(scores: list[float], lacks: str) -> None:
@@ -98,6 +99,11 @@ def test_runs_that_were_not_asked_for_are_no_fault() -> None:
     report = report_on(measured())
     assert {item.verdict for item in report.curves} == {"not_run"}
     assert not report.faults
+
+
+def test_a_curve_that_was_never_run_although_others_were_is_not_judged() -> None:
+    report = report_on(dataclasses.replace(measured(), runs={"another": []}))
+    assert (curve_of(report).verdict, curve_of(report).lacks) == ("grader_fault", "at least 3 more runs")
 
 
 def test_a_file_that_does_not_import_blocks_the_runs_that_need_it() -> None:
@@ -175,10 +181,11 @@ def receipt_of(known: Measured, score: float) -> dict[str, Any]:
 @pytest.fixture
 def bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regrade, "load_bars", lambda: BARS)
+    monkeypatch.setattr(regrade, "load_assignment", lambda: ASSIGNMENT)
 
 
 def regraded(path: Path, then: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    path.write_text(json.dumps(command._finite(then)), encoding="utf-8")
+    path.write_bytes(as_json(then))
     status = command.regrade(path)
     return status, " ".join(capsys.readouterr().out.split())
 
@@ -238,5 +245,5 @@ def test_a_receipt_with_nulls_is_read_back() -> None:
     """JSON has no NaN: a curve's model errors begin with some."""
     run = dataclasses.replace(run_of(39.0), model_errors=[math.nan, 0.1])
     known = dataclasses.replace(measured([39.0] * 3), runs={CURVE.id: [run] * 3})
-    then = json.loads(json.dumps(command._finite(receipt_of(known, 6.0))))
+    then = json.loads(as_json(receipt_of(known, 6.0)))
     assert [one.now for one in rescore(then)[0] if one.item_id == CURVE.id] == [CURVE.points]

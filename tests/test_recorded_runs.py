@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -23,8 +24,10 @@ from autograder.recorded.calibration import (
     same_as_the_reference,
     variants,
 )
+from autograder.recorded.code_hash import code_hash
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal
+from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
 
 CURVES = load_assignment().curves
@@ -108,6 +111,13 @@ def test_a_submitted_file_counts_as_soon_as_the_agent_reaches_it() -> None:
     assert key_of(curve, code | topic) == key_of(curve, code)
     reaching = {**code, "mpc.py": code["mpc.py"] + b"\nfrom hw4.topics.made_up import SIZE\n"}
     assert key_of(curve, reaching | topic) != key_of(curve, reaching | {"topics/made_up.py": b"SIZE = 2"})
+
+
+def test_a_topic_counts_for_the_runs_that_plan_with_it() -> None:
+    experiment = dataclasses.replace(EXPERIMENTS[CURVES[0].experiment], planner="made_up")
+    code = reference_code()
+    first, second = (code_hash({**code, "topics/made_up.py": text}, experiment) for text in (b"SIZE = 1", b"SIZE = 2"))
+    assert first != second
 
 
 @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.id)

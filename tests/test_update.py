@@ -110,6 +110,27 @@ def test_a_given_file_that_the_student_changed_is_replaced_and_theirs_kept(stude
     assert (student / "hw4" / done.moved["hw4/training.py"]).read_bytes() == b"print('debug')\n"
 
 
+def test_an_update_that_is_stopped_leaves_every_file_whole_and_can_be_repeated(
+    student: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bytes = Path.write_bytes
+
+    def stopped_halfway(path: Path, content: bytes) -> int:
+        if not path.is_relative_to(student):
+            return write_bytes(path, content)
+        write_bytes(path, content[: len(content) // 2])
+        raise KeyboardInterrupt
+
+    changes = {"hw4/training.py": b"LOOP = 2\n"}
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", stopped_halfway)
+        with pytest.raises(KeyboardInterrupt):
+            updated(student, **changes)
+    assert (student / "hw4" / "training.py").read_bytes() == b"LOOP = 1\n"
+    assert updated(student, **changes).replaced == ["hw4/training.py"]
+    assert (student / "hw4" / "training.py").read_bytes() == b"LOOP = 2\n"
+
+
 def test_files_that_the_bundle_does_not_know_are_left_alone(student: Path) -> None:
     (student / "runs").mkdir()
     (student / "runs" / "mine.csv").write_bytes(b"1\n")
@@ -121,10 +142,10 @@ def test_files_that_the_bundle_does_not_know_are_left_alone(student: Path) -> No
     ("content", "says"),
     [
         (b"PK nonsense", "cannot be read"),
-        (zip_of([("hw4-staff/solutions/mpc.py", b"")]), "is no student bundle of this homework"),
+        (zip_of([("hw4-staff/solutions/mpc.py", b"")]), "is not a student bundle of this homework"),
         (bundle({"hw4/../../x.py": b""}, NEW), "its list of files cannot be read"),
         (bundle({"C:/x.py": b""}, NEW), "its list of files cannot be read"),
-        (bundle(FILES, NEW).replace(b"training.py", b"trainiig.py"), "is not what its list says"),
+        (bundle(FILES, NEW).replace(b"training.py", b"trainiig.py"), "does not match the bundle's list of files"),
     ],
     ids=["no_zip", "another_zip", "parent", "drive", "torn"],
 )

@@ -112,11 +112,24 @@ def credit(score: float, *, bar: float, floor: float) -> float:
     return float(np.clip((score - floor) / (bar - floor), 0.0, 1.0)) if math.isfinite(score) else 0.0
 
 
-def bar_of(scores_by_implementation: dict[str, list[float]]) -> float:
+def bar_of(scores_by_implementation: dict[str, list[float]], step: float = 1.0) -> float:
     """The lowest low tail over correct implementations: the smallest of their 5 % quantiles, rounded down."""
-    return float(math.floor(min(np.quantile(scores, BAR_QUANTILE) for scores in scores_by_implementation.values())))
+    lowest = min(np.quantile(scores, BAR_QUANTILE) for scores in scores_by_implementation.values())
+    return _multiple(math.floor(lowest / step), step)
 
 
-def floor_of(scores_by_bug: dict[str, list[float]]) -> float:
-    """The best among the bugs that are meant to be caught, and acting at random: the largest 90 % quantile."""
-    return float(math.ceil(max(np.quantile(scores, FLOOR_QUANTILE) for scores in scores_by_bug.values())))
+def floor_of(scores_by_bug: dict[str, list[float]], step: float = 1.0) -> float:
+    """The best among the bugs to be caught, and acting at random: the largest 90 % quantile, rounded up."""
+    highest = max(np.quantile(scores, FLOOR_QUANTILE) for scores in scores_by_bug.values())
+    return _multiple(math.ceil(highest / step), step)
+
+
+def step_of(scores: Sequence[float]) -> float:
+    """What bar and floor of an effect are rounded to: the power of ten that leaves three digits of a usual score."""
+    usual = float(np.median(np.abs(scores)))
+    return 10.0 ** (math.floor(math.log10(usual)) - 2) if usual > 0 else 1.0
+
+
+def _multiple(count: int, step: float) -> float:
+    """`count` steps, without the dust of binary fractions."""
+    return float(f"{count * step:.12g}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograder.grading.private import HiddenRun
 from autograder.grading.referee import cut_short
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.hidden_tests.graded import EffectCheck
 from autograder.isolation.fork_server import GraderFault
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied

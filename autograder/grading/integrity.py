@@ -1,12 +1,12 @@
 """Integrity probes: does the assembled agent do what the homework is about?
 
 A learning curve cannot tell an agent that learned from one that knew. So the agent of each curve is also put into a
-*made-up world*: no physics, but the task's sizes, bounds and reward, and a law that only its data can tell. Whoever
-holds the physics by heart is lost there. The referee knows the law, so it knows which action pays. Promises:
+*made-up world*: no physics, but the task's sizes, bounds and reward, and a law that only its data can tell. An agent
+that has memorised the physics is lost there. The referee knows the law, so it knows which action pays. Promises:
 
 - `answers`: the agent acts and predicts there as well, and neither raises nor ends.
 - `follows_data`: actions and predictions follow the world that the data came from: in the mirror of that world, with
-  data of its own, they flip. Who answers alike in both fails.
+  data of its own, they flip. An agent that answers the same in both fails.
 - `replans`: when an observation comes that no plan could expect, the agent soon acts on it.
 - `members_differ`: no two members of an ensemble imagine the same where there is no data.
 
@@ -26,26 +26,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograder.grading.made_up_world import MadeUpWorld, why_not
 from autograder.grading.promises import Integrity, Promise, WorldResult
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from hw4.checking.subject import AsNumPy, Handle
 from hw4.experiments import Experiment
+from hw4.handin.assignment import Curve
 from hw4.tasks import Task
 from hw4.transitions import Transition
 
 Array = NDArray[np.float64]
 OpenSubject = Callable[[], RemoteSubject]
 
-DRIVEN = 2  # the entry that actions drive and that both rewards want large: height, or cos(angle)
-DECAY = 0.5  # of the driven entry in one env step
-DRIVE = 0.45  # by full actions in one env step: the driven entry stays inside (-1, 1)
-CIRCLE = 1.5  # radius of the circle that decides which action pays
-OTHER_CIRCLE = 0.15  # of the entries that the reward wants near 0
-MIN_TURN, MAX_TURN = 0.02, 0.05  # rad per env step: one action pays throughout a plan
-
+ENTRIES = 6  # of observation and action together, for which the next numbers are enough; twice as many need twice that
 DATA_STEPS = 400  # env steps before the fit: enough for a network to learn the law
-DATA_EPISODE = 5  # env steps; each episode starts elsewhere
 GRADIENT_STEPS = 500
+DATA_EPISODE = 5  # env steps; each episode starts elsewhere
 NEVER_AGAIN = 1_000_000  # refit_every: one fit is enough
 TEST_EPISODES = 4
 SETTLE, JUDGED = 2, 2  # actions after a start or a surprise: the first may still be uncertain, the next are judged
@@ -57,76 +53,8 @@ CLEAR = 0.5  # of 1: an agent whose actions agree so well is believed at once
 CLEAR_SURPRISE = 0.3
 MIN_FOLLOW = 0.2  # of 1, over a world and its mirror; the reference: 0.9, an agent that ignores its data: 0
 MIN_EFFECT = 0.5  # of 1; the reference: 1, an agent that ignores its data: 0
-MIN_REPLAN = -0.4  # of 1; the reference: 0.8, an agent that goes on with its old plan: -0.9
+MIN_REPLAN = -0.4  # of 1; the reference: 0.8, an agent that keeps following its old plan: -0.9
 MIN_DIFFERENCE = 1e-4  # between members, in the units of the observation; the reference: 0.1
-
-
-class MadeUpWorld:
-    """Pairs of entries of the observation slowly turn in circles; the driven entry is moved by the actions.
-
-    With u in [-1, 1] the last circle's position along a hidden direction, and sides s in {-1, 1}^act_dim:
-
-        driven' = DECAY * driven + DRIVE * cos(pi * u) * mean_i(s[i] * a[i])
-
-    so action s[i] * sign(cos(pi * u)) pays at once and for the whole plan. Neither a constant nor a linear function of
-    the observation tells which action that is, nor does a model that is linear in actions and observations.
-    """
-
-    def __init__(self, task: Task, law: np.random.Generator, data: np.random.Generator, *, mirrored: bool) -> None:
-        """
-        Args:
-            task: sizes of observation and action.
-            law: decides the law.
-            data: decides where episodes start; `begin_test` exchanges it.
-            mirrored: whether all actions work the other way round.
-        """
-        self._task = task
-        self._data = data
-        others = [i for i in range(task.obs_dim) if i != DRIVEN]
-        self._circles = list(zip(others[::2], others[1::2], strict=True))
-        size = len(self._circles)
-        self._sizes = np.array([OTHER_CIRCLE] * (size - 1) + [CIRCLE])
-        self._turns = law.uniform(MIN_TURN, MAX_TURN, size) * law.choice([-1.0, 1.0], size)
-        self._direction = float(law.uniform(0, 2 * math.pi))
-        self._sides = law.choice([-1.0, 1.0], task.act_dim) * (-1.0 if mirrored else 1.0)
-        self.start()
-
-    def begin_test(self, states: np.random.Generator) -> None:
-        """From now on, draw from `states`: the same in a world and in its mirror."""
-        self._data = states
-
-    def start(self) -> None:
-        """Go anywhere."""
-        size = len(self._circles)
-        self._phases = self._data.uniform(0, 2 * math.pi, size)
-        self._radii = np.sqrt(self._data.uniform(0.05, 1.0, size))  # of 1
-        self._driven = float(self._data.uniform(-0.3, 0.3))
-
-    def jump(self, side: int) -> None:
-        """Go where the actions `side` times the hidden sides pay most."""
-        turn = self._data.choice([0.0, math.pi]) + self._data.uniform(-0.2, 0.2) + (math.pi / 2 if side > 0 else 0.0)
-        self._phases[-1] = self._direction + turn
-        self._radii[-1] = self._data.uniform(0.3, 0.8) if side > 0 else 0.95
-        self._driven = float(self._data.uniform(-0.2, 0.2))
-
-    def observation(self, *, scale: float = 1.0) -> Array:
-        """Shape (obs_dim,). With scale > 1: further out than any data."""
-        observation = np.empty(self._task.obs_dim)
-        observation[DRIVEN] = self._driven
-        for (i, j), phase, radius in zip(self._circles, self._phases, scale * self._sizes * self._radii, strict=True):
-            observation[i], observation[j] = radius * math.cos(phase), radius * math.sin(phase)
-        return observation
-
-    def _strength(self) -> float:
-        return math.cos(math.pi * self._radii[-1] * math.cos(self._phases[-1] - self._direction))
-
-    def paying(self) -> Array:
-        """The action that pays here, each entry -1 or 1, shape (act_dim,)."""
-        return self._sides * math.copysign(1.0, self._strength())
-
-    def step(self, action: Array) -> None:
-        self._driven = DECAY * self._driven + DRIVE * self._strength() * float(np.mean(self._sides * action))
-        self._phases = self._phases + self._turns
 
 
 class OddAnswer(Exception):
@@ -135,14 +63,28 @@ class OddAnswer(Exception):
 
 def settings_of(experiment: Experiment) -> Experiment:
     """The curve's settings with one fit to more data."""
-    episodes = math.ceil(DATA_STEPS / experiment.task.episode_length)
+    task = experiment.task
+    times = math.ceil((task.obs_dim + task.act_dim) / ENTRIES)
+    episodes = math.ceil(times * DATA_STEPS / task.episode_length)
     return dataclasses.replace(
-        experiment, num_initial_episodes=episodes, gradient_steps=GRADIENT_STEPS, refit_every=NEVER_AGAIN
+        experiment, num_initial_episodes=episodes, gradient_steps=times * GRADIENT_STEPS, refit_every=NEVER_AGAIN
     )
 
 
-def check_integrity(open_subject: OpenSubject, experiment: Experiment, rng: np.random.Generator) -> Integrity:
-    """Probe one agent in a made-up world and in its mirror, a fresh worker each."""
+def check_integrity(
+    open_subject: OpenSubject, experiment: Experiment, rng: np.random.Generator, build_agent: str = Curve.agent
+) -> Integrity:
+    """Probe one agent in a made-up world and in its mirror, a fresh worker each.
+
+    Args:
+        open_subject: a fresh worker.
+        experiment: the settings of the curve.
+        rng: decides everything about the worlds.
+        build_agent: the function of hw4 that builds the agent.
+    """
+    if reason := why_not(experiment.task):
+        return Integrity(None, f"not checked: {reason}", unchecked=True)
+    settings = settings_of(experiment)
     law_seed, test_seed, *data_seeds = (int(seed) for seed in rng.integers(1 << 31, size=4))
     results, cpu_seconds = [], 0.0
     for mirrored, data_seed in zip((False, True), data_seeds, strict=True):
@@ -152,7 +94,8 @@ def check_integrity(open_subject: OpenSubject, experiment: Experiment, rng: np.r
         try:
             with open_subject() as subject:
                 states = np.random.default_rng(test_seed)
-                results.append(_probe(subject, settings_of(experiment), world, agent_seed, states))
+                agent = subject.call(build_agent, settings, agent_seed)
+                results.append(_probe(subject, agent, settings, world, states))
                 cpu_seconds += subject.cpu_seconds
         except StudentError as error:
             return Integrity("answers", f"raised in a made-up world: {error} ({error.where})")
@@ -166,24 +109,30 @@ def check_integrity(open_subject: OpenSubject, experiment: Experiment, rng: np.r
 
 
 def confirmed(
-    open_student: OpenSubject, open_canary: OpenSubject, experiment: Experiment, rng: np.random.Generator
+    open_student: OpenSubject,
+    open_canary: OpenSubject,
+    experiment: Experiment,
+    rng: np.random.Generator,
+    build_agent: str = Curve.agent,
 ) -> Integrity:
     """The verdict after as many looks as it needs. What the reference is not seen to keep either does not count."""
     seeds = [int(seed) for seed in rng.integers(1 << 31, size=MAX_LOOKS)]
-    integrity = look(open_student, experiment, seeds)
+    integrity = look(open_student, experiment, seeds, build_agent)
     if integrity.broken is not None:
-        canary = check_integrity(open_canary, experiment, np.random.default_rng(seeds[0]))
+        canary = check_integrity(open_canary, experiment, np.random.default_rng(seeds[0]), build_agent)
         if canary.broken is not None or not canary.results:
             message = f"{integrity.message}; the reference does not keep it either: {canary.message}"
             return Integrity(None, message, unchecked=not canary.results)
     return integrity
 
 
-def look(open_subject: OpenSubject, experiment: Experiment, seeds: list[int]) -> Integrity:
+def look(
+    open_subject: OpenSubject, experiment: Experiment, seeds: list[int], build_agent: str = Curve.agent
+) -> Integrity:
     """Look with one seed after the other until it is clear, and judge all looks together."""
     looks: list[Integrity] = []
     for seed in seeds:
-        looks.append(check_integrity(open_subject, experiment, np.random.default_rng(seed)))
+        looks.append(check_integrity(open_subject, experiment, np.random.default_rng(seed), build_agent))
         together = _together(looks)
         if together.broken is None and _is_clear(together):
             break
@@ -233,22 +182,22 @@ def _agreement(results: tuple[WorldResult, ...], name: str) -> float:
 
 
 def _probe(
-    subject: RemoteSubject, settings: Experiment, world: MadeUpWorld, agent_seed: int, states: np.random.Generator
+    subject: RemoteSubject, agent: Any, settings: Experiment, world: MadeUpWorld, states: np.random.Generator
 ) -> WorldResult:
-    task = settings.task
-    agent = subject.call("agents.build_agent", settings, agent_seed)
     if not isinstance(agent, Handle):
-        raise OddAnswer("build_agent did not return an agent")
+        raise OddAnswer("what builds the agent did not return one")
+    task = settings.task
 
     def live() -> float:
         """One env step; the agreement of its action."""
         before, paying = world.observation(), world.paying()
         action = _numbers(subject.call_method(agent, "act", AsNumPy(before)), (task.act_dim,), "act")
         action = np.clip(action, task.action_low, task.action_high)
+        agreement = float(np.mean(world.in_units(action) * paying))
         world.step(action)
         transition = Transition(*map(AsNumPy, (before, action, world.observation())))
         subject.call_method(agent, "record", transition)
-        return float(np.mean(action * paying))
+        return agreement
 
     for step in range(settings.initial_steps):
         if step % DATA_EPISODE == 0:
@@ -286,7 +235,7 @@ def _effect(subject: RemoteSubject, agent: Handle, task: Task, world: MadeUpWorl
                 action = np.zeros(task.act_dim)
                 action[i] = side
                 answer = subject.call_method(agent, "predict_next", observation, AsNumPy(action))
-                driven.append(_numbers(answer, (task.obs_dim,), "predict_next")[DRIVEN])
+                driven.append(_numbers(answer, (task.obs_dim,), "predict_next")[world.driven])
             agreements.append(np.sign(driven[0] - driven[1]) * world.paying()[i])
     return float(np.mean(agreements))
 

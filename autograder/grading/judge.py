@@ -24,7 +24,7 @@ from autograder.grading.curves import (
 )
 from autograder.grading.outcome import Outcome, Verdict
 from autograder.grading.promises import BROKEN, CAUSES, Integrity, WorldResult
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.grading.scoring import ExampleRun, ItemReport, Report, full_report, stub_report
 from autograder.hidden_tests.graded import Declared
 from hw4.experiments import EXPERIMENTS
@@ -117,9 +117,9 @@ def judge(
 
 
 def was_handed_in(item: Item, submitted: Iterable[str], assignment: Assignment) -> bool:
-    """Whether an item is to be judged at all: not if it needs an optional file that was not handed in."""
+    """Whether an item is to be judged at all: not if it is optional and needs an optional file that is not there."""
     needed = {stub.file for stub in assignment.stubs_behind(item)}
-    return not needed & {*assignment.optional_code} - {*submitted}
+    return not assignment.is_optional(item) or not needed & {*assignment.optional_code} - {*submitted}
 
 
 def earns_by_its_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assignment) -> bool:
@@ -170,12 +170,12 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
     """The verdict on what the runs tell."""
     if not was_handed_in(item, measured.submitted, assignment):
         return _absent(item)
-    runs = measured.runs.get(item.id, ())
-    if not runs:
+    if not measured.runs:
         return ItemReport(item, 0.0, "not_run", message=NOT_ASKED)
+    runs = measured.runs.get(item.id, ())
     behind = assignment.stubs_behind(item)
     if broken := sorted({stub.file for stub in behind} & measured.broken_files.keys()):
-        return _blocked(item, f"blocked: {', '.join(broken)} does not import")
+        return _blocked(item, f"blocked: {', '.join(broken)} cannot be imported")
     if missing := sorted({run.blocked_by for run in runs if run.blocked_by}):
         return _blocked(item, f"blocked by {', '.join(missing)}: not written yet")
     scores = [score_of_run(item, run.returns, run.failure) for run in runs]
@@ -206,7 +206,7 @@ def _blocked(item: RunItem, message: str) -> ItemReport:
 def _lacking_runs(scores: Sequence[float], bar: float) -> str:
     """How many more runs the rule needs; empty if these decide."""
     if len(scores) < FIRST_RUNS:
-        return f"at least {FIRST_RUNS - len(scores)} more runs"
+        return f"at least {FIRST_RUNS - len(scores)} more {'run' if len(scores) == FIRST_RUNS - 1 else 'runs'}"
     if needs_more_runs(scores, bar):
         return f"up to {ALL_RUNS - len(scores)} more runs, because the first three disagree about the bar"
     return ""
@@ -228,7 +228,7 @@ def why_cut(run: Run, score: float) -> str:
     return f"{why}; the {worst}episodes that finished count"
 
 
-# What stands behind a curve -------------------------------------------------------------------------------------------
+# The agent behind a curve ---------------------------------------------------------------------------------------------
 
 
 def _with_integrity(report: ItemReport, integrity: Integrity | None) -> ItemReport:

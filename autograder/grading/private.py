@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import tomllib
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from autograder.grading.curves import ALL_RUNS
+from autograder.isolation.confinement import GUARANTEES
 from hw4.envs.world import World
+from hw4.handin.strict_toml import TomlFile, and_meant
 
 PRIVATE_FILE = Path(__file__).resolve().parents[1] / "private.toml"
 
 
 @dataclass(frozen=True)
 class Private:
+    """The fields of private.toml, which says what they mean."""
+
     master_seed: int
     calibration_seed: int
     num_runs: int
@@ -34,10 +38,26 @@ class HiddenRun:
 
 
 @cache
-def load_private() -> Private:
-    with PRIVATE_FILE.open("rb") as file:
-        facts = tomllib.load(file)
-    return Private(**{**facts, "required_guarantees": tuple(facts["required_guarantees"])})
+def load_private(path: Path = PRIVATE_FILE) -> Private:
+    """Read and check the file.
+
+    Raises:
+        TomlError: not TOML; a key that is unknown, missing or of another type; too few runs; worlds without mass; an
+            unknown guarantee.
+    """
+    file = TomlFile(path)
+    file.allow(field.name for field in fields(Private))
+    private = Private(**file.fields(Private, "", file.facts))
+    if private.num_runs < ALL_RUNS:
+        file.fail("", 0, "num_runs", f"num_runs must be at least {ALL_RUNS}, which a curve may need")
+    if private.max_deviation >= 1:
+        file.fail("", 0, "max_deviation", "max_deviation must be below 1")
+    known = [guarantee.id for guarantee in GUARANTEES]
+    for required in private.required_guarantees:
+        if required not in known:
+            meant = and_meant(required, known)
+            file.fail("", 0, "required_guarantees", f"there is no guarantee {meant}; known are {', '.join(known)}")
+    return private
 
 
 def graded_runs(curve_id: str) -> list[HiddenRun]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.grading.private import HiddenRun
-from autograder.grading.runs import Run
+from autograder.grading.running import Run
 from autograder.isolation.fork_server import GraderFault
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from hw4.checking.subject import AsNumPy, Handle
@@ -111,7 +111,8 @@ class RemoteAgent:
     def optimism_gap(self) -> float:
         """How much better the model finds its own plans than they are, in reward per env step; NaN if unknown.
 
-        At states drawn from this episode the agent plans anew. The referee prices what the members expect of the plan,
+        At states drawn from this episode, the agent plans again. The referee prices what the members expect of the
+        plan,
         executes it open loop on a copy of the environment, and takes the difference.
         """
         gaps = []

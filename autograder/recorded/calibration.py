@@ -1,7 +1,7 @@
 """Records reference runs and derives bars, floors and the published bands from them.
 
-Every run goes through the referee and a worker, exactly as a graded run does, in worlds drawn from the same
-distribution. Runs are appended to CSV files as they finish; a second call records only what is missing.
+Every run goes through the referee and a worker, exactly as a graded run does, with worlds and seeds drawn from the same
+distributions. Runs are appended to CSV files as they finish; a second call records only what is missing.
 """
 
 from __future__ import annotations
@@ -18,24 +18,27 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from autograder.files import write_at_once
-from autograder.grading.curves import Bar, bar_of, floor_of, score_of
+from autograder.grading.curves import Bar, bar_of, floor_of, score_of_run, step_of
+from autograder.grading.effects import run_effect
 from autograder.grading.private import HiddenRun, calibration_runs
 from autograder.grading.referee import run_curve
+from autograder.hidden_tests.graded import EFFECTS, load_hidden_tests
 from autograder.isolation.fork_server import ForkServer, GraderFault, Slots
 from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject
-from autograder.recorded.code_hash import code_hash
+from autograder.recorded.code_hash import code_hash, effect_hash
 from autograder.solutions import reference_code
 from autograder.zoo import Animal, code_of, load_animals
 from hw4.commands.csv_rows import read_rows
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import Curve, load_assignment
+from hw4.handin.assignment import Curve, RunItem, load_assignment
 
 REFERENCE_DIR = Path(__file__).resolve().parent / "reference"
 REFERENCE, RANDOM = "reference", "random_policy"
 COMMAND = "python -m autograder calibrate"
 GENEROUS_CPU_SECONDS = 600.0
+DIGITS = 6  # of the number of an effect
 COLUMNS = (
     "implementation",
     "run",
@@ -50,6 +53,8 @@ COLUMNS = (
     "gaps",
 )
 
+load_hidden_tests()  # the checks of effects are among them
+
 
 @dataclass(frozen=True)
 class RecordedRun:
@@ -63,17 +68,17 @@ class RecordedRun:
     mass: float
     cpu_seconds: float
     speed: float
-    returns: tuple[float, ...]
+    returns: tuple[float, ...]  # of each episode; of an effect its one number
     errors: tuple[float, ...]  # one-step model errors; NaN where there is no model yet
     gaps: tuple[float, ...]  # optimism gaps
 
 
-def recorded_file(curve: Curve) -> Path:
-    return REFERENCE_DIR / f"{curve.id}.csv"
+def recorded_file(item: RunItem) -> Path:
+    return REFERENCE_DIR / f"{item.id}.csv"
 
 
-def read_recorded(curve: Curve) -> list[RecordedRun]:
-    path = recorded_file(curve)
+def read_recorded(item: RunItem) -> list[RecordedRun]:
+    path = recorded_file(item)
     if not path.exists():
         return []
     runs = []
@@ -104,45 +109,56 @@ def _series(run: RecordedRun) -> tuple[tuple[float, ...], ...]:
     return run.returns, run.errors, run.gaps
 
 
-def write_recorded(curve: Curve, runs: list[RecordedRun]) -> None:
+def write_recorded(item: RunItem, runs: list[RecordedRun]) -> None:
     """Rewrite the file, sorted, in one step: a killed calibration never leaves half a file."""
     text = io.StringIO()
-    text.write(f"# Recorded by `{COMMAND} --curves {curve.id}`; returns are those of each episode, in order.\n")
+    returns = "are those of each episode, in order" if item.kind == "curve" else "are the number of the run"
+    text.write(f"# Recorded by `{COMMAND} --curves {item.id}`; returns {returns}.\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for run in sorted(runs, key=lambda r: (r.implementation != REFERENCE, r.implementation, r.run)):
-        series = [" ".join(f"{v:.{n}f}" for v in values) for values, n in zip(_series(run), (2, 3, 3), strict=True)]
+        forms = (_form(item), ".3f", ".3f")
+        series = [" ".join(format(v, form) for v in values) for values, form in zip(_series(run), forms, strict=True)]
         facts = (run.implementation, run.run, run.code_hash, run.sign, run.gain, run.mass)
         writer.writerow([*facts, f"{run.cpu_seconds:.2f}", f"{run.speed:.4f}", *series])
-    write_at_once(recorded_file(curve), text.getvalue().encode())
+    write_at_once(recorded_file(item), text.getvalue().encode())
 
 
-def implementations(curve: Curve) -> dict[str, dict[str, bytes]]:
-    """Name -> code of everything that is recorded for a curve: the reference, correct variants, bugs."""
+def _form(item: RunItem) -> str:
+    """How exactly returns are written."""
+    return ".2f" if item.kind == "curve" else f".{DIGITS}g"
+
+
+def implementations(item: RunItem) -> dict[str, dict[str, bytes]]:
+    """Name -> code of everything that is recorded for a curve or an effect: the reference, correct variants, bugs."""
     code = {REFERENCE: reference_code()}
-    for animal in (*variants(curve), *bugs(curve)):
+    for animal in (*variants(item), *bugs(item)):
         code[animal.name] = code_of(animal)
     return code
 
 
-def variants(curve: Curve) -> list[Animal]:
-    """The animals that the curve must let pass."""
-    return [animal for animal in load_animals().values() if curve.id in animal.curves_pass]
+def variants(item: RunItem) -> list[Animal]:
+    """The animals that must pass it."""
+    return [animal for animal in load_animals().values() if item.id in animal.curves_pass]
 
 
-def bugs(curve: Curve) -> list[Animal]:
-    """The animals that the curve is meant to catch."""
-    return [animal for animal in load_animals().values() if curve.id in animal.curves_fail]
+def bugs(item: RunItem) -> list[Animal]:
+    """The animals that it is meant to catch."""
+    return [animal for animal in load_animals().values() if item.id in animal.curves_fail]
 
 
-def key_of(curve: Curve, code: Mapping[str, bytes]) -> str:
-    """What the recorded runs of some code on a curve are keyed by."""
-    return code_hash(code, EXPERIMENTS[curve.experiment], curve.agent)
+def key_of(item: RunItem, code: Mapping[str, bytes]) -> str:
+    """What the recorded runs of some code are keyed by."""
+    if item.kind == "effect":
+        if item.id not in EFFECTS:
+            raise GraderFault(f"no hidden check computes {item.id}")
+        return effect_hash(code, item, EFFECTS[item.id])
+    return code_hash(code, EXPERIMENTS[item.experiment], item.agent)
 
 
-def same_as_the_reference(curve: Curve) -> list[str]:
-    """Names of variants and bugs that change nothing which the curve runs: their runs would say nothing."""
-    keys = {name: key_of(curve, code) for name, code in implementations(curve).items()}
+def same_as_the_reference(item: RunItem) -> list[str]:
+    """Names of variants and bugs that change nothing of what it runs: their runs would say nothing."""
+    keys = {name: key_of(item, code) for name, code in implementations(item).items()}
     return [name for name, key in keys.items() if name != REFERENCE and key == keys[REFERENCE]]
 
 
@@ -154,54 +170,52 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
     """Record what is missing.
 
     Raises:
-        GraderFault: an animal changes nothing that its curve runs; a run failed.
+        GraderFault: an animal changes nothing of what its curve or effect runs; a run failed.
     """
     assignment = load_assignment()
-    chosen = [curve for curve in assignment.curves if not curves or curve.id in curves]
-    for curve in chosen:
-        if same := same_as_the_reference(curve):
-            raise GraderFault(
-                f"{curve.id} runs nothing of what {', '.join(same)} changes: take it out of these animals"
-            )
+    chosen = [item for item in assignment.run_items if not curves or item.id in curves]
+    for item in chosen:
+        if same := same_as_the_reference(item):
+            raise GraderFault(f"{item.id} runs nothing of what {', '.join(same)} changes: take it out of these animals")
     with ForkServer() as server, ThreadPoolExecutor(jobs) as pool, _progress() as progress:
         slots = Slots(jobs)
         recorded: dict[str, list[RecordedRun]] = {}
-        todo = []  # (share of its implementation that is done by then, curve, bar, how to record)
-        for curve in chosen:
-            recorded[curve.id] = _random_runs(curve, 40)
-            existing = read_recorded(curve)
+        todo = []  # (share of its implementation that is done by then, item, bar, how to record)
+        for item in chosen:
+            recorded[item.id] = _random_runs(item, 40) if item.kind == "curve" else []
+            existing = read_recorded(item)
             wanted = {REFERENCE: runs}
-            wanted |= {animal.name: bug_runs for animal in bugs(curve)}
-            wanted |= {animal.name: variant_runs for animal in variants(curve)}
-            for name, code in implementations(curve).items():
-                hash_ = key_of(curve, code)
+            wanted |= {animal.name: bug_runs for animal in bugs(item)}
+            wanted |= {animal.name: variant_runs for animal in variants(item)}
+            for name, code in implementations(item).items():
+                hash_ = key_of(item, code)
                 fresh = [r for r in existing if r.implementation == name and r.code_hash == hash_]
-                recorded[curve.id] += fresh
+                recorded[item.id] += fresh
                 missing = sorted(set(range(wanted[name])) - {r.run for r in fresh})
                 if not missing:
                     continue
                 package = package_with(code)
-                bar = progress.add_task(f"{curve.id} · {name}", total=wanted[name], completed=len(fresh))
+                bar = progress.add_task(f"{item.id} · {name}", total=wanted[name], completed=len(fresh))
                 for index in missing:
-                    record = partial(_record, server, slots, package, curve, name, hash_, index)
-                    todo.append((index / wanted[name], curve, bar, record))
+                    record = partial(_record, server, slots, package, item, name, hash_, index)
+                    todo.append((index / wanted[name], item, bar, record))
         todo.sort(key=lambda entry: entry[0])  # stopped at any time, every implementation has its share
-        futures = {pool.submit(record): (curve, bar) for _, curve, bar, record in todo}
+        futures = {pool.submit(record): (item, bar) for _, item, bar, record in todo}
         try:
             for future in as_completed(futures):
-                curve, bar = futures[future]
-                recorded[curve.id].append(future.result())
-                write_recorded(curve, recorded[curve.id])
+                item, bar = futures[future]
+                recorded[item.id].append(future.result())
+                write_recorded(item, recorded[item.id])
                 progress.advance(bar)
         except BaseException:  # Ctrl-C: what runs now is waited for, what is queued is not
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    for curve in chosen:
-        write_recorded(curve, recorded[curve.id])
+    for item in chosen:
+        write_recorded(item, recorded[item.id])
 
 
 def _record(
-    server: ForkServer, slots: Slots, package: Package, curve: Curve, name: str, hash_: str, index: int
+    server: ForkServer, slots: Slots, package: Package, item: RunItem, name: str, hash_: str, index: int
 ) -> RecordedRun:
     hidden = calibration_runs(index + 1)[index]
     memory_mb = load_assignment().limits.memory_mb
@@ -211,19 +225,22 @@ def _record(
         return RemoteSubject(server, package, slot=slot, cpu_seconds=seconds, call_seconds=seconds, memory_mb=memory_mb)
 
     with slots.one() as slot:
-        run = run_curve(open_subject, EXPERIMENTS[curve.experiment], hidden, build_agent=curve.agent)
+        if item.kind == "effect":
+            run = run_effect(open_subject, EFFECTS[item.id], hidden)
+        else:
+            run = run_curve(open_subject, EXPERIMENTS[item.experiment], hidden, build_agent=item.agent)
     if run.failure:
-        raise GraderFault(f"{curve.id}, {name}, run {index}: {run.message}")
+        raise GraderFault(f"{item.id}, {name}, run {index}: {run.message}")
     return RecordedRun(
         implementation=name,
         run=index,
         code_hash=hash_,
-        sign=hidden.world.actuator_sign,
-        gain=hidden.world.actuator_gain,
-        mass=hidden.world.mass_scale,
+        sign=int(run.world.get("sign", 1)),
+        gain=run.world.get("gain", 1.0),
+        mass=run.world.get("mass", 1.0),
         cpu_seconds=run.cpu_seconds,
         speed=server.speed,
-        returns=tuple(round(value, 2) for value in run.returns),
+        returns=tuple(float(format(value, _form(item))) for value in run.returns),
         errors=tuple(round(value, 3) for value in run.model_errors),
         gaps=tuple(round(value, 3) for value in run.optimism_gaps),
     )
@@ -259,20 +276,23 @@ def derive_bars() -> dict[str, Bar]:
         GraderFault: nothing is recorded, or no bug stays below the bar.
     """
     bars = {}
-    for curve in load_assignment().curves:
+    for item in load_assignment().run_items:
         scores: dict[str, list[float]] = {}
-        runs = read_recorded(curve)
+        runs = read_recorded(item)
         for run in runs:
-            scores.setdefault(run.implementation, []).append(score_of(run.returns, curve.score_episodes))
+            scores.setdefault(run.implementation, []).append(score_of_run(item, run.returns))
         reference = [run for run in runs if run.implementation == REFERENCE]
-        correct = {name: scores[name] for name in (REFERENCE, *names(variants(curve))) if name in scores}
-        wrong = {name: scores[name] for name in names(bugs(curve)) if name in scores}
-        if not reference or not wrong or RANDOM not in scores:
-            raise GraderFault(f"nothing is recorded for {curve.id}: run `{COMMAND}`")
-        bar, floor = bar_of(correct), floor_of({RANDOM: scores[RANDOM], **wrong})
+        correct = {name: scores[name] for name in (REFERENCE, *names(variants(item))) if name in scores}
+        wrong = {name: scores[name] for name in names(bugs(item)) if name in scores}
+        if not reference or not wrong or (item.kind == "curve" and RANDOM not in scores):
+            raise GraderFault(f"nothing is recorded for {item.id}: run `{COMMAND}`")
+        if RANDOM in scores:
+            wrong[RANDOM] = scores[RANDOM]
+        step = 1.0 if item.kind == "curve" else step_of(scores[REFERENCE])
+        bar, floor = bar_of(correct, step), floor_of(wrong, step)
         if floor >= bar:
-            raise GraderFault(f"{curve.id}: a bug scores {floor}, the bar is {bar}: this curve cannot tell them apart")
-        bars[curve.id] = Bar(
+            raise GraderFault(f"{item.id}: a bug scores {floor}, the bar is {bar}: it cannot tell them apart")
+        bars[item.id] = Bar(
             bar=bar,
             floor=floor,
             cpu_seconds=round(float(np.median([run.cpu_seconds for run in reference])), 2),

@@ -10,10 +10,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from autograder import hidden_tests
+from autograder.hidden_tests.graded import EffectCheck
 from autograder.isolation.package import GIVEN
 from hw4 import rewards
 from hw4.experiments import Experiment
-from hw4.handin.assignment import Curve
+from hw4.handin.assignment import Curve, Effect, load_assignment
 from hw4.handin.imports import reached
 
 # The given files that decide a recorded run, besides those of its task. The settings, the facts of the task, and the
@@ -26,6 +28,10 @@ DECIDING_FILES = (
     "training.py",
     "envs/world.py",
 )
+
+# Given files that decide no recorded run of an effect: tables that every task adds to, and what is not the lecture.
+GROWS = ("experiments.py", "rewards.py", "tasks.py")
+NOT_DECIDING = ("checking/", "commands/", "handin/", "tests/")
 
 
 def code_hash(code: Mapping[str, bytes], experiment: Experiment, agent: str = Curve.agent) -> str:
@@ -54,13 +60,77 @@ def code_hash(code: Mapping[str, bytes], experiment: Experiment, agent: str = Cu
     gaussian = ("gaussian_model.py",) if experiment.members == "gaussian" else ()
     for name in (*DECIDING_FILES, *gaussian, f"envs/{experiment.task_name}.py"):
         digest.update(meaning((GIVEN / name).read_bytes(), GIVEN / name))
-    for name in submitted_files_of(agent, code):
+    for name in submitted_files_of(agent, experiment.planner, code):
         digest.update(meaning(code[name], Path(name)))
     return digest.hexdigest()[:16]
 
 
-def submitted_files_of(agent: str, code: Mapping[str, bytes]) -> list[str]:
-    """The submitted files that an agent reaches by its imports, sorted."""
+def effect_hash(code: Mapping[str, bytes], effect: Effect, check: EffectCheck) -> str:
+    """Hash of everything that decides a recorded run of an effect: its check, and the files behind its functions.
+
+    Of the given files those count that the check or the functions reach by their imports, but none that grows with
+    every task. So a check imports its environment by name, not through `hw4.envs`.
+
+    Args:
+        code: submitted file -> content.
+        effect: what is run.
+        check: computes the number.
+    """
+    checks = _hidden_modules(check)
+
+    def source_of(name: str) -> bytes | None:
+        if name in checks:
+            return checks[name]
+        if name in code:
+            return code[name]
+        grows = name in GROWS or name.endswith("__init__.py") or name.startswith(NOT_DECIDING)
+        return (GIVEN / name).read_bytes() if not grows and (GIVEN / name).is_file() else None
+
+    digest = hashlib.sha256(check_hash(check).encode())
+    behind = {stub.file for stub in load_assignment().stubs if stub.id in effect.needs}
+    for name in reached([*checks, *behind], source_of):
+        if name not in checks:
+            digest.update(meaning(source_of(name) or b"", Path(name)))
+    return digest.hexdigest()[:16]
+
+
+def check_hash(check: EffectCheck) -> str:
+    """Hash of the check of an effect: its own code, what it shares with its file, and the modules that this reaches.
+
+    Hidden tests and other effects in the same file are no part of it.
+    """
+    own, *others = _hidden_modules(check).values()
+    tree = ast.parse(own)
+    checks = [node for node in tree.body if isinstance(node, ast.FunctionDef) and is_hidden_check(node)]
+    tree.body = [node for node in tree.body if node not in checks or getattr(node, "name", "") == check.__name__]
+    digest = hashlib.sha256(meaning(ast.unparse(tree).encode(), Path("check.py")))
+    for source in others:
+        digest.update(meaning(source, Path("beside.py")))
+    return digest.hexdigest()[:16]
+
+
+def is_hidden_check(node: ast.FunctionDef) -> bool:
+    """Whether a function of a hidden file is a test, or the check of an effect."""
+    return node.name.startswith("test_") or any(ast.unparse(d).startswith("effect(") for d in node.decorator_list)
+
+
+def _hidden_modules(check: EffectCheck) -> dict[str, bytes]:
+    """The file of a check, and after it the modules of the hidden suite that it reaches by its imports."""
+    path = Path(inspect.getfile(check))
+    folder = Path(next(iter(hidden_tests.__path__)))
+    own = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+    def source_of(name: str) -> bytes | None:
+        if name == own:
+            return path.read_bytes()
+        return (folder / name).read_bytes() if (folder / name).is_file() and name != "graded.py" else None
+
+    names = reached([own], source_of, hidden_tests.__name__)
+    return {f"hidden_tests/{name}": source_of(name) or b"" for name in (own, *(n for n in names if n != own))}
+
+
+def submitted_files_of(agent: str, planner: str, code: Mapping[str, bytes]) -> list[str]:
+    """The submitted files that an agent and its planner, which may be a topic's, reach by their imports, sorted."""
 
     def source_of(name: str) -> bytes | None:
         if name in code:
@@ -68,7 +138,7 @@ def submitted_files_of(agent: str, code: Mapping[str, bytes]) -> list[str]:
         return (GIVEN / name).read_bytes() if (GIVEN / name).is_file() else None
 
     module = agent.rpartition(".")[0].replace(".", "/") + ".py"
-    return [name for name in reached([module], source_of) if name in code]
+    return [name for name in reached([module, f"topics/{planner}.py"], source_of) if name in code]
 
 
 def meaning(source: bytes, path: Path) -> bytes:

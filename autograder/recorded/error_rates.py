@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import comb
 
-from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, Bar, score_of
+from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, Bar, score_of_run
 from autograder.recorded.calibration import RANDOM, REFERENCE, bugs, names, read_recorded, variants
-from hw4.handin.assignment import Curve
+from hw4.handin.assignment import RunItem
 
 CONFIDENCE = 0.95
 ALL_CORRECT = "all correct ones together"
@@ -20,7 +20,7 @@ ALL_CORRECT = "all correct ones together"
 
 @dataclass(frozen=True)
 class Rate:
-    """How often one implementation gets the wrong verdict on one curve."""
+    """How often one implementation gets the wrong verdict on one curve or effect."""
 
     implementation: str
     is_correct: bool
@@ -30,13 +30,13 @@ class Rate:
     upper: float  # one-sided bound with CONFIDENCE
 
 
-def rates_of(curve: Curve, bar: Bar) -> list[Rate]:
+def rates_of(item: RunItem, bar: Bar) -> list[Rate]:
     """One entry for the reference, each correct variant, all of these together, each bug, and acting at random."""
-    correct = (REFERENCE, *names(variants(curve)))
-    scores: dict[str, list[float]] = {name: [] for name in (*correct, *names(bugs(curve)), RANDOM)}
-    for run in read_recorded(curve):
+    correct = (REFERENCE, *names(variants(item)))
+    scores: dict[str, list[float]] = {name: [] for name in (*correct, *names(bugs(item)), RANDOM)}
+    for run in read_recorded(item):
         if run.implementation in scores:
-            scores[run.implementation].append(score_of(run.returns, curve.score_episodes))
+            scores[run.implementation].append(score_of_run(item, run.returns))
     rates = [
         rate(name, sum(score >= bar.bar for score in recorded), len(recorded), is_correct=name in correct)
         for name, recorded in scores.items()

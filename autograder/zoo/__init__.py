@@ -32,8 +32,8 @@ class Animal:
     causes: tuple[str, ...] = ()  # the first hint must be one of these
     unnamed: str = ""  # why the first hint cannot name the cause
     slow: bool = False  # uses up a time limit: visited by `python -m autograder zoo` alone
-    curves_fail: tuple[str, ...] = ()  # curves that this bug is meant to fail: its recorded runs set their floors
-    curves_pass: tuple[str, ...] = ()  # curves that it must pass: its recorded runs count for their bars
+    curves_fail: tuple[str, ...] = ()  # curves and effects that this bug must fail: its recorded runs set their floors
+    curves_pass: tuple[str, ...] = ()  # curves and effects that it must pass: its recorded runs count for their bars
 
 
 def main_stub(animal: Animal) -> str:
@@ -67,16 +67,16 @@ def load_animals(folder: Path = ANIMALS) -> dict[str, Animal]:
 def _mistake(animal: Animal, file: str, taken: dict[str, Animal]) -> tuple[str, str] | None:
     """What is wrong with one animal of a file, as (key, in words), or None."""
     assignment = load_assignment()
-    stubs, curves = [stub.id for stub in assignment.stubs], [curve.id for curve in assignment.curves]
+    stubs, known = [stub.id for stub in assignment.stubs], [item.id for item in assignment.run_items]
     if animal.name in taken:
         return "name", f"the name {animal.name!r} is used twice"
     for stub_id in animal.regions:
         if stub_id not in stubs:
             return "regions", f"{animal.name} changes the unknown function {and_meant(stub_id, stubs)}"
     for key, named in (("curves_fail", animal.curves_fail), ("curves_pass", animal.curves_pass)):
-        for curve_id in named:
-            if curve_id not in curves:
-                return key, f"{animal.name} names the unknown curve {and_meant(curve_id, curves)}"
+        for item_id in named:
+            if item_id not in known:
+                return key, f"{animal.name} names the unknown curve {and_meant(item_id, known)}"
     if not animal.regions:
         return "name", f"{animal.name} changes no function"
     if (own := assignment.stub(main_stub(animal)).file) != file:

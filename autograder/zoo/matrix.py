@@ -12,12 +12,12 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from autograder.grading.curves import load_bars, score_of
+from autograder.grading.curves import load_bars, score_of_run
 from autograder.hidden_tests.graded import DECLARED, Declared
 from autograder.recorded.calibration import REFERENCE, implementations, key_of, read_recorded
 from autograder.zoo import load_animals, main_stub
 from autograder.zoo.visit import Visit, named_share
-from hw4.handin.assignment import Curve, Stub, load_assignment
+from hw4.handin.assignment import RunItem, Stub, load_assignment
 
 TEMPLATES = Path(__file__).resolve().parent
 
@@ -42,7 +42,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The recorded runs of one implementation on one curve."""
+    """The recorded runs of one implementation on one curve or effect."""
 
     name: str
     expected: str  # "pass", "fail" or ""
@@ -71,7 +71,7 @@ def zoo_page(visits: list[Visit]) -> str:
         probe_points=sum(stub.points for stub in assignment.stubs),
         named_share=named_share(visits),
         surprised=[visit for visit in visits if visit.surprises],
-        curves=[(curve, load_bars()[curve.id], recorded_results(curve)) for curve in assignment.curves],
+        recorded=[(item, load_bars()[item.id], recorded_results(item)) for item in assignment.run_items],
     )
 
 
@@ -95,24 +95,24 @@ def _panels(wrong: list[Visit]) -> list[Panel]:
     return panels
 
 
-def recorded_results(curve: Curve) -> list[Recorded]:
-    """What is recorded for a curve, by implementation. Empty while it is recorded in another format."""
+def recorded_results(item: RunItem) -> list[Recorded]:
+    """What is recorded for a curve or an effect, by implementation. Empty while it is recorded in another format."""
     try:
-        runs = read_recorded(curve)
+        runs = read_recorded(item)
     except (KeyError, ValueError, OSError):
         return []
-    bar = load_bars()[curve.id].bar
-    code = implementations(curve)
+    bar = load_bars()[item.id].bar
+    code = implementations(item)
     results = []
     for name in dict.fromkeys([*code, *(run.implementation for run in runs)]):
         own = [run for run in runs if run.implementation == name]
-        today = key_of(curve, code[name]) if name in code else ""
+        today = key_of(item, code[name]) if name in code else ""
         fresh = [run for run in own if run.code_hash == today]
-        scores = [score_of(run.returns, curve.score_episodes) for run in fresh]
+        scores = [score_of_run(item, run.returns) for run in fresh]
         results.append(
             Recorded(
                 name=name,
-                expected=_expected(name, curve),
+                expected=_expected(name, item),
                 num_runs=len(fresh),
                 num_stale=len(own) - len(fresh),
                 median=float(np.median(scores)) if scores else float("nan"),
@@ -122,15 +122,15 @@ def recorded_results(curve: Curve) -> list[Recorded]:
     return results
 
 
-def _expected(name: str, curve: Curve) -> str:
+def _expected(name: str, item: RunItem) -> str:
     animal = load_animals().get(name)
     if animal is None:
         return "pass" if name == REFERENCE else ""
-    if animal.kind == "correct" or curve.id in animal.curves_pass:
+    if animal.kind == "correct" or item.id in animal.curves_pass:
         return "pass"
-    return "fail" if curve.id in animal.curves_fail else ""
+    return "fail" if item.id in animal.curves_fail else ""
 
 
 def _code(text: str) -> Markup:
-    """Escape a text and set what stands between backticks as code."""
+    """Escape a text and set the parts between backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)))

@@ -1,4 +1,4 @@
-"""Checkpoints: a run that was stopped goes on as if it never had been (given).
+"""Checkpoints: a run that was stopped continues as if it never had been (given).
 
 A checkpoint is taken between two episodes, when the controller holds no plan. It holds all else that decides what
 comes next: weights, state of the optimiser, normalisers, all transitions, and both sources of random numbers. If your
@@ -7,8 +7,8 @@ own code keeps more than that from one episode to the next, a resumed run may di
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 
 from hw4.agents import AgentParts
 from hw4.dynamics_model import Normalizer
+from hw4.handin.at_once import write_at_once
 from hw4.mpc import ModelBasedAgent
 from hw4.transitions import Transition
 
@@ -35,9 +36,9 @@ def save_checkpoint(path: Path, agent: ModelBasedAgent, parts: AgentParts, *, nu
         "generator": parts.generator.get_state(),
         "base_policy": json.dumps(parts.base_policy_rng.bit_generator.state),
     }
-    part = path.with_suffix(".part")
-    torch.save(checkpoint, part)
-    os.replace(part, path)
+    buffer = io.BytesIO()
+    torch.save(checkpoint, buffer)
+    write_at_once(path, buffer.getvalue())
 
 
 def load_checkpoint(path: Path, agent: ModelBasedAgent, parts: AgentParts) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hw4.handin.answer_cells import is_not_run
 from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.at_once import write_at_once
 from hw4.handin.code_files import is_untouched
 from hw4.handin.intake import nothing_found
 from hw4.handin.members import VERSION_FILE
@@ -25,7 +26,7 @@ def write_submission(
 
     Args:
         hw4_folder: holds the code files.
-        notebooks_folder: the notebooks lie in it or in folders below it; None hands in none.
+        notebooks_folder: the notebooks are in it or in its subfolders; None hands in none.
         target: the zip to write; overwritten.
         assignment: names the files; `assignment.toml` by default.
 
@@ -52,7 +53,7 @@ def write_submission(
             entry.create_system = 3  # Unix, on Windows too
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             archive.writestr(entry, contents[name])
-    target.write_bytes(buffer.getvalue())
+    write_at_once(target, buffer.getvalue())
     return target
 
 
@@ -74,7 +75,9 @@ def _notebooks_below(folder: Path, assignment: Assignment) -> dict[str, Path]:
         ]
         if len(places) > 1:
             where = " and ".join(place.relative_to(folder).as_posix() for place in places[:2])
-            raise SubmissionRefused("one notebook is there twice", where=where, mend="Keep the one you worked in")
+            raise SubmissionRefused(
+                "the same notebook name appears twice", where=where, mend="Keep the one you worked in"
+            )
         if places:
             found[name] = places[0]
     return found

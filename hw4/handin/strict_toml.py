@@ -102,7 +102,7 @@ class TomlFile:
 
         Args:
             of: the dataclass.
-            table: the table's name, for messages.
+            table: the table's name, for messages; "" for keys outside any table.
             entry: the table.
             index: which of the tables of this name.
             without: fields of the dataclass that the file does not hold.
@@ -120,7 +120,7 @@ class TomlFile:
         for name, field in fields.items():
             is_needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
             if name not in entry and is_needed:
-                self.fail(table, index, "", f"the key {name!r} is missing from [{table}]")
+                self.fail(table, index, "", f"the key {name!r} is missing" + (f" from [{table}]" if table else ""))
         return {key: _frozen(value) for key, value in entry.items()}
 
     def fail(self, table: str, index: int, key: str, says: str) -> NoReturn:
@@ -202,10 +202,10 @@ def _wanted(kind: Any, value: Any) -> str | None:
             else len(value) == len(arguments)
             and all(_wanted(of, one) is None for of, one in zip(arguments, value, strict=True))
         )
-        return None if right else "a list of texts" if of is str else "a list"
+        return None if right else "a list of strings" if of is str else "a list"
     if get_origin(kind) is dict:
         right = isinstance(value, dict) and all(_wanted(arguments[1], one) is None for one in value.values())
-        return None if right else "a table of texts"
+        return None if right else "a table of texts" if arguments[1] is str else "a table of lists"
     is_number = type(value) is int or (kind is float and type(value) is float)
     right = {
         str: isinstance(value, str) and bool(value.strip()),

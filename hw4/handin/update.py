@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from hw4.handin.at_once import write_at_once
+
 MANIFEST = "hw4/bundle.json"
 BUNDLE_FOLDER = "hw4-model-based-rl"
 VERSION = re.compile(r"[0-9a-z.-]{1,40}")
@@ -41,8 +43,8 @@ class Updated:
     replaced: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    kept: dict[str, str] = field(default_factory=dict)  # the student's work -> where the new version lies, or ""
-    moved: dict[str, str] = field(default_factory=dict)  # a given file that the student changed -> where theirs lies
+    kept: dict[str, str] = field(default_factory=dict)  # the student's work -> where the new version is, or ""
+    moved: dict[str, str] = field(default_factory=dict)  # a given file that the student changed -> where theirs is
 
 
 def installed_version(root: Path) -> str:
@@ -83,12 +85,12 @@ def read_bundle(archive: Path) -> Bundle:
     except (zipfile.BadZipFile, OSError) as error:
         raise UpdateRefused(f"{archive.name} cannot be read: {error}. Download it again") from None
     if MANIFEST not in files:
-        raise UpdateRefused(f"{archive.name} is no student bundle of this homework: it has no {MANIFEST}")
+        raise UpdateRefused(f"{archive.name} is not a student bundle of this homework: it has no {MANIFEST}")
     bundle = _parsed(files.pop(MANIFEST), archive.name)
     found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     if found != bundle.hashes:
         odd = sorted(name for name in {*found, *bundle.hashes} if found.get(name) != bundle.hashes.get(name))
-        raise UpdateRefused(f"{archive.name}: {odd[0]} is not what its list says. Download it again")
+        raise UpdateRefused(f"{archive.name}: {odd[0]} does not match the bundle's list of files. Download it again")
     return Bundle(bundle.version, bundle.hashes, files)
 
 
@@ -118,7 +120,7 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
         elif own:
             beside = "" if bundle.hashes[name] == old.get(name) else _beside(path, "new")
             if beside:
-                _write(path.with_name(beside), content)
+                write_at_once(path.with_name(beside), content)
             done.kept[name] = beside
             continue
         else:
@@ -126,13 +128,14 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
                 done.moved[name] = _beside(path, "mine")
                 os.replace(path, path.with_name(done.moved[name]))
             done.replaced.append(name)
-        _write(path, content)
+        write_at_once(path, content)
     for name in sorted(old.keys() - bundle.hashes.keys()):
         if _hash(root / name) == old[name]:
             (root / name).unlink()
             done.removed.append(name)
     manifest = {"version": bundle.version, "files": bundle.hashes}
-    _write(root / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())  # last: an update that stops is repeated
+    # Last: an update that is stopped is repeated.
+    write_at_once(root / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return done
 
 
@@ -169,10 +172,3 @@ def _beside(path: Path, word: str) -> str:
     """ "mpc.py.new", or "mpc.py.new2" if that is taken: not imported, not handed in."""
     names = (f"{path.name}.{word}{'' if i == 1 else i}" for i in range(1, 1000))
     return next(name for name in names if not path.with_name(name).exists())
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)

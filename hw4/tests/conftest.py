@@ -1,4 +1,4 @@
-"""Markers for the public tests: `-m p2` runs a problem, `-m cem_refit` one stub.
+"""Markers for the public tests: `-m p2` runs a problem, `-m t1` a topic, `-m cem_refit` one stub.
 
 Numbers and ids come from assignment.toml; a test says only `@pytest.mark.stub("cem_refit")`.
 """

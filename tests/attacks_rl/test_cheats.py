@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from cheat_bank import CURVES, Cheat, code_of, honest_part_of, load_cheats
 
 from autograder.grading import integrity
-from autograder.grading.integrity import MadeUpWorld, check_integrity, confirmed, judge, look
+from autograder.grading.integrity import check_integrity, confirmed, judge, look
+from autograder.grading.made_up_world import DRIVEN, Driven, MadeUpWorld, why_not
 from autograder.grading.private import calibration_runs, graded_runs, rng_of_test
 from autograder.grading.promises import CAUSES, Integrity, WorldResult
 from autograder.grading.session import Grade, Grader
@@ -19,14 +24,17 @@ from autograder.isolation.remote import RemoteSubject
 from autograder.report.page import page
 from autograder.report.results import results
 from autograder.solutions import reference_code
+from autograder.zoo import Animal
+from autograder.zoo import code_of as animal_code
 from autograder.zoo.visit import Silent, intake_of
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
+from hw4.handin.strict_toml import TomlError
+from hw4.tasks import TASKS, Task
 
 CHEATS = load_cheats()
 ASSIGNMENT = load_assignment()
 EXPERIMENT_OF = {curve.id: EXPERIMENTS[curve.experiment] for curve in ASSIGNMENT.curves}
-GRADED_TASKS = {experiment.task_name: experiment.task for experiment in EXPERIMENT_OF.values()}
 CAUGHT = [(cheat, curve_id) for cheat in CHEATS.values() if cheat.caught_by == "probe" for curve_id in cheat.claims]
 
 Open = Callable[[dict[str, bytes]], integrity.OpenSubject]
@@ -76,7 +84,7 @@ class Looks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, looks: list[Integrity], canary: Integrity) -> None:
         self.looks, self.canary = list(looks), canary
-        monkeypatch.setattr(integrity, "check_integrity", lambda opened, experiment, rng: opened())
+        monkeypatch.setattr(integrity, "check_integrity", lambda opened, *arguments: opened())
 
     def confirmed(self) -> Integrity:
         student, canary = (lambda: self.looks.pop(0)), (lambda: self.canary)
@@ -114,22 +122,27 @@ def test_what_is_not_clear_is_looked_at_again(
 # The made-up world ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("task", GRADED_TASKS.values(), ids=lambda task: task.name)
-def test_the_action_that_pays_pays_more_than_its_opposite(task) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS.keys())
+def test_there_is_a_made_up_world_for_every_task(task: Task) -> None:
+    assert why_not(task) == ""
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS.keys())
+def test_the_action_that_pays_pays_more_than_its_opposite(task: Task) -> None:
     for seed in range(20):
         rewards = {}
         for sign in (1, -1):
             law, data = np.random.default_rng(seed), np.random.default_rng([seed, 1])
             world = MadeUpWorld(task, law, data, mirrored=False)
             world.jump(1 if seed % 2 else -1)
-            before, action = world.observation(), sign * world.paying()
+            before, action = world.observation(), world.from_units(sign * world.paying())
             world.step(action)
             rewards[sign] = task.reward(before, action, world.observation())
         assert rewards[1] > rewards[-1] + 0.1
 
 
-@pytest.mark.parametrize("task", GRADED_TASKS.values(), ids=lambda task: task.name)
-def test_in_the_mirror_the_opposite_action_pays_at_the_same_place(task) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS.keys())
+def test_in_the_mirror_the_opposite_action_pays_at_the_same_place(task: Task) -> None:
     places = []
     for mirrored in (False, True):
         law, data = np.random.default_rng(3), np.random.default_rng(4)
@@ -140,6 +153,90 @@ def test_in_the_mirror_the_opposite_action_pays_at_the_same_place(task) -> None:
     np.testing.assert_array_equal(places[0][1], -places[1][1])
 
 
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS.keys())
+def test_what_decides_which_action_pays_is_seen_and_changes_slowly(task: Task) -> None:
+    """The same observation, the same paying action; and one action pays throughout most plans."""
+    stays = []
+    for seed in range(40):
+        world = MadeUpWorld(task, np.random.default_rng(seed), np.random.default_rng([seed, 1]), mirrored=False)
+        world.jump(1 if seed % 2 else -1)
+        first = world.paying()
+        world.step(world.from_units(first))
+        world.step(world.from_units(first))
+        stays.append(np.array_equal(world.paying(), first))
+        assert np.isfinite(world.observation()).all()
+        np.testing.assert_allclose(world.in_units(world.from_units(first)), first)
+    assert np.mean(stays) > 0.9
+
+
+def pays_for(i: int) -> Callable[[Any, Any, Any], Any]:
+    return lambda observation, action, next_observation: next_observation[..., i]
+
+
+@pytest.mark.parametrize(
+    ("driven", "facts", "says"),
+    [
+        (None, {}, "made_up is not in DRIVEN of autograder/grading/made_up_world.py"),
+        (Driven("d"), {}, "the observation of made_up has no entry 'd'"),
+        (Driven("a"), {"observation_names": ("a",)}, "one entry alone"),
+        (Driven("a"), {"reward": pays_for(1)}, "the reward of made_up does not rise with 'a' from -1 to 1"),
+        (Driven("a", 1.0, -1.0), {}, "the reward of made_up does not rise with 'a' from 1 to -1"),
+        (Driven("a"), {"reward": lambda s, a, n: 0.1 * n[..., 0] - (a**2).sum(-1)}, "does not rise with 'a'"),
+        (Driven("a"), {}, ""),
+    ],
+)
+def test_a_task_that_cannot_be_probed_is_said_to_be_so(
+    monkeypatch: pytest.MonkeyPatch, driven: Driven | None, facts: dict[str, Any], says: str
+) -> None:
+    """In one sentence for the gate, and as "not checked" for the curve: never as a broken promise."""
+    names = ("a", "b", "c")
+    task = dataclasses.replace(TASKS["cliff_hill"], name="made_up", observation_names=names, reward=pays_for(0))
+    task = dataclasses.replace(task, **facts)
+    monkeypatch.setitem(TASKS, "made_up", task)
+    if driven is not None:
+        monkeypatch.setitem(DRIVEN, "made_up", driven)
+    why_not.cache_clear()
+    assert says in why_not(task)
+    assert bool(why_not(task)) == bool(says)
+    if says:
+
+        def nothing_is_run() -> RemoteSubject:
+            raise AssertionError
+
+        experiment = dataclasses.replace(EXPERIMENTS["cliff_hill"], task_name="made_up")
+        found = confirmed(nothing_is_run, nothing_is_run, experiment, np.random.default_rng(0))
+        assert (found.broken, found.unchecked) == (None, True)
+        assert says in found.message
+    why_not.cache_clear()
+
+
+# The bank of cheats ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("caught_by", "cought_by", "4: unknown key 'cought_by' (did you mean 'caught_by'?)"),
+        ('"probe"', '"prob"', "4: caught_by must be one of 'probe', 'nothing_to_gain', got 'prob'"),
+        ("replans", "replan", "5: one names 'replan' (did you mean 'replans'?), which is not there"),
+        ("curve_cartpole", "curve_cart", "6: one names 'curve_cart' (did you mean 'curve_cartpole'?), which is not"),
+        ('"mpc.py"', '"mcp.py"', "1: one names 'mcp.py' (did you mean 'mpc.py'?), which is not there"),
+        ('"tape"', '"tapes"', "1: one names 'tapes' (did you mean 'tape'?), which is not there"),
+        ('["tape"]', '"tape"', "1: pieces must be a table of lists, got {'mpc.py': 'tape'}"),
+    ],
+)
+def test_a_slip_in_the_bank_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    entry = '[[cheats]]\nname = "one"\nstory = "x"\ncaught_by = "probe"\npromise = "replans"\n'
+    entry += 'claims = ["curve_cartpole"]\n[cheats.pieces]\n"mpc.py" = ["tape"]\n'
+    path = tmp_path / "right.toml"
+    path.write_text(entry, encoding="utf-8")
+    assert list(load_cheats(path)) == ["one"]
+    path = tmp_path / "slip.toml"
+    path.write_text(entry.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(TomlError, match=re.escape(f"slip.toml:{says}")):
+        load_cheats(path)
+
+
 # Honest work and cheats in real workers -------------------------------------------------------------------------------
 
 
@@ -148,6 +245,25 @@ def test_the_reference_keeps_every_promise(worker_with: Open, curve_id: str) -> 
     found = check_integrity(worker_with(reference_code()), EXPERIMENT_OF[curve_id], np.random.default_rng(0))
     assert found.broken is None, found.message
     assert found.cpu_seconds > 0
+
+
+UNGRADED = [name for name in EXPERIMENTS if name not in {curve.experiment for curve in ASSIGNMENT.curves}]
+TAKES_LONG = ("pets_cartpole", "pusher", "half_cheetah")
+PROBED = [pytest.param(name, marks=[pytest.mark.verify] if name in TAKES_LONG else []) for name in UNGRADED]
+
+
+@pytest.mark.parametrize("experiment", PROBED)
+def test_the_reference_keeps_every_promise_on_tasks_that_are_not_graded(worker_with: Open, experiment: str) -> None:
+    found = check_integrity(worker_with(reference_code()), EXPERIMENTS[experiment], np.random.default_rng(0))
+    assert found.broken is None, found.message
+    assert found.results
+
+
+@pytest.mark.parametrize("experiment", PROBED)
+def test_an_agent_that_never_fits_is_caught_on_tasks_that_are_not_graded(worker_with: Open, experiment: str) -> None:
+    code = animal_code(Animal("never_fits", "wrong", "The network stays as it started.", {"model_fit": "return 0.0"}))
+    found = check_integrity(worker_with(code), EXPERIMENTS[experiment], np.random.default_rng(0))
+    assert found.broken == "follows_data", found.message
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import Engine, check_canary, key_of
 from autograder.classroom.night.job import Settings
-from autograder.classroom.night.record import core_hash, hashes_of_tests
+from autograder.classroom.night.record import core_hash, hashes_of_tests, stale_effects
 from autograder.files import write_at_once
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import points
@@ -38,7 +38,7 @@ class Difference:
 
     student: str
     name: str
-    before: float | None
+    before: float | None  # what counts, with the bonus
     now: float | None
     why: tuple[str, ...]  # "cem_refit: 2 -> 4 points (worth 2 -> 4)"
 
@@ -66,21 +66,30 @@ def plan_of(found: Class, *, everything: bool = False) -> Plan:
             plan.whole[result.student] = "the grader changed"
         elif why := _missing_runs(result):
             plan.whole[result.student] = why
-        elif stale := _stale_functions(measured):
+        elif stale := _stale_functions(result):
             plan.functions[result.student] = stale
     return dataclasses.replace(plan, outdated=tuple(outdated))
 
 
-def _stale_functions(measured: dict[str, Any]) -> frozenset[str]:
-    today, only = hashes_of_tests(), measured["options"]["only"]
-    stale = {test.stub_id for name, test in DECLARED.items() if measured["tests"].get(name) != today[name]}
-    return frozenset(stale if only is None else stale & set(only))
+def _stale_functions(result: Result) -> frozenset[str]:
+    """Functions whose hidden tests changed, but none that was not asked for or not handed in."""
+    then, today = result.record["measured"]["tests"], hashes_of_tests()
+    return _judged(result) & {test.stub_id for name, test in DECLARED.items() if then.get(name) != today[name]}
+
+
+def _judged(result: Result) -> frozenset[str]:
+    assert result.by_program is not None
+    return frozenset(item.id for item in result.by_program.report.items if item.verdict != "absent")
 
 
 def _missing_runs(result: Result) -> str:
+    """What stored measurements do not tell of curves and effects; empty if nothing."""
     assert result.by_program is not None
-    report = result.by_program.report
-    return next((f"{item.id}: it needs {item.lacks}" for item in report.items if item.lacks and not item.tests), "")
+    found = result.record["measured"]
+    if found["options"]["curves"] and (stale := sorted(_judged(result) & {*stale_effects(found)})):
+        return f"{', '.join(stale)}: the check changed"
+    items = result.by_program.report.items
+    return next((f"{item.id}: it needs {item.lacks}" for item in items if item.lacks and not item.tests), "")
 
 
 def regrade_class(
@@ -110,7 +119,7 @@ def regrade_class(
         if plan.outdated and not everything:
             console.print(
                 f"The grader itself changed, not only tests, points or bars: {len(plan.outdated)} students keep their "
-                "verdicts. --everything grades them again.",
+                f"verdicts. Use --everything to grade them again.",
                 style="yellow",
             )
         by_student = {result.student: result for result in found.results}
@@ -122,7 +131,7 @@ def regrade_class(
             for task, answer in engine_of(some)(_tasks(students, by_student, some)):
                 _keep(folder, by_student[task.student], answer, settings, console)
         if plan.whole:
-            console.print(f"Graded again as a whole: {len(plan.whole)} students.", markup=False)
+            console.print(f"To be graded again completely: {len(plan.whole)} students.", markup=False)
             check_canary(folder, settings, console, ask_canary(settings))
             for task, answer in engine_of(settings)(_tasks(list(plan.whole), by_student, settings)):
                 console.print(f"{task.student}: {plan.whole[task.student]}", markup=False, highlight=False)
@@ -203,9 +212,11 @@ def difference_of(result: Result, then: dict[str, Any], now: dict[str, Any]) -> 
         if before.get("score") != after.get("score"):
             old, new = (points(item.get("score", 0.0)) for item in (before, after))
             why.append(f"{name}: {old} -> {new} points ({_reason(before, after)})")
-    if then.get("score") == now["score"] and not why:
+    if then.get("total") == now["total"] and not why:
         return None
-    return Difference(result.student, result.name, then.get("score"), now["score"], tuple(why))
+    if not why and (then.get("score"), then.get("bonus")) == (now["score"], now["bonus"]):
+        why.append("another part of the bonus counts")
+    return Difference(result.student, result.name, then.get("total"), now["total"], tuple(why))
 
 
 def _reason(before: dict[str, Any], after: dict[str, Any]) -> str:

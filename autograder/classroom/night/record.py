@@ -19,8 +19,9 @@ from autograder.grading.judge import Measured, judge
 from autograder.grading.private import load_private
 from autograder.grading.session import Grade
 from autograder.grading.suite import HIDDEN_TESTS
-from autograder.hidden_tests.graded import load_hidden_tests
+from autograder.hidden_tests.graded import EFFECTS, load_hidden_tests
 from autograder.isolation.confinement import Confinement
+from autograder.recorded.code_hash import check_hash, is_hidden_check
 from autograder.report.receipt import facts_of_grader, facts_of_submission
 from hw4.handin.assignment import load_assignment
 from hw4.handin.code_files import ForbiddenImport, SyntaxProblem
@@ -50,6 +51,7 @@ def measured(grade: Grade, *, curves: bool, only: frozenset[str] | None) -> dict
         "grader": facts_of_grader(),
         "core": core_hash(),
         "tests": hashes_of_tests(),
+        "effects": hashes_of_effects(),
     }
 
 
@@ -114,12 +116,14 @@ def _intake(facts: dict[str, Any]) -> Intake:
     )
 
 
-# What it stands on ----------------------------------------------------------------------------------------------------
+# What it depends on
+# ----------------------------------------------------------------------------------------------------
 
 
 @cache
 def core_hash() -> str:
-    """Of all that a verdict stands on but the hidden tests themselves: workers, referee, given files, limits."""
+    """Of everything that a verdict depends on except the hidden tests themselves: workers, referee, given files,
+    limits."""
     assignment = load_assignment()
     experiments = [(curve.id, curve.experiment, curve.needs, curve.agent) for curve in assignment.curves]
     files = [(stub.id, stub.file, stub.symbol) for stub in assignment.stubs]
@@ -133,6 +137,18 @@ def core_hash() -> str:
 def hashes_of_tests() -> dict[str, str]:
     """Hash of each hidden test, see `hashes_below`."""
     return hashes_below(HIDDEN_TESTS)
+
+
+@cache
+def hashes_of_effects() -> dict[str, str]:
+    """Hash of the check of each effect."""
+    return {effect_id: check_hash(check) for effect_id, check in EFFECTS.items()}
+
+
+def stale_effects(found: dict[str, Any]) -> list[str]:
+    """Effects of a record that runs, whose numbers another check computed."""
+    then, today = found.get("effects", {}), hashes_of_effects()
+    return [effect.id for effect in load_assignment().effects if then.get(effect.id) != today.get(effect.id)]
 
 
 def hashes_below(folder: Path) -> dict[str, str]:
@@ -161,7 +177,7 @@ def hashes_in(source: str, beside: bytes = b"") -> dict[str, str]:
     """The hash of each test in one file of hidden tests."""
     tree = ast.parse(source)
     tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    others = [ast.dump(node) for node in tree.body if node not in tests]
+    others = [ast.dump(node) for node in tree.body if not (isinstance(node, ast.FunctionDef) and is_hidden_check(node))]
     shared = hashlib.sha256("\n".join(others).encode() + beside).hexdigest()
     found = {}
     for test in tests:

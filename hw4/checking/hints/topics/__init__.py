@@ -1,1 +1,1 @@
-"""Hints for topics (given; standard library only)."""
+"""Hints for the topics, one file each (given; standard library only)."""
