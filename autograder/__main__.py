@@ -1,4 +1,4 @@
-"""python -m autograder: grade a submission or a class, repeat a grade, look at the system, visit the zoo."""
+"""python -m autograder: grade a submission or a class, repeat a grade, check the system, grade the zoo."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ def grade(
     Args:
         submission: what a student handed in.
         output: folder for the results.
-        jobs: learning runs at once.
+        jobs: how many learning runs go at the same time.
         deadline_minutes: wall-clock time for everything; what is not done by then is reported as not judged.
-        accept_weak_confinement: grade a submission of others although `doctor` misses a required guarantee.
-        quick: functions alone, no curves and no effects: a look within seconds, and no grade.
+        accept_weak_confinement: grade somebody else's submission even if `doctor` says that a required guarantee is
+            missing.
+        quick: look at the functions alone, without curves and effects. Takes seconds, and is not a grade.
     """
     _forget_pytest_options()
     console = Console(file=sys.stdout)  # kept, while the suite's own output is redirected
@@ -74,7 +75,7 @@ def grade(
             write_at_once(output / "results.json", as_json(fault()))
             write_at_once(output / "receipt.json", as_json({"fault": f"{type(error).__name__}: {error}"}))
         except OSError as why:
-            console.print(f"Not even that could be written: {why}", markup=False, style="magenta")
+            console.print(f"Even this result could not be written: {why}", markup=False, style="magenta")
         console.print(
             f"Grader fault, no grade was written: {type(error).__name__}: {error}", markup=False, style="magenta"
         )
@@ -105,7 +106,7 @@ def _grade(console: Console, submission: Path, output: Path, grader_options: dic
         console.print(QUICK_NOTE, style="yellow")
     try:
         write_at_once(output / "report.html", page(graded, submission.name).encode("utf-8", "replace"))
-    except Exception as error:  # the grade stands
+    except Exception as error:  # the grade is kept
         console.print(f"No page was written: {type(error).__name__}: {error}", markup=False, style="magenta")
     ending = "Done" if graded.report.faults or not curves else "Graded"
     console.print(f"{ending} in {time.monotonic() - start:.0f} s: {output / 'report.html'}", markup=False)
@@ -120,17 +121,18 @@ def regrade(
     jobs: int = 2,
     accept_weak_confinement: bool = False,
 ) -> int:
-    """Go back to a grade by its receipt.
+    """Repeat a grade from its receipt, or judge it again by today's points and bars.
 
-    With --verify the submission is graded again: the exit status is 0 if every verdict, cause, point and return is the
-    same, and 6 if one differs. Without it nothing is run: what was measured then is judged by today's points and bars.
-    The exit status is 0 if that decides everything, and 5 if something has to be measured that was not.
+    Without --verify nothing is run: what the receipt says was measured is judged by today's points and bars. The exit
+    status is 0 if that decides everything, and 5 if something would have to be measured first. With --verify the
+    submission is graded again and compared: the exit status is 0 if every verdict, cause, point and return is the same,
+    and 6 if one differs.
 
     Args:
         receipt: the receipt.json of the grade.
-        submission: what was graded; needed with --verify alone.
+        submission: what was graded; only --verify needs it.
         verify: grade again and compare.
-        jobs: learning runs at once.
+        jobs: how many learning runs go at the same time.
         accept_weak_confinement: as for `grade`.
     """
     from autograder.console import LiveProgress
@@ -145,7 +147,7 @@ def regrade(
         if not verify:
             return _rescore(console, then)
         if submission is None:
-            raise ReceiptError("--verify grades again, so it needs the submission, too")
+            raise ReceiptError("--verify grades again, so it needs the submission too")
         intake = read_submission(submission, load_assignment())
         check_belongs(then, intake)
         required = () if accept_weak_confinement else None
@@ -163,10 +165,10 @@ def regrade(
         return FAULT
     if found.changed_since:
         changed = ", ".join(found.changed_since)
-        console.print(f"Since that grade this has changed, which may explain differences: {changed}.", style="yellow")
+        console.print(f"These have changed since that grade, which may explain differences: {changed}.", style="yellow")
     for difference in found.differences:
         console.print(difference, markup=False, style="red")
-    console.print(f"Differences: {len(found.differences)}." if found.differences else "The same in everything.")
+    console.print(f"Differences: {len(found.differences)}." if found.differences else "Everything is the same.")
     return DIFFERENT if found.differences else SAME
 
 
@@ -175,27 +177,29 @@ def _rescore(console: Console, then: dict[str, Any]) -> int:
     from autograder.report.words import points, sum_of
 
     items, report = rescore(then)
+    lacking = [item for item in items if item.lacks]
     for item in items:
-        if item.lacks:
-            says = f"{item.item_id}: {points(item.before)} points then; not judged now: it needs {item.lacks}"
-            console.print(says, markup=False, style="magenta")
-        elif item.before != item.now:
+        if item.before != item.now and not item.lacks:
             console.print(f"{item.item_id}: {points(item.before)} -> {points(item.now)} points", style="yellow")
+    for item in lacking:
+        says = f"{item.item_id}: {points(item.before)} points then; not judged now: it needs {item.lacks}"
+        console.print(says, markup=False, style="magenta")
     for fault in report.faults:
-        console.print(f"grader fault: {fault[:300]}", markup=False, style="magenta")
+        if fault.partition(":")[0] not in {item.item_id for item in lacking}:
+            console.print(f"grader fault: {fault[:300]}", markup=False, style="magenta")
     if report.faults:
-        console.print(
-            "Not everything is judged, so the grade stays as it was. Grade the submission again.", style="red"
-        )
+        says = "Not everything is judged, so the grade stays as it was. Grade the submission again."
+        console.print(says, style="red")
         return FAULT
-    console.print(f"{points(then['score'])} -> {sum_of(report)} points by program")
+    before = points(then.get("total", then["score"]))
+    console.print(f"{before} points by program then, {sum_of(report)} now")
     return GRADED
 
 
 def doctor() -> int:
-    """Say what holds on this system: what a submission could do here, and how fast this machine is.
+    """Check this system: what a submission could do here, and how fast this machine is.
 
-    The exit status is 0 if everything that grading submissions of others requires holds, and 5 if not.
+    The exit status is 0 if the submissions of others may be graded here, and 5 if a required guarantee is missing.
     """
     from autograder.doctor import examine
 
@@ -212,14 +216,14 @@ def calibrate(
 ) -> int:
     """Record reference runs of the graded curves and effects, and derive bars, floors and published bands.
 
-    Only what is missing is recorded: stop it at any time and call it again. Then run `make publish`.
+    Only what is missing is recorded, so you can stop it at any time and start it again. Then run `make publish`.
 
     Args:
         curves: ids of curves and effects; all if none is given.
-        runs: recorded runs of the reference.
-        variant_runs: recorded runs of each different, correct implementation.
-        bug_runs: recorded runs of each bug that the curve or effect is meant to catch.
-        jobs: learning runs at once, one thread each.
+        runs: how many runs of the reference are wanted.
+        variant_runs: how many of each other correct implementation.
+        bug_runs: how many of each bug that the curve or effect is meant to catch.
+        jobs: how many runs go at the same time, one thread each.
     """
     from autograder.recorded.calibration import calibrate as record
 
@@ -229,12 +233,12 @@ def calibrate(
 
 
 def zoo(*, names: tuple[str, ...] = (), alone: bool = False) -> int:
-    """Grade the zoo by live probes, compare with the expected reports, and write build/zoo.html.
+    """Grade the zoo with the hidden tests, compare with the expected reports, and write build/zoo.html.
 
     Args:
         names: animals to visit; all if none is given.
-        alone: grade each bug as a submission of its own. Otherwise bugs in different functions share one, which tells
-            as much and takes a quarter of the time.
+        alone: grade each bug as a separate submission. By default, bugs in different functions share one, which finds
+            as much in a quarter of the time.
     """
     from autograder.zoo.tour import visit
 
@@ -242,7 +246,7 @@ def zoo(*, names: tuple[str, ...] = (), alone: bool = False) -> int:
 
 
 def _forget_pytest_options() -> None:
-    """What a TA likes in a shell must not change the hidden suite."""
+    """A TA's own pytest settings must not change the hidden suite."""
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
 

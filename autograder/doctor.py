@@ -48,16 +48,16 @@ def examine(console: Console) -> int:
     console.print(f"{free / 1e9:.1f} GB of disk are free.", style="red" if free < MIN_FREE_BYTES else None)
     missing = confinement.missing(required)
     if missing:
-        console.print("Only the reference is graded here. Not so, though required:", style="red")
+        console.print("Only the reference is graded here, because these requirements do not hold:", style="red")
         for guarantee in missing:
-            console.print(f"  a submission {guarantee.text}. To mend it: {guarantee.mend}.", style="red", markup=False)
+            console.print(f"  a submission {guarantee.text}. To fix it: {guarantee.mend}.", style="red", markup=False)
     else:
-        console.print("Submissions of others may be graded here.", style="green")
+        console.print("Other people's submissions may be graded here.", style="green")
     return DOES_NOT_HOLD if missing else HOLDS
 
 
 def _print_guarantees(console: Console, confinement: Confinement, required: tuple[str, ...]) -> None:
-    table = Table("a submission", "holds", "required", "possible was", title="What a submission can do here")
+    table = Table("a submission", "holds", "required", "was possible", title="What a submission can do here")
     for guarantee in GUARANTEES:
         holes = confinement.holes(guarantee.id)
         holds = "[red]no[/red]" if holes else "[green]yes[/green]"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,25 +33,28 @@ from autograder.isolation.confinement import Confinement
 from autograder.report.receipt import facts_of_grader
 from autograder.solutions import reference_code
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
 
 ASSIGNMENT = load_assignment()
+POINTS = ASSIGNMENT.code_points
+TOTAL = POINTS + min(ASSIGNMENT.bonus_points, ASSIGNMENT.policies.bonus_cap)  # of who wrote everything
 QUIET = Console(quiet=True)
 FACTS = facts_of_grader()
 
 
 def write_zip(path: Path, files: dict[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return path
 
 
-def write_class(folder: Path, names: Iterable[str]) -> Path:
-    """One zip of the reference for each student; they differ in a comment."""
+def write_class(folder: Path, names: Iterable[str], lacking: Mapping[str, str] | None = None) -> Path:
+    """One zip of the reference for each student; they differ in a comment, and who is named may lack a file."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        code = reference_code()
+        code = {file: content for file, content in reference_code().items() if file != (lacking or {}).get(name)}
         code["mpc.py"] += f"# by {name}\n".encode()
         write_zip(folder / f"{name}.zip", code)
     return folder
@@ -142,9 +146,11 @@ def graded_class(
     refused: Iterable[str] = (),
     settings: Settings | None = None,
     submitted: dict[str, datetime] | None = None,
+    lacking: Mapping[str, str] | None = None,
+    console: Console = QUIET,
 ) -> ClassFolder:
     """A folder of results, made by the real code from made-up answers of the engine."""
-    submissions = write_class(root / "submissions", answers)
+    submissions = write_class(root / "submissions", answers, lacking)
     for name in refused:
         (submissions / f"{name}.zip").write_bytes(b"PK\x03\x04 this is no archive")
     entries = [
@@ -156,7 +162,7 @@ def graded_class(
         for entry in entries_of(submissions)
     ]
     folder = ClassFolder(root / "results")
-    grade_class(entries, folder, settings or Settings(), engine_of(answers), QUIET, jobs=1, ask_canary=canary())
+    grade_class(entries, folder, settings or Settings(), engine_of(answers), console, jobs=1, ask_canary=canary())
     return folder
 
 
@@ -184,3 +190,27 @@ def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:
     """What a large made-up class has in place of its documents: drawing hundreds of pages takes minutes."""
     return {"standing.json": as_json(standing_of(result)), "report.html": b"<!DOCTYPE html><title>report</title>"}
+
+
+@pytest.fixture
+def with_a_topic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Assignment:
+    """The assignment with ensemble.py as the file of an optional problem, of whose points 8 count."""
+    text = ASSIGNMENT_FILE.read_text(encoding="utf-8")
+    title = 'title = "Ensembles and uncertainty"\n'
+    for old, new in ((title, f"{title}optional = true\n"), ('"planning", "ensembles"]', '"planning"]')):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path = tmp_path_factory.mktemp("topic") / "assignment.toml"
+    path.write_text(text, encoding="utf-8")
+    assignment = load_assignment(path)
+    assert assignment.optional_code[0] == "ensemble.py"
+    assert assignment.policies.bonus_cap == 8
+    use_assignment(assignment, monkeypatch)
+    return assignment
+
+
+def use_assignment(assignment: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the whole grader read this one."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("autograder.") and hasattr(module, "load_assignment"):
+            monkeypatch.setattr(module, "load_assignment", lambda: assignment)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from class_samples import ASSIGNMENT, graded_class, measured, quick_pages
+from class_samples import ASSIGNMENT, POINTS, TOTAL, graded_class, measured, quick_pages
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -86,18 +86,18 @@ def test_a_list_is_read_back_whatever_the_cells_hold() -> None:
 def test_canvas_gets_its_columns_and_an_empty_cell_where_there_is_no_grade(tmp_path: Path) -> None:
     folder = graded_class(tmp_path, {"ada": measured(), "bob": measured(faulty=[NLL])}, refused=["zoe"])
     rows = read_list(export(read_class(folder), "canvas"))
-    title = list(rows[0])[-1]
+    title = list(rows[0])[5]
     assert list(rows[0])[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
-    assert (rows[0]["Student"].strip(), rows[0][title]) == ("Points Possible", "80")
-    assert {row["ID"]: row[title] for row in rows[1:]} == {"ada": "80", "bob": "", "zoe": "0"}
+    assert (rows[0]["Student"].strip(), rows[0][title]) == ("Points Possible", f"{POINTS}")
+    assert {row["ID"]: row[title] for row in rows[1:]} == {"ada": f"{TOTAL}", "bob": "", "zoe": "0"}
 
 
 def test_a_total_needs_both_parts(tmp_path: Path) -> None:
     folder = graded_class(tmp_path, {name: measured() for name in ("ada", "bob", "eve")})
     written = {"ada": Written(17.5, True), "bob": Written(10.0, False)}
     rows = {row["id"]: row for row in read_list(export(read_class(folder), "csv", written))}
-    assert [rows[name]["total"] for name in ("ada", "bob", "eve")] == ["97.5", "", ""]
-    assert (rows["ada"]["code"], rows["ada"]["written"]) == ("80", "17.5")
+    assert [rows[name]["total"] for name in ("ada", "bob", "eve")] == [f"{TOTAL + 17.5}", "", ""]
+    assert (rows["ada"]["code"], rows["ada"]["written"]) == (f"{POINTS}", "17.5")
 
 
 DUE, LATE = ASSIGNMENT.course.due, ASSIGNMENT.policies.late
@@ -106,7 +106,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def late_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClassFolder:
-    """Everybody earned 80 points but eve, at whom the grader failed; a day costs 10 per cent, 15 minutes are free.
+    """Everybody earned all points but eve, at whom the grader failed; a day costs 10 per cent, 15 minutes are free.
 
     ada is in time, bob a day and a half late, cid as late but with one day more, dan five days late, eve half a day;
     when fay handed in is not known.
@@ -124,10 +124,10 @@ def late_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClassFolder:
 
 
 LATENESS = {
-    "ada": ["0", "0", "0", "80"],
-    "bob": ["0", "2", "16", "64"],
-    "cid": ["1", "1", "8", "72"],
-    "dan": ["0", "5", "80", "0"],
+    "ada": ["0", "0", "0", f"{TOTAL}"],
+    "bob": ["0", "2", f"{0.2 * TOTAL:g}", f"{0.8 * TOTAL:g}"],
+    "cid": ["1", "1", f"{0.1 * TOTAL:g}", f"{0.9 * TOTAL:g}"],
+    "dan": ["0", "5", f"{TOTAL}", "0"],
     "eve": ["0", "1", "", ""],
     "fay": ["", "", "", ""],
 }
@@ -143,7 +143,7 @@ def test_lateness_stands_beside_the_points_that_were_earned(
 ) -> None:
     rows = {row[key]: row for row in read_list(export(read_class(late_class), form)) if row[key]}
     assert {name: [rows[name][column] for column in COLUMNS] for name in rows} == LATENESS
-    assert {name: rows[name][points] for name in rows} == {**dict.fromkeys(LATENESS, "80"), "eve": ""}
+    assert {name: rows[name][points] for name in rows} == {**dict.fromkeys(LATENESS, f"{TOTAL}"), "eve": ""}
 
 
 def test_the_list_of_grades_the_page_and_the_gradebook_say_who_was_late(
@@ -154,27 +154,29 @@ def test_the_list_of_grades_the_page_and_the_gradebook_say_who_was_late(
     assert [name for name in rows if rows[name]["late"]] == ["bob", "cid", "dan", "eve"]
     page = (late_class.root / "index.html").read_text()
     assert "(2 days late)" in page
-    assert '<td class="n" data-value="64.0">64</td>' in page
+    assert f'<td class="n" data-value="{0.8 * TOTAL:.1f}">{0.8 * TOTAL:g}</td>' in page
     database = tmp_path / "gradebook.db"
     commands.gradebook(late_class.root, database=database)
     with opened(database) as gradebook:
         filed = {one.student.id: one for one in gradebook.assignment_submissions("hw4_code")}
         seconds = {name: one.total_seconds_late for name, one in filed.items()}
-        assert filed["bob"].score == 80
+        assert filed["bob"].score == TOTAL
     assert seconds == {"ada": 0, "bob": 129_600, "cid": 43_200, "dan": 432_000, "fay": 0}
 
 
 def test_a_penalty_is_of_code_and_written_points_together(late_class: ClassFolder) -> None:
     written = {"bob": Written(20.0, True), "cid": Written(20.0, False)}
     rows = {row["id"]: row for row in read_list(export(read_class(late_class), "csv", written))}
-    assert [rows["bob"][name] for name in ("total", *COLUMNS)] == ["100", "0", "2", "20", "80"]
+    assert [rows["bob"][name] for name in ("total", *COLUMNS)] == [
+        *(f"{TOTAL + 20}", "0", "2", f"{0.2 * (TOTAL + 20):g}", f"{0.8 * (TOTAL + 20):g}"),
+    ]
     assert [rows["cid"][name] for name in ("total", *COLUMNS)] == ["", "1", "1", "", ""]
 
 
 def test_an_extension_that_is_given_later_counts_at_the_next_export(late_class: ClassFolder) -> None:
     standing.EXTENSIONS.write_text("student,days\nbob,2\n")
     rows = {row["id"]: row for row in read_list(export(read_class(late_class), "csv"))}
-    assert [rows["bob"][name] for name in ("late", *COLUMNS)] == ["", "2", "0", "0", "80"]
+    assert [rows["bob"][name] for name in ("late", *COLUMNS)] == ["", "2", "0", "0", f"{TOTAL}"]
     standing.EXTENSIONS.write_text("student,days\nbob,many\n")
     with pytest.raises(ClassError, match=r"extensions\.csv:2"):
         read_class(late_class)
@@ -203,20 +205,20 @@ def test_code_and_written_points_live_in_one_gradebook(tmp_path: Path) -> None:
         grade = gradebook.find_grade("q1", "distribution_shift", WRITTEN, "1")
         grade.manual_score, grade.needs_manual_grade = 15, False
         gradebook.db.commit()
-    score = read_class(folder).results[0].score
+    total = read_class(folder).results[0].total
     assert commands.gradebook(folder.root, database=database) == commands.DONE
-    assert code_points(database) == {"1": score, "2": score}
+    assert code_points(database) == {"1": total, "2": total}
     assert written_points(database) == {"1": Written(15.0, True)}
     commands.override(folder.root, "ada", NLL, reason="by hand", author="ta")
     commands.gradebook(folder.root, database=database)
-    assert code_points(database) == {"1": 80, "2": 80}
+    assert code_points(database) == {"1": TOTAL, "2": TOTAL}
     with opened(database) as gradebook:
         assert gradebook.find_student("1").first_name == "Ada"
         assert gradebook.find_grade("gaussian_nll", "code", "hw4_code", "1").manual_score == 3
     output = tmp_path / "marks.csv"
     assert commands.export(folder.root, output=output, form="canvas", database=database) == commands.DONE
-    totals = {row["ID"]: list(row.values())[-1] for row in read_list(output.read_bytes())}
-    assert (totals["1"], totals["2"]) == ("95", "")
+    totals = {row["ID"]: row[ASSIGNMENT.course.title] for row in read_list(output.read_bytes())}
+    assert (totals["1"], totals["2"]) == (f"{TOTAL + 15}", "")
 
 
 def test_a_file_that_is_no_gradebook_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from class_samples import QUIET, canary, graded_class, measured, quick_pages, without_pages
+from class_samples import POINTS, QUIET, TOTAL, canary, graded_class, measured, quick_pages, without_pages
 
 from autograder.classroom import commands
 from autograder.classroom.intake.folder import ClassFolder
@@ -51,19 +51,19 @@ def scores(folder: ClassFolder) -> dict[str, float | None]:
 def test_an_override_changes_one_student_and_shows_in_report_results_and_list(tmp_path: Path) -> None:
     folder = graded_class(tmp_path, {"ada": measured(failed=[NLL]), "bob": measured(failed=[NLL])})
     before = scores(folder)
-    lost = 80 - (before["ada"] or 0)
+    lost = POINTS - (before["ada"] or 0)
     status = commands.override(
         folder.root, "ada", "gaussian_nll", points=2.5, reason="<b>shape</b> was \x1b[31mambiguous", author="=TA"
     )
     assert status == commands.DONE
-    assert scores(folder) == {"ada": pytest.approx(80 - 3 + 2.5), "bob": 80 - lost}
+    assert scores(folder) == {"ada": pytest.approx(POINTS - 3 + 2.5), "bob": POINTS - lost}
     ada = folder.students / "ada"
     page = (ada / "report.html").read_text()
     assert "&lt;b&gt;shape" in page
     assert "<b>shape" not in page
-    assert json.loads((ada / "results.json").read_text())["score"] == 79.5
+    assert json.loads((ada / "results.json").read_text())["score"] == TOTAL - 0.5
     assert "Changed by staff" in json.loads((ada / "results.json").read_text())["output"]
-    assert json.loads((ada / "receipt.json").read_text())["score"] == 80 - lost  # what the program measured stays
+    assert json.loads((ada / "receipt.json").read_text())["score"] == POINTS - lost  # what the program measured stays
     listed = (folder.root / "grades.csv").read_text(encoding="utf-8-sig")
     assert "gaussian_nll: " in listed
     assert "Changed by staff" not in (folder.students / "bob" / "report.html").read_text()
@@ -76,7 +76,7 @@ def test_a_waived_test_gives_all_its_points_to_everyone_and_can_be_withdrawn(tmp
     folder = graded_class(tmp_path, {"ada": measured(failed=[NLL]), "bob": measured()}, refused=["zoe"])
     before = scores(folder)
     assert commands.waive(folder.root, NLL, reason="it was wrong", author="ta") == commands.DONE
-    assert scores(folder) == {"ada": 80, "bob": 80, "zoe": 0}
+    assert scores(folder) == {"ada": POINTS, "bob": POINTS, "zoe": 0}
     assert commands.waive(folder.root, NLL, reason="it was right", author="ta", withdraw=True) == commands.DONE
     assert scores(folder) == before
     assert len(read_changes(folder.root)) == 2
@@ -94,7 +94,7 @@ def test_a_decision_settles_a_fault_of_the_grader(tmp_path: Path) -> None:
     folder = graded_class(tmp_path, {"ada": measured(faulty=[NLL])})
     assert scores(folder) == {"ada": None}
     commands.override(folder.root, "ada", NLL, reason="looked at by hand", author="ta")
-    assert scores(folder) == {"ada": 80}
+    assert scores(folder) == {"ada": POINTS}
 
 
 def test_decisions_outlive_a_second_grading(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_decisions_outlive_a_second_grading(tmp_path: Path) -> None:
     done = json.loads((folder.students / "ada" / "done.json").read_text())
     (folder.students / "ada" / "done.json").write_text(json.dumps({**done, "key": "by another grader"}))
     graded_class(tmp_path, answers)
-    assert scores(folder) == {"ada": 80}
+    assert scores(folder) == {"ada": POINTS}
     assert "Changed by staff" in (folder.students / "ada" / "report.html").read_text()
 
 
@@ -217,7 +217,7 @@ def test_other_points_for_a_function_change_scores_without_running_anything(
     engine = Engine()
     (one,) = regrade(folder, engine)
     assert engine.asked == []
-    assert (one.before, one.now) == (76, 79)
+    assert (one.before, one.now) == (TOTAL - 4, TOTAL - 1)
     assert one.why == ("gaussian_nll: 3 -> 6 points (worth 3 -> 6; " + one.why[0].split("; ", 1)[1],)
 
 
@@ -232,7 +232,7 @@ def test_a_changed_test_runs_its_function_alone_and_the_difference_names_it(
     engine = Engine()
     (one,) = regrade(folder, engine)
     assert engine.asked == [("ada", ["gaussian_nll"]), ("bob", ["gaussian_nll"])]
-    assert (one.student, one.now) == ("ada", 80)
+    assert (one.student, one.now) == ("ada", TOTAL)
     assert f"{NLL} failed -> passed" in one.why[0]
     assert regrade(folder, engine) == []
     assert len(engine.asked) == 2
@@ -265,7 +265,7 @@ def test_another_grader_is_said_and_its_verdicts_stay_unless_asked_for(
     assert regrade(folder, engine) == []
     assert engine.asked == []
     (one,) = regrade(folder, engine, everything=True)
-    assert (engine.asked, one.now) == ([("ada", None)], 80)
+    assert (engine.asked, one.now) == ([("ada", None)], TOTAL)
 
 
 def test_a_fault_in_a_regrade_keeps_the_old_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,22 +12,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from class_samples import measured
+from class_samples import measured, with_a_topic
 
 from autograder.classroom.intake.submissions import Person
 from autograder.classroom.marks.changes import Change
-from autograder.classroom.marks.dashboard import bins_of, dashboard, flags_of, items_of, queue_of
+from autograder.classroom.marks.class_pictures import bins_of, histogram
+from autograder.classroom.marks.dashboard import dashboard, flags_of, items_of, queue_of
 from autograder.classroom.marks.standing import Class, Result, result_of
+from autograder.grading.curves import load_bars
 from autograder.hidden_tests.graded import DECLARED
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import Assignment, load_assignment
 
+__all__ = ["with_a_topic"]  # a fixture
 ASSIGNMENT = load_assignment()
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&'
 INTAKE: dict[str, Any] = dict.fromkeys(("missing", "ignored", "syntax_errors", "forbidden_imports", "notes"), ())
 INTAKE["hashes"] = dict.fromkeys(load_assignment().submission.code, "hash")
 
 
-def result(number: int, measurement: dict[str, Any] | None, *, name: str = "", **facts: Any) -> Result:
+def result(
+    number: int, measurement: dict[str, Any] | None, *, name: str = "", intake: dict[str, Any] = INTAKE, **facts: Any
+) -> Result:
     student = f"s{number:03}"
     common = {
         "student": student,
@@ -40,7 +45,7 @@ def result(number: int, measurement: dict[str, Any] | None, *, name: str = "", *
     changes = [Change("2027-03-20T10:00:00+00:00", "ta", "points", "s010", "cem_refit", 1.0, HOSTILE)]
     if measurement is None:
         return Result(**common, **facts)
-    return result_of({"intake": INTAKE, "measured": measurement}, common, changes)
+    return result_of({"intake": intake, "measured": measurement}, common, changes)
 
 
 def made_up_class(size: int = 300) -> Class:
@@ -137,7 +142,7 @@ def test_every_kind_of_trouble_is_in_the_queue_most_urgent_first(found: Class) -
 
 
 def test_failures_and_their_causes_are_counted(found: Class) -> None:
-    rows = {row.name: row for row in items_of(found, ASSIGNMENT)}
+    rows = {row.name: row for row in items_of(found, ASSIGNMENT.items)}
     row = rows["refit_to_elites"]
     reports = [r.grade.report for r in found.results if r.grade]
     failed = [s for r in reports for s in r.stubs if s.id == "cem_refit" and s.verdict != "passed"]
@@ -150,6 +155,23 @@ def test_every_score_falls_into_one_bin() -> None:
     bins = bins_of([0, 4.99, 5, 79.99, 80], 80)
     assert [count for _, _, count in bins] == [2, 1, *[0] * 13, 2]
     assert bins[-1][:2] == (75, 80)
+
+
+def test_points_above_the_maximum_have_bins_of_their_own() -> None:
+    bins = bins_of([80, 84, 90], 80)
+    assert bins[-3:] == [(75, 80, 0), (80, 85, 2), (85, 90, 1)]
+    assert "stroke-dasharray" in histogram(bins, 80, "points")  # where the maximum is
+    assert "stroke-dasharray" not in histogram(bins_of([80], 80), 80, "points")
+
+
+def test_the_same_class_gives_the_same_page_and_its_pictures_say_what_they_show(found: Class) -> None:
+    page = dashboard(found)
+    assert dashboard(found) == page
+    labels = re.findall(r'<svg role="img" aria-label="([^"]+)"', page)
+    assert len(labels) == len(ASSIGNMENT.curves)
+    for label, curve in zip(labels, ASSIGNMENT.curves, strict=True):
+        assert f"bar {load_bars()[curve.id].bar:g}" in label
+    assert page.count("<svg") == page.count("<svg role=") + page.count("<svg aria-hidden=")
 
 
 def test_the_page_is_self_contained_and_its_policy_allows_nothing_else(folder: Path) -> None:
@@ -230,14 +252,38 @@ def test_axe_finds_nothing_to_complain_of(browser: Any, found: Class, tmp_path: 
     assert report.violations_count == 0, report.generate_report()
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_topic_filters_the_list_and_its_bonus_sorts(
+    browser: Any, tmp_path: Path, with_a_topic: Assignment, width: int
+) -> None:
+    some = [result(number, measured(skill=0.5 + number / 20)) for number in range(1, 9)]
+    without = {**INTAKE, "hashes": dict.fromkeys(with_a_topic.required_code, "hash")}
+    some[2:] = [result(number, measured(), intake=without) for number in range(3, 9)]
+    (tmp_path / "index.html").write_text(dashboard(Class(tuple(some), True, None, ())), encoding="utf-8")
+    opened = browser.new_page(viewport={"width": width, "height": 900})
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.goto((tmp_path / "index.html").as_uri())
+    opened.locator("#topic").select_option("T1")
+    assert names_shown(opened) == ["1001", "1002"]
+    opened.locator("#topic").select_option("")
+    opened.locator("#students thead th", has_text="bonus").locator("button").click()
+    assert names_shown(opened)[:2] == ["1001", "1002"]
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    assert said == []
+    opened.close()
+
+
 def test_lateness_stands_beside_the_points(page: Any, found: Class) -> None:
     """s058 came 30 hours late: after 15 minutes of grace, two days that have begun."""
-    score = next(r.score for r in found.results if r.student == "s058")
-    assert score is not None
+    total = next(r.total for r in found.results if r.student == "s058")
+    assert total is not None
     row = page.locator("#students tbody tr", has_text="1058").locator("td").all_inner_texts()
     late = ASSIGNMENT.policies.late
     assert "(2 days late)" in row[2]
-    assert float(row[4]) == pytest.approx(score * (1 - 2 * late.percent_per_day / 100), abs=0.01)
+    heads = page.locator("#students thead th").all_inner_texts()
+    (column,) = (number for number, head in enumerate(heads) if "after lateness" in head)
+    assert float(row[column - 1]) == pytest.approx(total * (1 - 2 * late.percent_per_day / 100), abs=0.01)
 
 
 def test_the_page_fits_a_phone(browser: Any, folder: Path) -> None:

@@ -69,7 +69,7 @@ TEST_SCHEMA: dict[str, Any] = {
         "status": {"enum": ["passed", "failed"]},
         "name": TEXT,
         "name_format": FORMAT,
-        "number": {"type": "string", "pattern": r"^\d+\.\d+$"},
+        "number": {"type": "string", "pattern": r"^T?\d+\.\d+$"},
         "output": TEXT,
         "output_format": FORMAT,
         "tags": {"type": "array", "items": TEXT},
@@ -82,7 +82,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "score": {"type": "number", "minimum": 0, "maximum": 80},
+        "score": {"type": "number", "minimum": 0, "maximum": ASSIGNMENT.code_points + ASSIGNMENT.policies.bonus_cap},
         "execution_time": {"type": "integer"},
         "output": TEXT,
         "output_format": FORMAT,
@@ -213,22 +213,29 @@ def with_leaderboard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "load_assignment", lambda: assignment)
 
 
-@pytest.mark.parametrize(("verdict", "score"), [("passed", 80), ("failed", 0), ("not_run", 0)])
+COUNTED_BONUS = min(ASSIGNMENT.bonus_points, ASSIGNMENT.policies.bonus_cap)
+FULL = ASSIGNMENT.code_points + COUNTED_BONUS
+
+
+@pytest.mark.parametrize(("verdict", "score"), [("passed", FULL), ("failed", 0), ("not_run", 0)])
 def test_a_grade_has_its_score_at_the_top_and_in_every_test(verdict: str, score: float) -> None:
     document = check(report.results(grade_of(verdict)))
-    assert document["score"] == sum(test["score"] for test in document["tests"]) == score
-    assert sum(test["max_score"] for test in document["tests"]) == 80
+    assert document["score"] == score
+    required = [test for test in document["tests"] if not test["name"].endswith("(bonus)")]
+    assert sum(test["score"] for test in required) == (ASSIGNMENT.code_points if score else 0)
+    assert sum(test["max_score"] for test in required) == ASSIGNMENT.code_points
     assert "leaderboard" not in document
     assert all("visibility" not in test for test in document["tests"])  # a hidden test would hide the total score
 
 
 def test_a_partial_grade_adds_up() -> None:
-    """The stubs pass, the curves do not: 60 of 80 points."""
+    """The functions pass, the curves do not."""
     passed, failed = grade_of("passed"), grade_of("failed")
     both = full_report(ASSIGNMENT, [*passed.report.stubs, *failed.report.curves])
     document = check(report.results(dataclasses.replace(passed, report=both)))
-    assert document["score"] == sum(test["score"] for test in document["tests"]) == 60
-    assert {test["status"] for test in document["tests"] if test["number"].startswith("4")} == {"failed"}
+    assert document["score"] == FULL - sum(curve.points for curve in ASSIGNMENT.curves)
+    curves = {curve.number for curve in ASSIGNMENT.curves}
+    assert {test["status"] for test in document["tests"] if test["number"] in curves} == {"failed"}
 
 
 def test_a_fault_anywhere_leaves_no_score_to_be_taken_for_a_grade() -> None:
@@ -700,7 +707,7 @@ def test_a_hostile_submission_gains_nothing_in_the_container(container: Containe
 def test_the_reference_gets_all_points_in_the_container(container: Container) -> None:
     document = container.grade(reference_code(), timeout=1800)
     print(f"reference: {document['score']} points, {container.seconds:.0f} s, user ids {sorted(container.user_ids)}")
-    assert document["score"] == ASSIGNMENT.code_points == 80
+    assert document["score"] == FULL
     assert all(len(runs) >= 3 for runs in container.receipt["runs"].values())
     assert_no_worker_was_root(container)
 

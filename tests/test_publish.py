@@ -15,7 +15,6 @@ import pytest
 import yaml
 from copied_tree import copy_of_the_tree, edit, run
 
-from autograder.grading import made_up_world
 from autograder.grading.curves import BARS_FILE
 from autograder.recorded.calibration import implementations, read_recorded
 from autograder.recorded.code_hash import code_hash
@@ -189,12 +188,12 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     source = (ROOT / "solutions" / "mpc.py").read_text(encoding="utf-8")
     _, _, after = source.partition("### BEGIN SOLUTION cem_refit")
     region = [line for line in after.splitlines()[1:] if line.strip() and not line.strip().startswith("#")]
-    yield "hw4/agents.py", "\n".join(region[:2]), "holds the solution of cem_refit"
-    yield "hw4/experiments.py", f"SEED = {leaks.load_private().master_seed}", "holds the master seed"
+    yield "hw4/agents.py", "\n".join(region[:2]), "contains the solution of cem_refit"
+    yield "hw4/experiments.py", f"SEED = {leaks.load_private().master_seed}", "contains the master seed"
     run = leaks.graded_runs(ASSIGNMENT.curves[0].id)[0]
-    yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "holds a hidden world"
-    yield "hw4/tasks.py", f"seed={run.env_seed}", "holds a hidden seed"
-    yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
+    yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "contains a hidden world"
+    yield "hw4/tasks.py", f"seed={run.env_seed}", "contains a hidden seed"
+    yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "contains a hidden test"
     yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "holds private text"
     yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
 
@@ -219,7 +218,7 @@ def test_a_file_that_is_not_on_the_list_is_found(name: str) -> None:
 def test_a_model_answer_in_a_notebook_is_found() -> None:
     answer = sorted(leaks._written_solutions())[0]
     findings = list(leaks.private_in({"notebooks/x.ipynb": answer.encode()}))
-    assert [f for f in findings if "holds a line of a model answer" in f.says]
+    assert [f for f in findings if "contains a line of a model answer" in f.says]
 
 
 def test_students_install_what_staff_do_but_for_what_their_bundle_does_not_use() -> None:
@@ -416,15 +415,11 @@ def test_a_new_curve_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
 
 def test_a_curve_whose_agents_cannot_be_probed_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     curve = ASSIGNMENT.curves[0]
-    monkeypatch.delitem(made_up_world.DRIVEN, EXPERIMENTS[curve.experiment].task_name)
-    made_up_world.why_not.cache_clear()
-    findings = list(places.misnamed())
-    made_up_world.why_not.cache_clear()
-    line = (ROOT / "assignment.toml").read_text().splitlines().index(f'experiment = "{curve.experiment}"') + 1
-    assert [(finding.line, finding.mend) for finding in findings] == [(line, ADD_CURVE)]
-    assert findings[0].says.startswith(
-        "the integrity of its agents cannot be probed on cliff_hill: cliff_hill is not in"
-    )
+    task = EXPERIMENTS[curve.experiment].task
+    monkeypatch.setattr(places, "why_not", lambda other: "nothing is driven" if other == task else "")
+    (finding,) = places.misnamed()
+    assert finding.says == f"the integrity of its agents cannot be probed on {task.name}: nothing is driven"
+    assert finding.mend == ADD_CURVE
 
 
 def test_a_new_effect_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:

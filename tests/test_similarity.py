@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from class_samples import graded_class, measured, write_zip
+from made_up_topic import FILE as TOPIC
+from made_up_topic import assignment_with_topic
 
 from autograder.classroom import commands
+from autograder.classroom.marks import similarity
 from autograder.classroom.marks.similarity import (
     SOLUTION,
     THRESHOLD,
@@ -84,6 +87,18 @@ def test_a_partly_edited_copy_is_flagged(independent: list[dict[str, bytes]]) ->
     first, last = independent
     partly = {**renamed(first), "ensemble.py": last["ensemble.py"]}
     assert frozenset(("ada", "bob")) in found(ada=first, bob=partly)
+
+
+def test_the_file_of_a_topic_is_compared_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, independent: list[dict[str, bytes]]
+) -> None:
+    """Two submissions whose other files are independent; what the topic holds is any code that was not given."""
+    assignment = assignment_with_topic(tmp_path)
+    monkeypatch.setattr(similarity, "load_assignment", lambda: assignment)
+    ada, bob = ({"ensemble.py": code["ensemble.py"]} for code in independent)
+    topic = {TOPIC: (ROOT / "autograder" / "console.py").read_bytes()}
+    assert found(ada=ada, bob=bob) == set()
+    assert found(ada=ada | topic, bob=bob | topic) == {frozenset(("ada", "bob"))}
 
 
 def test_the_solution_and_earlier_years_are_compared_with_but_not_among_themselves() -> None:

@@ -117,9 +117,9 @@ def judge(
 
 
 def was_handed_in(item: Item, submitted: Iterable[str], assignment: Assignment) -> bool:
-    """Whether an item is to be judged at all: not if it needs an optional file that was not handed in."""
+    """Whether an item is to be judged at all: not if it is optional and needs an optional file that is not there."""
     needed = {stub.file for stub in assignment.stubs_behind(item)}
-    return not needed & {*assignment.optional_code} - {*submitted}
+    return not assignment.is_optional(item) or not needed & {*assignment.optional_code} - {*submitted}
 
 
 def earns_by_its_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assignment) -> bool:
@@ -175,7 +175,7 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
     runs = measured.runs.get(item.id, ())
     behind = assignment.stubs_behind(item)
     if broken := sorted({stub.file for stub in behind} & measured.broken_files.keys()):
-        return _blocked(item, f"blocked: {', '.join(broken)} does not import")
+        return _blocked(item, f"blocked: {', '.join(broken)} cannot be imported")
     if missing := sorted({run.blocked_by for run in runs if run.blocked_by}):
         return _blocked(item, f"blocked by {', '.join(missing)}: not written yet")
     scores = [score_of_run(item, run.returns, run.failure) for run in runs]
@@ -228,7 +228,7 @@ def why_cut(run: Run, score: float) -> str:
     return f"{why}; the {worst}episodes that finished count"
 
 
-# What stands behind a curve -------------------------------------------------------------------------------------------
+# The agent behind a curve ---------------------------------------------------------------------------------------------
 
 
 def _with_integrity(report: ItemReport, integrity: Integrity | None) -> ItemReport:

@@ -15,10 +15,10 @@ CAUSES: dict[Promise, str] = {  # keys of the hint catalogue
 }
 
 BROKEN: dict[Promise, str] = {
-    "answers": "the agent stops where it meets data of another kind",
+    "answers": "the agent stops when it gets data of another kind",
     "follows_data": "the agent does not follow the data it is given",
-    "replans": "the agent does not plan anew when something unexpected happens",
-    "members_differ": "members of the ensemble are the same",
+    "replans": "the agent does not plan again when something unexpected happens",
+    "members_differ": "members of the ensemble are identical",
 }
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from hw4.handin.refusal import SubmissionRefused
 
-MAX_OUTPUT = 20_000  # characters of one text: far below the 100,000 at which Gradescope is said to cut
-NOT_GRADED = "No grade was written; a member of staff will grade this submission again."
-QUICK_NOTE = "A quick look without learning curves: no grade."
-FAULT_NOTE = "The grader itself failed here. This is not your fault and will not cost you points: staff are told."
+MAX_OUTPUT = 20_000  # characters of one text: far below the 100,000 at which Gradescope is said to cut a text off
+NOT_GRADED = "There is no grade yet; the course staff will grade this submission again."
+QUICK_NOTE = "A quick look at the functions alone, so this is not a grade."
+FAULT_NOTE = "The grader itself failed here. This is not your fault and will cost you no points: staff can see it."
 
 
 def refused(error: SubmissionRefused) -> dict[str, Any]:
-    """The document of a refused submission: nothing was graded, why, and how to mend it."""
+    """The document of a refused submission: nothing was graded, why, and how to fix it."""
     output = f"The submission was refused, so nothing was graded.\n{error}"
     return {"score": 0, **document(output, {"graded": False, "refused": True})}
 
@@ -25,7 +25,7 @@ def fault() -> dict[str, Any]:
 
 def out_of_time() -> dict[str, Any]:
     """The document when the overall deadline passed before the grader was done: without a score."""
-    output = f"Grading took longer than it may, so it was stopped.\n{NOT_GRADED}"
+    output = f"Grading took longer than is allowed, so it was stopped.\n{NOT_GRADED}"
     return document(output, {"graded": False, "out_of_time": True})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 import matplotlib
@@ -17,6 +18,10 @@ from hw4.handin.assignment import Curve
 matplotlib.rcParams.update({"svg.hashsalt": "hw4", "svg.fonttype": "none", "font.size": 11})
 
 GREY = "#777777"
+STYLE_SHEET = re.compile(r"<style.*?</style>")  # what it says is in OF_ALL
+OF_ALL = 'fill="currentColor" stroke-linejoin="round" stroke-linecap="butt"'  # matplotlib says nothing of black text
+STYLE = re.compile(r' style="([^"]*)"')
+DECLARATION = re.compile(r"([a-z-]+): ([^;]+)")
 
 
 def curve_svg(curve: Curve, runs: Sequence[Run], bar: Bar) -> str:
@@ -48,7 +53,7 @@ def curve_svg(curve: Curve, runs: Sequence[Run], bar: Bar) -> str:
     axes.set_ylabel("return of the episode")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(fontsize=10, ncols=3, frameon=False, loc="outside lower center")
-    return _inline(figure)
+    return inline(figure)
 
 
 def model_svg(curve: Curve, runs: Sequence[Run]) -> str:
@@ -81,11 +86,18 @@ def model_svg(curve: Curve, runs: Sequence[Run]) -> str:
     for axes in (errors, gaps):
         axes.yaxis.set_major_formatter("{x:g}")
     figure.legend(*errors.get_legend_handles_labels(), fontsize=10, ncols=2, frameon=False, loc="outside lower center")
-    return _inline(figure)
+    return inline(figure)
 
 
-def _inline(figure: Figure) -> str:
+def inline(figure: Figure) -> str:
+    """SVG for the middle of a page; the same figure gives the same text.
+
+    Black becomes the page's colour of text. Styles become attributes: the policy of a page may forbid styles in
+    elements, and a style sheet in a picture would hold for the whole page.
+    """
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    return svg[svg.index("<svg") :].replace("#000000", "currentColor")
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    svg = buffer.getvalue().replace("#000000", "currentColor")
+    svg = STYLE_SHEET.sub("", svg[svg.index("<svg") :])
+    svg = STYLE.sub(lambda found: "".join(f' {name}="{value}"' for name, value in DECLARATION.findall(found[1])), svg)
+    return svg.replace("<svg", f"<svg {OF_ALL}", 1)

@@ -5,7 +5,7 @@ its rules decide the form:
 
 - A `visibility` that hides a single test also hides the total score. So nothing is hidden by that field: what must wait
   for the due date is not written before it (`without_details`).
-- A score is needed, at the top or in each test. A document that must never count as a grade therefore has none.
+- A score is required, at the top or in each test. A document that must never count as a grade therefore has none.
 - The score at the top is what counts, whatever the tests add up to. So a bonus lifts it above the points of the
   assignment, as far as `bonus_cap` lets it.
 """
@@ -115,12 +115,11 @@ def absent_problems(report: Report) -> list[str]:
 
 def about(intake: Intake) -> list[str]:
     """What is to be said of the files that were handed in. Names are the student's own: see `inert`."""
-    lines = [f"Missing: {name} (its functions count as not started)." for name in intake.missing]
-    lines += [f"{p.file}:{p.line}: does not parse: {p.message}" for p in intake.syntax_errors]
+    lines = [f"{p.file}:{p.line}: not valid Python: {p.message}" for p in intake.syntax_errors]
     lines += [f"{i.file}:{i.line}: import of {i.module} is not allowed." for i in intake.forbidden_imports]
     if intake.ignored:
         shown = ", ".join(intake.ignored[:20]) + (" ..." if len(intake.ignored) > 20 else "")
-        lines.append(f"Ignored, as not part of the submission: {shown}.")
+        lines.append(f"Ignored, because it is not part of the submission: {shown}.")
     return [*lines, *intake.notes]
 
 

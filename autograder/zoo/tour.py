@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from autograder.files import write_at_once
 from autograder.zoo import load_animals
 from autograder.zoo.matrix import zoo_page
 from autograder.zoo.visit import Visit, herds, named_share, visit_all
@@ -20,7 +21,7 @@ def visit(console: Console, names: list[str], *, alone: bool, page: Path = PAGE)
     """Visit animals, print a table, write the page, and return 1 if there was a surprise."""
     animals = [animal for animal in load_animals().values() if not names or animal.name in names]
     if unknown := set(names) - {animal.name for animal in animals}:
-        raise SystemExit(f"the zoo has no {', '.join(sorted(unknown))}")
+        raise SystemExit(f"there is no animal called {', '.join(sorted(unknown))}")
     by_themselves = [animal for animal in animals if alone or animal.slow or animal.kind == "correct"]
     groups = [[animal] for animal in by_themselves]
     groups += herds(animal for animal in animals if animal not in by_themselves)
@@ -45,6 +46,6 @@ def visit(console: Console, names: list[str], *, alone: bool, page: Path = PAGE)
         share = named_share(visits)
         console.print(f"{len(wrong)} wrong animals; the first hint names the cause of {share:.0%} of them.")
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(zoo_page(visits), encoding="utf-8")
+    write_at_once(page, zoo_page(visits).encode())
     console.print(f"Wrote {page}", markup=False)
     return 1 if any(one.surprises for one in visits) else 0

@@ -30,6 +30,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 
 const search = document.getElementById("search");
 const status = document.getElementById("status");
+const topic = document.getElementById("topic");  // null without optional problems
 const flag = document.getElementById("flag");
 const shown = document.getElementById("shown");
 const rows = [...document.querySelectorAll("#students tbody tr")];
@@ -40,13 +41,14 @@ const filter = () => {
   for (const row of rows) {
     const fits = wanted.every((word) => words.get(row).includes(word)) &&
       (!status.value || row.dataset.status === status.value) &&
+      (!topic?.value || row.dataset.topics.split("|").includes(topic.value)) &&
       (!flag.value || row.dataset.flags.split("|").includes(flag.value));
     row.hidden = !fits;
     count += fits;
   }
   shown.textContent = `${count} of ${rows.length} shown`;
 };
-for (const control of [search, status, flag]) control.addEventListener("input", filter);
+for (const control of [search, status, topic, flag]) control?.addEventListener("input", filter);
 filter();
 
 const kind = document.getElementById("kind");

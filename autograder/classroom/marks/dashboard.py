@@ -10,28 +10,27 @@ import base64
 import hashlib
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from autograder.classroom.marks.class_pictures import SHARE, bins_of, class_curve, histogram
 from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result
 from autograder.grading.curves import FIRST_RUNS
 from autograder.grading.scoring import ItemReport
+from autograder.grading.session import Grade
 from autograder.report.words import points
 from hw4.checking.hints import HINTS
-from hw4.commands.plots import Band, read_bands
-from hw4.handin.assignment import Assignment, load_assignment
+from hw4.commands.plots import read_bands
+from hw4.handin.assignment import Item, Problem, load_assignment
 
 TEMPLATES = Path(__file__).resolve().parent
-BIN = 5  # points
 MAX_CAUSES = 3
-SHARE = (10, 90)  # per cent of the class between the edges of its band
 
 
 @dataclass(frozen=True)
@@ -45,26 +44,28 @@ class Flag:
 
 # What to look at, most urgent first: (kind, what to do).
 KINDS = {
-    "grader fault": "There is no grade yet: `--retry-faults`, or decide by `override`.",
-    "integrity": "The agent was found not to learn, or could not be checked: look before the points stay taken.",
-    "cut": "A curve used up its time or memory, or ended by itself: was the machine overloaded?",
+    "grader fault": "There is no grade yet: use `--retry-faults`, or decide with `override`.",
+    "integrity": "The agent broke a promise, or could not be checked: look at it before the points are final.",
+    "cut": "A curve used up its time or memory, or its process ended: was the machine overloaded?",
     "borderline": "The first three runs disagreed about the bar; the median of up to seven decided.",
     "processes": "The submission left processes behind.",
-    "late, but when?": "The site does not say when: a column `submitted_at` of the roster gives days and penalty.",
-    "refused": "Nothing was graded: tell the student how to mend it.",
+    "late, but when?": "The site does not say when it came in: add a column `submitted_at` to the roster to get days "
+    "and penalty.",
+    "refused": "Nothing was graded: tell the student how to fix it.",
     "nothing handed in": "On the roster, without a submission.",
-    "not on the roster": "A submission of nobody that the roster knows.",
-    "staff": "Points that staff changed.",
+    "not on the roster": "A submission from somebody who is not on the roster.",
+    "staff": "Staff changed these points.",
 }
 
 
 @dataclass(frozen=True)
 class ItemRow:
-    """How the class did on one function or curve."""
+    """How the class did on one function, curve or effect; if it is optional, those who handed it in."""
 
     number: str
     name: str
     points: int
+    is_bonus: bool
     mean: float
     num_failed: int
     num_graded: int
@@ -85,8 +86,11 @@ def dashboard(found: Class) -> str:
     style = (TEMPLATES / "dashboard.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "dashboard.js").read_text(encoding="utf-8")
     flags = list(flags_of(found))
-    scores = [result.score for result in found.results if result.score is not None and result.grade is not None]
-    most = float(sum(stub.points for stub in assignment.stubs)) if not found.curves else float(assignment.code_points)
+    graded = [result for result in found.results if result.grade is not None]
+    scores = [result.score for result in graded if result.score is not None]
+    totals = [result.total for result in graded if result.total is not None]
+    asked = [item for item in assignment.items if found.curves or item.kind == "function"]
+    most = float(sum(item.points for item in asked if not assignment.is_optional(item)))
     problems = [problem for problem in assignment.problems if not problem.by_hand]
     return environment.get_template("dashboard.html.j2").render(
         course=assignment.course,
@@ -99,11 +103,13 @@ def dashboard(found: Class) -> str:
         statuses=Counter(STATUS_WORDS[result.status] for result in found.results),
         mean=statistics.fmean(scores) if scores else None,
         median=statistics.median(scores) if scores else None,
-        bins=(bins := bins_of(scores, most)),
-        histogram=histogram(bins, most),
-        items=list(items_of(found, assignment)),
+        num_with_bonus=sum(bool(result.bonus) for result in graded),
+        bins=(bins := bins_of(totals, most)),
+        what_is_counted=(what := "points, bonus included" if found.has_bonus else "points by program"),
+        histogram=histogram(bins, most, what),
+        items=list(items_of(found, asked)),
         curves=[
-            (curve, class_curve_svg(band, curves), len(curves))
+            (curve, class_curve(band, curves), len(curves))
             for curve in assignment.curves
             if (curves := curves_of(found, curve.id)).size
             for band in [read_bands()[curve.experiment]]
@@ -116,7 +122,8 @@ def dashboard(found: Class) -> str:
             for result in found.results
         },
         problems=problems,
-        problem_scores={result.student: _by_problem(result, assignment) for result in found.results},
+        topics=[problem for problem in problems if problem.optional],
+        problem_scores={result.student: _by_problem(result, problems) for result in found.results},
         status_words=STATUS_WORDS,
         points=points,
         late_words=_late_words,
@@ -133,7 +140,7 @@ def _late_words(result: Result) -> str:
 
 
 def _final_points(result: Result) -> float | None:
-    found = None if result.score is None else result.lateness(result.score)
+    found = None if result.total is None else result.lateness(result.total)
     return None if found is None else found.final_points
 
 
@@ -142,13 +149,16 @@ def sha256_source(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 
-def _by_problem(result: Result, assignment: Assignment) -> dict[str, float]:
-    scores: dict[str, float] = {}
-    if result.grade is not None:
-        for item in result.grade.report.items:
-            problem = item.item.problem
-            scores[problem] = scores.get(problem, 0.0) + item.score
-    return scores
+def _by_problem(result: Result, problems: Iterable[Problem]) -> dict[str, float]:
+    """Points by problem, without the optional ones that were not handed in."""
+    if result.grade is None:
+        return {}
+    items = {problem.id: result.grade.report.items_of(problem.id) for problem in problems}
+    return {
+        problem: sum(item.score for item in own)
+        for problem, own in items.items()
+        if any(item.verdict != "absent" for item in own)
+    }
 
 
 def flags_of(found: Class) -> Iterator[Flag]:
@@ -183,16 +193,14 @@ def _flags_of(result: Result) -> Iterator[Flag]:
     if result.grade is None:
         return
     if result.grade.num_swept:
-        yield Flag("processes", result, f"{result.grade.num_swept} processes were left behind and killed")
-    for curve in result.grade.report.curves:
-        yield from _flags_of_curve(result, curve)
+        yield Flag("processes", result, f"{result.grade.num_swept} leftover processes were killed")
+    for item in result.grade.report.items:
+        yield from _flags_of_item(result, result.grade, item)
 
 
-def _flags_of_curve(result: Result, report: ItemReport) -> Iterator[Flag]:
-    assert result.grade is not None
+def _flags_of_item(result: Result, grade: Grade, report: ItemReport) -> Iterator[Flag]:
     title = report.item.title
-    runs = result.grade.runs.get(report.id, [])
-    integrity = result.grade.integrity.get(report.id)
+    integrity = grade.integrity.get(report.id)
     if integrity is not None and (integrity.broken or integrity.unchecked):
         yield Flag("integrity", result, f"{title}: {integrity.broken or 'not checked'}: {integrity.message}")
     for text in report.flags:
@@ -200,74 +208,32 @@ def _flags_of_curve(result: Result, report: ItemReport) -> Iterator[Flag]:
             yield Flag("cut", result, f"{title}: {text}")
         elif not text.startswith(("the first three runs disagreed", "no points, because")):
             yield Flag("integrity", result, f"{title}: {text}")
-    if len(runs) > FIRST_RUNS and report.grade is not None:
+    if len(grade.runs.get(report.id, ())) > FIRST_RUNS and report.grade is not None:
         yield Flag("borderline", result, f"{title}: {report.grade.decided_by}, {report.grade.credit:.0%} of the points")
 
 
-def items_of(found: Class, assignment: Assignment) -> Iterator[ItemRow]:
-    """One row a function or curve, in the order of the assignment."""
-    reports = [result.grade.report for result in found.results if result.grade is not None]
-    for stub in assignment.stubs:
-        own = [report for whole in reports for report in whole.stubs if report.id == stub.id]
+def items_of(found: Class, items: Iterable[Item]) -> Iterator[ItemRow]:
+    """One row for each item, in the order of the assignment."""
+    reports = [report for result in found.results if result.grade for report in result.grade.report.items]
+    for item in items:
+        own = [report for report in reports if report.id == item.id and report.verdict != "absent"]
         failed = [report for report in own if report.verdict != "passed"]
-        causes = [failure.cause for report in failed if (failure := report.first_failure) and failure.cause]
+        causes = Counter(report.cause for report in failed if report.cause)
         tests = Counter(t.summary for report in own for t in report.tests if t.outcome.verdict != "passed")
-        scores = [report.score for report in own]
-        yield _row(stub.number, stub.symbol, stub.points, scores, len(failed), causes, tests)
-    for curve in assignment.curves if found.curves else ():
-        judged = [report for whole in reports for report in whole.curves if report.id == curve.id]
-        below = [report for report in judged if report.verdict != "passed"]
-        causes = [report.cause for report in below if report.cause]
-        scores = [report.score for report in judged]
-        yield _row(curve.number, curve.title, curve.points, scores, len(below), causes, Counter())
-
-
-def _row(
-    number: str, name: str, worth: int, scores: Sequence[float], num_failed: int, causes: list[str], tests: Counter[str]
-) -> ItemRow:
-    common = tuple(
-        (cause, HINTS[cause].text if cause in HINTS else "", count)
-        for cause, count in Counter(causes).most_common(MAX_CAUSES)
-    )
-    mean = statistics.fmean(scores) if scores else 0.0
-    return ItemRow(number, name, worth, mean, num_failed, len(scores), common, tuple(tests.most_common()))
-
-
-# Pictures: presentation attributes and classes alone, for the policy allows no style in an element -------------------
-
-
-def bins_of(scores: Sequence[float], most: float) -> list[tuple[float, float, int]]:
-    """(from, to, how many); the last bin holds the best score, too."""
-    edges = np.arange(0, most + BIN, BIN)
-    edges[-1] = max(edges[-1], most)
-    counts, _ = np.histogram(scores, edges)
-    return [(float(a), float(b), int(n)) for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)]
-
-
-def histogram(bins: list[tuple[float, float, int]], most: float) -> Markup:
-    width, height, left, bottom, top = 720, 240, 40, 48, 26
-    high = max([count for _, _, count in bins] + [1])
-    step = (width - left - 10) / max(len(bins), 1)
-    parts = []
-    for i, (low, up, count) in enumerate(bins):
-        tall = (height - top - bottom) * count / high
-        x, y = left + i * step, height - bottom - tall
-        parts.append(
-            f'<rect class="bar" x="{x + 1:.1f}" y="{y:.1f}" width="{step - 2:.1f}" height="{tall:.1f}" rx="2">'
-            f"<title>{low:g} to {up:g} points: {count}</title></rect>"
+        yield ItemRow(
+            item.number,
+            item.title,
+            item.points,
+            is_bonus=load_assignment().is_optional(item),
+            mean=statistics.fmean(report.score for report in own) if own else 0.0,
+            num_failed=len(failed),
+            num_graded=len(own),
+            causes=tuple(
+                (cause, HINTS[cause].text if cause in HINTS else "", count)
+                for cause, count in causes.most_common(MAX_CAUSES)
+            ),
+            tests=tuple(tests.most_common()),
         )
-        if count:
-            parts.append(f'<text x="{x + step / 2:.1f}" y="{y - 4:.1f}" text-anchor="middle">{count}</text>')
-        if i % 2 == 0:
-            parts.append(f'<text x="{x:.1f}" y="{height - bottom + 20}" text-anchor="middle">{low:g}</text>')
-    parts.append(
-        f'<text x="{left + len(bins) * step:.1f}" y="{height - bottom + 20}" text-anchor="end">{most:g}</text>'
-    )
-    parts.append(
-        f'<line class="axis" x1="{left}" x2="{width - 10}" y1="{height - bottom}" y2="{height - bottom}"></line>'
-    )
-    parts.append(f'<text x="{width / 2}" y="{height - 3}" text-anchor="middle">points by program</text>')
-    return Markup(f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{"".join(parts)}</svg>')
 
 
 def curves_of(found: Class, curve_id: str) -> NDArray[np.float64]:
@@ -280,53 +246,3 @@ def curves_of(found: Class, curve_id: str) -> NDArray[np.float64]:
             curves.append(np.median(returns, axis=0))
     length = Counter(len(curve) for curve in curves).most_common(1)[0][0] if curves else 0
     return np.array([curve for curve in curves if len(curve) == length])
-
-
-def class_curve_svg(band: Band, curves: NDArray[np.float64]) -> Markup:
-    """The class's median and band over those of the reference."""
-    width, height, left, right, top, bottom = 720, 312, 52, 96, 14, 50
-    low, middle, high = np.percentile(curves, [SHARE[0], 50, SHARE[1]], axis=0)
-    steps = np.asarray(band.env_steps, dtype=float)
-    size = min(len(steps), len(middle))
-    lines: dict[str, Any] = {"bar": band.bar, "floor": band.floor}
-    lines = {name: value for name, value in lines.items() if value is not None}
-    values = np.concatenate([low[:size], high[:size], band.low[:size], band.high[:size], list(lines.values())])
-    bottom_value, top_value = float(values.min()), float(values.max())
-    span = (top_value - bottom_value) or 1.0
-
-    def x(step: float) -> str:
-        return f"{left + (width - left - right) * step / steps[size - 1]:.1f}"
-
-    def y(value: float) -> str:
-        return f"{top + (height - top - bottom) * (1 - (value - bottom_value) / span):.1f}"
-
-    def line(ys: Sequence[float] | NDArray[np.float64]) -> str:
-        return " ".join(f"{x(s)},{y(v)}" for s, v in zip(steps[:size], ys[:size], strict=True))
-
-    def area(ups: Any, downs: Any) -> str:
-        back = " ".join(f"{x(s)},{y(v)}" for s, v in reversed(list(zip(steps[:size], downs[:size], strict=True))))
-        return f"{line(ups)} {back}"
-
-    ticks = [bottom_value, bottom_value + span / 2, top_value]
-    parts = [
-        f'<polygon class="reference" points="{area(band.high, band.low)}"></polygon>',
-        f'<polygon class="class" points="{area(high, low)}"></polygon>',
-        f'<polyline class="reference-median" points="{line(band.median)}"></polyline>',
-        f'<polyline class="class-median" points="{line(middle)}"></polyline>',
-        *(
-            f'<line class="{name}" x1="{left}" x2="{width - right}" y1="{y(value)}" y2="{y(value)}"></line>'
-            f'<text x="{width - right + 6}" y="{y(value)}" dominant-baseline="middle">{name} {value:g}</text>'
-            for name, value in lines.items()
-        ),
-        *(
-            f'<text x="{left - 6}" y="{y(value)}" text-anchor="end" dominant-baseline="middle">{value:.0f}</text>'
-            for value in ticks
-        ),
-        *(
-            f'<text x="{x(s)}" y="{height - bottom + 21}" text-anchor="middle">{s:g}</text>'
-            for s in (steps[0], steps[size // 2], steps[size - 1])
-        ),
-        f'<line class="axis" x1="{left}" x2="{width - right}" y1="{height - bottom}" y2="{height - bottom}"></line>',
-        f'<text x="{(width - right + left) / 2}" y="{height - 4}" text-anchor="middle">env steps</text>',
-    ]
-    return Markup(f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{"".join(parts)}</svg>')

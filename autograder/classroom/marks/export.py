@@ -1,7 +1,8 @@
 """Lists of marks as Canvas, Gradescope and spreadsheets read them.
 
 Points stay what was earned. What lateness costs is in columns of its own (`policies.py`), and in the lists for Canvas
-and Gradescope only if it is known when anybody handed in.
+and Gradescope only if it is known when anybody handed in. A bonus has a column, too; what counts of it is part of the
+total, which so may be more than the points that are possible.
 
 A text that a spreadsheet would take for a formula is guarded by an apostrophe (`spreadsheet.guarded`). These sites
 match by id and so never see it; `read_list` gives the texts back as they were.
@@ -38,7 +39,9 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
         ClassError: the class has no grades, only a look at its functions.
     """
     if not found.is_graded:
-        raise ClassError("this class was looked at without learning curves or in part: there are no grades to export")
+        raise ClassError(
+            "this class was only checked in part or without learning curves: there are no grades to export"
+        )
     assignment = load_assignment()
     most = float(assignment.code_points)
     if written is not None:
@@ -48,38 +51,41 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
     for result in found.results:
         for person in result.people:
             by_hand = written.get(person.id) if written is not None else None
-            total = _total(result.score, written is not None, by_hand)
+            total = _total(result.total, written is not None, by_hand)
+            bonus = [] if not found.has_bonus else ["" if result.bonus is None else points(result.bonus)]
             first, last = split_name(person.name)
             score = "" if total is None else points(total)
             lateness = result.late_cells(total) if found.knows_times else []
             if form == "canvas":
-                row = [person.name, person.id, "", person.email, "", score, *lateness]
+                row = [person.name, person.id, "", person.email, "", score, *bonus, *lateness]
             elif form == "gradescope":
                 status = STATUS_WORDS[result.status]
-                row = [first, last, person.id, person.email, score, points(most), status, *lateness]
+                row = [first, last, person.id, person.email, score, points(most), status, *bonus, *lateness]
             else:
                 code = "" if result.score is None else points(result.score)
                 hand = "" if by_hand is None else points(by_hand.points)
                 late = "late" if result.is_late else ""
                 staff = "; ".join(str(applied) for applied in result.applied)
                 row = [person.id, person.name, person.email, result.group, STATUS_WORDS[result.status], late]
-                row += [code, hand, score, *result.late_cells(total), staff]
+                row += [code, *bonus, hand, score, *result.late_cells(total), staff]
             rows.append(row)
     rows.sort()
-    late_columns = LATE_COLUMNS if found.knows_times else ()
+    bonus_columns = ["bonus"] if found.has_bonus else []
+    more = [*bonus_columns, *(LATE_COLUMNS if found.knows_times else ())]
     if form == "canvas":
-        head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title, *late_columns]
-        rows.insert(0, ["    Points Possible", "", "", "", "", points(most), *("" for _ in late_columns)])
+        head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title, *more]
+        rows.insert(0, ["    Points Possible", "", "", "", "", points(most), *("" for _ in more)])
     elif form == "gradescope":
-        head = ["First Name", "Last Name", "SID", "Email", "Total Score", "Max Points", "Status", *late_columns]
+        head = ["First Name", "Last Name", "SID", "Email", "Total Score", "Max Points", "Status", *more]
     else:
-        head = ["id", "name", "email", "group", "status", "late", "code", "written", "total"]
+        head = ["id", "name", "email", "group", "status", "late", "code", *bonus_columns, "written", "total"]
         head += [*LATE_COLUMNS, "changed by staff"]
     safe = [[guarded(cell) if name in TEXTS else cell for name, cell in zip(head, row, strict=True)] for row in rows]
     return write_csv([head, *safe])
 
 
 def _total(code: float | None, with_written: bool, written: Written | None) -> float | None:
+    """What counts of the program part, and the written part where that is asked for."""
     if code is None or not with_written:
         return code
     return None if written is None or not written.is_final else round(code + written.points, 2)

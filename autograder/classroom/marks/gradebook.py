@@ -1,8 +1,9 @@
-"""Code points in an nbgrader gradebook, beside the written points that people give there in formgrader.
+"""Code points in an nbgrader gradebook, next to the written points that people give there in formgrader.
 
 Two assignments in one database: that of the notebooks, which is nbgrader's own and only read here, and `hw4_code`, with
-one grade cell for each function and curve. What the program gave is the automatic score; what staff decided is the
-manual one, as if it had been typed into formgrader. The due date, the time of a submission and its extension are filed
+one grade cell for each function, curve and effect. What the program gave is the automatic score; what staff decided is
+the manual one, as if it had been typed into formgrader. What counts of a bonus is the extra credit of one more cell,
+which is worth no points. The due date, the time of a submission and its extension are filed
 too, where they are known, so that formgrader says who was late; no points are taken there.
 """
 
@@ -25,6 +26,7 @@ from hw4.handin.assignment import load_assignment
 
 CODE, WRITTEN = "hw4_code", "hw4"
 NOTEBOOK = "code"
+BONUS = "bonus"
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,19 @@ def opened(database: Path) -> Iterator[Gradebook]:
 def write_code_points(found: Class, database: Path) -> int:
     """Write the code points of everyone who has a grade. Can be called again. Returns how many people that were."""
     if not found.is_graded:
-        raise ClassError("this class was looked at without learning curves or in part: there are no grades to file")
+        raise ClassError("this class was only checked in part or without learning curves: there are no grades to file")
     database.parent.mkdir(parents=True, exist_ok=True)
-    count = 0
+    assignment, count = load_assignment(), 0
+    worth = {item.id: float(item.points) for item in assignment.items if not assignment.is_optional(item)}
     with opened(database) as gradebook:
-        gradebook.update_or_create_assignment(CODE, duedate=load_assignment().course.due)
+        gradebook.update_or_create_assignment(CODE, duedate=assignment.course.due)
         gradebook.update_or_create_notebook(NOTEBOOK, CODE)
-        for item in load_assignment().items:
-            facts = {"max_score": float(item.points), "cell_type": "code"}
-            gradebook.update_or_create_grade_cell(item.id, NOTEBOOK, CODE, **facts)
+        for cell, points in {**worth, **({BONUS: 0.0} if found.has_bonus else {})}.items():
+            gradebook.update_or_create_grade_cell(cell, NOTEBOOK, CODE, max_score=points, cell_type="code")
         for result in found.results:
             for person in result.people:
                 _add_student(gradebook, person)
-                if result.score is None:
+                if result.score is None or result.total is None:
                     continue
                 times: dict[str, object] = {"extension": timedelta(days=result.extension_days) or None}
                 if result.submitted is not None:
@@ -71,11 +73,14 @@ def write_code_points(found: Class, database: Path) -> int:
                 gradebook.update_or_create_submission(CODE, person.id, **times)
                 before = {i.id: i.score for i in result.by_program.report.items} if result.by_program else {}
                 now = {i.id: i.score for i in result.grade.report.items} if result.grade else {}
-                for item in load_assignment().items:
-                    grade = gradebook.find_grade(item.id, NOTEBOOK, CODE, person.id)
-                    grade.auto_score = before.get(item.id, 0.0)
-                    changed = now.get(item.id) != before.get(item.id)
-                    grade.manual_score = now[item.id] if changed else None
+                for cell in worth:
+                    grade = gradebook.find_grade(cell, NOTEBOOK, CODE, person.id)
+                    grade.auto_score = before.get(cell, 0.0)
+                    grade.manual_score = now[cell] if now.get(cell) != before.get(cell) else None
+                    grade.needs_manual_grade = False
+                if found.has_bonus:
+                    grade = gradebook.find_grade(BONUS, NOTEBOOK, CODE, person.id)
+                    grade.auto_score, grade.extra_credit = 0.0, round(result.total - result.score, 2)
                     grade.needs_manual_grade = False
                 count += 1
         gradebook.db.commit()
@@ -105,7 +110,7 @@ def code_points(database: Path) -> dict[str, float]:
 def written_points(database: Path, assignment: str = WRITTEN) -> dict[str, Written]:
     """What people gave for notebooks, by student id. Raises ClassError if there is nothing to read."""
     if not database.is_file():
-        raise ClassError(f"{database} is no gradebook")
+        raise ClassError(f"{database} is not a gradebook")
     with opened(database) as gradebook:
         try:
             gradebook.find_assignment(assignment)

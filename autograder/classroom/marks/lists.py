@@ -6,33 +6,45 @@ from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks.dashboard import dashboard
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
-from autograder.classroom.marks.standing import STATUS_WORDS, Class, read_class
+from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result, read_class
 from autograder.files import write_at_once
+from autograder.grading.scoring import ItemReport
 from autograder.report.words import points as shown
 from hw4.handin.assignment import load_assignment
 
 
 def grades_csv(found: Class) -> bytes:
-    """One row a person, sorted: what was graded, and nothing that depends on when or where."""
+    """One row a person, sorted: what was graded, and nothing that depends on when or where.
+
+    `points` are without a bonus; `bonus` is as it was earned, and `total` what counts.
+    """
     items = [item.id for item in load_assignment().items]
-    head = ["id", "name", "email", "group", "submission", "status", "late", "points"]
-    rows = [[*head, *items, *LATE_COLUMNS, "changed by staff"]]
+    sums = ["points", *(["bonus", "total"] if found.has_bonus else [])]
+    head = ["id", "name", "email", "group", "submission", "status", "late"]
+    rows = [[*head, *sums, *items, *LATE_COLUMNS, "changed by staff"]]
     for result in found.results:
-        report = result.grade.report if result.grade else None
-        scores = {item.id: shown(item.score) for item in report.items} if report and found.curves else {}
-        if report and not found.curves:
-            scores = {stub.id: shown(stub.score) for stub in report.stubs}
-        faulty = {item.id for item in report.items if item.verdict == "grader_fault"} if report else set()
-        settled = {applied.change.target for applied in result.applied}
-        cells = ["" if name in faulty - settled else scores.get(name, "") for name in items]
-        score = "" if result.score is None else shown(result.score)
+        of_item = _points_of(result, found)
+        sums_of = (result.score, result.bonus, result.total)[: len(sums)]
         staff = "; ".join(str(applied) for applied in result.applied)
         for person in result.people:
             facts = [person.id, person.name, person.email, result.group, result.student]
-            late = "late" if result.is_late else ""
-            cells_of = [STATUS_WORDS[result.status], late, score, *cells, *result.late_cells(result.score)]
-            rows.append([*map(guarded, facts), *cells_of, guarded(staff)])
+            cells = [STATUS_WORDS[result.status], "late" if result.is_late else ""]
+            cells += ["" if value is None else shown(value) for value in sums_of]
+            cells += [shown(of_item[name]) if name in of_item else "" for name in items]
+            rows.append([*map(guarded, facts), *cells, *result.late_cells(result.total), guarded(staff)])
     return write_csv(rows[:1] + sorted(rows[1:]))
+
+
+def _points_of(result: Result, found: Class) -> dict[str, float]:
+    """Points by item; without what was not handed in, not asked for, or not judged, unless staff settled it."""
+    settled = {applied.change.target for applied in result.applied}
+
+    def has_points(item: ItemReport) -> bool:
+        is_asked = found.curves or item.item.kind == "function"
+        return item.id in settled or (is_asked and item.verdict not in ("absent", "grader_fault"))
+
+    items = result.grade.report.items if result.grade else ()
+    return {item.id: item.score for item in items if has_points(item)}
 
 
 def write_lists(folder: ClassFolder) -> Class:

@@ -38,7 +38,7 @@ class Difference:
 
     student: str
     name: str
-    before: float | None
+    before: float | None  # what counts, with the bonus
     now: float | None
     why: tuple[str, ...]  # "cem_refit: 2 -> 4 points (worth 2 -> 4)"
 
@@ -119,7 +119,7 @@ def regrade_class(
         if plan.outdated and not everything:
             console.print(
                 f"The grader itself changed, not only tests, points or bars: {len(plan.outdated)} students keep their "
-                "verdicts. --everything grades them again.",
+                f"verdicts. Use --everything to grade them again.",
                 style="yellow",
             )
         by_student = {result.student: result for result in found.results}
@@ -131,7 +131,7 @@ def regrade_class(
             for task, answer in engine_of(some)(_tasks(students, by_student, some)):
                 _keep(folder, by_student[task.student], answer, settings, console)
         if plan.whole:
-            console.print(f"Graded again as a whole: {len(plan.whole)} students.", markup=False)
+            console.print(f"To be graded again completely: {len(plan.whole)} students.", markup=False)
             check_canary(folder, settings, console, ask_canary(settings))
             for task, answer in engine_of(settings)(_tasks(list(plan.whole), by_student, settings)):
                 console.print(f"{task.student}: {plan.whole[task.student]}", markup=False, highlight=False)
@@ -212,9 +212,11 @@ def difference_of(result: Result, then: dict[str, Any], now: dict[str, Any]) -> 
         if before.get("score") != after.get("score"):
             old, new = (points(item.get("score", 0.0)) for item in (before, after))
             why.append(f"{name}: {old} -> {new} points ({_reason(before, after)})")
-    if then.get("score") == now["score"] and not why:
+    if then.get("total") == now["total"] and not why:
         return None
-    return Difference(result.student, result.name, then.get("score"), now["score"], tuple(why))
+    if not why and (then.get("score"), then.get("bonus")) == (now["score"], now["bonus"]):
+        why.append("another part of the bonus counts")
+    return Difference(result.student, result.name, then.get("total"), now["total"], tuple(why))
 
 
 def _reason(before: dict[str, Any], after: dict[str, Any]) -> str:

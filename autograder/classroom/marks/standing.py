@@ -1,9 +1,9 @@
-"""The class as it stands: each student's grade by today's rule, with what staff changed."""
+"""The class as it is now: each student's grade by today's rule, with what staff changed."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from autograder.classroom.marks.changes import Applied, Change, apply, in_force,
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.policies import Lateness, PolicyError, extension_of, lateness, read_extensions
 from autograder.classroom.night.record import grade_of
+from autograder.grading.scoring import Report
 from autograder.grading.session import Grade
 from autograder.report.words import points as shown
 from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
@@ -32,7 +33,7 @@ STATUS_WORDS: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class Result:
-    """One submission as it stands."""
+    """One submission as it is now."""
 
     student: str
     people: tuple[Person, ...]
@@ -50,12 +51,23 @@ class Result:
 
     @property
     def score(self) -> float | None:
-        """Points of the program part; None if there is no grade. A refused submission has none of them."""
+        """Points of the program part, without a bonus; None if there is no grade. A refused submission has none."""
+        return self._sum(lambda report: report.score)
+
+    @property
+    def bonus(self) -> float | None:
+        """Points of the optional problems, as earned."""
+        return self._sum(lambda report: report.bonus)
+
+    @property
+    def total(self) -> float | None:
+        """What counts: the points, and as much of the bonus as `bonus_cap` allows."""
+        return self._sum(lambda report: report.total)
+
+    def _sum(self, of: Callable[[Report], float]) -> float | None:
         if self.status == "refused":
             return 0.0
-        if self.grade is None or self.grade.report.faults:
-            return None
-        return self.grade.report.score
+        return None if self.grade is None or self.grade.report.faults else of(self.grade.report)
 
     @property
     def name(self) -> str:
@@ -97,13 +109,18 @@ class Class:
         return self.curves and self.only is None
 
     @property
+    def has_bonus(self) -> bool:
+        """Whether there are optional problems; without, no list says a word of a bonus."""
+        return load_assignment().bonus_points > 0
+
+    @property
     def knows_times(self) -> bool:
         """Whether it is known of anybody when the submission was handed in."""
         return any(result.submitted is not None for result in self.results)
 
 
 def common_of(owner: Entry | Result) -> dict[str, Any]:
-    """What a result says beside the grade."""
+    """What a result says besides the grade."""
     return {name: getattr(owner, name) for name in COMMON}
 
 
@@ -151,9 +168,11 @@ def result_of(record: dict[str, Any], common: dict[str, Any], changes: list[Chan
 
 
 def standing_of(result: Result) -> dict[str, Any]:
-    """All that the documents of a student follow from, beside what was measured."""
+    """Everything that a student's documents depend on, besides what was measured."""
     standing: dict[str, Any] = {
         "score": result.score,
+        "bonus": result.bonus,
+        "total": result.total,
         "status": result.status,
         "message": result.message,
         "staff": [str(one) for one in result.applied],

@@ -23,8 +23,8 @@ from autograder.classroom.marks.standing import Result, common_of, result_of
 from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Job, Task, grade_locally
 from autograder.classroom.night.job import Settings, encode_files, payload_of
-from autograder.classroom.night.record import core_hash, facts_of_intake, hashes_of_tests, options
-from autograder.report.words import points
+from autograder.classroom.night.record import core_hash, facts_of_intake, hashes_of_effects, hashes_of_tests, options
+from autograder.report.words import bonus_of, points
 from autograder.solutions import reference_code
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import Intake
@@ -76,7 +76,7 @@ def grade_class(
 
     Args:
         entries: the whole class.
-        folder: where results go, and where those of an earlier, perhaps killed, call lie.
+        folder: where results go, and where those of an earlier call are, even of one that was killed.
         settings: how each submission is graded.
         engine: where.
         console: progress goes here.
@@ -100,7 +100,7 @@ def grade_class(
         kept = [known for known in todo if _is_done(known, done[known.entry.student], retry_faults)]
         todo = [known for known in todo if known not in kept]
         folder.log("start", writer=writer, todo=len(todo), kept=len(kept))
-        console.print(f"{len(own)} students: {len(kept)} are done, {len(todo)} to grade.", markup=False)
+        console.print(f"{len(own)} students: {len(kept)} already graded, {len(todo)} to grade.", markup=False)
         if todo:
             check_canary(folder, settings, console, ask_canary)
         summary = _grade_all(todo, len(kept), folder, settings, engine, console, jobs, writer, lists=shard is None)
@@ -142,8 +142,9 @@ def _read(entry: Entry, settings: Settings) -> _Known:
 
 
 def key_of(submission: str, settings: Settings) -> str:
-    """Names what a verdict stands on: the submission, the grader and what was asked of it."""
-    facts = [submission, core_hash(), hashes_of_tests(), options(curves=settings.curves, only=settings.only)]
+    """Names what a verdict depends on: the submission, the grader and what was asked of it."""
+    asked = options(curves=settings.curves, only=settings.only)
+    facts = [submission, core_hash(), hashes_of_tests(), hashes_of_effects(), asked]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -174,10 +175,12 @@ def check_canary(
         wrong = [stub for stub in report.stubs if stub.verdict != "passed"]
     if wrong or report.faults:
         names = ", ".join(item.id for item in wrong) or "; ".join(report.faults)
-        raise CanaryFailed(f"the reference gets {points(report.score)} points here: {names}")
+        raise CanaryFailed(f"the reference gets {points(report.score)} points here{bonus_of(report)}: {names}")
     mark.touch()
     seconds = time.monotonic() - start
-    console.print(f"canary: the reference gets all {points(report.score)} points, {seconds:.0f} s", markup=False)
+    console.print(
+        f"canary: the reference gets all {points(report.score)} points{bonus_of(report)}, {seconds:.0f} s", markup=False
+    )
 
 
 def _grade_all(
@@ -235,8 +238,9 @@ def _record_of(intake: Intake, answer: dict[str, Any]) -> dict[str, Any]:
     read = {"intake": facts_of_intake(intake), "files": files}
     if "fault" in answer:
         return {"status": "fault", "message": str(answer["fault"]), **read}
-    if answer["core"] != core_hash() or answer["tests"] != hashes_of_tests():
-        message = "it was graded by another version of the grader: bring all machines to the same version"
+    today = {"core": core_hash(), "tests": hashes_of_tests(), "effects": hashes_of_effects()}
+    if any(answer[name] != value for name, value in today.items()):
+        message = "it was graded by another version of the grader: update all machines to the same version"
         return {"status": "fault", "message": message, **read}
     return {**read, "measured": answer}
 
@@ -250,12 +254,13 @@ def _commit(known: _Known, record: dict[str, Any], folder: ClassFolder, settings
     by_program = result.by_program
     status = "fault" if by_program is not None and by_program.report.faults else result.status
     folder.commit(Done(entry.student, known.key, status, known.submission), record, documents, writer)
-    folder.log("graded", student=entry.student, status=status, points=result.score)
+    folder.log("graded", student=entry.student, status=status, points=result.score, bonus=result.bonus)
     return result
 
 
 def _line(result: Result, number: int, total: int, seconds_left: float | None) -> str:
-    score = "no grade" if result.score is None else f"{points(result.score)} points"
+    bonus = "" if result.grade is None else bonus_of(result.grade.report)
+    score = "no grade" if result.score is None else f"{points(result.score)} points{bonus}"
     note = "" if result.status == "graded" else f" ({result.status}: {result.message[:100]})"
     left = "" if seconds_left is None else f", {_duration(seconds_left)} left"
     text = f"[{number} of {total}{left}] {result.student}: {score}{note}"

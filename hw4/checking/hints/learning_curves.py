@@ -8,7 +8,7 @@ HINTS: dict[str, Hint] = {
     # Learning curves and effects
     "curve_below_bar": Hint(
         "Your agent learns, but its returns stay below the bar. Probably one of the parts is not quite right yet: "
-        "mend failing parts first, then compare your own runs with the published band (`python -m hw4 plot`).",
+        "fix failing parts first, then compare your own runs with the published band (`python -m hw4 plot`).",
         "How grading works",
     ),
     "effect_below_bar": Hint(
@@ -25,12 +25,12 @@ HINTS: dict[str, Hint] = {
     "ignores_its_data": Hint(
         "Your agent's actions do not follow the data it was given: in a made-up world, where only its own data tell "
         "which action pays, it does not do what pays. A curve earns points only with a model that is learned from the "
-        "agent's own data, and a planner that uses it. An exception raised there counts as well.",
+        "agent's own data, and a planner that uses it. An exception raised there counts as a failure too.",
         "How grading works: what a curve asks of its agent",
     ),
     "ignores_surprises": Hint(
-        "Your agent goes on with its old plan when an observation comes that the plan did not expect. Plan anew from "
-        "the observation that `act` is given.",
+        "Your agent keeps to its old plan when an observation comes that the plan did not expect. Plan again from the "
+        "observation that `act` is given.",
         "Conventions: replanning",
     ),
     "members_alike": Hint(
