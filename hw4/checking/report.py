@@ -139,7 +139,7 @@ def show(
 def _table() -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("part", "function", "status", "next"):
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column != "function")  # only the title of a topic may take two lines
     return table
 
 
