@@ -96,9 +96,7 @@ def report(run: Run) -> Iterator[str]:
 
 
 def main(
-    modes: Annotated[
-        tuple[str, ...], Positional, tyro.conf.arg(help=f"of {', '.join(MODES)}; all if none is given")
-    ] = (),
+    modes: Annotated[tuple[str, ...], Positional, tyro.conf.arg(help=f"of {', '.join(MODES)}; all by default")] = (),
     *,
     selection: Annotated[str, tyro.conf.arg(name="select", aliases=["-k"])] = "",
     log: Path | None = None,
@@ -106,7 +104,6 @@ def main(
     """Run the attack bank in every mode, and say what got through.
 
     Args:
-        modes: which modes.
         selection: only these attacks, as pytest's -k.
         log: folder for what pytest prints.
     """
