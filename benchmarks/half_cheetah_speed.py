@@ -4,8 +4,8 @@ Run: make solved, then PYTHONPATH=build/solved .venv/bin/python benchmarks/half_
 Draw what is recorded: the same with --draw
 
 Trains the reference on EXPERIMENTS["half_cheetah"] with one thread, and writes benchmarks/data/half_cheetah_*.csv when
-the last episode has ended. A run that was stopped goes on after the last episode that it had finished, to the same
-numbers, when the same command is given again; what it has so far lies in build/half_cheetah.
+the last episode has ended. The same command resumes a run that was stopped after the last episode that it had
+finished, and gives the same numbers; build/half_cheetah holds what it has so far.
 
 On a GPU the network is fitted and rolled out there. Random numbers are still drawn on the CPU, so that both devices see
 the same candidates and minibatches.
@@ -62,7 +62,8 @@ class OtherSettings(ValueError):
 
 
 def record(experiment: Experiment, *, seed: int, device: str, folder: Path) -> Iterator[Row]:
-    """Train one agent, or go on where `folder` says that an earlier call was stopped. Yields the episodes that it runs.
+    """Train one agent, or resume where `folder` says that an earlier call was stopped. Yields the episodes that it
+    runs.
 
     Args:
         experiment: its settings; an ensemble.
@@ -77,7 +78,7 @@ def record(experiment: Experiment, *, seed: int, device: str, folder: Path) -> I
     folder.mkdir(parents=True, exist_ok=True)
     settings_file, checkpoint = folder / "settings.json", folder / "checkpoint.pt"
     if checkpoint.exists() and settings_file.read_text(encoding="utf-8") != settings:
-        raise OtherSettings(f"{folder} holds a run of other settings: delete it to begin anew")
+        raise OtherSettings(f"{folder} contains a run with other settings: delete it to start again")
     settings_file.write_text(settings, encoding="utf-8")
 
     agent, parts = build_agent_and_parts(experiment, seed)

@@ -25,7 +25,7 @@ ALLOWED = re.compile(
 )
 WORDS = ("### BEGIN SOLUTION", "### END SOLUTION", "**Rubric.**", "**Model answer.**", "autograder/", "private.toml")
 MEND = "keep it out of the bundle"
-MIN_LINES = 2  # solution lines in a row; a single one, such as `return actions`, may stand in a given file
+MIN_LINES = 2  # solution lines in a row; a single one, such as `return actions`, may occur in a given file
 MIN_CHARACTERS = 12
 
 
@@ -51,13 +51,13 @@ def private_in(files: Mapping[str, bytes]) -> Iterator[Finding]:
         for number, line in enumerate(lines, start=1):
             for needle, what in needles.items():
                 if needle in line:
-                    yield Finding(where, number, f"holds {what}: {needle!r}", MEND)
+                    yield Finding(where, number, f"contains {what}: {needle!r}", MEND)
         for stub_id, region in regions.items():
             if found_at := _found(region, lines):
-                yield Finding(where, found_at, f"holds the solution of {stub_id}", MEND)
+                yield Finding(where, found_at, f"contains the solution of {stub_id}", MEND)
         for rubric in rubrics:
             if rubric in content.decode("utf-8"):
-                yield Finding(where, None, f"holds a line of a model answer: {rubric[:60]!r}", MEND)
+                yield Finding(where, None, f"contains a line of a model answer: {rubric[:60]!r}", MEND)
 
 
 def _solution_regions() -> dict[str, list[str]]:
@@ -70,7 +70,7 @@ def _solution_regions() -> dict[str, list[str]]:
 
 
 def _found(region: list[str], lines: list[str]) -> int | None:
-    """Where lines of a solution stand one after another, or its only line, if it is a long one."""
+    """Where lines of a solution follow one another, or its only line, if it is a long one."""
     wanted = min(MIN_LINES, len(region))
     for start in range(len(region) - wanted + 1):
         part = region[start : start + wanted]

@@ -13,7 +13,7 @@ from autograder.zoo.visit import Silent, intake_of
 from hw4.handin.assignment import load_assignment
 from publish.findings import Finding
 
-MEND = "mend the solution or the hidden test; `make grade` shows more"
+MEND = "fix the solution or the hidden test; `make grade` shows more"
 
 
 def graded_wrongly(stubs: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def above_nothing(grade: Grade) -> Iterator[Finding]:
     for report in grade.report.stubs:
         if report.score != 0:
             says = f"the untouched stub of {report.id} gets {report.score:g} of {report.points} points"
-            yield Finding(f"hw4/{_file_of(report.id)}", None, says, "mend the hidden test that it passes")
+            yield Finding(f"hw4/{_file_of(report.id)}", None, says, "fix the hidden test that it passes")
 
 
 def _file_of(stub_id: str) -> str:

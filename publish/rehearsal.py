@@ -94,7 +94,7 @@ class _Student:
         printed = run.stdout + run.stderr
         if run.returncode != status:
             last = (printed.strip().splitlines() or ["nothing"])[-1]
-            yield Finding(BUNDLE, None, f"`{shown}` ends with status {run.returncode}, wanted {status}: {last}", MEND)
+            yield Finding(BUNDLE, None, f"`{shown}` ends with status {run.returncode}, expected {status}: {last}", MEND)
         elif prints not in printed:
             yield Finding(BUNDLE, None, f"`{shown}` does not print {prints!r}", MEND)
         elif str(ROOT / "hw4") in printed or str(ROOT / "solutions") in printed:

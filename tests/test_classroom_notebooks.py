@@ -114,7 +114,7 @@ def test_a_sound_notebook_is_filed_as_it_is(handed_in, release):
 def test_a_deleted_answer_is_put_back_empty_and_the_others_stay(handed_in, release, answer):
     handed_in["cells"].remove(cell_of(handed_in, answer))
     result = mended(handed_in, release)
-    assert result.changes == ((answer, "the answer was missing: put back empty"),)
+    assert result.changes == ((answer, "the answer was missing: restored empty"),)
     assert text(cell_of(result.notebook, answer)) == text(cell_of(release, answer))
     for other in answers_of(handed_in):
         assert text(cell_of(result.notebook, other["id"])) == text(other)
@@ -122,13 +122,13 @@ def test_a_deleted_answer_is_put_back_empty_and_the_others_stay(handed_in, relea
 
 def test_a_deleted_given_cell_is_put_back_in_its_place(handed_in, release):
     handed_in["cells"] = [cell for cell in handed_in["cells"] if cell["id"] != "sanity"]
-    assert mended(handed_in, release).changes == (("sanity", "was missing: put back"),)
+    assert mended(handed_in, release).changes == (("sanity", "was missing: restored"),)
 
 
 def test_a_changed_test_cell_is_restored(handed_in, release):
     cell_of(handed_in, "sanity")["source"] = ["print('all is well')"]
     result = mended(handed_in, release)
-    assert result.changes == (("sanity", "was changed, but is not the student's to change: restored"),)
+    assert result.changes == (("sanity", "was changed, although students may not change it: restored"),)
     assert text(cell_of(result.notebook, "sanity")) == text(cell_of(release, "sanity"))
 
 
@@ -149,7 +149,7 @@ def test_changed_parameters_are_the_students_to_change(handed_in, release):
 def test_another_kernel_is_set_back(handed_in, release, kernel):
     handed_in["metadata"] = kernel
     result = mended(handed_in, release)
-    assert result.changes == (("", "another kernel or none: set to python3"),)
+    assert result.changes == (("", "had another kernel or none: set to python3"),)
     assert result.notebook["metadata"] == release["metadata"]
 
 
@@ -175,7 +175,7 @@ def test_an_answer_without_marks_and_id_is_found_behind_its_question(handed_in, 
     cell["metadata"], cell["id"] = {}, "3f2a77c1"
     result = mended(handed_in, release)
     assert text(cell_of(result.notebook, answer)).startswith("My answer")
-    assert (answer, "had lost its marks: the cell behind the question was taken for it") in result.changes
+    assert (answer, "had lost its metadata: the cell after the question was used instead") in result.changes
 
 
 def test_an_answer_that_is_there_twice_loses_nothing(handed_in, release, answer):
@@ -183,14 +183,14 @@ def test_an_answer_that_is_there_twice_loses_nothing(handed_in, release, answer)
     again["source"] = ["A second thought."]
     handed_in["cells"].append(again)
     result = mended(handed_in, release)
-    assert result.changes == ((answer, "there 2 times: 2 different answers were put together"),)
+    assert result.changes == ((answer, "appeared 2 times: its 2 different answers were combined"),)
     assert text(cell_of(result.notebook, answer)).endswith("It has two lines.\n\nA second thought.")
 
 
 def test_an_answer_turned_into_code_is_text_again(handed_in, release, answer):
     cell_of(handed_in, answer).update(cell_type="code", outputs=[], execution_count=1)
     result = mended(handed_in, release)
-    assert result.changes == ((answer, "was of another type: made a markdown cell again"),)
+    assert result.changes == ((answer, "had another type: changed back to a markdown cell"),)
     assert text(cell_of(result.notebook, answer)).startswith("My answer")
 
 
@@ -241,7 +241,7 @@ def test_a_rich_output_is_left_out_and_its_plain_text_kept(handed_in, release, m
     data = {mime: HOSTILE, "text/plain": "<Figure>"}
     cell_of(handed_in, "sanity")["outputs"] = [{"output_type": "execute_result", "metadata": {}, "data": data}]
     result = mended(handed_in, release)
-    assert result.changes == (("sanity", "of its outputs was left out: a rich output"),)
+    assert result.changes == (("sanity", "some of its outputs were removed: a rich output"),)
     (output,) = cell_of(result.notebook, "sanity")["outputs"]
     assert output == {"output_type": "stream", "name": "stdout", "text": "<Figure>"}
 
@@ -455,8 +455,8 @@ def test_filing_reports_by_cell_and_leaves_the_sound_alone(graded):
     for change in changes:
         by_student.setdefault(change.student, []).append(change)
     assert "ada" not in by_student
-    assert Change("damaged", NOTEBOOKS[0], first, "the answer was missing: put back empty") in changes
-    assert Change("damaged", NOTEBOOKS[0], "", "another kernel or none: set to python3") in changes
+    assert Change("damaged", NOTEBOOKS[0], first, "the answer was missing: restored empty") in changes
+    assert Change("damaged", NOTEBOOKS[0], "", "had another kernel or none: set to python3") in changes
     assert [(c.notebook, c.cell) for c in by_student["no_json"]] == [(NOTEBOOKS[0], "")]
     assert [c.notebook for c in by_student["missing"]] == REQUIRED
     assert [c.what.partition(":")[0] for c in by_student["torn"]] == ["not filed"]

@@ -188,12 +188,12 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     source = (ROOT / "solutions" / "mpc.py").read_text(encoding="utf-8")
     _, _, after = source.partition("### BEGIN SOLUTION cem_refit")
     region = [line for line in after.splitlines()[1:] if line.strip() and not line.strip().startswith("#")]
-    yield "hw4/agents.py", "\n".join(region[:2]), "holds the solution of cem_refit"
-    yield "hw4/experiments.py", f"SEED = {leaks.load_private().master_seed}", "holds the master seed"
+    yield "hw4/agents.py", "\n".join(region[:2]), "contains the solution of cem_refit"
+    yield "hw4/experiments.py", f"SEED = {leaks.load_private().master_seed}", "contains the master seed"
     run = leaks.graded_runs(ASSIGNMENT.curves[0].id)[0]
-    yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "holds a hidden world"
-    yield "hw4/tasks.py", f"seed={run.env_seed}", "holds a hidden seed"
-    yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "holds a hidden test"
+    yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "contains a hidden world"
+    yield "hw4/tasks.py", f"seed={run.env_seed}", "contains a hidden seed"
+    yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "contains a hidden test"
     yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "holds private text"
     yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
 
@@ -218,7 +218,7 @@ def test_a_file_that_is_not_on_the_list_is_found(name: str) -> None:
 def test_a_model_answer_in_a_notebook_is_found() -> None:
     answer = sorted(leaks._written_solutions())[0]
     findings = list(leaks.private_in({"notebooks/x.ipynb": answer.encode()}))
-    assert [f for f in findings if "holds a line of a model answer" in f.says]
+    assert [f for f in findings if "contains a line of a model answer" in f.says]
 
 
 def test_students_install_what_staff_do_but_for_what_their_bundle_does_not_use() -> None:
@@ -464,7 +464,7 @@ def test_a_notebook_without_a_master_and_a_master_without_a_table_are_listed(tmp
         "notebooks/masters/new.py": "new.ipynb is in no [[notebooks]] of assignment.toml",
         **dict.fromkeys(
             (
-                "notebooks/data/replanning",
+                *(path.relative_to(tree).as_posix() for path in (tree / "notebooks/data/replanning").iterdir()),
                 "notebooks/source/hw4/replanning.ipynb",
                 "notebooks/release/hw4/replanning.ipynb",
             ),

@@ -142,10 +142,10 @@ def test_files_that_the_bundle_does_not_know_are_left_alone(student: Path) -> No
     ("content", "says"),
     [
         (b"PK nonsense", "cannot be read"),
-        (zip_of([("hw4-staff/solutions/mpc.py", b"")]), "is no student bundle of this homework"),
+        (zip_of([("hw4-staff/solutions/mpc.py", b"")]), "is not a student bundle of this homework"),
         (bundle({"hw4/../../x.py": b""}, NEW), "its list of files cannot be read"),
         (bundle({"C:/x.py": b""}, NEW), "its list of files cannot be read"),
-        (bundle(FILES, NEW).replace(b"training.py", b"trainiig.py"), "is not what its list says"),
+        (bundle(FILES, NEW).replace(b"training.py", b"trainiig.py"), "does not match the bundle's list of files"),
     ],
     ids=["no_zip", "another_zip", "parent", "drive", "torn"],
 )

@@ -70,7 +70,7 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
         elif path.is_file():
             entries = list(_archive_members(path, assignment))
         else:
-            raise SubmissionRefused("there is no file or folder of this name", where=path.name, mend="Look at the path")
+            raise SubmissionRefused("there is no file or folder with this name", where=path.name, mend="Check the path")
     refuse_colliding_names(entries)
     members = [entry for entry in entries if not entry.is_folder]
     bundle_version = _bundle_version(members)
@@ -101,7 +101,7 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
         syntax_errors=tuple(syntax_errors),
         forbidden_imports=tuple(forbidden_imports),
         notes=(
-            *(f"{name} is missing: everything in it is graded as absent" for name in missing),
+            *(f"{name} is missing: everything in it counts as not started" for name in missing),
             *notebook_notes(notebooks, assignment),
             *_ignored_notes(ignored, untouched, misplaced, [*code], assignment),
         ),
@@ -194,7 +194,7 @@ def _code_files(candidates: list[_Candidate]) -> tuple[list[_Candidate], list[_C
     if len(first_of_root) > 1:
         one, other = sorted(member.name for member in first_of_root.values())[:2]
         raise SubmissionRefused(
-            "code files lie in two different folders, and nothing says which are meant",
+            "there are code files in two different folders, and it is not clear which ones you mean",
             where=f"{one} and {other}",
             mend="Keep one folder",
         )
@@ -217,7 +217,7 @@ def _is_given(candidate: _Candidate, roots: set[str]) -> bool:
 
 def nothing_found(where: str, assignment: Assignment) -> SubmissionRefused:
     names = ", ".join(assignment.required_code)
-    return SubmissionRefused(f"none of the code files is there ({names})", where=where)
+    return SubmissionRefused(f"none of the code files was found ({names})", where=where)
 
 
 def _renamed(members: Iterable[Member], assignment: Assignment) -> str:
@@ -264,4 +264,4 @@ def _ignored_notes(
     others = sum(not member.is_junk for member in ignored)
     if others:
         files = "1 other file is" if others == 1 else f"{others} other files are"
-        yield f"{files} ignored: the grader puts {', '.join(taken)} into a fresh copy of the given files"
+        yield f"{files} ignored: the grader copies only {', '.join(taken)} into a fresh copy of the given files"

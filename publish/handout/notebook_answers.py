@@ -46,7 +46,7 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
 
 
 def model_answers(assignment: Assignment) -> list[dict[str, Any]]:
-    """Model answer and rubric of each written answer: what stands between the solution markers of the notebooks."""
+    """Model answer and rubric of each written answer: the text between the solution markers of the notebooks."""
     answers = []
     for name in assignment.submission.notebooks:
         notebook = json.loads((SOURCE_NOTEBOOKS / name).read_text(encoding="utf-8"))

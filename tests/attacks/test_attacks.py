@@ -96,7 +96,7 @@ def test_every_file_that_an_attack_names_is_there() -> None:
     ("old", "new", "says"),
     [
         ('family = "x"', 'famly = "x"', "3: unknown key 'famly' (did you mean 'family'?)"),
-        ('causes = ["raised"]', 'causes = "raised"', "5: causes must be a list of texts, got 'raised'"),
+        ('causes = ["raised"]', 'causes = "raised"', "5: causes must be a list of strings, got 'raised'"),
         ('stub = "cem_refit"', 'stub = "cem_refits"', "6: one names the unknown function 'cem_refits'"),
         ("[[attacks]]", "[[attack]]", "1: unknown key 'attack' (did you mean 'attacks'?)"),
     ],

@@ -220,7 +220,7 @@ def _check_plan(
 ) -> None:
     """Compare a plan. `not_finite` is the likely cause of numbers that are not finite."""
     if isinstance(answer, np.ndarray) and answer.shape == wanted.shape and answer.dtype.kind == "f":
-        check(bool(np.isfinite(answer).all()), f"{what} holds NaN or infinite numbers", not_finite)
+        check(bool(np.isfinite(answer).all()), f"{what} contains NaN or infinite numbers", not_finite)
     check_close(answer, wanted, what, slips=slips)
 
 
