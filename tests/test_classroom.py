@@ -144,7 +144,7 @@ def test_a_canvas_export_is_read_as_downloaded(tmp_path: Path) -> None:
 def test_loose_files_of_a_canvas_export_are_one_submission_of_their_newest_versions(tmp_path: Path) -> None:
     code = reference_code()
     for number, (name, content) in enumerate(code.items(), 900):
-        (tmp_path / f"loveada_101_{number}_{name}").write_bytes(content)
+        (tmp_path / f"loveada_101_{number}_{Path(name).name}").write_bytes(content)
     (tmp_path / "loveada_101_910_mpc-1.py").write_bytes(b"x = 1\n")
     (tmp_path / "loveada_101_890_mpc-3.py").write_bytes(b"x = 3\n")
     (tmp_path / "loveada_101_911_plot.png").write_bytes(b"")
