@@ -39,6 +39,8 @@ from hw4.handin.assignment import load_assignment
 from publish.notebooks import COURSE
 
 NOTEBOOKS = load_assignment().submission.notebooks
+OPTIONAL = {Path(name).stem for name in load_assignment().optional_notebooks}  # absence is silent
+REQUIRED = [name for name in NOTEBOOKS if Path(name).stem not in OPTIONAL]
 REQUIRED = [name for name in NOTEBOOKS if name not in load_assignment().optional_notebooks]
 RELEASES = COURSE / "release" / ASSIGNMENT_ID
 DOT = base64.b64decode(  # one grey pixel

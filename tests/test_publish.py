@@ -194,8 +194,8 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "contains a hidden world"
     yield "hw4/tasks.py", f"seed={run.env_seed}", "contains a hidden seed"
     yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "contains a hidden test"
-    yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "holds private text"
-    yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
+    yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "contains private text"
+    yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "contains private text"
 
 
 @pytest.mark.parametrize(("file", "line", "says"), list(planted_leaks()), ids=lambda text: text[:24])
