@@ -1,4 +1,4 @@
-"""python -m autograder: grade a submission or a class, repeat a grade, look at the system, visit the zoo."""
+"""python -m autograder: grade a submission or a class, repeat a grade, check the system, grade the zoo."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def grade(
             write_at_once(output / "results.json", as_json(fault()))
             write_at_once(output / "receipt.json", as_json({"fault": f"{type(error).__name__}: {error}"}))
         except OSError as why:
-            console.print(f"Not even that could be written: {why}", markup=False, style="magenta")
+            console.print(f"Even this result could not be written: {why}", markup=False, style="magenta")
         console.print(
             f"Grader fault, no grade was written: {type(error).__name__}: {error}", markup=False, style="magenta"
         )
@@ -106,7 +106,7 @@ def _grade(console: Console, submission: Path, output: Path, grader_options: dic
         console.print(QUICK_NOTE, style="yellow")
     try:
         write_at_once(output / "report.html", page(graded, submission.name).encode("utf-8", "replace"))
-    except Exception as error:  # the grade stands
+    except Exception as error:  # the grade is kept
         console.print(f"No page was written: {type(error).__name__}: {error}", markup=False, style="magenta")
     ending = "Done" if graded.report.faults or not curves else "Graded"
     console.print(f"{ending} in {time.monotonic() - start:.0f} s: {output / 'report.html'}", markup=False)
@@ -165,10 +165,10 @@ def regrade(
         return FAULT
     if found.changed_since:
         changed = ", ".join(found.changed_since)
-        console.print(f"Since that grade this has changed, which may explain differences: {changed}.", style="yellow")
+        console.print(f"These have changed since that grade, which may explain differences: {changed}.", style="yellow")
     for difference in found.differences:
         console.print(difference, markup=False, style="red")
-    console.print(f"Differences: {len(found.differences)}." if found.differences else "The same in everything.")
+    console.print(f"Differences: {len(found.differences)}." if found.differences else "Everything is the same.")
     return DIFFERENT if found.differences else SAME
 
 

@@ -117,7 +117,7 @@ def print_report(console: Console, report: Report) -> None:
             )
         console.print(table)
     if report.faults:
-        console.print("[bold magenta]No grade: the grader could not judge everything.[/bold magenta]")
+        console.print("[bold magenta]No grade, because the grader could not judge everything.[/bold magenta]")
     else:
         total = f"{points(report.score)} of {points(report.max_score)} points by program{bonus_of(report)}"
         console.print(f"[bold]{total}[/bold]")

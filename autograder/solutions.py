@@ -1,6 +1,6 @@
-"""The reference solution: where it lies, and the marked regions in it.
+"""The reference solution: where it is, and the marked regions in it.
 
-In a solution file the tail of a function stands between two whole-line markers:
+In a solution file, the end of a function is between two marker lines:
 
     ### BEGIN SOLUTION cem_refit: about 6 lines, no loop over candidates; `torch.topk` finds E.
     ...

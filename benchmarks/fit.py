@@ -1,4 +1,5 @@
-"""Time and validation error of a fit: all members in one optimiser step, beside one after another, and mbrl-lib.
+"""Time and validation error of a fit: all members in one optimiser step, compared with one after another and with
+mbrl-lib.
 
 Run: make bench, or PYTHONPATH=build/solved:. .venv/bin/python benchmarks/fit.py [--quick] after make solved
 
@@ -308,7 +309,7 @@ def main(quick: bool = False, draw_only: DrawOnly = False) -> None:
             refitted += refits(arm, seed, data[seed], valid, refit_steps)
     show(console, fits, refitted)
     if not mbrl_arms and not quick:
-        console.print("fit.csv and fit.svg are left as they were")
+        console.print("fit.csv and fit.svg are unchanged")
         return
     write_csv(data_folder / "fit.csv", heading, COLUMNS, [entry.row() for entry in fits])
     write_csv(data_folder / "refits.csv", heading, COLUMNS, [entry.row() for entry in refitted])

@@ -2,7 +2,8 @@
 
 Run: .venv/bin/python -m benchmarks.grade_timeline [--jobs 2] [--output benchmarks/data/grade_timeline.csv]
 
-Stages overlap: learning runs go on beside the hidden tests. Processor seconds add up, wall-clock seconds do not.
+Stages overlap: learning runs start while the hidden tests are still running. Processor seconds add up, wall-clock
+seconds do not.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ def main(jobs: int = 2, output: Path | None = None) -> None:
     """Grade the reference, and say where the time goes.
 
     Args:
-        jobs: learning runs at once.
+        jobs: number of learning runs at once.
         output: a .csv to write.
     """
     load = os.getloadavg()[0]

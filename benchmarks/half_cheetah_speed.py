@@ -4,8 +4,8 @@ Run: make solved, then PYTHONPATH=build/solved .venv/bin/python benchmarks/half_
 Draw what is recorded: the same with --draw
 
 Trains the reference on EXPERIMENTS["half_cheetah"] with one thread, and writes benchmarks/data/half_cheetah_*.csv when
-the last episode has ended. A run that was stopped goes on after the last episode that it had finished, to the same
-numbers, when the same command is given again; what it has so far lies in build/half_cheetah.
+the last episode has ended. The same command resumes a run that was stopped after the last episode that it had
+finished, and gives the same numbers; build/half_cheetah holds what it has so far.
 
 On a GPU the network is fitted and rolled out there. Random numbers are still drawn on the CPU, so that both devices see
 the same candidates and minibatches.
@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
-import os
 import platform
 import sys
 import time
@@ -37,6 +37,7 @@ from hw4.dynamics_model import fit
 from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, member_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.handin.at_once import write_at_once
 from hw4.mpc import ModelBasedAgent, Objective
 from hw4.training import train
 from hw4.transitions import ReplayBuffer, Transition
@@ -62,7 +63,8 @@ class OtherSettings(ValueError):
 
 
 def record(experiment: Experiment, *, seed: int, device: str, folder: Path) -> Iterator[Row]:
-    """Train one agent, or go on where `folder` says that an earlier call was stopped. Yields the episodes that it runs.
+    """Train one agent, or resume where `folder` says that an earlier call was stopped. Yields the episodes that it
+    runs.
 
     Args:
         experiment: its settings; an ensemble.
@@ -77,7 +79,7 @@ def record(experiment: Experiment, *, seed: int, device: str, folder: Path) -> I
     folder.mkdir(parents=True, exist_ok=True)
     settings_file, checkpoint = folder / "settings.json", folder / "checkpoint.pt"
     if checkpoint.exists() and settings_file.read_text(encoding="utf-8") != settings:
-        raise OtherSettings(f"{folder} holds a run of other settings: delete it to begin anew")
+        raise OtherSettings(f"{folder} contains a run with other settings: delete it to start again")
     settings_file.write_text(settings, encoding="utf-8")
 
     agent, parts = build_agent_and_parts(experiment, seed)
@@ -157,15 +159,14 @@ def read_rows(path: Path) -> list[Row]:
 
 def write_rows(path: Path, rows: list[Row], comment: str = "") -> None:
     """Replace the file in one step."""
-    part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(comment)
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["episode", "env_steps", "return", "cpu_seconds", "wall_seconds"])
-        for row in rows:
-            spent = (f"{row.cpu_seconds:.3f}", f"{row.wall_seconds:.3f}")
-            writer.writerow([row.episode, row.env_steps, repr(row.episode_return), *spent])
-    os.replace(part, path)
+    text = io.StringIO()
+    text.write(comment)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["episode", "env_steps", "return", "cpu_seconds", "wall_seconds"])
+    for row in rows:
+        spent = (f"{row.cpu_seconds:.3f}", f"{row.wall_seconds:.3f}")
+        writer.writerow([row.episode, row.env_steps, repr(row.episode_return), *spent])
+    write_at_once(path, text.getvalue().encode())
 
 
 def matrix_product_rate(device: str) -> float:

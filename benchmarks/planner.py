@@ -1,4 +1,5 @@
-"""Milliseconds per planned action beside peers, the share of the machine that this is, and how the cost grows.
+"""Milliseconds per planned action compared with other implementations, as a share of the machine's speed, and how the
+cost grows.
 
 Run: make bench, or PYTHONPATH=build/solved:. .venv/bin/python benchmarks/planner.py [--quick] after make solved
 
@@ -244,7 +245,7 @@ def layer_microseconds(experiment: Experiment) -> tuple[float, float, float]:
 
 
 def compare(console: Console, data: Path, repetitions: int, command: str) -> None:
-    """Ours beside the peers."""
+    """Ours compared with the others."""
     with_mbrl = mbrl_is_installed()
     names = [*ARMS, *([MBRL] if with_mbrl else [])]
     table = Table("milliseconds per action (times ours)", *names)
@@ -260,11 +261,11 @@ def compare(console: Console, data: Path, repetitions: int, command: str) -> Non
     if with_mbrl:
         write_csv(data / "planner_peers.csv", heading, ("setting", "arm", "milliseconds"), rows)
     else:
-        console.print(f"{MISSING}; planner_peers.csv is left as it was")
+        console.print(f"{MISSING}; planner_peers.csv is unchanged")
 
 
 def measure_shares(console: Console, data: Path, repetitions: int, command: str) -> None:
-    """Where the batched roll-out stands beside bare matrix products, over width and candidates."""
+    """How the batched roll-out compares with bare matrix products, over width and candidates."""
     heading = provenance(command)
     table = Table("width", *(f"{population} candidates" for population in SHARE_POPULATIONS))
     rows = []

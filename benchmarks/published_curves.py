@@ -1,4 +1,4 @@
-"""Our curve on PETS's own cart-pole beside the published one.
+"""Our curve on PETS's own cart-pole next to the published one.
 
 Run: .venv/bin/python -m benchmarks.published_curves [FIGURE]
 

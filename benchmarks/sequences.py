@@ -9,7 +9,7 @@ settings. MPPI-style weighting averages all candidates, weighted by exp(return /
 deviation; three temperatures are tried. A method stops once two numbers in a row were enough.
 
 Episodes are kept in build/benchmarks/sequences.jsonl, so that it can be stopped and called again; remove that file to
-begin anew. Returns are counted, not seconds: load does not matter.
+start again. Returns are counted, not seconds: load does not matter.
 """
 
 from __future__ import annotations

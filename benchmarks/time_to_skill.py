@@ -10,7 +10,7 @@ Run: make bench, or PYTHONPATH=build/solved:. .venv/bin/python benchmarks/time_t
 
 An arm has the skill at the first episode at whose end the median return over its seeds is at least 80 % of what the
 graded planner earns with MuJoCo itself as its model. Every arm acts in the same environment, with one thread, and the
-clocks start when its process has imported what it needs. Beside the wall-clock stands the processor time of the
+clocks start when its process has imported what it needs. Next to the wall-clock time is the processor time of the
 process, which other processes disturb less. An episode's time includes the fit that ends it.
 
 It can be stopped and called again: there is one file for each arm and seed in build/benchmarks/time_to_skill, written
@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import statistics
 import sys
 import time
@@ -49,6 +48,7 @@ from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.commands.threads import use_one_thread
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.handin.at_once import write_at_once
 from hw4.mpc import ModelBasedAgent
 from hw4.networks import EnsembleMLP
 from hw4.training import train
@@ -201,10 +201,7 @@ def record(parts: Path, arm: str, seed: int, episodes: Iterator[Episode], consol
 
 def write_part(path: Path, part: dict[str, Any]) -> None:
     """In one step, so that a file is never half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(part), encoding="utf-8")
-    os.replace(unfinished, path)
+    write_at_once(path, json.dumps(part).encode())
 
 
 def is_complete(path: Path) -> bool:
@@ -248,7 +245,7 @@ def rows_of(parts: Path) -> list[dict[str, str]]:
 
 
 def merged(recorded: list[dict[str, str]], new: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The new rows, and the recorded ones of every arm and seed that was not run anew; in the order of ARMS."""
+    """The new rows, and the recorded ones of every arm and seed that was not run again; in the order of ARMS."""
     have = {(row["arm"], row["seed"]) for row in new}
     order = {arm: i for i, arm in enumerate((TRUE_MODEL, *ARMS))}
     rows = new + [row for row in recorded if (row["arm"], row["seed"]) not in have]
@@ -294,7 +291,8 @@ def show(console: Console, rows: list[dict[str, str]], threshold: float) -> None
 
 
 def draw(rows: list[dict[str, str]], threshold: float, ceiling: float, path: Path) -> None:
-    """Median return against processor seconds beside the peer, and against env steps beside weaker planners."""
+    """Median return against processor seconds, compared with mbrl-lib, and against env steps, compared with weaker
+    planners."""
     figure = Figure(figsize=(8.6, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     colors = (BLUE, SKY, ORANGE, VERMILION, PURPLE, GREEN)

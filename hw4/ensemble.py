@@ -1,8 +1,8 @@
 """Bootstrap ensembles: several models that agree where there is data, and planning with all of them.
 
 Shapes: E = ensemble_size, N = transitions, B = minibatch. The member axis comes first, always. "..." stands for any
-leading batch dimensions, none included.
-What a function is handed it leaves as it is: nothing is changed in place.
+leading batch dimensions, including none.
+A function leaves its inputs unchanged: nothing is changed in place.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Predict = Callable[[Tensor, Tensor], Tensor]  # (observation, action) -> next_ob
 
 
 def bootstrap_indices(num_transitions: int, ensemble_size: int, *, generator: torch.Generator) -> Tensor:
-    """Draw every member its own data set: N of the N transitions, with replacement (`bootstrap_indices`).
+    """Draw a data set for each member: N of the N transitions, with replacement (`bootstrap_indices`).
 
     Args:
         num_transitions: N.
         ensemble_size: E.
-        generator: the only source of randomness; drawing from it moves it on, so two calls draw different data sets.
+        generator: the only source of randomness; drawing from it advances it, so two calls draw different data sets.
 
     Returns:
         Integers in [0, N), dtype int64, shape (E, N): row e holds the transitions of member e, each drawn uniformly and
@@ -37,7 +37,7 @@ def bootstrap_indices(num_transitions: int, ensemble_size: int, *, generator: to
 
 
 def member_minibatches(member_indices: Tensor, batch_size: int, *, generator: torch.Generator) -> Tensor:
-    """Draw every member a minibatch from its own data set (`member_minibatches`).
+    """Draw a minibatch for each member from its own data set (`member_minibatches`).
 
     Row e of the result holds `batch_size` entries of row e of `member_indices`, at positions drawn uniformly with
     replacement, and independently for every member: members that share minibatches become alike.
@@ -45,7 +45,7 @@ def member_minibatches(member_indices: Tensor, batch_size: int, *, generator: to
     Args:
         member_indices: each member's data set, shape (E, N), as `bootstrap_indices` draws it.
         batch_size: B, which may be larger than N.
-        generator: the only source of randomness; drawing from it moves it on.
+        generator: the only source of randomness; drawing from it advances it.
 
     Returns:
         Indices of transitions, int64, shape (E, B).
@@ -66,7 +66,7 @@ def member_returns(
 
         s_0 = observation;   s_{t+1} = predict(s_t, a_t)[e];   return = sum_{t=0}^{horizon-1} reward(s_t, a_t, s_{t+1})
 
-    States are never averaged over members: a mean of a state on the hill and a state in the pit is a state nobody
+    States are never averaged over members: the mean of a state on the hill and one in the pit is a state that nobody
     predicted. All members and sequences advance together: exactly `horizon` calls of `predict`.
 
     Args:
@@ -105,7 +105,7 @@ def aggregate_returns(returns: Tensor, aggregation: Literal["expected", "pessimi
     """
     if aggregation not in ("expected", "pessimistic", "optimistic"):
         raise ValueError(f'aggregation must be "expected", "pessimistic" or "optimistic", got {aggregation!r}')
-    # TODO(aggregate_returns): about 5 lines; mind the axis, and that `amin` returns values alone.
+    # TODO(aggregate_returns): about 5 lines; watch the axis; `amin` returns only the values.
     raise NotImplementedError("aggregate_returns: write aggregate_returns in hw4/ensemble.py")
 
 

@@ -90,7 +90,7 @@ def train(
         num_episodes: in all, those before `first_episode` included.
         seed: the seeds of all resets are drawn from it, apart from an agent's: an agent and an environment that are
             given the same seed are independent.
-        first_episode: where to go on; 0 is the start.
+        first_episode: where to continue; 0 is the start.
         env_steps: taken before `first_episode`.
     """
     (own_stream,) = np.random.SeedSequence(seed).spawn(1)

@@ -20,11 +20,11 @@ BROKEN_SOURCE = (AssignmentError, GraderFault, HandoutError, MarkerError, Master
 
 def write() -> int:
     """Write every generated file: stubs, bars, bands, notebooks, figures, handout, staff edition and archives."""
-    misnamed = [finding for finding in places.misnamed() if finding.mend != drift.WRITE]
+    misnamed = [finding for finding in places.misnamed() if finding.fix != drift.WRITE]
     for finding in misnamed:
         print(finding, file=sys.stderr)
     if misnamed:
-        print("Nothing was written: mend these first.", file=sys.stderr)
+        print("Nothing was written: fix these first.", file=sys.stderr)
         return 1
     drift.write(drift.in_the_tree())
     drift.write(drift.bundles())
@@ -34,7 +34,7 @@ def write() -> int:
 def check() -> int:
     """The gate before publishing: drift, stale runs, archives, leaks, live probes, and a student's first hour."""
     found = gate.run(gate.WHOLE)
-    print("Ready to publish." if found == 0 else f"Not ready: {found} to mend.")
+    print("Ready to publish." if found == 0 else f"Not ready: {found} to fix.")
     return 1 if found else 0
 
 

@@ -89,7 +89,7 @@ def read(path: Path) -> bytes | None:
 
 
 def drifted(artefacts: Iterable[Artefact], read: Callable[[Path], bytes | None] = read) -> list[Finding]:
-    """What is not what its sources give: file, first line that differs, and the command that mends it.
+    """Whatever differs from what its sources give: file, first line that differs, and the command that fixes it.
 
     Args:
         artefacts: what is wanted.
@@ -116,7 +116,9 @@ def _finding(artefact: Artefact, found: bytes | None) -> Finding:
         wanted = artefact.content
     line, words = first_difference(found, wanted)
     is_text = not name.endswith(".pdf")
-    return Finding(name, line, f"is not what {artefact.source} gives{f' ({words})' if is_text else ''}", WRITE)
+    return Finding(
+        name, line, f"differs from what {artefact.source} generates{f' ({words})' if is_text else ''}", WRITE
+    )
 
 
 def _first_member(found: bytes, wanted: bytes) -> tuple[str, bytes | None, bytes | None]:

@@ -1,4 +1,4 @@
-"""The gate before publishing: everything that must hold, in order, with the file, the line and what mends it."""
+"""The gate before publishing: everything that must hold, in order, with the file, the line and what fixes it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Check = Callable[[], Iterable[Finding]]
 QUICK: dict[str, Check] = {
     "every name is known": places.misnamed,
     "no generated file has drifted": lambda: drift.drifted(drift.in_the_tree()),
-    "recorded runs belong to today's code": stale_runs.stale_curves,
-    "so do those of figures and ungraded tasks": stale_runs.stale_others,
+    "recorded runs match today's code": stale_runs.stale_curves,
+    "so do the runs of figures and ungraded tasks": stale_runs.stale_others,
 }
 WHOLE: dict[str, Check] = {
     **QUICK,
-    "archives are what a second build gives": lambda: drift.drifted(drift.bundles()),
+    "building the archives again gives the same bytes": lambda: drift.drifted(drift.bundles()),
     "nothing private is in the student bundle": lambda: leaks.private_in(student_bundle_files()),
     "the reference gets full marks, the stubs none": lambda: reference_marks.graded_wrongly(released_stubs()),
     "the reference passes the curves, as recorded": stale_runs.reference_misses,

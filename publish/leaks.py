@@ -24,8 +24,8 @@ ALLOWED = re.compile(
     r"|notebooks/\w+\.ipynb|notebooks/data/\w+/\w+\.(csv|json)"
 )
 WORDS = ("### BEGIN SOLUTION", "### END SOLUTION", "**Rubric.**", "**Model answer.**", "autograder/", "private.toml")
-MEND = "keep it out of the bundle"
-MIN_LINES = 2  # solution lines in a row; a single one, such as `return actions`, may stand in a given file
+FIX = "keep it out of the bundle"
+MIN_LINES = 2  # solution lines in a row; a single one, such as `return actions`, may occur in a given file
 MIN_CHARACTERS = 12
 
 
@@ -42,7 +42,7 @@ def private_in(files: Mapping[str, bytes]) -> Iterator[Finding]:
     for name, content in files.items():
         where = f"{BUNDLE}/{name}"
         if not ALLOWED.fullmatch(name):
-            yield Finding(where, None, "is not on the list of what students get (publish/leaks.py)", MEND)
+            yield Finding(where, None, "is not on the list of what students get (publish/leaks.py)", FIX)
         if tracked is not None and name.startswith("hw4/") and name != "hw4/bundle.json" and name not in tracked:
             yield Finding(where, None, "is not under version control", "add it, or remove it from hw4/")
         if name.endswith(".pdf"):  # its pages are built from facts that tests look through
@@ -51,13 +51,13 @@ def private_in(files: Mapping[str, bytes]) -> Iterator[Finding]:
         for number, line in enumerate(lines, start=1):
             for needle, what in needles.items():
                 if needle in line:
-                    yield Finding(where, number, f"holds {what}: {needle!r}", MEND)
+                    yield Finding(where, number, f"contains {what}: {needle!r}", FIX)
         for stub_id, region in regions.items():
             if found_at := _found(region, lines):
-                yield Finding(where, found_at, f"holds the solution of {stub_id}", MEND)
+                yield Finding(where, found_at, f"contains the solution of {stub_id}", FIX)
         for rubric in rubrics:
             if rubric in content.decode("utf-8"):
-                yield Finding(where, None, f"holds a line of a model answer: {rubric[:60]!r}", MEND)
+                yield Finding(where, None, f"contains a line of a model answer: {rubric[:60]!r}", FIX)
 
 
 def _solution_regions() -> dict[str, list[str]]:
@@ -70,7 +70,7 @@ def _solution_regions() -> dict[str, list[str]]:
 
 
 def _found(region: list[str], lines: list[str]) -> int | None:
-    """Where lines of a solution stand one after another, or its only line, if it is a long one."""
+    """Where lines of a solution follow one another, or its only line, if it is a long one."""
     wanted = min(MIN_LINES, len(region))
     for start in range(len(region) - wanted + 1):
         part = region[start : start + wanted]
@@ -85,9 +85,8 @@ def _found(region: list[str], lines: list[str]) -> int | None:
 def _secrets() -> dict[str, str]:
     """Seeds and worlds, as they would be written."""
     secrets = {str(load_private().master_seed): "the master seed"}
-    assignment = load_assignment()
-    for item_id in (*(curve.id for curve in assignment.curves), *(effect.id for effect in assignment.effects)):
-        for run in graded_runs(item_id):
+    for item in load_assignment().run_items:
+        for run in graded_runs(item.id):
             secrets[str(run.agent_seed)] = secrets[str(run.env_seed)] = "a hidden seed"
             secrets[f"actuator_gain={run.world.actuator_gain}"] = "a hidden world"
             secrets[f"mass_scale={run.world.mass_scale}"] = "a hidden world"

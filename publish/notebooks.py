@@ -1,6 +1,6 @@
 """Notebooks: from reviewable masters to nbgrader's source and release versions, byte-identical at every build.
 
-A master is percent text, `notebooks/masters/NAME.py`. Every cell carries a name, which becomes its id, and a graded
+A master is percent text, `notebooks/masters/NAME.py`. Every cell has a name, which becomes its id, and a graded
 cell its nbgrader metadata:
 
     # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
@@ -8,7 +8,7 @@ cell its nbgrader metadata:
 `weight` becomes points: those of the problem in `assignment.toml` that is graded by hand, shared out over all masters'
 answers in proportion, so that the gradebook's total is right however many notebooks there are. Every notebook also gets
 the cells of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of
-the source: whatever stands between ### BEGIN SOLUTION and ### END SOLUTION is gone.
+the source: everything between ### BEGIN SOLUTION and ### END SOLUTION is gone.
 
     python -m publish.notebooks write        # the source and release versions that have changed
     python -m publish.notebooks execute      # executed answer keys as HTML in build/notebooks
@@ -38,7 +38,7 @@ from hw4.handin.assignment import Assignment, load_assignment
 from publish.stubs import write_solved
 from publish.writing import write_if_changed
 
-nbformat: Any = nbformat_module  # its functions carry no types
+nbformat: Any = nbformat_module  # its functions have no types
 
 COURSE = ROOT / "notebooks"
 MASTERS = COURSE / "masters"
@@ -97,7 +97,8 @@ def _read_master(path: Path) -> NotebookNode:
         name = cell.metadata.get("name", "")
         if not CELL_NAME.fullmatch(name):
             raise MasterError(
-                f'{path.name}, cell {position}: give it a name="..." of small letters, digits and hyphens, got {name!r}'
+                f'{path.name}, cell {position}: give it a name="..." of lower-case letters, digits and hyphens, got '
+                f"{name!r}"
             )
     return master
 
@@ -285,7 +286,7 @@ def execute(names: list[str] | None = None) -> None:
     """Execute the source notebooks with the reference's code, and write them as HTML for staff."""
     import nbconvert
 
-    to_html: Any = nbconvert.HTMLExporter  # carries no types
+    to_html: Any = nbconvert.HTMLExporter  # has no types
     sources = build_sources()
     ANSWER_KEYS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:

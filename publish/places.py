@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from autograder.grading.made_up_world import why_not
 from autograder.solutions import ROOT
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import Assignment, Curve, Effect, load_assignment
+from hw4.handin.assignment import Assignment, Curve, RunItem, load_assignment
 from hw4.handin.strict_toml import Lines
 from publish.findings import (
     ADD_CURVE,
@@ -168,13 +168,12 @@ def _curves_and_effects(root: Path, assignment: Assignment, lines: Lines) -> Ite
         for item_id in re.findall(r'"(\w+)"', listed)
     }
     computed = {found for files, pattern in EFFECT_IDS for _, _, found in places_of(root, files, pattern)}
-    items: list[tuple[str, int, Curve | Effect]] = [("curves", i, curve) for i, curve in enumerate(assignment.curves)]
-    items += [("effects", i, effect) for i, effect in enumerate(assignment.effects)]
-    for table, i, item in items:
-        add = ADD_CURVE if table == "curves" else ADD_EFFECT
+    for item in assignment.run_items:
+        add = ADD_CURVE if item.kind == "curve" else ADD_EFFECT
 
-        def at(key: str, says: str, mend: str, table: str = table, i: int = i) -> Finding:
-            return Finding(FACTS, lines.line(table, i, key), says, mend)
+        def at(key: str, says: str, fix: str, item: RunItem = item) -> Finding:
+            alike = [other for other in assignment.run_items if other.kind == item.kind]
+            return Finding(FACTS, lines.line(f"{item.kind}s", alike.index(item), key), says, fix)
 
         if item.kind == "curve":
             yield from _curve(root, item, at)
@@ -186,7 +185,7 @@ def _curves_and_effects(root: Path, assignment: Assignment, lines: Lines) -> Ite
             yield at("id", f"nothing is recorded for {item.id}", "run `make calibrate`, then `make publish`")
         elif item.id not in bars:
             yield at("id", f"there is no bar for {item.id}", "run `make publish`")
-    known_ids = {item.id for _, _, item in items}
+    known_ids = {item.id for item in assignment.run_items}
     for path in sorted((root / REFERENCE).glob("*.csv")):
         if path.stem not in known_ids:
             says = f"belongs to no curve and no effect of {FACTS}"
@@ -200,7 +199,7 @@ def _curve(root: Path, curve: Curve, at: Callable[[str, str, str], Finding]) -> 
         known = ", ".join(EXPERIMENTS)
         yield at("experiment", f"hw4/experiments.py has no experiment {curve.experiment!r}, only {known}", ADD_CURVE)
     elif not 0 < curve.score_episodes <= experiment.num_episodes - experiment.num_initial_episodes:
-        says = f"score_episodes = {curve.score_episodes}, but {curve.experiment} has no so many planned episodes"
+        says = f"score_episodes = {curve.score_episodes}, but {curve.experiment} has fewer planned episodes"
         yield at("score_episodes", says, "choose fewer")
     elif reason := why_not(experiment.task):
         says = f"the integrity of its agents cannot be probed on {experiment.task.name}: {reason}"
@@ -223,8 +222,9 @@ def _notebooks(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Fin
     for name in sorted(masters - handed_in.keys()):
         says = f"{name}.ipynb is in no [[notebooks]] of {FACTS}"
         yield Finding(f"notebooks/masters/{name}.py", None, says, "add it there, or remove the master")
-    for folder, pattern in (("data", "*"), ("source/hw4", "*.ipynb"), ("release/hw4", "*.ipynb")):
-        for path in sorted((root / "notebooks" / folder).glob(pattern)):
-            if path.stem not in masters:
-                says = f"belongs to no notebook: notebooks/masters has no {path.stem}.py"
+    for files in ("data/*/*", "source/hw4/*.ipynb", "release/hw4/*.ipynb"):
+        for path in sorted((root / "notebooks").glob(files)):
+            name = path.parent.name if files.startswith("data") else path.stem
+            if name not in masters:
+                says = f"belongs to no notebook: notebooks/masters has no {name}.py"
                 yield Finding(path.relative_to(root).as_posix(), None, says, "remove it")

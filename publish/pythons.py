@@ -21,9 +21,9 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from autograder.solutions import ROOT, reference_code
+from hw4.handin.at_once import write_at_once
 from hw4.handin.update import BUNDLE_FOLDER
 from publish.student_bundle import student_bundle
-from publish.writing import write_at_once
 
 ENVIRONMENTS = ROOT / "build" / "pythons"
 SHOWN_LINES = 15  # of what a failing command printed

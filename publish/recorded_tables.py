@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from hw4.commands.csv_rows import read_rows
-from publish.writing import write_at_once
+from hw4.handin.at_once import write_at_once
 
 COMMAND = "python -m publish.recorders {}"
 SETTINGS = "# settings: "

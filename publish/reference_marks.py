@@ -13,7 +13,7 @@ from autograder.zoo.visit import Silent, intake_of
 from hw4.handin.assignment import load_assignment
 from publish.findings import Finding
 
-MEND = "mend the solution or the hidden test; `make grade` shows more"
+FIX = "fix the solution or the hidden test; `make grade` shows more"
 
 
 def graded_wrongly(stubs: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -32,7 +32,7 @@ def short_of_full(grade: Grade) -> Iterator[Finding]:
     seen = {report.id for report in grade.report.stubs}
     for stub in load_assignment().stubs:
         if stub.id not in seen:
-            yield Finding("autograder/hidden_tests", None, f"nothing grades {stub.id}", MEND)
+            yield Finding("autograder/hidden_tests", None, f"nothing grades {stub.id}", FIX)
     for fault in grade.report.faults:
         yield Finding("autograder", None, f"grader fault: {fault}", "run `.venv/bin/python -m autograder doctor`")
     for report in grade.report.stubs:
@@ -40,7 +40,7 @@ def short_of_full(grade: Grade) -> Iterator[Finding]:
             first = report.first_failure
             failed = f" ({first.test}: {first.message})" if first else ""
             says = f"the reference gets {report.score:g} of {report.points} points for {report.id}{failed}"
-            yield Finding(f"solutions/{_file_of(report.id)}", _line_of(report.id), says, MEND)
+            yield Finding(f"solutions/{_file_of(report.id)}", _line_of(report.id), says, FIX)
 
 
 def above_nothing(grade: Grade) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def above_nothing(grade: Grade) -> Iterator[Finding]:
     for report in grade.report.stubs:
         if report.score != 0:
             says = f"the untouched stub of {report.id} gets {report.score:g} of {report.points} points"
-            yield Finding(f"hw4/{_file_of(report.id)}", None, says, "mend the hidden test that it passes")
+            yield Finding(f"hw4/{_file_of(report.id)}", None, says, "fix the hidden test that it passes")
 
 
 def _file_of(stub_id: str) -> str:

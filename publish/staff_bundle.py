@@ -1,6 +1,6 @@
 """The staff bundle: everything that TAs need, answers and hidden seeds included. Never for students.
 
-An allow-list of rooms and kinds of files: what a class handed in, grades and extensions stay where they are.
+An allow-list of folders and kinds of files: what a class handed in, grades and extensions are left out.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def stale_curves() -> Iterator[Finding]:
             yield Finding(
                 recorded_file(item).relative_to(ROOT).as_posix(),
                 line,
-                f"no run of {', '.join(stale)} belongs to today's solution and settings",
+                f"no run of {', '.join(stale)} matches today's solution and settings",
                 f"run `make calibrate`, about {minutes(item, stale, recorded)} minutes",
             )
 
@@ -101,7 +101,9 @@ def stale_others() -> Iterator[Finding]:
                 says = f"was recorded with other settings of {name}"
                 command = COMMAND.format("handout_runs")
                 yield Finding(path.relative_to(ROOT).as_posix(), line, says, f"run `.venv/bin/{command}`")
-    stale = sorted({run.experiment for run in read_runs() if run.code_hash != hash_of(run.experiment)})
+    recorded = read_runs()
+    today = {name: hash_of(name) for name in {run.experiment for run in recorded}}
+    stale = sorted({run.experiment for run in recorded if run.code_hash != today[run.experiment]})
     if stale:
-        says = f"the runs of {', '.join(stale)} do not belong to today's solution and settings"
+        says = f"the runs of {', '.join(stale)} do not match today's solution and settings"
         yield Finding(RUNS_FILE.relative_to(ROOT).as_posix(), None, says, f"run `.venv/bin/{RECORD_UNGRADED}`")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autograder.solutions import BEGIN, END, ROOT, SOLUTIONS, reference_code
 from hw4.handin.assignment import Assignment, load_assignment
-from publish.writing import write_at_once
+from hw4.handin.at_once import write_at_once
 
 STUBS = ROOT / "hw4"
 SOLVED = ROOT / "build" / "solved"

@@ -1,7 +1,7 @@
 """A neural-network model of the dynamics: what happens next, learned from transitions.
 
-Shapes: N = transitions, B = minibatch. "..." stands for any leading batch dimensions, none included.
-What a function is handed it leaves as it is: nothing is changed in place.
+Shapes: N = transitions, B = minibatch. "..." stands for any leading batch dimensions, including none.
+A function leaves its inputs unchanged: nothing is changed in place.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Normalizer:
 
 
 def fit_normalizer(values: Tensor) -> Normalizer:
-    """Take mean and standard deviation of each feature (`normalizer_fit`).
+    """Compute the mean and standard deviation of each feature (`normalizer_fit`).
 
         mean[j] = 1/N * sum_n values[n, j]
         std[j]  = sqrt(1/N * sum_n (values[n, j] - mean[j])^2)        (divisor N, not N - 1)

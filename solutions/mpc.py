@@ -3,8 +3,8 @@
 A planner here knows no model. It maximises an objective, a function from candidate action sequences to predicted
 returns, and `sequence_returns` makes such an objective out of any model.
 
-Shapes: "..." stands for any leading batch dimensions, none included.
-What a function is handed it leaves as it is: nothing is changed in place.
+Shapes: "..." stands for any leading batch dimensions, including none.
+A function leaves its inputs unchanged: nothing is changed in place.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def random_shooting(
             no other source of randomness.
 
     Returns:
-        The candidate with the largest return, shape (horizon, act_dim). Of equal ones, any.
+        The candidate with the largest return, shape (horizon, act_dim). Among equal ones, any.
 
     Public test: pytest hw4/tests -m random_shooting
     """
@@ -107,7 +107,8 @@ def refit_to_elites(
 
     Args:
         action_sequences: candidates A, shape (population_size, horizon, act_dim).
-        returns: predicted return of each, shape (population_size,). Higher is better. Of equal ones, any are elites.
+        returns: predicted return of each, shape (population_size,). Higher is better. Among equal returns, any may be
+        elites.
         mean: mean the candidates were drawn from, shape (horizon, act_dim).
         std: standard deviation (not variance) of the same, shape (horizon, act_dim).
         num_elites: |E|, in [1, population_size].
@@ -151,7 +152,7 @@ def cem(
     Each of the `num_iterations` iterations:
 
     1. draws mean + std * noise(n), with n = population_size - (number of kept elites), and clips it to the bounds;
-    2. puts the kept elites beside them: `population_size` candidates (none are kept before the first iteration);
+    2. adds the kept elites to them: `population_size` candidates (none are kept before the first iteration);
     3. asks the objective for their returns, in one call;
     4. refits mean and std with `refit_to_elites`;
     5. keeps the `num_kept_elites` best candidates of this iteration (`best_sequences`, given) for the next.
@@ -306,7 +307,7 @@ class ModelBasedAgent:
         return np.asarray(self.controller.act(torch.as_tensor(observation, dtype=torch.float32)))
 
     def record(self, transition: Transition) -> None:
-        """Take in what just happened (`agent_record`).
+        """Record what just happened (`agent_record`).
 
         1. Append the transition to `self.replay`. Nothing is thrown away.
         2. Let n be the number of transitions in `self.replay` now. Call `self.fit(self.replay)` when

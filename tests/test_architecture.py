@@ -1,4 +1,4 @@
-"""Who may know whom: read off the import statements, and checked in a fresh process where it matters most."""
+"""The import rules, read from the import statements, and checked in a fresh process where it matters most."""
 
 from __future__ import annotations
 

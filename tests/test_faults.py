@@ -384,11 +384,11 @@ def test_a_second_try_of_a_run_must_repeat_the_first(
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ({"no new privileges": "on"}, "the system says it is not"),
-        ({"seccomp: no sockets, no new processes": "on"}, "the system says it is not"),
-        ({"no capabilities": "on"}, "the system says it is not"),
-        ({OWN_USER: "on"}, "the system says it is not"),
-        ({}, "did not get its own user id"),
+        ({"no new privileges": "on"}, "the system says that it is off"),
+        ({"seccomp: no sockets, no new processes": "on"}, "the system says that it is off"),
+        ({"no capabilities": "on"}, "the system says that it is off"),
+        ({OWN_USER: "on"}, "the system says that it is off"),
+        ({}, "did not get a user id of its own"),
     ],
 )
 def test_a_layer_that_does_not_hold_stops_the_grading(layers: dict[str, str], message: str) -> None:

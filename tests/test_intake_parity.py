@@ -100,13 +100,13 @@ ENTRY_FAULTS = {
     "newline": Fault("invisible", ANY, add(Entry("mpc.py\nscore: 100"))),
     "long": Fault("300 characters", PACKED, add(Entry("x" * 300))),
     "nameless": Fault("no name", PACKED, add(Entry("."))),
-    "twice": Fault("there twice", PACKED, add(Entry("notes.txt", b"1"), Entry("notes.txt", b"2"))),
+    "twice": Fault("appears twice", PACKED, add(Entry("notes.txt", b"1"), Entry("notes.txt", b"2"))),
     "case": Fault(TWO_NAMES, ANY, add(Entry("notes.txt"), Entry("Notes.TXT"))),
     "composed": Fault(TWO_NAMES, ANY, add(Entry("caf\xe9"), Entry("cafe\u0301"))),
     "compatible": Fault(TWO_NAMES, ANY, add(Entry("\ufb01n"), Entry("fin"))),
     "folded": Fault(TWO_NAMES, ANY, add(Entry("Stra\xdfe"), Entry("STRASSE"))),
     "dotted": Fault(TWO_NAMES, ANY, add(Entry("aux"), Entry("aux. ."))),
-    "both": Fault("a file and a folder at once", PACKED, add(Entry("data"), Entry("data/x"))),
+    "both": Fault("both a file and a folder", PACKED, add(Entry("data"), Entry("data/x"))),
     "symlink": Fault("a symbolic link", ANY, change(kind="symlink")),
     "hardlink": Fault("a hard link", (TAR,), change(kind="hardlink")),
     "device": Fault("a device", PACKED, change(kind="device")),
@@ -122,7 +122,7 @@ ENTRY_FAULTS = {
     "two_folders": Fault("two different folders", ANY, add(Entry("copy/mpc.py"))),
     "no_code": Fault("none of the code files", ANY, no_code),
 }
-DAMAGED, STRAY, SIZE = "is damaged", "something stands", "stated size"
+DAMAGED, STRAY, SIZE = "is damaged", "there is something", "stated size"
 
 
 def overwrite(signature: bytes, offset: int, layout: str, *numbers: int) -> Callable[[random.Random, bytes], bytes]:
@@ -204,7 +204,7 @@ BYTE_FAULTS = {
     "method": Fault("an unusual way", (ZIP,), overwrite(b"PK\x01\x02", 10, "<H", 99)),
     "other_name": Fault("its stated size", (ZIP,), overwrite(b"PK\x03\x04", 30, "<B", 0x7E)),
     "offset": Fault("its stated size", (ZIP,), overwrite(b"PK\x01\x02", 42, "<L", 0xFFFFFFF0)),
-    "count": Fault("says it has 1 entries", (ZIP,), overwrite(b"PK\x05\x06", 8, "<HH", 1, 1)),
+    "count": Fault("says that it has 1 entries", (ZIP,), overwrite(b"PK\x05\x06", 8, "<HH", 1, 1)),
     "million": Fault("more than 30 files", (ZIP,), overwrite(b"PK\x05\x06", 8, "<HH", 65_000, 65_000)),
     "split": Fault("one part of a split", (ZIP,), overwrite(b"PK\x05\x06", 4, "<HH", 3, 3)),
     "shared": Fault("share the same bytes", (ZIP,), share),

@@ -143,7 +143,7 @@ def test_a_release_holds_no_line_of_a_solution(built, name):
     released = {
         line.strip() for cell in cells_of(built, release_file(name)) for line in "".join(cell["source"]).split("\n")
     }
-    assert len(solution_lines) > 5
+    assert len(solution_lines) > 5 or f"{name}.ipynb" in load_assignment().optional_notebooks
     assert [line for line in solution_lines if line in released] == []
     for word in ("SOLUTION", "Rubric", "Model answer"):
         assert word not in built[release_file(name)]

@@ -41,7 +41,7 @@ def test_it_is_read(tmp_path: Path) -> None:
         ("num_runs = 7", f"num_runs = {ALL_RUNS - 1}", f"4: num_runs must be at least {ALL_RUNS}"),
         ("0.1", "1.0", "5: max_deviation must be below 1"),
         ('"network"', '"netwrk"', "6: there is no guarantee 'netwrk' (did you mean 'network'?)"),
-        ('["hidden_files", "network"]', '"network"', "6: required_guarantees must be a list of texts"),
+        ('["hidden_files", "network"]', '"network"', "6: required_guarantees must be a list of strings"),
         ("= 1\n", "= = 1\n", "2: not TOML"),
         (RIGHT, RIGHT + "[limits]\n", "7: unknown key 'limits'"),
     ],

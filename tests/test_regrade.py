@@ -62,7 +62,7 @@ def test_every_difference_is_found_and_named(grader: Grader, intake: Intake, fir
 
 
 def test_a_receipt_of_other_files_is_refused(grader: Grader, first: dict[str, Any]) -> None:
-    with pytest.raises(ReceiptError, match="other files"):
+    with pytest.raises(ReceiptError, match="different files"):
         verify(first, intake_of(reference_code()), grader, Silent())
 
 

@@ -255,15 +255,15 @@ def test_video_draws_a_frame_for_every_so_many_steps(
     [
         (["train", "cartpole", "--version", "1.5", "--replan-every", "5"], "leave out one of the two"),
         (["train", "cartpole", "--replan-every", "50"], "replan_every must be in [1, horizon=20], got 50"),
-        (["train", "cliff_hill", "--name", "tiny"], "is there already"),
-        (["train", "cliff_hill", "--name", "../x"], "a run's name consists of"),
+        (["train", "cliff_hill", "--name", "tiny"], "already exists"),
+        (["train", "cliff_hill", "--name", "../x"], "a run's name may contain only"),
         (["train", "cliff_hill", "--seeds", "1", "1"], "must be different numbers, 0 or more, got 1 1"),
         (["plot", "runs/nowhere"], "is not a run folder"),
         (["plot"], "plot needs a run folder"),
         (["plot", "runs"], "is not a run folder"),
-        (["plot", "runs/cliff_hill"], "holds several runs: name one or more of"),
+        (["plot", "runs/cliff_hill"], "contains several runs: give one or more of"),
         (["video", "runs/cliff_hill/tiny", "--seed", "4"], "has no seed 4, only seed_3, seed_7"),
-        (["video", "runs/cliff_hill/tiny", "--output", "x.avi"], "ends in .gif or .mp4"),
+        (["video", "runs/cliff_hill/tiny", "--output", "x.avi"], "must end in .gif or .mp4"),
         (["submit", "--output", "x.rar"], "must end in .zip"),
     ],
 )
@@ -349,7 +349,7 @@ def test_a_stub_that_calls_a_failing_one_waits_for_it(
 ) -> None:
     assert reports["cem_refit"].status == "failing"
     assert reports["cem_plan"].status == "waiting"
-    assert explanations["cem_plan"] == "cem calls refit_to_elites, which fails: mend 2.3 first."
+    assert explanations["cem_plan"] == "cem calls refit_to_elites, which fails: fix 2.3 first."
 
 
 def test_shapes_that_do_not_fit_are_told_from_a_result_of_the_wrong_shape(explanations: dict[str, str]) -> None:
@@ -366,7 +366,7 @@ def test_an_endless_loop_is_ended_and_the_grader_s_limit_named(
     report = reports["bootstrap_indices"]
     assert report.main_failure is not None
     assert report.main_failure.cause == "too_slow"
-    assert "ended after 4 s here; the grader gives one check 5 s of processor time" in explanations["bootstrap_indices"]
+    assert "stopped after 4 s here; the grader gives each check 5 s" in explanations["bootstrap_indices"]
 
 
 def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubReport], mistaken: Path) -> None:
@@ -375,7 +375,7 @@ def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubRep
         patch.setattr(hw4.checking.public_tests, "PACKAGE", mistaken / "hw4")
         show(ASSIGNMENT, list(reports.values()), Console(file=printed, width=80))
     lines = [line.rstrip() for line in printed.getvalue().splitlines()]
-    assert "  2.4    cem                     waiting       mend 2.3 first" in lines
+    assert "  2.4    cem                     waiting       fix 2.3 first" in lines
     assert "1.1 fit_normalizer, 1.2 DynamicsModel.predict, 1.3 DynamicsModel.loss, 1.4 fit" in lines
     assert sum("py_compile" in line for line in lines) == 1
     assert f"1 of {len(reports)} done." in lines
@@ -397,7 +397,7 @@ def test_a_cause_that_only_the_caller_can_have_is_still_explained(cause: str, st
     report.calls_failing = failing("cem_refit", "smoothing_reversed")
     assert report.status == status
     first, *others = explain(report).splitlines()
-    assert first == "cem calls refit_to_elites, which fails: mend 2.3 first."
+    assert first == "cem calls refit_to_elites, which fails: fix 2.3 first."
     assert bool(others) == (status == "failing")
 
 
@@ -407,9 +407,9 @@ def test_a_cause_that_only_the_caller_can_have_is_still_explained(cause: str, st
 def test_submit_builds_what_the_grader_accepts(solved: Path) -> None:
     done = run_python(solved, "-m", "hw4", "submit")
     assert done.returncode == 0, done.stderr
-    assert f"note: {NOTEBOOK} is missing: this costs written points alone" in done.stdout
+    assert f"note: {NOTEBOOK} is missing: this costs only written points" in done.stdout
     assert f"All {len(REQUIRED)} stubs are started" in done.stdout
-    assert "Not known yet" in done.stdout
+    assert "Only the grader can judge" in done.stdout
     intake = read_submission(solved / "hw4_submission.zip", ASSIGNMENT)
     assert set(intake.files) == set(ASSIGNMENT.submission.code)
 
@@ -429,14 +429,14 @@ def test_submit_says_first_what_the_grader_will_not_take(
     printed = capsys.readouterr()
     assert printed.err == ""
     before, _, after = printed.out.partition("Wrote hw4_submission.zip")
-    assert "MEND THIS: dynamics_model.py:1: Python cannot read this file" in before
+    assert "FIX THIS: dynamics_model.py:1: Python cannot read this file" in before
     of_file = [stub for stub in ASSIGNMENT.stubs if stub.file == "dynamics_model.py"]
     others = [stub for stub in REQUIRED if stub not in of_file]
     assert f"The grader fails everything in it ({sum(stub.points for stub in of_file)} points)" in before
-    assert f"MEND THIS: ensemble.py:{line}: import of os, which is not allowed" in before
+    assert f"FIX THIS: ensemble.py:{line}: import of os, which is not allowed" in before
     assert f"note: {NOTEBOOK}: not answered yet: answer-densities (4 points)" in after
     assert f"note: {NOTEBOOK}: no code cell has an output" in after
-    assert f"Not looked at: {len(of_file)} stubs, in dynamics_model.py" in after
+    assert f"Not checked: {len(of_file)} stubs, in dynamics_model.py" in after
     assert f"Not started: {len(others)} of {len(others)} stubs" in after
     assert "2.4 cem in hw4/mpc.py (5 points)" in after
     assert (tree / "hw4_submission.zip").is_file()  # near a deadline, something is better than nothing
@@ -450,5 +450,5 @@ def test_submit_refuses_as_the_grader_would(
     assert main(["submit"]) == 1
     errors = capsys.readouterr().err
     assert "Refused, as the grader would" in errors
-    assert "none of the code files is there" in errors
+    assert "none of the code files was found" in errors
     assert not (tmp_path / "hw4_submission.zip").exists()

@@ -156,7 +156,7 @@ def test_a_broken_notebook_costs_written_points_alone_and_the_note_says_so(
 ) -> None:
     (line,) = notes_on(tmp_path, assignment, notebooks).splitlines()
     assert line.startswith(f"distribution_shift.ipynb {note}")
-    assert line.endswith("this costs written points alone (of 20)")
+    assert line.endswith("this costs only written points (of 20)")
 
 
 def of_one_notebook(notes: tuple[str, ...]) -> list[str]:
@@ -245,11 +245,11 @@ def test_a_file_without_a_name_is_refused(tmp_path: Path, assignment: Assignment
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("mpc.py", "there twice"),
+        ("mpc.py", "appears twice"),
         ("MPC.py", "differ only in case"),
         ("mpc.py.", "differ only in case"),
         ("\uff4dpc.py", "differ only in case or in their Unicode form"),
-        ("mpc.py/inner.txt", "a file and a folder at once"),
+        ("mpc.py/inner.txt", "both a file and a folder"),
     ],
 )
 @pytest.mark.parametrize("pack", [zip_bytes, tar_bytes])
@@ -332,7 +332,7 @@ def test_a_bomb_that_lies_about_its_size_is_refused_early(tmp_path: Path, assign
 
 def test_two_names_for_a_zip_member_are_refused(tmp_path: Path, assignment: Assignment) -> None:
     data = zip_bytes(*CODE.items()).replace(b"mpc.py", b"mpd.py", 1)
-    assert "not its own" in refusal(tmp_path, data, assignment).reason
+    assert "checksum is wrong" in refusal(tmp_path, data, assignment).reason
 
 
 def test_members_that_share_bytes_are_refused(tmp_path: Path, assignment: Assignment) -> None:
@@ -372,7 +372,7 @@ def test_too_many_files_are_refused_whatever_holds_them(tmp_path: Path, assignme
 def test_a_zip_that_hides_entries_from_its_count_is_refused(tmp_path: Path, assignment: Assignment) -> None:
     data = bytearray(zip_bytes(*CODE.items()))
     struct.pack_into("<HH", data, data.index(b"PK\x05\x06") + 8, 2, 2)
-    assert "says it has 2 entries and has 3" in refusal(tmp_path, bytes(data), assignment).reason
+    assert "says that it has 2 entries, but it has 3" in refusal(tmp_path, bytes(data), assignment).reason
 
 
 def test_a_negative_size_in_a_tar_is_refused(tmp_path: Path, assignment: Assignment) -> None:
@@ -404,7 +404,7 @@ def test_an_archive_that_is_cut_off_is_refused(tmp_path: Path, assignment: Assig
         (b"import torch\n", "not a .zip or .tar.gz archive"),
         (b"Rar!\x1a\x07\x00", "this is a RAR archive"),
         (b"7z\xbc\xaf\x27\x1c", "this is a 7z archive"),
-        (gzip.compress(b"import torch\n" * 100, mtime=0), "does not hold a tar archive"),
+        (gzip.compress(b"import torch\n" * 100, mtime=0), "does not contain a tar archive"),
         (b"PK\x03\x04" + bytes(100), "cut off"),
     ],
 )
@@ -415,7 +415,7 @@ def test_what_is_no_archive_is_refused_by_name(
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path, assignment: Assignment) -> None:
-    with pytest.raises(SubmissionRefused, match="no file or folder of this name"):
+    with pytest.raises(SubmissionRefused, match="no file or folder with this name"):
         read_submission(tmp_path / "nowhere.zip", assignment)
 
 
@@ -434,7 +434,7 @@ def test_an_archive_inside_the_archive_is_not_opened(tmp_path: Path, assignment:
 
 def test_no_code_file_at_all_is_refused_and_the_likely_one_named(tmp_path: Path, assignment: Assignment) -> None:
     refused = refusal(tmp_path, zip_bytes(("readme.txt", b""), ("hw4/mpc.py.txt", b"")), assignment)
-    assert "none of the code files is there (dynamics_model.py, mpc.py, ensemble.py)" in refused.reason
+    assert "none of the code files was found (dynamics_model.py, mpc.py, ensemble.py)" in refused.reason
     assert refused.where == "hw4/mpc.py.txt"
 
 
@@ -448,7 +448,7 @@ def test_an_archive_beside_the_code_is_refused_too(tmp_path: Path, assignment: A
     for data in (zip_bytes(*members), tar_bytes(*members)):
         refused = refusal(tmp_path, data, assignment)
         assert "an archive inside" in refused.reason
-        assert "Leave it out" in refused.mend
+        assert "Leave it out" in refused.fix
     with pytest.raises(SubmissionRefused, match="an archive inside"):
         read_submission(folder_of(tmp_path, *members), assignment)
 
@@ -576,7 +576,7 @@ def test_a_file_that_python_cannot_read_is_named_and_the_rest_is_kept(
 def test_a_code_file_too_large_to_be_written_by_hand_is_not_parsed(tmp_path: Path) -> None:
     data = zip_bytes(*{**CODE, "mpc.py": b"x = 1\n" * 40_000}.items())
     (problem,) = read_bytes(tmp_path, data, load_assignment()).syntax_errors
-    assert problem.message == "the file has 240,000 bytes, at most 200,000 are read as code"
+    assert problem.message == "the file has 240,000 bytes; a code file may have at most 200,000"
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbfx = 1\r\n", b"# coding: utf8\nx = '\xc3\xa9'\n", b"x = '\\d'\n"])
@@ -679,7 +679,7 @@ def test_writing_refuses_what_reading_would(tmp_path: Path, assignment: Assignme
     with pytest.raises(SubmissionRefused, match="none of the code files"):
         write_submission(tmp_path, None, tmp_path / "a.zip", assignment)
     root = folder_of(tmp_path, *CODE.items(), *((f"n/{d}/distribution_shift.ipynb", b"{}") for d in "ab"))
-    with pytest.raises(SubmissionRefused, match="there twice"):
+    with pytest.raises(SubmissionRefused, match="appears twice"):
         write_submission(root, root / "n", tmp_path / "a.zip", assignment)
 
 

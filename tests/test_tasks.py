@@ -400,7 +400,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def test_each_stop_ends_with_its_own_status_and_says_how_to_go_on(trained: Trained) -> None:
     assert trained.statuses == {"whole": [0, 0], "stopped": 2 * [130, 130, 130, 130, 0, 0]}
     assert trained.printed.count("keeps every finished episode") == 8
-    assert "To go on: the same command with --name stopped --resume" in trained.printed
+    assert "To resume: the same command with --name stopped --resume" in trained.printed
 
 
 @pytest.mark.parametrize("experiment", ["noisy_field", "reacher"])
@@ -440,7 +440,7 @@ def in_tree(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["train", "reacher", "--resume"], "--resume needs --name"),
         (["train", "reacher", "--resume", "--name", "other"], "nothing to resume"),
         (["train", "reacher", "--seeds", "0", "--resume", "--name", "whole"], "was trained with other settings"),
-        (["train", "reacher", "--name", "whole"], "go on with it by --resume"),
+        (["train", "reacher", "--name", "whole"], "resume it with --resume"),
     ],
 )
 def test_a_run_that_cannot_be_resumed_is_named(

@@ -22,10 +22,10 @@ import hw4.topics
 from hw4.checking.public_tests import StubReport, check_stubs
 from hw4.checking.report import explain, select_stubs, show, topics_not_started
 from hw4.commands.cli import main
-from hw4.handin.assignment import Assignment
+from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.intake import read_submission
 from hw4.topics import planners
-from publish.stubs import write_solved
+from publish.stubs import STUBS, write_solved
 
 
 def run_python(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,9 +46,11 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def untouched(started: Path, tmp_path: Path) -> tuple[Path, Assignment]:
-    """The same tree before anything is written in the topic."""
+    """The same tree before anything is written in any topic."""
     tree = tmp_path / "untouched"
     shutil.copytree(started, tree, ignore=shutil.ignore_patterns("__pycache__", "runs", "*.zip"))
+    for name in load_assignment().optional_code:
+        shutil.copy(STUBS / name, tree / "hw4" / name)
     return tree, add_topic(tree, solved=False)
 
 

@@ -142,10 +142,10 @@ def test_files_that_the_bundle_does_not_know_are_left_alone(student: Path) -> No
     ("content", "says"),
     [
         (b"PK nonsense", "cannot be read"),
-        (zip_of([("hw4-staff/solutions/mpc.py", b"")]), "is no student bundle of this homework"),
+        (zip_of([("hw4-staff/solutions/mpc.py", b"")]), "is not a student bundle of this homework"),
         (bundle({"hw4/../../x.py": b""}, NEW), "its list of files cannot be read"),
         (bundle({"C:/x.py": b""}, NEW), "its list of files cannot be read"),
-        (bundle(FILES, NEW).replace(b"training.py", b"trainiig.py"), "is not what its list says"),
+        (bundle(FILES, NEW).replace(b"training.py", b"trainiig.py"), "does not match the bundle's list of files"),
     ],
     ids=["no_zip", "another_zip", "parent", "drive", "torn"],
 )
@@ -180,7 +180,7 @@ def test_the_real_bundle_updates_itself_to_a_newer_one(tmp_path: Path) -> None:
         archive.extractall(tmp_path)
     folder = tmp_path / BUNDLE_FOLDER
     files = {name: data for name, data in student_files() if name != MANIFEST}
-    (tmp_path / "student.zip").write_bytes(bundle({**files, "hw4/rewards.py": b"# mended\n"}, NEW))
+    (tmp_path / "student.zip").write_bytes(bundle({**files, "hw4/rewards.py": b"# repaired\n"}, NEW))
     done = update(folder, read_bundle(tmp_path / "student.zip"), CODE)
     assert done.replaced == ["hw4/rewards.py"]
     assert (done.added, done.removed, done.moved) == ([], [], {})

@@ -22,7 +22,7 @@ DONE, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses, as those of `
 
 
 def _told(command: Callable[..., int]) -> Callable[..., int]:
-    """Errors that a TA can mend become one line and an exit status."""
+    """Errors that a TA can fix become one line and an exit status."""
 
     @functools.wraps(command)
     def run(*args: object, **kwargs: object) -> int:
@@ -39,7 +39,7 @@ def _told(command: Callable[..., int]) -> Callable[..., int]:
             console.print(f"Nobody is graded: {error}", markup=False, style="magenta")
             return FAULT
         except KeyboardInterrupt:
-            console.print("Interrupted. What is done stays; the same command goes on from there.", style="red")
+            console.print("Interrupted. Finished work is kept; the same command resumes from there.", style="red")
             return INTERRUPTED
 
     return run
@@ -66,14 +66,15 @@ def grade_class(
 ) -> int:
     """Grade a class: a folder of submissions, or an export of Gradescope or Canvas as downloaded.
 
-    Can be killed at any moment and called again: who is done is kept. The exit status is 0 when everyone has a verdict,
-    4 when nothing could be begun, and 5 when the grader itself failed, at someone or altogether.
+    You can kill it at any moment and run it again: finished students are kept. The exit status is 0 when everyone has
+    a verdict,
+    4 when nothing could be started, and 5 when the grader itself failed, for one student or altogether.
 
     Args:
         submissions: the folder.
         output: folder of the results: grades.csv, index.html, students/ID/report.html.
-        roster: CSV with a column `id` and, as wanted, `name`, `email` and `group`.
-        jobs: submissions at once.
+        roster: CSV with a column `id` and, optionally, `name`, `email`, `group` and `submitted_at`.
+        jobs: number of submissions graded at once.
         shard: "2/5" grades the second of five parts of the class; `merge` puts them together.
         engine: "local", or "dask" for the machines behind a scheduler.
         scheduler: address of the Dask scheduler, as tcp://HOST:PORT or tls://HOST:PORT.
@@ -81,10 +82,10 @@ def grade_class(
         tls_cert: certificate of this machine.
         tls_key: its private key.
         deadline_minutes: wall-clock time for one submission; what is not done by then is reported as not judged.
-        curves: whether learning curves are graded. Without them it is a look at the functions, and no grade.
-        only: ids of functions to look at; all if none is given. A look, and no grade.
-        retry_faults: grade again those at whom the grader failed.
-        accept_weak_confinement: grade although `doctor` misses a required guarantee.
+        curves: whether to grade learning curves. Without them this only checks the functions and gives no grade.
+        only: ids of the functions to check; all by default. This gives no grade.
+        retry_faults: grade again the students for whom the grader failed.
+        accept_weak_confinement: grade even if `doctor` reports a missing guarantee.
     """
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.intake.submissions import ClassError, find_submissions
@@ -94,9 +95,9 @@ def grade_class(
 
     console = Console(file=sys.stdout, soft_wrap=True)
     if engine not in ("local", "dask"):
-        raise ClassError(f"the engine is local or dask, not {engine!r}")
+        raise ClassError(f"the engine must be local or dask, not {engine!r}")
     if (engine == "dask") != bool(scheduler):
-        raise ClassError("--engine dask needs --scheduler tcp://HOST:PORT, and the local engine needs none")
+        raise ClassError("--engine dask needs --scheduler tcp://HOST:PORT, and the local engine takes none")
     if jobs < 1:
         raise ClassError(f"--jobs must be at least 1, got {jobs}")
     settings = Settings(
@@ -165,7 +166,9 @@ def _known_functions(only: tuple[str, ...]) -> frozenset[str] | None:
 
     ids = {stub.id for stub in load_assignment().stubs}
     if unknown := sorted(set(only) - ids):
-        raise ClassError(f"no function is called {', '.join(unknown)}: there are {', '.join(sorted(ids))}")
+        raise ClassError(
+            f"there is no function called {', '.join(unknown)}: the functions are {', '.join(sorted(ids))}"
+        )
     return frozenset(only) or None
 
 
@@ -176,7 +179,7 @@ def _shard(text: str) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise ClassError(f"--shard is i/n with 1 <= i <= n, such as 2/5, not {text!r}")
+        raise ClassError(f"--shard must be i/n with 1 <= i <= n, such as 2/5, not {text!r}")
     return int(match[1]), int(match[2])
 
 
@@ -191,7 +194,7 @@ def override(
     withdraw: bool = False,
     author: str = "",
 ) -> int:
-    """Give one student other points for a hidden test, a function or a curve. Logged; survives every regrade.
+    """Change one student's points for a hidden test, a function or a curve. Logged; survives every regrade.
 
     Args:
         folder: results of the class.
@@ -199,7 +202,7 @@ def override(
         test: a hidden test, a function or a curve, by its id.
         reason: why; the student reads it.
         points: what it is worth now; all of its points if not given.
-        withdraw: take back what was decided for this student and test before.
+        withdraw: undo the earlier decision about this student and test.
         author: who decides; the name of this account if not given.
     """
     from autograder.classroom.intake.folder import ClassFolder
@@ -208,7 +211,7 @@ def override(
     place = ClassFolder(folder)
     names = [entry["student"] for entry in place.read_class()["students"]]
     if student not in names:
-        raise ClassError(f"nobody is called {student!r} here; the names are those of the folders in {place.students}")
+        raise ClassError(f"there is no student called {student!r} here; use the name of a folder in {place.students}")
     return _change(place, student, test, points, reason, withdraw, author)
 
 
@@ -269,15 +272,15 @@ def regrade_class(
     deadline_minutes: float = 60.0,
     accept_weak_confinement: bool = False,
 ) -> int:
-    """Bring a class up to date after a change of tests, bars or points, and say whose grade changed and why.
+    """Update a class after a change to tests, bars or points, and say whose grade changed and why.
 
     Stored verdicts and returns are scored again without running anything. Only functions whose hidden tests changed,
     and submissions whose curves need more runs, run again. Differences also go to DIR/regrades/TIME.csv.
 
     Args:
         folder: results of the class.
-        jobs: submissions at once.
-        everything: grade again also those whose verdicts are by another version of the grader itself.
+        jobs: number of submissions graded at once.
+        everything: also grade again the students whose verdicts come from another version of the grader itself.
         deadline_minutes: wall-clock time for one submission.
         accept_weak_confinement: as for `grade-class`.
     """
@@ -299,7 +302,7 @@ def regrade_class(
 
 @_told
 def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: Path) -> int:
-    """Put the parts of a class together that `grade-class --shard` graded. Can be called again.
+    """Put together the parts of a class that `grade-class --shard` graded. Can be run again.
 
     Args:
         parts: their output folders; one folder that all of them wrote into will do.
@@ -309,7 +312,7 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
     from autograder.classroom.night.merge import merge as run
 
     if not parts:
-        raise ClassError("name at least one folder")
+        raise ClassError("give at least one folder")
     found = run(list(parts), output)
     waiting = [result.student for result in found.results if result.status == "waiting"]
     console = Console(file=sys.stdout, soft_wrap=True)
@@ -321,18 +324,20 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
 
 @_told
 def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path = Path("notebooks/gradebook.db")) -> int:
-    """Write the code points of a class into nbgrader's gradebook, beside the written ones. Can be called again.
+    """Write the code points of a class into nbgrader's gradebook, next to the written points. Can be run again.
 
     Args:
         folder: results of the class.
-        database: nbgrader's gradebook.db; made if it is not there.
+        database: nbgrader's gradebook.db; created if it does not exist.
     """
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.marks.gradebook import write_code_points
     from autograder.classroom.marks.standing import read_class
 
     count = write_code_points(read_class(ClassFolder(folder)), database)
-    Console(file=sys.stdout, soft_wrap=True).print(f"Code points of {count} people: {database}", markup=False)
+    Console(file=sys.stdout, soft_wrap=True).print(
+        f"Wrote the code points of {count} people to {database}", markup=False
+    )
     return DONE
 
 
@@ -349,8 +354,8 @@ def export(
     Args:
         folder: results of the class.
         output: the CSV file to write.
-        form: who reads it.
-        database: nbgrader's gradebook.db with the written points; without it, code points alone.
+        form: the format.
+        database: nbgrader's gradebook.db with the written points; without it, only code points are written.
     """
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.marks.export import export as run

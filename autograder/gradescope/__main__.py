@@ -46,7 +46,7 @@ def main(root: Path, grader: list[str], deadline_seconds: float) -> None:
     print(f"submission {metadata.submission}, handed in at {metadata.created_at or 'an unknown time'}", flush=True)
     cap = load_assignment().policies.max_submissions
     if 0 < cap <= len(metadata.graded_before):
-        print(f"not graded: {cap} submissions count, and so many were graded before", flush=True)
+        print(f"not graded: only {cap} submissions count, and that many were graded before", flush=True)
         write_at_once(root / "results" / "results.json", as_json(_counted(metadata.graded_before[cap - 1], cap)))
         return
     with tempfile.TemporaryDirectory(prefix="results-") as folder:
@@ -136,7 +136,7 @@ def _document(status: int, output: Path) -> dict[str, Any]:
     if status not in (GRADED, REFUSED, FAULT) or not isinstance(written, dict):
         return fault()
     if status == GRADED and not _had_user_ids(output / "receipt.json"):
-        print("nothing says that workers had user ids of their own: no grade is written")
+        print("there is no proof that workers had user ids of their own, so no grade is written")
         return fault()
     return written
 
@@ -164,7 +164,8 @@ def _print_receipt(path: Path) -> None:
 def _counted(results: dict[str, Any], cap: int) -> dict[str, Any]:
     """The results of the last submission that counts, for one that was handed in after it."""
     note = (
-        f"This submission was not graded: the first {cap} count, and the last of those is below. "
+        f"This submission was not graded: only the first {cap} count, and the result of the last of those is shown "
+        f"below. "
         "If you think that one of them should not count, ask the course staff."
     )
     return {**results, "output": f"{note}\n\n{results.get('output', '')}"}

@@ -2,7 +2,7 @@
 # Gradescope calls this once, as root, when it builds the image: Python and pinned packages, readable for the user ids
 # that student code runs under; the grader's own files, not. May be called again. Any failure fails the build.
 #
-#   HW4_TORCH_INDEX_URL   index to install torch from, for a build without CUDA; else the file torch_index_url beside
+#   HW4_TORCH_INDEX_URL   index to install torch from, for a build without CUDA; else the file torch_index_url next to
 #                         this script (`make gradescope` writes it), else pip's default index
 #   PIP_*                 passed on to pip, for example PIP_INDEX_URL
 set -Eeuo pipefail

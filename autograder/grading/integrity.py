@@ -1,12 +1,12 @@
 """Integrity probes: does the assembled agent do what the homework is about?
 
 A learning curve cannot tell an agent that learned from one that knew. So the agent of each curve is also put into a
-*made-up world*: no physics, but the task's sizes, bounds and reward, and a law that only its data can tell. Whoever
-holds the physics by heart is lost there. The referee knows the law, so it knows which action pays. Promises:
+*made-up world*: no physics, but the task's sizes, bounds and reward, and a law that only its data can tell. An agent
+that has memorised the physics is lost there. The referee knows the law, so it knows which action pays. Promises:
 
 - `answers`: the agent acts and predicts there as well, and neither raises nor ends.
 - `follows_data`: actions and predictions follow the world that the data came from: in the mirror of that world, with
-  data of its own, they flip. Who answers alike in both fails.
+  data of its own, they flip. An agent that answers the same in both fails.
 - `replans`: when an observation comes that no plan could expect, the agent soon acts on it.
 - `members_differ`: no two members of an ensemble imagine the same where there is no data.
 
@@ -53,7 +53,7 @@ CLEAR = 0.5  # of 1: an agent whose actions agree so well is believed at once
 CLEAR_SURPRISE = 0.3
 MIN_FOLLOW = 0.2  # of 1, over a world and its mirror; the reference: 0.9, an agent that ignores its data: 0
 MIN_EFFECT = 0.5  # of 1; the reference: 1, an agent that ignores its data: 0
-MIN_REPLAN = -0.4  # of 1; the reference: 0.8, an agent that goes on with its old plan: -0.9
+MIN_REPLAN = -0.4  # of 1; the reference: 0.8, an agent that keeps following its old plan: -0.9
 MIN_DIFFERENCE = 1e-4  # between members, in the units of the observation; the reference: 0.1
 
 
@@ -232,7 +232,7 @@ def _effect(subject: RemoteSubject, agent: Handle, task: Task, world: MadeUpWorl
         for i in range(task.act_dim):
             driven = []
             for side in (task.action_high, task.action_low):
-                action = np.zeros(task.act_dim)
+                action = world.from_units(np.zeros(task.act_dim))
                 action[i] = side
                 answer = subject.call_method(agent, "predict_next", observation, AsNumPy(action))
                 driven.append(_numbers(answer, (task.obs_dim,), "predict_next")[world.driven])

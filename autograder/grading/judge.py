@@ -175,7 +175,7 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
     runs = measured.runs.get(item.id, ())
     behind = assignment.stubs_behind(item)
     if broken := sorted({stub.file for stub in behind} & measured.broken_files.keys()):
-        return _blocked(item, f"blocked: {', '.join(broken)} does not import")
+        return _blocked(item, f"blocked: {', '.join(broken)} cannot be imported")
     if missing := sorted({run.blocked_by for run in runs if run.blocked_by}):
         return _blocked(item, f"blocked by {', '.join(missing)}: not written yet")
     scores = [score_of_run(item, run.returns, run.failure) for run in runs]

@@ -18,7 +18,7 @@ BROKEN: dict[Promise, str] = {
     "answers": "the agent stops when it gets data of another kind",
     "follows_data": "the agent does not follow the data it is given",
     "replans": "the agent does not plan again when something unexpected happens",
-    "members_differ": "members of the ensemble are the same",
+    "members_differ": "members of the ensemble are identical",
 }
 
 

@@ -111,7 +111,8 @@ class RemoteAgent:
     def optimism_gap(self) -> float:
         """How much better the model finds its own plans than they are, in reward per env step; NaN if unknown.
 
-        At states drawn from this episode the agent plans anew. The referee prices what the members expect of the plan,
+        At states drawn from this episode, the agent plans again. The referee prices what the members expect of the
+        plan,
         executes it open loop on a copy of the environment, and takes the difference.
         """
         gaps = []

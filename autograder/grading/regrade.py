@@ -43,7 +43,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ReceiptError(f"{path} cannot be read: {error}") from error
     if isinstance(found, dict) and "fault" in found:
-        raise ReceiptError(f"{path} tells of a grader fault, not of a grade: {found['fault']}")
+        raise ReceiptError(f"{path} describes a grader fault, not a grade: {found['fault']}")
     if not isinstance(found, dict) or not found.keys() >= RECEIPT_PARTS:
         raise ReceiptError(f"{path} is not a receipt of a grade")
     return found
@@ -54,7 +54,9 @@ def check_belongs(then: dict[str, Any], intake: Intake) -> None:
     now = facts_of_submission(intake)
     other = sorted(name for name in {**then["submission"], **now} if then["submission"].get(name) != now.get(name))
     if other:
-        raise ReceiptError(f"the receipt belongs to other files than these: another {', another '.join(other)}")
+        raise ReceiptError(
+            f"the receipt belongs to different files: it has a different {' and a different '.join(other)}"
+        )
 
 
 def verify(then: dict[str, Any], intake: Intake, grader: Grader, listener: Listener) -> Verification:

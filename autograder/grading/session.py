@@ -94,9 +94,9 @@ class ConfinementTooWeak(GraderFault):
     """This system does not give the guarantees that grading somebody else's submission requires."""
 
     def __init__(self, missing: list[Guarantee], holes: list[str]) -> None:
-        lines = [f"a submission here {guarantee.broken}: {guarantee.mend}" for guarantee in missing]
+        lines = [f"a submission here {guarantee.broken}: {guarantee.fix}" for guarantee in missing]
         super().__init__(
-            "this system is not safe enough for submissions of others ("
+            "this system is not safe enough for grading other people's submissions ("
             + "; ".join(lines)
             + f"). These were possible: {', '.join(holes)}. See `python -m autograder doctor`; "
             "`--accept-weak-confinement` grades anyway, and the receipt says what was possible."
@@ -116,7 +116,7 @@ class Grader:
     ) -> None:
         """
         Args:
-            jobs: learning runs at once.
+            jobs: number of learning runs at once.
             required: ids of the guarantees without which only the reference is graded; by default those of
                 private.toml.
             deadline_seconds: wall-clock time for one submission; what is not done by then is reported as not judged.
@@ -460,7 +460,7 @@ class _Session:
         except StudentError as error:
             failed = f"{error.shown_type} at {error.where}"
         except WorkerDied as death:
-            failed = f"the call did not come back ({death.reason})"
+            failed = f"the call did not return ({death.reason})"
         except CheckFailed as failure:
             failed = str(failure)
         except GraderFault:

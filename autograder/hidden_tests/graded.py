@@ -21,7 +21,7 @@ class Declared:
     stub_id: str
     weight: float
     summary: str  # first line of its docstring: what students read
-    needs_another: bool = False  # earns points only beside another passed check of the function
+    needs_another: bool = False  # earns points only if another check of the function passes
 
 
 DECLARED: dict[str, Declared] = {}  # hidden tests by name

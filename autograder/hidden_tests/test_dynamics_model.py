@@ -98,7 +98,7 @@ def test_normalizer_divides_a_constant_feature_by_one(subject: Subject, rng: RNG
     wanted_mean, wanted_std = oracle.normalizer(values)
     check_close(std, wanted_std, "std", slips={"std_divisor": _with_one(values.std(axis=0, ddof=1))})
     slips = {"constant_not_shifted": np.where(wanted_std == 1.0, 0.0, wanted_mean)}
-    check_close(mean, wanted_mean, "mean beside a constant feature", slips=slips)
+    check_close(mean, wanted_mean, "mean next to a constant feature", slips=slips)
 
 
 @graded("normalizer_fit")
@@ -211,7 +211,7 @@ def test_predict_serves_an_ensemble_network(subject: Subject, rng: RNG) -> None:
 
 @graded("model_predict", weight=0.5, needs_another=True)
 def test_predict_leaves_its_inputs_and_normalizers_as_they_were(subject: Subject, rng: RNG) -> None:
-    """Observation and action are not changed in place, and a second call gives the same answer."""
+    """The observation and action are not changed in place, and a second call gives the same answer."""
     model = _Model(subject, rng)
     batch = _transitions(rng, 5)
     s, a = batch.observation, batch.action
@@ -507,7 +507,7 @@ def test_fit_steps_on_the_sum_of_the_members_losses(subject: Subject, rng: RNG) 
 
 @graded("model_fit")
 def test_fit_steps_with_the_optimizer_it_is_given(subject: Subject, rng: RNG) -> None:
-    """The optimiser itself takes the steps, and what it remembers lives on between two fits."""
+    """The optimiser itself takes the steps, and it keeps its state between two fits."""
     run = _Fit(subject, rng, steps=3, calls=2, momentum=0.8)
     slips = {
         "optimizer_bypassed": run.replay(6)[0],

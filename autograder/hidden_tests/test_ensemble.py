@@ -22,7 +22,7 @@ def _whole_numbers(actual: Any, shape: tuple[int, ...], low: int, high: int, wha
     check_shape(actual, shape, what)
     check(actual.dtype == np.int64, f"{what} must be int64, got {actual.dtype}", "wrong_dtype")
     inside = actual.min() >= low and actual.max() < high
-    check(bool(inside), f"{what} must lie in [{low}, {high})", "out_of_range")
+    check(bool(inside), f"{what} must be in [{low}, {high})", "out_of_range")
     return actual
 
 
@@ -64,7 +64,7 @@ def test_bootstrap_draws_with_replacement_for_each_member(subject: Subject, rng:
 
 @graded("bootstrap_indices")
 def test_bootstrap_uses_the_generator_it_is_given(subject: Subject, rng: RNG) -> None:
-    """The same seed draws the same data sets, another seed others."""
+    """The same seed draws the same data sets, and another seed draws different ones."""
     seed = int(rng.integers(1 << 30))
     draws = [subject.call("ensemble.bootstrap_indices", 40, 4, generator=Seed(s)) for s in (seed, seed, seed + 1)]
     for drawn in draws:
@@ -89,7 +89,8 @@ def test_minibatches_come_from_each_members_own_data(subject: Subject, rng: RNG)
 
 @graded("member_minibatches", weight=2)
 def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG) -> None:
-    """Positions are drawn with replacement, all of them, and one member's say nothing about another's."""
+    """Positions are drawn with replacement, every position can be drawn, and members draw independently of each
+    other."""
     n, size = 50, 2000
     own = np.tile(np.arange(n), (3, 1))
     seeds = [int(s) for s in rng.integers(1 << 30, size=2)]
@@ -178,7 +179,7 @@ class _Ensemble:
         return True
 
     def handed_on(self, start: Any, sequences: Any, by: int) -> Any:
-        """What the returns are if each member goes on from the state of the member beside it."""
+        """What the returns are if each member continues from the state of the next member."""
         states = np.tile(start, (MEMBERS, len(sequences), 1))
         totals = np.zeros((MEMBERS, len(sequences)))
         for t in range(sequences.shape[1]):
@@ -311,7 +312,7 @@ def test_aggregates_over_the_members(subject: Subject, rng: RNG) -> None:
 
 @graded("aggregate_returns")
 def test_aggregates_with_leading_dimensions(subject: Subject, rng: RNG) -> None:
-    """Whatever follows the member axis stays."""
+    """All axes after the member axis are kept."""
     returns = rng.normal(size=(MEMBERS, 2, 5))
     for aggregation, function in (("expected", np.mean), ("pessimistic", np.min), ("optimistic", np.max)):
         aggregated = subject.call("ensemble.aggregate_returns", returns, aggregation)

@@ -349,7 +349,7 @@ def test_refit_moves_mean_and_std_to_the_elites(subject: Subject, rng: RNG) -> N
 
 @graded("cem_refit")
 def test_refit_works_at_the_edges(subject: Subject, rng: RNG) -> None:
-    """A single elite has spread 0, all candidates may be elites, and equal returns bring no elite too many."""
+    """A single elite has spread 0, all candidates may be elites, and equal returns do not add extra elites."""
     for k, w in ((1, 0.0), (6, 0.5)):
         sequences, returns, mean, std = _refit_inputs(rng, 6)
         answer = subject.call("mpc.refit_to_elites", sequences, returns, mean, std, num_elites=k, smoothing=w)
@@ -477,7 +477,7 @@ class _CemRun:
 
 @graded("cem_plan", weight=3)
 def test_cem_draws_scores_and_refits(subject: Subject, rng: RNG) -> None:
-    """Each iteration scores clip(mean + std * noise) and refits to its elites; the final mean comes back, clipped."""
+    """Each iteration scores clip(mean + std * noise) and refits to its elites; it returns the final mean, clipped."""
     run = _CemRun(subject, rng)
     _check_counts(run)
 
@@ -506,7 +506,7 @@ def test_cem_draws_scores_and_refits(subject: Subject, rng: RNG) -> None:
         _check_plan(run, before)
 
     run.judge(check_with)
-    # However narrow the distribution has become, the search goes on.
+    # However narrow the distribution has become, the search continues.
     _check_counts(_CemRun(subject, rng, iterations=20))
 
 
@@ -517,7 +517,7 @@ def _repeats(scored: Any, earlier: Any) -> Any:
 
 @graded("cem_plan", weight=2)
 def test_cem_clips_the_final_mean(subject: Subject, rng: RNG) -> None:
-    """A mean outside the bounds comes back inside, is clipped only then, and what is scored is executable."""
+    """A mean outside the bounds is clipped, but only at the end; everything that is scored can be executed."""
     for iterations in (1, 2):
         run = _CemRun(subject, rng, iterations=iterations, mean_shift=-1.5)
         _check_counts(run)
@@ -695,7 +695,7 @@ def test_mpc_starts_the_search_from_the_shifted_plan(subject: Subject, rng: RNG)
 
 @graded("mpc_act")
 def test_mpc_forgets_the_plan_at_a_new_episode(subject: Subject, rng: RNG) -> None:
-    """After `begin_episode` it plans anew, from `initial_mean`, and executes the first action."""
+    """After `begin_episode` it plans again, from `initial_mean`, and executes the first action."""
     horizon, every = 5, 3
     for steps in (2, 4):
         planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))

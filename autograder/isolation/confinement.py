@@ -19,12 +19,12 @@ HIDDEN = ("autograder/private.toml", "autograder/hidden_tests", "solutions")  # 
 
 @dataclass(frozen=True)
 class Guarantee:
-    """Something that a submission cannot do, in words for a TA, and how to mend it where it can."""
+    """Something that a submission cannot do, in words for a TA, and how to fix it where it can."""
 
     id: str
     text: str
     broken: str  # what a submission could do where it does not hold
-    mend: str
+    fix: str
 
 
 GUARANTEES = (
@@ -36,19 +36,19 @@ GUARANTEES = (
     ),
     Guarantee(
         "files",
-        "can write no file outside its own scratch folder",
+        "cannot write any file outside its own scratch folder",
         "could write files outside its own scratch folder",
         "grade where landlock or seccomp works",
     ),
     Guarantee(
         "processes",
-        "can start no process and no program",
+        "cannot start a process or a program",
         "could start processes and programs",
         "grade where seccomp works (x86-64 or aarch64)",
     ),
     Guarantee(
         "network",
-        "has no network and can open no socket",
+        "has no network and cannot open a socket",
         "could use the network",
         "grade where seccomp works (x86-64 or aarch64)",
     ),
@@ -130,7 +130,7 @@ def verify_layers(pid: int, layers: dict[str, str], uid: int | None) -> int:
         text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
         status = {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
     if not status:
-        raise GraderFault(f"the system says nothing of worker {pid}")
+        raise GraderFault(f"the system does not know worker {pid}")
     uids = {int(field) for field in status["Uid"].split()}
     seen = {
         OWN_USER: uids == {uid},
@@ -140,7 +140,7 @@ def verify_layers(pid: int, layers: dict[str, str], uid: int | None) -> int:
     }
     for layer, holds in seen.items():
         if layers.get(layer) == "on" and not holds:
-            raise GraderFault(f"worker {pid} says that this layer is on, the system says it is not: {layer}")
+            raise GraderFault(f"worker {pid} says that this layer is on, but the system says that it is off: {layer}")
     if uid is not None and layers.get(OWN_USER) != "on":
-        raise GraderFault(f"worker {pid} did not get its own user id: {layers.get(OWN_USER)}")
+        raise GraderFault(f"worker {pid} did not get a user id of its own: {layers.get(OWN_USER)}")
     return min(uids)

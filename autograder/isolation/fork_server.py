@@ -226,7 +226,7 @@ def _socketpair() -> tuple[socket.socket, socket.socket]:
     try:
         return socket.socketpair()
     except OSError as error:
-        raise GraderFault(f"no more sockets: {error}") from error
+        raise GraderFault(f"no sockets are left: {error}") from error
 
 
 class Slots:

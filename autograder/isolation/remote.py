@@ -40,7 +40,8 @@ MAX_IDLE_SECONDS = 10.0  # of a worker, in all: an honest one never sleeps
 WALL_FACTOR = 5.0  # the wall clock may show this many times the processor seconds of a budget
 
 CODE_FILES = tuple(f"hw4/{name}" for name in load_assignment().submission.code)
-# A worker names its exceptions itself: only well-known names are repeated to students, so that a name carries nothing.
+# A worker names its exceptions itself: only well-known names are repeated to students, so that a name cannot carry
+# information.
 KNOWN_EXCEPTIONS = {
     name for name, thing in vars(builtins).items() if isinstance(thing, type) and issubclass(thing, BaseException)
 } | {"BdbQuit", "OutOfMemoryError"}
@@ -58,7 +59,7 @@ class StudentError(Exception):
 
     @property
     def where(self) -> str:
-        return f"{self.file}:{self.line}" if self.file else "no line of the submission"
+        return f"{self.file}:{self.line}" if self.file else "not a line of the submission"
 
     @property
     def shown_type(self) -> str:
@@ -244,7 +245,7 @@ class RemoteSubject:
         if callable(value):
             self._callbacks.append(value)
             return "callback", len(self._callbacks) - 1
-        raise TypeError(f"a {type(value).__name__} cannot be handed to a worker")
+        raise TypeError(f"a {type(value).__name__} cannot be passed to a worker")
 
     def _send(self, message: dict[str, Any], arrays: list[Any], deadline: float) -> None:
         try:
@@ -306,7 +307,9 @@ def _check_callback(number: int, args: list[Any]) -> int:
         How many numbers the arguments hold.
     """
     if not all(arg is None or isinstance(arg, np.ndarray | int | float | Handle) for arg in args):
-        raise CheckFailed("a collaborator was called with neither an array nor a number", "missing_argument")
+        raise CheckFailed(
+            "a collaborator was called with something that is neither an array nor a number", "missing_argument"
+        )
     arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
     sizes = sorted((array.size for array in arrays), reverse=True)
     counts = [abs(arg) for arg in args if isinstance(arg, int | float)]

@@ -78,5 +78,5 @@ def _template() -> Template:
 
 
 def _code(text: str) -> Markup:
-    """Escape a text and set what stands between backticks as code."""
+    """Escape a text and set the parts between backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

@@ -54,7 +54,7 @@ def facts_of_submission(intake: Intake) -> dict[str, str]:
 
 
 def facts_of_grader() -> dict[str, Any]:
-    """All that decides a verdict beside the submission: with the same facts the same grade must come out."""
+    """Everything that determines a verdict besides the submission: the same facts must give the same grade."""
     return {
         "grader": hash_of(*GRADER),
         "given_files": hash_of(*GIVEN, without=NOT_GIVEN),

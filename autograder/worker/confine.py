@@ -41,7 +41,7 @@ PR_SET_NO_NEW_PRIVS = 38
 LAST_CAPABILITY = 63
 CAPABILITY_VERSION_3 = 0x20080522
 
-# Beside the standard library a worker may read these packages, folder by folder: no simulator is among them.
+# Besides the standard library, a worker may read these packages, folder by folder: no simulator is among them.
 READABLE_PACKAGES = (
     *("torch", "torchgen", "functorch", "numpy", "numpy.libs", "array_api_compat", "typing_extensions.py"),
     *("sympy", "mpmath", "networkx", "filelock", "fsspec", "jinja2", "markupsafe"),  # torch imports them late
@@ -62,7 +62,7 @@ def confine(*, uid: int | None, cpu_seconds: int, memory_mb: int, connection_fd:
         uid: the unused user id to become, or None to keep the current one.
         cpu_seconds: processor time after which the kernel ends the process.
         memory_mb: address space.
-        connection_fd: the one file descriptor that stays open, beside the three standard ones.
+        connection_fd: the one file descriptor that stays open, besides the three standard ones.
         server: process id of the fork server.
     """
     layers: dict[str, str] = {}

@@ -37,7 +37,7 @@ def cover(folders: list[str], needed: list[str]) -> None:
     _unshare(NEW_MOUNTS)
     _mount("none", "/", "", RECURSIVE | PRIVATE)
     os.chdir("/")
-    # By both names: a link to a needed folder may itself lie in a covered one.
+    # By both names: a link to a needed folder may itself be in a covered one.
     kept = {path: os.open(path, os.O_PATH) for path in {*needed, *map(os.path.realpath, needed)}}
     _mount("none", covered[0], "tmpfs", NO_SETUID | NO_DEVICES, "size=1m,mode=755")
     try:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-NEEDED = "needed"  # what must be possible, beside the ids of guarantees
+NEEDED = "needed"  # what must be possible; the other keys are ids of guarantees
 
 
 def run_probes(facts: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -30,7 +30,7 @@ IOCTL = {"x86_64": 16, "aarch64": 29}
 FCNTL_SIGNALS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: the kernel would send signals to others
 IOCTL_SIGNALS = (0x8901, 0x8902, 0x5412)  # FIOSETOWN, SIOCSPGRP, and TIOCSTI, which types into a terminal
 PRLIMIT = {"x86_64": 302, "aarch64": 261}  # of oneself (process 0) alone
-CLONE3 = 435  # its flags lie in memory, out of a filter's sight: ENOSYS makes the C library use clone
+CLONE3 = 435  # its flags are in memory, where a filter cannot see them: ENOSYS makes the C library use clone
 X32_BIT = 0x40000000
 
 # Sockets, new programs and processes, other processes' memory, and corners of the kernel.
@@ -73,7 +73,7 @@ WRITING = {
 }
 OPEN_FLAGS_OFFSETS = {"x86_64": ((2, 24), (257, 32)), "aarch64": ((56, 32),)}  # open and openat: where the flags are
 OPEN_TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-OPENAT2 = 437  # its flags lie in memory, as clone3's do
+OPENAT2 = 437  # its flags are in memory, like clone3's
 
 
 def restrict(*, read_only: bool) -> None:

@@ -1,4 +1,4 @@
-"""Imports modules from memory: no submission ever lies in a file that a worker could read."""
+"""Imports modules from memory: no submission is ever in a file that a worker could read."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     frame = header length (4 bytes, unsigned, little-endian) | header (UTF-8 JSON) | array bytes, one after another
     header = {"message": {...}, "arrays": [{"dtype": "<f4", "shape": [3, 2]}, ...]}
 
-Inside a message an array stands as {"array": index}. Nothing is ever unpickled, sizes are checked before memory is
+Inside a message, an array is written as {"array": index}. Nothing is ever unpickled, sizes are checked before memory is
 taken, and a whole frame has one deadline, so a peer gains nothing by sending a byte at a time.
 """
 
@@ -98,7 +98,7 @@ def _refuse_constant(name: str) -> None:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("a key that is there twice")
+        raise ValueError("a key that appears twice")
     return document
 
 

@@ -35,7 +35,7 @@ class Silent:
 
 @dataclass(frozen=True)
 class Visit:
-    """One animal's report beside what was expected of it."""
+    """One animal's report and what was expected of it."""
 
     animal: Animal
     failed: dict[str, str]  # hidden test -> cause
@@ -138,7 +138,7 @@ def _compare(graded: Grade, animal: Animal, stub_ids: set[str]) -> Visit:
     surprises = [f"{name} passes" for name in animal.fails if name not in failed]
     for name in failed.keys() - {*animal.fails, *animal.either}:
         surprises.append(f"{name} fails: {outcomes[name].cause}: {outcomes[name].message}")
-    surprises += [f"{name} is no hidden test" for name in (*animal.fails, *animal.either) if name not in DECLARED]
+    surprises += [f"{name} is not a hidden test" for name in (*animal.fails, *animal.either) if name not in DECLARED]
     if animal.kind == "wrong" and not failed:
         surprises.append("nothing fails")
     if first and cause not in animal.causes and not animal.unnamed:

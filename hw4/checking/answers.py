@@ -56,7 +56,7 @@ def check_close(
         raise CheckFailed(f"{what} must have shape {wanted.shape}, got {answer.shape}", "wrong_shape")
     if not np.isfinite(answer).all() and np.isfinite(wanted).all():
         count = int((~np.isfinite(answer)).sum())
-        raise CheckFailed(f"{what} holds {count} NaN or infinite numbers of {answer.size}", "not_finite")
+        raise CheckFailed(f"{what} contains {count} NaN or infinite numbers out of {answer.size}", "not_finite")
     if _equal(answer, wanted, rtol, atol):
         return
     for cause, slip in (slips or {}).items():
@@ -72,7 +72,7 @@ def check_shape(actual: Any, shape: tuple[int, ...], what: str) -> None:
     if answer.shape != shape:
         raise CheckFailed(f"{what} must have shape {shape}, got {answer.shape}", "wrong_shape")
     if not np.isfinite(answer).all():
-        raise CheckFailed(f"{what} holds NaN or infinite numbers", "not_finite")
+        raise CheckFailed(f"{what} contains NaN or infinite numbers", "not_finite")
 
 
 def check(condition: bool, message: str, cause: str) -> None:
@@ -98,7 +98,7 @@ def _as_numbers(actual: Any, what: str) -> np.ndarray[Any, Any]:
         raise CheckFailed(f"{what} must be a tensor of numbers, got {type(actual).__name__}", "wrong_type")
     answer = np.asarray(actual)
     if answer.dtype.kind not in "fiu":
-        raise CheckFailed(f"{what} must hold real numbers, got dtype {answer.dtype}", "wrong_type")
+        raise CheckFailed(f"{what} must contain real numbers, got dtype {answer.dtype}", "wrong_type")
     return answer
 
 

@@ -19,7 +19,7 @@ from typing import Any, Literal, NoReturn
 
 from rich.console import Console
 
-from hw4.checking.answers import VAGUE_CAUSES  # the reason may lie in another stub that this one calls
+from hw4.checking.answers import VAGUE_CAUSES  # the reason may be another stub that this one calls
 from hw4.checking.calls import calls_between_stubs
 from hw4.checking.causes import cause_of_exception
 from hw4.handin.assignment import Stub, load_assignment
@@ -216,7 +216,8 @@ def _watch(process: subprocess.Popen[bytes], outcomes: Path, pending: list[StubR
         message, cause = "the process ended during the test", "exits"
         if took_too_long:
             message = (
-                f"ended after {test_seconds:g} s here; the grader gives one check {call_seconds:g} s of processor time"
+                f"stopped after {test_seconds:g} s here; the grader gives each check {call_seconds:g} s of processor "
+                f"time"
             )
             cause = "too_slow"
         for report in pending:

@@ -67,7 +67,7 @@ def select_stubs(assignment: Assignment, names: list[str]) -> list[Stub]:
     """The stubs that the names stand for, in the order of assignment.toml.
 
     Raises:
-        ValueError: a name stands for nothing.
+        ValueError: a name is neither a problem nor a stub.
     """
     chosen: set[str] = set()
     for name in names:
@@ -139,7 +139,7 @@ def show(
 def _table() -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("part", "function", "status", "next"):
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column != "function")  # only the title of a topic may take two lines
     return table
 
 
@@ -169,7 +169,7 @@ def _next_step(report: StubReport) -> str:
         case "waiting" if report.unwritten is not None:
             return f"write {_number_of(report.unwritten)} first"
         case "waiting" if report.calls_failing is not None:
-            return f"mend {report.calls_failing.stub.number} first"
+            return f"fix {report.calls_failing.stub.number} first"
         case "failing" | "not checked":
             return "see below"
     return ""
@@ -191,7 +191,7 @@ def explain(report: StubReport) -> str:
     lines = []
     if report.calls_failing is not None:
         called = report.calls_failing.stub
-        lines.append(f"{report.stub.symbol} calls {called.symbol}, which fails: mend {called.number} first.")
+        lines.append(f"{report.stub.symbol} calls {called.symbol}, which fails: fix {called.number} first.")
         if report.is_knock_on:
             return lines[0]
     hint = hint_for(failure.cause)
@@ -213,7 +213,7 @@ def _explain_file(file: str, failure: Failure) -> str:
     """Why nothing in a file was checked, and the command that shows it again."""
     culprit = (failure.where or f"hw4/{file}").removeprefix("hw4/").partition(":")[0]
     if culprit != file:
-        return f"Not checked: hw4/{culprit} cannot be imported, and these tests need it. Mend that file first."
+        return f"Not checked: hw4/{culprit} cannot be imported, and these tests need it. Fix that file first."
     where = f" ({failure.where})" if failure.where else ""
     lines = [f"{failure.exception}: {_first_line(failure.message)}{where}"]
     if failure.exception != "FileNotFoundError":

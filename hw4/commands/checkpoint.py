@@ -1,4 +1,4 @@
-"""Checkpoints: a run that was stopped goes on as if it never had been (given).
+"""Checkpoints: a run that was stopped continues as if it never had been (given).
 
 A checkpoint is taken between two episodes, when the controller holds no plan. It holds all else that decides what
 comes next: weights, state of the optimiser, normalisers, all transitions, and both sources of random numbers. If your

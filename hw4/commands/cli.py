@@ -43,15 +43,15 @@ class TrainOptions:
     version: Version | None = None
     """0.5, 1.0 or 1.5 as in the lecture: sets horizon, replan-every and refit-every; None leaves them as they are"""
     actuator_sign: Literal[1, -1] = 1
-    """-1: a world in which every action works the other way, as in some of the grader's worlds"""
+    """-1: a world in which every action has the opposite effect, as in some of the grader's worlds"""
     name: str | None = None
-    """name of the run; the time of its start by default"""
+    """name of the run; by default the time when it started"""
     runs: Path = RUNS
-    """folder that holds all runs"""
+    """folder for all runs"""
     resume: bool = False
-    """go on with the run of this --name where it was stopped; every other option as it was begun"""
+    """resume the run with this --name where it stopped; give every other option as before"""
     tensorboard: bool = False
-    """write the curve for TensorBoard too, with the model's one-step error (pip install tensorboard)"""
+    """also write the curve and the model's one-step error for TensorBoard (pip install tensorboard)"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = tyro.extras.subcommand_cli_from_dict(
             commands,
             prog="python -m hw4",
-            description="Homework 4: train, look, check, hand in. Start with: python -m hw4 check",
+            description="Homework 4: train, plot, check, hand in. Start with: python -m hw4 check",
             args=arguments,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(options: Any) -> int:
-    """Train agents and write a run folder: config and learning curve per seed. Ctrl-C keeps what is there."""
+    """Train agents and write a run folder: config and learning curve per seed. Ctrl-C keeps the finished episodes."""
     from hw4.commands.runs import RunConfig, RunError, new_run_folder, old_run_folder
 
     assert isinstance(options, TrainOptions)
@@ -98,7 +98,7 @@ def train(options: Any) -> int:
     if len(set(seeds)) < len(seeds) or any(seed < 0 for seed in seeds):
         raise CommandFailed(f"--seeds must be different numbers, 0 or more, got {' '.join(map(str, seeds))}")
     if options.resume and options.name is None:
-        raise CommandFailed("--resume needs --name, the name of the run to go on with")
+        raise CommandFailed("--resume needs --name, the name of the run to resume")
     name = options.name or f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
     try:
         find_folder = old_run_folder if options.resume else new_run_folder
@@ -130,7 +130,7 @@ def train(options: Any) -> int:
     except KeyboardInterrupt:
         if folder.exists():
             print(f"Stopped. {folder} keeps every finished episode.")
-            print(f"To go on: the same command with --name {name} --resume")
+            print(f"To resume: the same command with --name {name} --resume")
         raise
     print(f"Wrote {folder}")
     print(f"Next: python -m hw4 plot {folder}")
@@ -307,7 +307,7 @@ def video(run: tyro.conf.Positional[Path], seed: int | None = None, output: Path
     Args:
         run: a run folder.
         seed: which of its seeds; the first by default.
-        output: .gif or .mp4 to write; beside the run's files by default.
+        output: .gif or .mp4 to write; by default next to the run's files.
         every: draw one frame in this many env steps.
     """
     from hw4.commands.runs import RunError, read_config, read_trajectory, seed_folders
@@ -345,13 +345,13 @@ def check(names: tyro.conf.Positional[tuple[str, ...]] = ()) -> int:
 def submit(
     output: Path = Path("hw4_submission.zip"), notebooks: Path | None = None, only_check: Path | None = None
 ) -> int:
-    """Build the zip to hand in, and say what the grader's intake will say about it.
+    """Build the zip to hand in, and say what the grader will say when it reads it.
 
     Args:
         output: the zip to write.
-        notebooks: folder that holds the notebooks; "notebooks" beside hw4 by default.
-        only_check: an archive or a folder that you packed yourself: nothing is written, and you hear what the grader's
-            intake will say about it.
+        notebooks: folder with the notebooks; by default "notebooks" next to hw4.
+        only_check: an archive or a folder that you packed yourself: says what the grader will say when it reads it,
+        and writes nothing.
     """
     from hw4.handin.code_files import stubs_not_started
     from hw4.handin.intake import read_submission
@@ -363,7 +363,7 @@ def submit(
         raise CommandFailed(f"--output must end in .zip, got {output.name!r}")
     notebooks_folder = notebooks or PACKAGE.parent / "notebooks"
     if notebooks is not None and not notebooks.is_dir():
-        raise CommandFailed(f"there is no folder {notebooks}: name the one that holds your notebooks")
+        raise CommandFailed(f"there is no folder {notebooks}: give the one that contains your notebooks")
     try:
         if only_check is None:
             write_submission(PACKAGE, notebooks_folder if notebooks_folder.is_dir() else None, output, assignment)
@@ -388,12 +388,14 @@ def _print_problems(intake: Intake, assignment: Assignment) -> None:
     for p in intake.syntax_errors:
         points = sum(stub.points for stub in assignment.stubs if stub.file == p.file)
         kind = "bonus points" if p.file in assignment.optional_code else "points"
-        print(f"MEND THIS: {p.file}:{p.line}: Python cannot read this file: {p.message}")
+        print(f"FIX THIS: {p.file}:{p.line}: Python cannot read this file: {p.message}")
         print(f"  The grader fails everything in it ({points} {kind}), and the learning curves that need it.")
     for i in intake.forbidden_imports:
-        print(f"MEND THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
+        print(f"FIX THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
     if intake.forbidden_imports:
-        print("  The grader names it; if the module is not there when you are graded, everything in that file fails.")
+        print(
+            "  The grader reports it; if the module is missing on the grading machine, everything in that file fails."
+        )
         print(f"  Allowed: {', '.join(assignment.submission.allowed_imports)}")
 
 
@@ -403,14 +405,15 @@ def _print_open_stubs(open_stubs: Sequence[Stub], intake: Intake, assignment: As
     required = [stub for stub in assignment.stubs if not assignment.is_optional(stub)]
     num_read = sum(stub.file not in unread for stub in required)
     if unread:
-        print(f"Not looked at: {len(required) - num_read} stubs, in {', '.join(unread)}")
+        print(f"Not checked: {len(required) - num_read} stubs, in {', '.join(unread)}")
     if open_stubs:
         print(f"Not started: {len(open_stubs)} of {num_read} stubs")
         for stub in open_stubs:
             print(f"  {stub.number} {stub.symbol} in hw4/{stub.file} ({stub.points} points)")
     elif num_read:
         print(
-            f"All {num_read} {'other ' if unread else ''}stubs are started. Whether they are right: python -m hw4 check"
+            f"All {num_read} {'other ' if unread else ''}stubs are started. To see whether they are right: python -m "
+            f"hw4 check"
         )
 
 
@@ -439,17 +442,17 @@ def _print_unknowns(intake: Intake, assignment: Assignment) -> None:
         for curve in assignment.curves
         if not assignment.is_optional(curve) or _is_handed_in(curve.problem, intake, assignment)
     )
-    print("Not known yet, and only the grader can say:")
+    print("Only the grader can judge:")
     print("  the hidden tests, which use other numbers, shapes and seeds than the public ones")
     print(f"  the learning curves on hidden seeds and worlds ({curves})")
-    print("  the written answers, which people read")
+    print("  the written answers, which people grade")
 
 
 # update ---------------------------------------------------------------------------------------------------------------
 
 
 def update(bundle: tyro.conf.Positional[Path]) -> int:
-    """Bring the given files up to date from a newer student bundle. Your code and your notebooks are kept.
+    """Update the given files from a newer student bundle. Your code and your notebooks are kept.
 
     Args:
         bundle: the new student.zip, as you downloaded it.
@@ -466,11 +469,12 @@ def update(bundle: tyro.conf.Positional[Path]) -> int:
         for name in names:
             print(f"  {what} {name}")
     for name, beside in done.moved.items():
-        print(f"  {name} had changes of yours: they are kept as {beside} beside it")
+        print(f"  {name}: you had changed this file; your version is kept next to it as {beside}")
     for name, beside in done.kept.items():
         if beside:
             print(
-                f"READ THIS: {name} has a new version. Yours is kept; the new one is {beside} beside it: compare them."
+                f"READ THIS: {name} has a new version. Yours is kept, and the new one is next to it as {beside}: "
+                f"compare the two."
             )
     if not (done.replaced or done.added or done.removed or any(done.kept.values())):
         print("Everything is up to date.")

@@ -14,7 +14,7 @@ NOT_NEEDED = ("jupyterlab",)  # Colab is the notebook
 
 
 def install_missing(requirements: Path) -> None:
-    """Install the requirements that are absent or too old, beside a torch that stays as it is.
+    """Install the requirements that are absent or too old, and leave the installed torch as it is.
 
     Args:
         requirements: a requirements file, one package a line.

@@ -37,7 +37,7 @@ def use_style() -> None:
 
 
 def find_data(name: str) -> Path:
-    """The folder of recorded runs of the notebook `name`: data/NAME beside the notebook, or beside a folder above it.
+    """The folder of recorded runs of the notebook `name`: data/NAME next to the notebook, or in a folder above it.
 
     Raises:
         FileNotFoundError: there is none.
@@ -47,7 +47,7 @@ def find_data(name: str) -> Path:
             if candidate.is_dir():
                 return candidate
     raise FileNotFoundError(
-        f"no folder data/{name} beside {Path.cwd()} or above it: take it from the homework's bundle"
+        f"there is no folder data/{name} in {Path.cwd()} or above it: copy it from the homework's bundle"
     )
 
 
@@ -71,7 +71,7 @@ def own_seeds(student_id: str, number: int) -> tuple[int, ...]:
         ValueError: the id is empty.
     """
     if not student_id.strip():
-        raise ValueError('set STUDENT_ID = "..." in the cell of parameters: your own runs are seeded by it')
+        raise ValueError('set STUDENT_ID = "..." in the parameters cell: it seeds your own runs')
     digest = hashlib.sha256(student_id.strip().lower().encode()).digest()
     words = np.random.SeedSequence(int.from_bytes(digest, "big")).generate_state(number)
     return tuple(int(word) % MAX_OWN_SEED for word in words)

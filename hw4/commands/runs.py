@@ -3,7 +3,7 @@
 runs/cartpole/2027-03-02_14-30-00/seed_0/config.json          the experiment, its settings, the seed
                                          learning_curve.csv   episode, env_steps, return
                                          trajectory.npz       the last episode and the plans imagined in it
-                                         checkpoint.pt        where `--resume` goes on, until the run is finished
+                                         checkpoint.pt        where `--resume` continues, until the run is finished
                                          events.out.tfevents  the same curve for TensorBoard, with `--tensorboard`
 """
 
@@ -97,7 +97,7 @@ class SeedFolder:
 
     @classmethod
     def reopen(cls, run_folder: Path, config: RunConfig, *, num_episodes: int) -> SeedFolder:
-        """Go on with a seed's files after its first `num_episodes` episodes; what was written of later ones is dropped.
+        """Continue a seed's files after its first `num_episodes` episodes; what was written of later ones is dropped.
 
         Raises:
             RunError: the seed was trained with other settings, or a file of it cannot be read.
@@ -105,7 +105,7 @@ class SeedFolder:
         folder = cls.__new__(cls)
         folder.path = run_folder / f"seed_{config.seed}"
         if read_config(folder.path) != config:
-            raise RunError(f"{folder.path} was trained with other settings: give the options it was begun with")
+            raise RunError(f"{folder.path} was trained with other settings: give the options it was started with")
         curve = _read_curve(folder.path, config.seed)
         if len(curve.returns) < num_episodes:
             raise RunError(f"{folder.path / CURVE_FILE} has lost episodes: delete {folder.path} to train it again")
@@ -145,19 +145,19 @@ def new_run_folder(root: Path, experiment: str, name: str) -> Path:
     """
     folder = _run_folder(root, experiment, name)
     if folder.exists():
-        raise RunError(f"{folder} is there already: choose another --name, go on with it by --resume, or delete it")
+        raise RunError(f"{folder} already exists: choose another --name, resume it with --resume, or delete it")
     return folder
 
 
 def old_run_folder(root: Path, experiment: str, name: str) -> Path:
-    """The path of a run to go on with.
+    """The path of a run to resume.
 
     Raises:
         RunError: there is none of this name.
     """
     folder = _run_folder(root, experiment, name)
     if not folder.is_dir():
-        raise RunError(f"{folder} is not there: nothing to resume; leave out --resume to begin")
+        raise RunError(f"{folder} does not exist, so there is nothing to resume; leave out --resume to start a new run")
     return folder
 
 
@@ -168,7 +168,7 @@ def is_finished(seed_folder: Path) -> bool:
 
 def _run_folder(root: Path, experiment: str, name: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
-        raise RunError(f"a run's name consists of letters, digits and . _ + -, got {name!r}")
+        raise RunError(f"a run's name may contain only letters, digits and . _ + -, got {name!r}")
     return root / experiment / name
 
 
@@ -186,7 +186,7 @@ def seed_folders(run_folder: Path) -> list[Path]:
     runs = sorted({path.parent.parent for path in run_folder.glob(f"*/seed_*/{CONFIG_FILE}")})
     if runs:
         inside = ", ".join(str(run) for run in runs)
-        raise RunError(f"{run_folder} holds several runs: name one or more of {inside}")
+        raise RunError(f"{run_folder} contains several runs: give one or more of {inside}")
     raise RunError(f"{run_folder} is not a run folder: it has no seed_N/{CONFIG_FILE} (see `python -m hw4 train`)")
 
 
@@ -214,7 +214,7 @@ def read_config(seed_folder: Path) -> RunConfig:
 def read_trajectory(seed_folder: Path) -> Trajectory:
     path = seed_folder / TRAJECTORY_FILE
     if not path.is_file():
-        raise RunError(f"{path} is missing: the run was stopped before its last episode; go on with --resume")
+        raise RunError(f"{path} is missing: the run was stopped before its last episode; continue it with --resume")
     with np.load(path, allow_pickle=False) as arrays:
         return Trajectory(**{field.name: arrays[field.name] for field in dataclasses.fields(Trajectory)})
 

@@ -1,4 +1,4 @@
-"""A learning curve for TensorBoard, beside the CSV file (given; needs the package `tensorboard`, and only then)."""
+"""A learning curve for TensorBoard, next to the CSV file (given; only this needs the package `tensorboard`)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ScalarWriter:
         """
         Args:
             seed_folder: where the event file goes.
-            env_steps: taken before; of an older event file there, what lies beyond is not shown any more.
+            env_steps: taken before; later points of an older event file there are no longer shown.
         """
         from torch.utils.tensorboard import SummaryWriter
 

@@ -63,7 +63,7 @@ def write_video(trajectory: Trajectory, config: RunConfig, target: Path, *, ever
             raise RunError("MP4 needs one more package: pip install imageio-ffmpeg; or write a .gif")
         options = {"fps": FRAMES_PER_SECOND}
     else:
-        raise RunError(f"a video ends in .gif or .mp4, got {target.name!r}")
+        raise RunError(f"the name of a video must end in .gif or .mp4, got {target.name!r}")
     writer: Any
     with imageio.get_writer(target, **options) as writer:
         for frame in frames(trajectory, config, every=every):
@@ -172,7 +172,7 @@ def _cartpole_scene(axes: Axes, trajectory: Trajectory) -> Update:
 
 
 def _pole_tip(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Where the tip is; an imagined sine and cosine need not lie on the unit circle, and are drawn as they are."""
+    """Where the tip is; an imagined sine and cosine need not be on the unit circle, and are drawn as they are."""
     x, sin, cos = observations[..., 0], observations[..., 1], observations[..., 2]
     return x + CARTPOLE_POLE_LENGTH * sin, CARTPOLE_POLE_LENGTH * cos
 
@@ -192,7 +192,7 @@ def _cliff_hill_scene(axes: Axes, trajectory: Trajectory) -> Update:
     levels = np.arange(np.floor(heights.min()), np.ceil(heights.max()) + 1)  # one a metre
     ground = axes.contourf(x, y, heights, levels=levels, cmap="cividis", alpha=0.75)
     bar = axes.figure.colorbar(ground, ax=axes, shrink=0.8, ticks=levels[1::2])
-    bar.ax.set_title("height (m)", fontsize="small", loc="left")  # on top: beside it is the other panel's label
+    bar.ax.set_title("height (m)", fontsize="small", loc="left")  # on top: next to it is the other panel's label
     axes.axvline(EDGE_X, color=REAL_COLOR, linewidth=1.0)
     axes.text(
         EDGE_X - 0.1, 0.1 - ARENA, f"edge: steep, to {BOTTOM_HEIGHT:g} m", rotation=90, ha="right", va="bottom",
@@ -319,7 +319,7 @@ def _distance(first: slice, second: slice | None = None) -> Callable[[NDArray[An
     return distance
 
 
-# What is drawn of each task: numbers over time, and a scene beside them. Of any other task, its first four numbers.
+# What is drawn for each task: numbers over time, with a scene next to them. For any other task, its first four numbers.
 SHOWN: dict[str, tuple[list[Series], Callable[[Axes, Trajectory], Update] | None]] = {
     "cartpole": (
         [

@@ -1,7 +1,7 @@
 """Cliff hill: "go right to get higher!", until the ground ends (given).
 
 The lecture's picture of distribution shift. Height rises with x; past the edge it drops to the bottom. Data from the
-base policy stays left of the edge, so a model fitted to it predicts that the hill goes on for ever.
+base policy stays left of the edge, so a model fitted to it predicts that the hill continues for ever.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class CliffHillEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
         return self._position.copy()
 
     def set_state(self, state: NDArray[np.float64]) -> None:
-        """Stand at `state`, shape (2,)."""
+        """Move to `state`, shape (2,)."""
         self._position = np.array(state, dtype=np.float64)
 
     def _observation(self) -> NDArray[np.float64]:

@@ -56,6 +56,6 @@ class HalfCheetahEnv(GymnasiumMujocoEnv):
 
 
 def _warn_of_all_but_total_mass(message: str) -> None:
-    """gymnasium's model sets its total mass in a way that MuJoCo 4 calls old; nobody here can mend that."""
+    """gymnasium's model sets its total mass in a way that MuJoCo 4 calls deprecated; this cannot be fixed here."""
     if "settotalmass" not in message:
         warnings.warn(message, stacklevel=2)

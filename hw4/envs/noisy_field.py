@@ -1,6 +1,6 @@
 """Noisy field: one patch where the ground is noisy, and one that random data never visits (given).
 
-The two kinds of uncertainty, apart. In the noisy patch, which lies beside the start, every step ends somewhere else:
+The two kinds of uncertainty, apart. In the noisy patch, next to the start, every step ends somewhere else:
 more data will not help, and members of an ensemble come to agree that it is noisy (aleatoric). In the turned patch
 around the goal every move goes a quarter turn to the left: nothing there is noisy, but data of the base policy does not
 reach it, so members can only guess until an agent has been there (epistemic).
@@ -30,12 +30,12 @@ ARENA = 4.0  # m; positions are clipped to a square of this half-width
 
 
 def is_noisy(position: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether positions of shape (..., 2) lie in the noisy patch; returns shape (...)."""
+    """Whether positions of shape (..., 2) are in the noisy patch; returns shape (...)."""
     return _is_inside(position, NOISY_CENTER, NOISY_RADIUS)
 
 
 def is_turned(position: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether positions of shape (..., 2) lie in the turned patch; returns shape (...)."""
+    """Whether positions of shape (..., 2) are in the turned patch; returns shape (...)."""
     return _is_inside(position, TURNED_CENTER, TURNED_RADIUS)
 
 
@@ -83,7 +83,7 @@ class NoisyFieldEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
         return self._position.copy()
 
     def set_state(self, state: NDArray[np.float64]) -> None:
-        """Stand at `state`, shape (2,)."""
+        """Move to `state`, shape (2,)."""
         self._position = np.array(state, dtype=np.float64)
 
 

@@ -29,7 +29,7 @@ def notebook_notes(notebooks: dict[str, bytes], assignment: Assignment) -> Itera
     The notebook of a topic holds no written answers: all that is said of it is that it cannot be read.
     """
     written_points = assignment.written_points
-    cost = f"this costs written points alone (of {written_points})"
+    cost = f"this costs only written points (of {written_points})"
     answers: list[_Answer] = []
     all_readable = True
     for name in assignment.submission.notebooks:
@@ -48,12 +48,12 @@ def notebook_notes(notebooks: dict[str, bytes], assignment: Assignment) -> Itera
         if open_answers := [answer for answer in of_notebook if answer.is_open]:
             yield f"{name}: not answered yet: {_listed(open_answers)}"
         if not _has_outputs(cells):
-            yield f"{name}: no code cell has an output: run all cells and save, so that your figures are seen"
+            yield f"{name}: no code cell has an output: run all cells and save, so that graders see your figures"
     found = sum(answer.points for answer in answers)
     if all_readable and assignment.submission.notebooks and found != written_points:
         yield (
             f"the notebooks have cells for {found:g} of {written_points} written points: {_listed(answers)}. A graded "
-            "cell is missing, there twice or changed: copy your answers into a fresh copy of the notebook"
+            f"cell is missing, duplicated or changed: copy your answers into a fresh copy of the notebook"
         )
 
 

@@ -140,7 +140,7 @@ class Policies:
     collaboration: Collaboration
     ai_use: AIUse
     max_group_size: int  # students who may hand in one solution together; 1: everybody alone
-    max_submissions: int  # the last of the first so many counts; 0: the last of all
+    max_submissions: int  # only this many are graded, and the last of them counts; 0: no limit
     bonus_cap: int  # bonus points count up to this many
     late: LatePolicy
 
@@ -315,7 +315,9 @@ def _check(found: Assignment, file: TomlFile) -> None:
     if found.policies.late.percent_per_day > 100:
         file.fail("policies.late", 0, "percent_per_day", "percent_per_day must be at most 100")
     if found.policies.max_group_size < 1:
-        file.fail("policies", 0, "max_group_size", "max_group_size must be at least 1: everybody alone")
+        file.fail(
+            "policies", 0, "max_group_size", "max_group_size must be at least 1, which means that everybody works alone"
+        )
     seen: dict[str, str] = {}
     ids_of = {
         "problems": [problem.id for problem in found.problems],

@@ -45,7 +45,7 @@ def parse(name: str, content: bytes) -> ast.Module | SyntaxProblem:
     """The syntax tree of a code file, or what keeps Python from reading it. Nothing is run."""
     if len(content) > MAX_CODE_BYTES:
         return SyntaxProblem(
-            name, 1, f"the file has {len(content):,} bytes, at most {MAX_CODE_BYTES:,} are read as code"
+            name, 1, f"the file has {len(content):,} bytes; a code file may have at most {MAX_CODE_BYTES:,}"
         )
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)

@@ -47,16 +47,18 @@ def checked_name(raw: str) -> str:
     if raw.startswith("/") or re.match(r"[A-Za-z]:", raw):
         raise SubmissionRefused("the name is absolute", where=raw)
     if "\\" in raw:
-        raise SubmissionRefused("the name holds a backslash, which is a folder on one system only", where=raw)
+        raise SubmissionRefused("the name contains a backslash, which separates folders only on Windows", where=raw)
     parts = [part for part in raw.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise SubmissionRefused("the name climbs out of the archive with '..'", where=raw)
     name = "/".join(parts)
     if len(name) > MAX_NAME_LENGTH:
-        raise SubmissionRefused(f"the name has {len(name)} characters, at most {MAX_NAME_LENGTH} may be", where=raw)
+        raise SubmissionRefused(
+            f"the name has {len(name)} characters; at most {MAX_NAME_LENGTH} are allowed", where=raw
+        )
     visible = "/".join(parts[:-1]) if parts and parts[-1] in JUNK_FILES else name
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in visible):
-        raise SubmissionRefused("the name holds an invisible or undecodable character", where=raw)
+        raise SubmissionRefused("the name contains an invisible or undecodable character", where=raw)
     return name
 
 
@@ -73,10 +75,10 @@ def refuse_colliding_names(entries: list[Member]) -> None:
             continue
         key = _collision_key(entry.name)
         if key in files and files[key] == entry.name:
-            raise SubmissionRefused("this name is there twice", where=entry.name)
+            raise SubmissionRefused("this name appears twice", where=entry.name)
         if key in files:
             raise SubmissionRefused(
-                "the two names differ only in case or in their Unicode form and are one file on some systems",
+                "the two names differ only in case or in their Unicode form, and are the same file on some systems",
                 where=f"{files[key]} and {entry.name}",
             )
         files[key] = entry.name
@@ -84,7 +86,7 @@ def refuse_colliding_names(entries: list[Member]) -> None:
         path = PurePosixPath(_collision_key(entry.name))
         for folder in (path, *path.parents) if entry.is_folder else path.parents:
             if str(folder) in files:
-                raise SubmissionRefused("the name is a file and a folder at once", where=files[str(folder)])
+                raise SubmissionRefused("the name is both a file and a folder", where=files[str(folder)])
 
 
 def kind_of_file(mode: int) -> str:

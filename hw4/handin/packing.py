@@ -26,7 +26,7 @@ def write_submission(
 
     Args:
         hw4_folder: holds the code files.
-        notebooks_folder: the notebooks lie in it or in folders below it; None hands in none.
+        notebooks_folder: the notebooks are in it or in its subfolders; None hands in none.
         target: the zip to write; overwritten.
         assignment: names the files; `assignment.toml` by default.
 
@@ -75,7 +75,9 @@ def _notebooks_below(folder: Path, assignment: Assignment) -> dict[str, Path]:
         ]
         if len(places) > 1:
             where = " and ".join(place.relative_to(folder).as_posix() for place in places[:2])
-            raise SubmissionRefused("one notebook is there twice", where=where, mend="Keep the one you worked in")
+            raise SubmissionRefused(
+                "the same notebook name appears twice", where=where, fix="Keep the one you worked in"
+            )
         if places:
             found[name] = places[0]
     return found

@@ -202,7 +202,7 @@ def _wanted(kind: Any, value: Any) -> str | None:
             else len(value) == len(arguments)
             and all(_wanted(of, one) is None for of, one in zip(arguments, value, strict=True))
         )
-        return None if right else "a list of texts" if of is str else "a list"
+        return None if right else "a list of strings" if of is str else "a list"
     if get_origin(kind) is dict:
         right = isinstance(value, dict) and all(_wanted(arguments[1], one) is None for one in value.values())
         return None if right else "a table of texts" if arguments[1] is str else "a table of lists"

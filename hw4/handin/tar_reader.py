@@ -27,7 +27,7 @@ PAX_FORBIDDEN = re.compile(rb"size|linkpath|GNU\.sparse.*|SCHILY\.realsize")
 def tar_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[Member]:
     rules = assignment.submission
     unpacked = _gunzip(data, archive_name, rules.max_total_bytes, rules.max_files * 4 * TAR_BLOCK)
-    no_tar = SubmissionRefused("the gzip file does not hold a tar archive", where=archive_name)
+    no_tar = SubmissionRefused("the gzip file does not contain a tar archive", where=archive_name)
     damaged = SubmissionRefused("the tar archive is damaged", where=archive_name)
     offset, num_entries, total, long_name = 0, 0, 0, None
     while True:
@@ -46,7 +46,7 @@ def tar_members(data: bytes, archive_name: str, assignment: Assignment) -> Itera
         name = _tar_text(raw_name)
         size = _octal(size_field)
         if size is None:
-            raise SubmissionRefused("the stated size is not one that an honest archive has", where=name)
+            raise SubmissionRefused("the stated size cannot be right", where=name)
         without_checksum = block[:148] + b" " * 8 + block[156:]
         if _octal(checksum) != sum(without_checksum) or _octal(mode) is None:
             raise damaged
@@ -70,7 +70,7 @@ def tar_members(data: bytes, archive_name: str, assignment: Assignment) -> Itera
         long_name = None
         num_entries += 1
         if num_entries > rules.max_files:
-            raise SubmissionRefused(f"the archive holds more than {rules.max_files} files", where=archive_name)
+            raise SubmissionRefused(f"the archive contains more than {rules.max_files} files", where=archive_name)
         total += size
         if total > rules.max_total_bytes:
             raise SubmissionRefused(unpacks_to_more_than(rules.max_total_bytes), where=archive_name)
@@ -80,7 +80,7 @@ def tar_members(data: bytes, archive_name: str, assignment: Assignment) -> Itera
     if long_name is not None:
         raise damaged
     if unpacked.count(b"\0", offset) != len(unpacked) - offset:
-        raise SubmissionRefused("something stands after the end of the tar archive", where=archive_name)
+        raise SubmissionRefused("there is something after the end of the tar archive", where=archive_name)
 
 
 def _gunzip(data: bytes, archive_name: str, max_bytes: int, overhead: int) -> bytes:
@@ -95,7 +95,7 @@ def _gunzip(data: bytes, archive_name: str, max_bytes: int, overhead: int) -> by
     if not decompressor.eof:
         raise SubmissionRefused("the gzip file is damaged: it is cut off", where=archive_name)
     if decompressor.unused_data.strip(b"\0"):
-        raise SubmissionRefused("something stands after the end of the gzip file", where=archive_name)
+        raise SubmissionRefused("there is something after the end of the gzip file", where=archive_name)
     return unpacked
 
 
@@ -143,7 +143,7 @@ def _pax_path(content: bytes, where: str) -> str | None:
         if end > len(content) or not record.endswith(b"\n") or not equals:
             raise SubmissionRefused("the tar archive is damaged", where=where)
         if PAX_FORBIDDEN.fullmatch(key):
-            raise SubmissionRefused("the stated size is not one that an honest archive has", where=where)
+            raise SubmissionRefused("the stated size cannot be right", where=where)
         if key == b"path":
             if path is not None:
                 raise SubmissionRefused("the member has two names", where=where)

@@ -43,8 +43,8 @@ class Updated:
     replaced: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    kept: dict[str, str] = field(default_factory=dict)  # the student's work -> where the new version lies, or ""
-    moved: dict[str, str] = field(default_factory=dict)  # a given file that the student changed -> where theirs lies
+    kept: dict[str, str] = field(default_factory=dict)  # the student's work -> where the new version is, or ""
+    moved: dict[str, str] = field(default_factory=dict)  # a given file that the student changed -> where theirs is
 
 
 def installed_version(root: Path) -> str:
@@ -85,12 +85,12 @@ def read_bundle(archive: Path) -> Bundle:
     except (zipfile.BadZipFile, OSError) as error:
         raise UpdateRefused(f"{archive.name} cannot be read: {error}. Download it again") from None
     if MANIFEST not in files:
-        raise UpdateRefused(f"{archive.name} is no student bundle of this homework: it has no {MANIFEST}")
+        raise UpdateRefused(f"{archive.name} is not a student bundle of this homework: it has no {MANIFEST}")
     bundle = _parsed(files.pop(MANIFEST), archive.name)
     found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     if found != bundle.hashes:
         odd = sorted(name for name in {*found, *bundle.hashes} if found.get(name) != bundle.hashes.get(name))
-        raise UpdateRefused(f"{archive.name}: {odd[0]} is not what its list says. Download it again")
+        raise UpdateRefused(f"{archive.name}: {odd[0]} does not match the bundle's list of files. Download it again")
     return Bundle(bundle.version, bundle.hashes, files)
 
 

@@ -50,9 +50,7 @@ class _ZipEntry:
 
     @property
     def lies(self) -> SubmissionRefused:
-        return SubmissionRefused(
-            "the member is damaged, or its stated size or checksum is not its own", where=self.name
-        )
+        return SubmissionRefused("the member is damaged, or its stated size or checksum is wrong", where=self.name)
 
 
 def zip_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[Member]:
@@ -76,15 +74,17 @@ def _zip_directory(data: bytes, archive_name: str, max_files: int) -> tuple[int,
         raise SubmissionRefused("the zip archive is cut off: its directory is missing", where=archive_name)
     _, disk, other_disk, num_here, num_entries, size, offset, comment_length = END_RECORD.unpack_from(data, end)
     if end + END_RECORD.size + comment_length != len(data):
-        raise SubmissionRefused("something stands after the zip archive, or it is cut off", where=archive_name)
+        raise SubmissionRefused("there is something after the zip archive, or it is cut off", where=archive_name)
     if data[max(0, end - ZIP64_LOCATOR_SIZE) : end].startswith(b"PK\x06\x07"):
-        raise SubmissionRefused("this is a zip64 archive, which is for gigabytes or 65,535 files", where=archive_name)
+        raise SubmissionRefused(
+            "this is a zip64 archive, which is meant for gigabytes or 65,535 files", where=archive_name
+        )
     if disk or other_disk or num_here != num_entries:
         raise SubmissionRefused("this is one part of a split zip archive", where=archive_name)
     if num_entries > max_files or size > max_files * (DIRECTORY_ENTRY.size + 2 * MAX_NAME_LENGTH + 200):
-        raise SubmissionRefused(f"the archive holds more than {max_files} files", where=archive_name)
+        raise SubmissionRefused(f"the archive contains more than {max_files} files", where=archive_name)
     if offset + size != end:
-        raise SubmissionRefused("something stands before or inside the zip archive", where=archive_name)
+        raise SubmissionRefused("there is something before or inside the zip archive", where=archive_name)
     entries, at = [], offset
     while at < end:
         if end - at < DIRECTORY_ENTRY.size or not data.startswith(b"PK\x01\x02", at):
@@ -107,7 +107,7 @@ def _zip_directory(data: bytes, archive_name: str, max_files: int) -> tuple[int,
         entries.append(_ZipEntry(raw_name, name, flags, method, crc, compressed, unpacked, mode, extra, start))
     if len(entries) != num_entries:
         raise SubmissionRefused(
-            f"the zip archive says it has {num_entries} entries and has {len(entries)}", where=archive_name
+            f"the zip archive says that it has {num_entries} entries, but it has {len(entries)}", where=archive_name
         )
     return offset, entries
 
@@ -119,7 +119,7 @@ def _refuse_zip_entry(entry: _ZipEntry, archive_name: str) -> None:
     if stat.S_IFMT(entry.mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise SubmissionRefused(f"this is {kind_of_file(entry.mode)}, not a plain file", where=name)
     if stat.S_ISDIR(entry.mode) and not entry.is_folder:
-        raise SubmissionRefused("the member is a file and a folder at once", where=name)
+        raise SubmissionRefused("the member is both a file and a folder", where=name)
     if not entry.is_folder:
         refuse_special_bits(entry.mode, name)
     if entry.flags & ENCRYPTED_FLAGS:
@@ -161,7 +161,7 @@ def _refuse_zip_gaps(data: bytes, directory_offset: int, members: list[tuple[tup
     """Each byte before the directory belongs to one member: nothing is shared, and nothing hides between them."""
     starts = [start for (start, _, _), _ in members] + [directory_offset]
     if starts[0] > 0:
-        raise SubmissionRefused("something stands before or inside the zip archive", where=members[0][1].name)
+        raise SubmissionRefused("there is something before or inside the zip archive", where=members[0][1].name)
     for ((_, _, end), entry), next_start in zip(members, starts[1:], strict=True):
         if end > next_start:
             raise SubmissionRefused("two members share the same bytes of the archive", where=entry.name)
@@ -171,7 +171,7 @@ def _refuse_zip_gaps(data: bytes, directory_offset: int, members: list[tuple[tup
         )
         may_follow = [b"", *sizes, *(b"PK\x07\x08" + size for size in sizes)]
         if data[end:next_start] not in (may_follow if entry.flags & SIZES_FOLLOW_FLAG else [b""]):
-            raise SubmissionRefused("something stands before or inside the zip archive", where=entry.name)
+            raise SubmissionRefused("there is something before or inside the zip archive", where=entry.name)
 
 
 def _zip_content(raw: bytes, entry: _ZipEntry) -> bytes:

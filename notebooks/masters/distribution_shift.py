@@ -17,11 +17,11 @@
 #
 # **What this notebook shows.** A model that predicts its own data almost perfectly sends its planner off a cliff,
 # because the planner visits states that the data never saw: *distribution shift*. Collecting the planner's own data
-# and fitting again (*aggregation*), and planning again as the world answers (*replanning*), mend it. You see it with
-# {{ num_seeds }} seeds, in metres and returns, and then with your own agent. Beside them stand two other ways out: a
-# base policy that covers more, and a model that knows more physics.
+# and fitting again (*aggregation*), and planning again as the world answers (*replanning*), fix it. You see this with
+# {{ num_seeds }} seeds, in metres and returns, and then with your own agent. You also see two other ways out: a base
+# policy that covers more, and a model that knows more physics.
 #
-# **How long it takes.** About 15 seconds as it stands: it draws recorded runs, so it works before you have written a
+# **How long it takes.** About 15 seconds as it is: it draws recorded runs, so it works before you have written a
 # line of code. With `USE_MY_CODE = True` it also trains your agent, at most 60 seconds.
 #
 # **What you do.** Run it. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID`
@@ -159,7 +159,7 @@ def imagined_return(experiment: Experiment, plan: Array, imagined: Array) -> flo
 
 # %% [markdown] name="data-intro"
 # The recorded runs: {{ num_seeds }} seeds of each of the lecture's three versions, at the settings of
-# `hw4/experiments.py`. Beside them are transitions that no run ever trained on (seeds {{ held_out_seeds }}): some
+# `hw4/experiments.py`. The data also has transitions that no run ever trained on (seeds {{ held_out_seeds }}): some
 # under the base policy, some under the first plan. On these, every model is asked for the next height.
 
 
@@ -193,8 +193,8 @@ EPISODE_NUMBERS = np.arange(1, EXPERIMENT.num_episodes + 1)
 print(f"{NUM_SEEDS} seeds of versions {', '.join(VERSIONS)}; {EXPERIMENT.num_episodes} episodes each")
 
 # %% [markdown] name="sanity-intro"
-# **A check to see where you stand** (no points): the recorded runs fit the settings you have, and, if your code runs,
-# it runs what they ran.
+# **A check of your setup** (no points): the recorded runs match your settings and, if your code runs, it runs what
+# they ran.
 
 # %% name="sanity" nbgrader={"grade": false, "locked": true, "solution": false}
 assert EPISODES["episode"].max() == EXPERIMENT.num_episodes - 1, (
@@ -270,14 +270,14 @@ beyond = 100 * (planned[..., 0] > reach[:, None]).mean(axis=1)
 show(
     f"{NUM_SEEDS} seeds. The base policy's data ends at x = {median_text(reach, ' m', 1)} (median over seeds of the "
     f"largest x, with a 95 % bootstrap interval). Of the states visited under the plan, "
-    f"{median_text(beyond, ' %')} lie farther right than anything in that seed's own data."
+    f"{median_text(beyond, ' %')} are farther right than anything in that seed's own data."
 )
 
 # %% [markdown] name="falls-intro"
 # ## Version 0.5 walks off the cliff
 #
 # What the plan promises, and what it gets. The model has learned that moving right raises the height, and nothing in
-# its data says where that ends, so it imagines a hill that goes on.
+# its data says where that ends, so it imagines that the hill continues.
 
 # %% name="falls"
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), width_ratios=(1.5, 1))
@@ -307,7 +307,7 @@ show(
 )
 
 # %% [markdown] name="mend-intro"
-# ## Aggregation and replanning mend it
+# ## Aggregation and replanning fix it
 #
 # Version 1.0 executes the whole plan as well, but adds what it saw to the data, fits again and plans again. Version
 # 1.5 replans at every step, executes only the first action, and refits every few steps. The base policy's episodes
@@ -356,10 +356,11 @@ show(
 )
 
 # %% [markdown] name="errors-intro"
-# ## What exactly has mended?
+# ## What exactly was fixed?
 #
 # On the left, what a model believes about one full step to the right, from each place along the ridge. The first
-# model, the only one that 0.5 ever has, believes that the hill goes on. Beside it are the last models of 1.0 and 1.5,
+# model, the only one that 0.5 ever has, believes that the hill continues. Next to it are the last models of 1.0 and
+# 1.5,
 # which have met the edge.
 #
 # In the middle and on the right, the error of the next height, over the episodes: on held-out states of the base
@@ -428,10 +429,10 @@ show(
 # ## What DAgger has, and this does not
 #
 # Aggregation looks like DAgger (Ross et al. 2011): run the current policy, label the states it visits, add them to the
-# data, fit again. In DAgger an *expert* labels each visited state with the right action, which costs a person's time.
+# data, fit again. In DAgger, an *expert* labels each visited state with the right action, which costs a person's time.
 # Here the label of $(s_t, a_t)$ is the next state $s_{t+1}$, and **the expert is the world itself**: it labels every
-# visited state at once, free of charge, and never wrongly. What it does not label is the road not taken: of the
-# states that the plan only imagined, nothing is learned until the agent goes there, and here the first lesson about
+# visited state at once, free of charge, and never wrongly. What it does not label is the road not taken: the agent
+# learns nothing about states that the plan only imagined until it goes there, and here the first lesson about
 # the edge is a fall.
 
 # %% [markdown] name="coverage-intro"
@@ -482,8 +483,8 @@ show(
 )
 
 # %% [markdown] name="coverage-lesson"
-# **What to take from it.** On no seed does version 0.5 work unless its data has met the edge; where the data has met
-# it, it mostly works; how far the data went beyond the edge does not tell where it fails. But coverage is luck as long
+# **What to take from it.** Version 0.5 works on no seed whose data has not met the edge; if the data has met it, it
+# mostly works; how far the data went beyond the edge does not predict where it fails. But coverage is luck as long
 # as the base policy does not know where the plan will go, and a base policy that does the dangerous thing often enough
 # to learn from it does the dangerous thing.
 
@@ -549,8 +550,8 @@ def identify(data: Transition) -> HandMadeCartPole:
 # step ahead, is measured twice: on new transitions under random actions (*in distribution*), and along the last
 # episodes of an agent that has learned to swing the pole up (*out of distribution*: where a plan should go). An error
 # of 1 is no better than always predicting the mean change. On the right, each model fitted to
-# {{ planned_size }} transitions plans one episode, and its regret is what the same planner with the simulator
-# itself earns more from the same start.
+# {{ planned_size }} transitions plans one episode, and its regret is how much more the same planner earns from the
+# same start with the simulator itself.
 
 # %% name="models"
 MODEL_STYLE = {
@@ -625,8 +626,8 @@ show(
 # %% [markdown] name="live-intro"
 # ## Your own agent
 #
-# With `USE_MY_CODE = True` this cell trains your agent as version 0.5 and as version 1.5, on seeds that
-# follow from `STUDENT_ID` and are hardly anybody else's, and lays its curves over the recorded ones. It stops by itself
+# With `USE_MY_CODE = True` this cell trains your agent as version 0.5 and as version 1.5, on seeds that follow from
+# `STUDENT_ID` and that hardly anybody else has, and draws its curves over the recorded ones. It stops by itself
 # after a minute. Your curve need not be the median; outside the band on every
 # seed is a reason to look.
 
@@ -767,11 +768,12 @@ except AssertionError as error:
 # %% [markdown] name="clinic-intro"
 # ## The clinic
 #
-# Three cart-pole agents are ill, each with exactly one bug in one function. You get what the grader's report shows of
-# your own agent, from {{ num_clinic_seeds }} recorded runs of each, beside {{ num_clinic_seeds }} of a healthy one: the
+# Three cart-pole agents are ill, each with exactly one bug in one function. You get what the grader's report would
+# show about your own agent, from {{ num_clinic_seeds }} recorded runs of each, next to {{ num_clinic_seeds }} of a
+# healthy one: the
 # learning curve; the *model error*, one step ahead on the states just visited, each asked before the answer was seen
-# (1 is as good as expecting no change); and the *optimism gap*: what the model promises of the agent's plans above
-# what these plans then earn, in reward per step.
+# (1 is as good as expecting no change); and the *optimism gap*: how much more the model promises for the agent's plans
+# than these plans then earn, in reward per step.
 
 
 # %% name="clinic"
@@ -827,7 +829,8 @@ def diagnosis() -> dict[str, str]:
     # A: its model becomes nearly as good as the healthy one's and promises no more than its plans earn, yet the return
     #    stays low: the plans are good and are not what is executed.
     # B: the model is worse than expecting no change from its first prediction on, and more data does not help.
-    # C: the model begins like the healthy one's, and then stands still while that one's error falls: it learns no more.
+    # C: the model starts like the healthy one's, and then stops improving while that one's error falls: it learns no
+    # more.
     return {"A": "last action", "B": "not un-normalised", "C": "fits once"}
     ### END SOLUTION
 
@@ -850,7 +853,7 @@ except NotImplementedError:
 # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
 # **Model answer.** The fit minimises the error over $p_{\pi_0}(s)$, the base policy's states; the plan is executed
-# under $p_{\pi_H}(s)$. They barely overlap: 88 % of the plan's states lie farther right than all of the data, and
+# under $p_{\pi_H}(s)$. They barely overlap: 88 % of the plan's states are farther right than all of the data, and
 # there the height error is about 60 times that on held-out base states. The planner maximises the *predicted*
 # return. Among many candidates it picks those whose prediction is too high, so errors upwards are selected, not
 # averaged out: imagined returns are about 125, real ones about -64.
@@ -864,9 +867,10 @@ except NotImplementedError:
 # ## Question 2: reading your own curve honestly ({{ points:answer-honest }} points)
 #
 # Run this notebook with your own `STUDENT_ID` and `USE_MY_CODE = True`. In at most 120 words: give your seeds and your
-# last returns under 0.5 and 1.5; say where they lie against the recorded bands, how many of your seeds you would expect
+# last returns under 0.5 and 1.5; say where they are compared with the recorded bands, how many of your seeds you would
+# expect
 # outside a band that holds 80 % of seeds, and how much your number of seeds can show. Then judge this sentence of a
-# fellow student: "My 1.5 beats 1.0, so replanning is what mends distribution shift." Name everything that `as_version`
+# fellow student: "My 1.5 beats 1.0, so replanning is what fixes distribution shift." Name everything that `as_version`
 # changes between the two, and the one experiment, with its seeds, that would settle it. (If your agent does not run
 # yet, take the first three recorded seeds, `per_seed(EPISODES, "episode_return", "1.5")[:3, -1]` and the same for
 # "0.5", and say so.)

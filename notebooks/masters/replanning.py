@@ -18,9 +18,9 @@
 # **What this notebook shows.** On the cart-pole swing-up: what replanning alone is worth, with everything else held
 # fixed; whether "the more you replan, the less perfect each plan needs to be"; what the horizon, the planner and
 # refitting add; and how the error of an imagined roll-out grows with every step. Up to {{ num_seeds }} seeds, medians
-# with intervals, and one animation of what was imagined beside what happened.
+# with intervals, and one animation of what was imagined next to what happened.
 #
-# **How long it takes.** About 15 seconds as it stands: it draws recorded runs, so it works before you have written a
+# **How long it takes.** About 15 seconds as it is: it draws recorded runs, so it works before you have written a
 # line of code. With `USE_MY_CODE = True` it also trains your agent, at most 60 seconds.
 #
 # **What you do.** Run it. Complete two small cells (no points; nothing else depends on them). Once your tests of
@@ -179,8 +179,8 @@ for arm in ARMS:
     print(f"{arm:16} {len(learning_curves(arm)):2} seeds, last two episodes {with_interval(final(arm))}")
 
 # %% [markdown] name="sanity-intro"
-# **A check to see where you stand** (no points): the recorded runs fit the settings you have, and, if your code runs,
-# it runs what they ran.
+# **A check of your setup** (no points): the recorded runs match your settings and, if your code runs, it runs what
+# they ran.
 
 # %% name="sanity" nbgrader={"grade": false, "locked": true, "solution": false}
 assert RETURNS["episode"].max() == CARTPOLE.num_episodes - 1, "recorded with other settings than hw4/experiments.py has"
@@ -245,9 +245,9 @@ show(
 # ## Same model, other plans
 #
 # An agent that replans seldom also collects other data, and so learns another model. To see planning alone, take the
-# last model of each run of 1.5, let it learn no more, and plan one fresh episode with it in many ways. On the left: as
-# the lecture says, *the more you replan, the less perfect each plan needs to be*. Is it so? A poorer plan is here one
-# of random shooting, with as many model evaluations as CEM or with far fewer. In the middle: longer and shorter
+# last model of each run of 1.5, stop its learning, and plan one fresh episode with it in many ways. On the left: as
+# the lecture says, *the more you replan, the less perfect each plan needs to be*. Is that true? Here, a poorer plan is
+# one from random shooting, with as many model evaluations as CEM or far fewer. In the middle: longer and shorter
 # horizons. On the right: other models, one fitted to random data alone, and the simulator itself, which is never wrong.
 
 
@@ -304,11 +304,12 @@ show(
 
 # %% [markdown] name="same-model-lesson"
 # **What to take from it.** *The more you replan, the less perfect each plan needs to be* shows here for the
-# **horizon**, within limits: plans of 10 or 40 steps instead of 20 cost little when every step is planned anew, and
-# much when five steps are executed of each; plans of 5 steps fail either way. For the **search** it does not show:
-# random shooting with 20 candidates loses about as much either way. And what replanning mends is not only the model's
-# errors: the simulator itself, which is never wrong, loses more than a third of what it earns every 5 steps when it
-# replans every 20. Perhaps the last actions of a plan were chosen looking only a step or two ahead, by a search with
+# **horizon**, within limits: plans of 10 or 40 steps instead of 20 cost little when every step is replanned, and much
+# when five steps of each plan are executed; plans of 5 steps fail either way. It does not show for the **search**:
+# random shooting with 20 candidates loses about as much either way. And replanning does not only correct the model's
+# errors: with the simulator itself, which is never wrong, replanning every 20 steps earns less than two thirds of what
+# replanning every 5 does. Perhaps the last actions of a plan were chosen looking only a step or two ahead, by a search
+# with
 # few candidates; but plans of 40 steps show no gain there. The learned model's errors cost more on top.
 
 # %% [markdown] name="equal-intro"
@@ -384,8 +385,8 @@ except AssertionError as error:
 # ## How the error of a roll-out grows
 #
 # The first model of each run (random data only) and its last, rolled out along episodes that neither has learned
-# from: random ones, and one planned by 1.5, most of which is spent balancing. The dotted line is what you would err if
-# you expected nothing to move.
+# from: random ones, and one planned by 1.5, most of which is spent balancing. The dotted line is the error of
+# expecting that nothing moves.
 
 
 # %% name="growth"
@@ -564,8 +565,9 @@ print("In words: " + words)
 # %% [markdown] name="live-intro"
 # ## Your own agent
 #
-# With `USE_MY_CODE = True` this cell trains your agent as version 1.5, replanning at every step and every 20, and lays
-# its curves over the recorded ones. It stops by itself after a minute, on a slow machine before all seeds have run:
+# With `USE_MY_CODE = True` this cell trains your agent as version 1.5, replanning at every step and every 20, and
+# draws its curves over the recorded ones. It stops by itself after a minute; on a slow machine, that may be before all
+# seeds have run:
 # `NUM_LIVE_SEEDS = 1` then shows both curves of one. Your curve need not be the median; outside the
 # band on every seed is a reason to look.
 
@@ -631,7 +633,7 @@ show(
 # **Model answer.** Along an episode of 1.5 the last model's tip error is about 1 mm after one step but about 27 cm
 # after 20, twelve times what twenty equal steps would give: each prediction starts from a wrong state, and near
 # the upright, unstable pole any deviation grows by itself. The model is good to 10 cm for some 16 steps, so a horizon
-# of 20 is usable and 40 loses a little; looking again soon starts the error anew (return about 84 at every step, 23
+# of 20 is usable and 40 loses a little; looking again soon resets the error (return about 84 at every step, 23
 # every 20). But the simulator, without any error, earns only about 44 when it replans every 20 steps: plans fail for
 # other reasons too (perhaps short-sighted ends), not only because the model errs.
 #

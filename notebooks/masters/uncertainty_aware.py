@@ -17,12 +17,12 @@
 #
 # **What this notebook shows.** A planner picks the plan that *looks* best, so it picks the model's mistakes in its
 # own favour: the plan promises more than it earns. You see how this *optimism gap* depends on the search, the data
-# and the number of networks; what an ensemble is worth at an equal budget of parameters and gradient steps; why a
-# plan with a spread beside a cliff is worth less than one without; what exploration costs; and where learning a model
-# stands against model-free RL. Not every claim of the lecture shows on every task: where one does not, you read its
-# interval and that it does not.
+# and the number of networks; what an ensemble is worth at an equal budget of parameters and gradient steps; why a plan
+# with a spread next to a cliff is worth less than one without; what exploration costs; and how learning a model
+# compares with model-free RL. Not every claim of the lecture shows on every task: where one does not, the text says so
+# and gives the interval.
 #
-# **How long it takes.** About 10 seconds as it stands: it draws recorded runs, so it works before you have written a
+# **How long it takes.** About 10 seconds as it is: it draws recorded runs, so it works before you have written a
 # line of code. With `USE_MY_CODE = True` it also trains your agent, at most 60 seconds.
 #
 # **What you do.** Run it, and complete two small functions (no points). Once your tests of {{ problem:dynamics }},
@@ -339,8 +339,8 @@ def error_bar(axes: Any, at: Any, values: list[Array], **style: Any) -> None:
 print(f"{len(returns_of('expected'))} seeds of the learning curves, {len(gap_of(members=1, strength=CEM))} of the gaps")
 
 # %% [markdown] name="sanity-intro"
-# **A check to see where you stand** (no points): the recorded runs fit the settings you have, the arms' budgets are
-# equal, and, if your code runs, it runs what they ran.
+# **A check of your setup** (no points): the recorded runs match your settings, the arms' budgets are equal and, if
+# your code runs, it runs what they ran.
 
 # %% name="sanity" nbgrader={"grade": false, "locked": true, "solution": false}
 assert RUNS["episode"].max() == EXPERIMENT.num_episodes - 1, "recorded with other settings than hw4/experiments.py has"
@@ -366,7 +366,7 @@ else:
 #
 # Suppose all candidate plans are equally good, with true return 0, and the model's predicted returns are right *on
 # average*: each is off by a random error. The planner takes the candidate with the largest prediction. Complete the
-# function: what does it believe to have found?
+# function: what does it believe it has found?
 
 
 # %% name="curse" nbgrader={"grade": false, "locked": false, "solution": true}
@@ -474,7 +474,7 @@ show(
 # gradient steps, on the small-budget cart-pole (20 candidates a plan, 500 gradient steps a fit): one network of width
 # 151; five of width 64 that advance their *mean state*; five that each imagine their own roll-out, averaged over
 # *returns*; and five judged by the *worst* return. One single network of width 64, with a fifth of the parameters, is
-# drawn beside them. Only the objective differs between the ensembles: the networks and the data's seeds are the same.
+# drawn next to them. Only the objective differs between the ensembles: the networks and the data's seeds are the same.
 #
 # The question was fixed before the runs were looked at: the mean return of the last two episodes, paired by seed,
 # against one wide network.
@@ -532,13 +532,14 @@ show(
 # **What to take from it.** All arms but the single network of width 64 have the same number of parameters, and all the
 # same gradient steps and random data. The three ensembles differ only in what the members are used *for*; the sentence
 # above says for each whether its interval leaves zero. Four such intervals are read at once: those that barely leave
-# zero are weak evidence. Do not expect the gap
-# of the last figure to come back in full: the agent replans at every step, so a plan that promised too much is
-# corrected 0.05 s later, and the data collected on the way mends the model just where it was wrong. Where no difference
+# zero are weak evidence. Do not expect to see the gap of the last figure again in full: the agent replans at every
+# step, so a plan that promised too much is
+# corrected 0.05 s later, and the data collected on the way corrects the model exactly where it was wrong. Where no
+# difference
 # can be claimed, that is what these seeds allow one to say: it is not proof that there is none.
 
 # %% [markdown] name="cliff-intro"
-# ## Two plans beside the cliff
+# ## Two plans next to the cliff
 #
 # On the cliff hill of the other notebook, two plans are predicted to end at the same place on the ridge, *x* = 2.8 m,
 # 20 cm before the edge. One is certain of it; of the other, the model's members disagree. Take *x* as Gaussian. The
@@ -645,7 +646,8 @@ except AssertionError as error:
 # %% [markdown] name="widths-intro"
 # ## Overfit here, capacity there
 #
-# A big network needs much data, or it fits its data better than the world; a small one may not hold the world at all.
+# A big network needs much data, or it fits its data better than the world; a small one may not be able to represent
+# the world at all.
 # One network of each width, fitted from scratch to little data (one random episode) and to much (50 episodes): its
 # error on transitions it was fitted to and on held-out ones, and the optimism gap of CEM's plan.
 
@@ -713,7 +715,7 @@ show(
 # %% [markdown] name="exploration-intro"
 # ## What exploration costs
 #
-# Pessimism, and averaging over returns beside a cliff, avoid what they are unsure of; but what is avoided is never
+# Pessimism, and averaging over returns next to a cliff, avoid what they are unsure of; but what is avoided is never
 # learned about. Two ways to explore: plan for the *best* member (optimistic), or add Gaussian noise (std 0.3) to every
 # planned action. Against them, the mean return and the worst member's (pessimistic). We count the cells of angle and
 # angular velocity (15° by 1.5 rad/s) that an arm has seen, and add up its returns: what exploration finds, and what it
@@ -809,7 +811,7 @@ show(
 # predicts least, and earns less than the mean.
 
 # %% [markdown] name="cheetah-intro"
-# ## Where model-based stands: the half-cheetah
+# ## How model-based compares: the half-cheetah
 #
 # Our agent with an ensemble of five against soft actor-critic (SAC, model-free, default settings of
 # stable-baselines3), on the same environment: same reward, same 250 steps an episode. Our curve is the returns of the
@@ -881,7 +883,7 @@ show(
 # %% [markdown] name="live-intro"
 # ## Your own agent
 #
-# With `USE_MY_CODE = True` this cell trains your agent on the small-budget cart-pole and lays its curves over the
+# With `USE_MY_CODE = True` this cell trains your agent on the small-budget cart-pole and draws its curves over the
 # recorded ones of the same arm (`LIVE_ARM`; `"one"` and `"one_wide"` need no ensemble). It stops by itself after a
 # minute, on a slow machine before all seeds have run. Your curve need not be the median; outside the band
 # on every seed is a reason to look.
@@ -929,19 +931,19 @@ show(
 # mean, its worst member (pessimistic) or its best member (optimistic). In at most 120 words, give two tables of four
 # predicted returns each, and for each say what the truth is: one where pessimism chooses the wrong action although
 # the mean chooses the right one, and one where optimism does. Say for each which error of the members fools it, and
-# whether collecting data with *that* choice would mend it.
+# whether collecting data with *that* choice would correct it.
 
 # %% [markdown] name="answer-counterexamples" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
 # **Model answer.** *Pessimism.* Members say 4 and 5 of *a*, 3 and 12 of *b*; the truth is 4.5 and 8. The means (4.5,
 # 7.5) choose *b*, the worst members (4, 3) *a*: one member is too low about *b*. Choosing *a* yields no data about *b*,
-# so the error stays: pessimism is not mended by its own data.
+# so the error stays: pessimism is not corrected by its own data.
 #
 # *Optimism.* Members say 4 and 5 of *a*, 8 and -6 of *b*; the truth is 4.5 and 0. The means (4.5, 1) choose *a*, the
 # best members (5, 8) *b*: one member is too high about it. Trying *b* shows its return, the refit lowers that member,
-# and the next choice is *a*: mended, at the price of one bad try.
+# and the next choice is *a*: corrected, at the price of one bad try.
 #
 # **Rubric.** Full: two tables with a truth each, in which the mean is right and the criterion wrong, and the
-# difference in what data mends (optimism corrects itself by trying, pessimism does not). Half: one table correct, or
-# both without what data mends. 0: no numbers, or tables in which the criterion chooses the right action.
+# difference in what data corrects (optimism corrects itself by trying, pessimism does not). Half: one table correct, or
+# both without what data corrects. 0: no numbers, or tables in which the criterion chooses the right action.
 # ### END SOLUTION

@@ -21,7 +21,7 @@
 # and two ways to roll an ensemble out. {{ num_seeds }} seeds for models fitted once, {{ num_learning_seeds }} for
 # agents that learn; medians with intervals.
 #
-# **How long it takes.** About 10 seconds as it stands: it draws recorded runs, so it works before you have written a
+# **How long it takes.** About 10 seconds as it is: it draws recorded runs, so it works before you have written a
 # line of code. With `USE_MY_CODE = True` it also trains your ensemble, at most 60 seconds.
 #
 # **What you do.** Run it. Complete two small cells (no points; nothing else depends on them). Once your tests of
@@ -69,7 +69,8 @@ LIVE_SECONDS = 50.0  # it starts no new episode after this long
 # ## The field
 #
 # The observation is a position (*x*, *y*) in metres; an action moves at most 0.2 m in each direction; the reward is
-# minus the distance to the goal. In the **noisy** patch beside the start every step gets Gaussian noise of 0.1 m in *x*
+# minus the distance to the goal. In the **noisy** patch next to the start, every step gets Gaussian noise of 0.1 m in
+# *x*
 # and in *y*: more data will not help. In the **turned** patch around the goal every move goes a quarter turn to the
 # left: nothing there is noisy, but the base policy's data does not reach it. **Far** is a disc of the same size, as far
 # from the start, that the data does not reach either; but there the ground is ordinary, and the rule learned at the
@@ -233,8 +234,8 @@ LOOKS = {"quiet": (BLUE, "o-"), "noisy": (ORANGE, "s--"), "turned": (VERMILION, 
 print(f"{NUM_SEEDS} seeds of models fitted once, {NUM_LEARNING_SEEDS} of agents that learn")
 
 # %% [markdown] name="sanity-intro"
-# **A check to see where you stand** (no points): the recorded runs fit the settings you have, and, if your code runs,
-# it splits an uncertainty as it should.
+# **A check of your setup** (no points): the recorded runs match your settings and, if your code runs, it splits an
+# uncertainty as it should.
 
 # %% name="sanity" nbgrader={"grade": false, "locked": true, "solution": false}
 assert CURVES["episode"].max() == EXPERIMENT.num_episodes - 1, (
@@ -248,7 +249,7 @@ if USE_MY_CODE:
 
     aleatoric, epistemic = decompose_uncertainty(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [3.0]]))
     assert np.isclose(float(aleatoric), 2.0), "the mean of the variances 1 and 3 is 2"
-    assert np.isclose(float(epistemic), 1.0), "the means 0 and 2 lie 1 from their average"
+    assert np.isclose(float(epistemic), 1.0), "the means 0 and 2 are 1 away from their average"
     print("Your ensemble splits its uncertainty.")
 else:
     print("The recorded runs are complete. USE_MY_CODE is False: none of your code was run.")
@@ -439,7 +440,7 @@ show(
 #
 # On the left, the AUROC of the disagreement against the number of members. In the middle,
 # its AUROC for five members that each have a bootstrap sample of the data, against five that share all of it and differ
-# in their initial weights and minibatches alone (a line a seed). On the right, the ratio of their disagreements, by
+# in their initial weights and minibatches alone (one line per seed). On the right, the ratio of their disagreements, by
 # region. The lecture says that resampling is usually unnecessary.
 
 # %% name="members"
@@ -590,8 +591,8 @@ show(
 # Imagine one plan, straight to the goal for 20 steps, with many particles. Under **TS-infinity** a particle keeps its
 # member for the whole roll-out, as your `member_returns` does; under **TS1** it draws a new member at every step. The
 # members' disagreement is not noise: a member that errs to the left errs to the left at every step. On the left only
-# the members differ; on the right each step also gets noise of the predicted variance, and the real roll-outs are drawn
-# beside it. Past *x* = 0.5 m or so (step 10) there is no data on most seeds.
+# the members differ; on the right each step also gets noise of the predicted variance, and the real roll-outs are
+# drawn with it. Past *x* = 0.5 m or so (step 10) there is no data on most seeds.
 
 # %% name="spread"
 PARTICLES = read_table(DATA / "particles.csv", texts=("scheme",))
@@ -626,8 +627,8 @@ show(
 # %% [markdown] name="live-intro"
 # ## Your own ensemble
 #
-# With `USE_MY_CODE = True` this cell trains your agent on the noisy field and lays its two uncertainties, split by your
-# `decompose_uncertainty`, over the recorded bands. It stops by itself after a minute, on a slow machine before
+# With `USE_MY_CODE = True` this cell trains your agent on the noisy field and draws its two uncertainties, split by
+# your `decompose_uncertainty`, over the recorded bands. It stops by itself after a minute, on a slow machine before
 # all seeds have run. Your curve need not be the median; outside the band on every seed is a reason to look.
 
 
@@ -699,7 +700,7 @@ show(
 # In at most 120 words: for a squared-error network, a Gaussian network and an ensemble of Gaussian networks, say what
 # "the variance" is in each: where it comes from, whether it depends on the state, which kind of uncertainty it
 # measures, and whether more data makes it vanish. Then name one place above where even the ensemble's total is wrong,
-# with its number, and say why. Quote your own run's numbers beside the recorded ones if your ensemble runs.
+# with its number, and say why. Quote your own run's numbers next to the recorded ones if your ensemble runs.
 
 # %% [markdown] name="answer-variance" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION

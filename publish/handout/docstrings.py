@@ -104,7 +104,7 @@ def text_blocks(text: str) -> list[dict[str, Any]]:
 
 
 def spans(text: str) -> list[dict[str, Any]]:
-    """Plain text and code in turns: what stands between `, and what CODE takes for code in the rest."""
+    """Plain text and code, alternating: the parts between `, and what CODE takes for code in the rest."""
     parts: list[dict[str, Any]] = []
     for i, outer in enumerate(text.split("`")):
         if i % 2 == 1:

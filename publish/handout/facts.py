@@ -183,13 +183,13 @@ def bar_of(curve_id: str, bars_file: Path = BARS) -> dict[str, str] | None:
 
 
 def error_rates(assignment: Assignment, bars_file: Path = BARS) -> list[dict[str, Any]]:
-    """Of each curve: how often the rule is wrong about each recorded implementation. Empty while none is recorded."""
+    """Of each curve and effect: how often the rule is wrong about each recorded implementation; none without bars."""
     if not bars_file.exists():
         return []
     bars = load_bars(bars_file)
     tables = []
-    for curve in assignment.curves:
-        rates = rates_of(curve, bars[curve.id])
+    for item in (item for item in assignment.run_items if item.id in bars):
+        rates = rates_of(item, bars[item.id])
         variant_names = [
             r.implementation for r in rates if r.is_correct and r.implementation not in (REFERENCE, ALL_CORRECT)
         ]
@@ -205,5 +205,5 @@ def error_rates(assignment: Assignment, bars_file: Path = BARS) -> list[dict[str
             }
             for r in rates
         ]
-        tables.append({"title": curve.title, "rows": rows})
+        tables.append({"title": item.title, "rows": rows})
     return tables

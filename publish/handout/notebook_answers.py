@@ -37,16 +37,16 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
     promised = assignment.written_points
     if sum(points) != promised:
         raise HandoutError(f"the notebooks' answers are worth {sum(points)} points, assignment.toml says {promised}")
-    shares = (
-        f"{max(points, default=0)} points each" if len(set(points)) < 2 else f"{listed([*map(str, points)])} points"
-    )
-    each = f"worth {shares}"
+    if len(set(points)) < 2:
+        each = f"worth {max(points, default=0)} points each"
+    else:
+        each = f"worth {listed(list(map(str, points)))} points"
     number = number_word(len(points))
     return {"number": number, "points": each, "notebooks": notebooks[False], "optional_notebooks": notebooks[True]}
 
 
 def model_answers(assignment: Assignment) -> list[dict[str, Any]]:
-    """Model answer and rubric of each written answer: what stands between the solution markers of the notebooks."""
+    """Model answer and rubric of each written answer: the text between the solution markers of the notebooks."""
     answers = []
     for name in assignment.submission.notebooks:
         notebook = json.loads((SOURCE_NOTEBOOKS / name).read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ PATH_SEED = 0  # the run whose paths are drawn
 MEMBERS = 5  # of the ensemble whose opinions are drawn
 FULL_RIGHT = np.array([1.0, 0.0], dtype=np.float32)  # "go right to get higher!"
 
-# A search that anybody can follow: a point of 1 kg on a line, at rest at 0, is to stand at 1 m after so many steps.
+# A search that anybody can follow: a point of 1 kg on a line, at rest at 0, should stop at 1 m within this many steps.
 SEARCH_STEPS, SEARCH_ITERATIONS, SEARCH_POPULATION, SEARCH_ELITES, SEARCH_COLOR = 20, 5, 100, 10, 1.0
 SEARCH_DT = 0.1  # s
 

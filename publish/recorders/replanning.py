@@ -154,7 +154,7 @@ def run_frozen(
 
 
 def true_objective(env: Any) -> ObjectiveFrom:
-    """The true return of each candidate, rolled out in a second simulator from where the first one stands."""
+    """The true return of each candidate, rolled out in a second simulator from the state of the first one."""
     imagined = make_env(CARTPOLE.task_name)
     imagined.reset(seed=0)
 

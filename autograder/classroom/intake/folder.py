@@ -63,7 +63,9 @@ class ClassFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise ClassError(f"another process is writing into {self.root}: wait for its end, or stop it") from None
+                raise ClassError(
+                    f"another process is writing into {self.root}: wait for it to end, or stop it"
+                ) from None
             yield
 
     # One student -----------------------------------------------------------------------------------------------------
@@ -138,7 +140,9 @@ class ClassFolder:
         try:
             facts: dict[str, Any] = json.loads((self.root / "class.json").read_bytes())
         except (OSError, ValueError):
-            raise ClassError(f"{self.root} holds no class: `grade-class SUBMISSIONS --output DIR` makes one") from None
+            raise ClassError(
+                f"{self.root} contains no class: `grade-class SUBMISSIONS --output DIR` creates one"
+            ) from None
         return facts
 
     def log(self, event: str, **facts: Any) -> None:

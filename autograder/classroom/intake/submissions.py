@@ -1,11 +1,11 @@
 """Which submissions a folder holds, and whose they are: a plain folder, or an export of Gradescope or Canvas.
 
-- Gradescope: `submission_metadata.yml` beside folders (or archives) that it names, as "Export submissions" gives them.
+- Gradescope: `submission_metadata.yml` next to folders (or archives) that it names, as "Export submissions" gives them.
 - Canvas: files named `name_id_number_file`, as "Download submissions" gives them; `_LATE_` may be between. A student
   has one archive, or the files of the homework one by one.
 - Anything else: every folder and every archive is a submission, named after its student.
 
-A roster is a CSV file with a column `id` and, as wanted, `name`, `email`, `group` and `submitted_at`. Students of one
+A roster is a CSV file with a column `id` and, optionally, `name`, `email`, `group` and `submitted_at`. Students of one
 group share the submission of any of them; the id is matched with that of the export, with its e-mail address, or with
 the file's name.
 """
@@ -46,7 +46,7 @@ MAX_TEXT = 200  # characters of a name
 
 
 class ClassError(ValueError):
-    """What was given is not a class that can be graded. Says what to mend."""
+    """What was given is not a class that can be graded. Says what to fix."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Entry:
     late: bool = False  # as the site says
     problem: str = ""  # why this cannot be graded, for staff
     on_roster: bool = True
-    submitted: datetime | None = None  # with its distance from UTC; None: nobody says
-    files: tuple[tuple[str, Path], ...] = ()  # (name, where) of files that lie one by one; `path` is the first of them
+    submitted: datetime | None = None  # with its UTC offset; None: unknown
+    files: tuple[tuple[str, Path], ...] = ()  # (name, where) of files handed in one by one; `path` is the first of them
 
 
 def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
@@ -80,7 +80,7 @@ def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
         ClassError: the folder or the roster cannot be read, or two submissions are of one student.
     """
     if not folder.is_dir():
-        raise ClassError(f"{folder} is no folder: name the one that holds the submissions")
+        raise ClassError(f"{folder} is not a folder: give the one that contains the submissions")
     if (folder / METADATA).is_file():
         entries = list(_gradescope(folder))
     else:
@@ -96,12 +96,14 @@ def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
                 if path in archives or path.is_dir()
             ]
     if not entries:
-        raise ClassError(f"{folder} holds no submission: neither a folder nor an archive (.zip, .tar.gz)")
+        raise ClassError(f"{folder} contains no submission: neither a folder nor an archive (.zip, .tar.gz)")
     if roster is not None:
         entries = _with_roster(entries, read_roster(roster))
     names = [entry.student.casefold() for entry in entries]
     if twice := sorted({entry.student for entry in entries if names.count(entry.student.casefold()) > 1}):
-        raise ClassError(f"two submissions are of one student: {', '.join(twice)}. Leave one of them in the folder")
+        raise ClassError(
+            f"two submissions are from the same student: {', '.join(twice)}. Leave only one of them in the folder"
+        )
     return sorted(entries, key=lambda entry: entry.student)
 
 
@@ -111,7 +113,7 @@ def _gradescope(folder: Path) -> Iterator[Entry]:
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ClassError(f"{METADATA} cannot be read: {str(error)[:MAX_TEXT]}") from None
     if not isinstance(found, dict):
-        raise ClassError(f"{METADATA} is not as Gradescope writes it: it names no submission")
+        raise ClassError(f"{METADATA} is not in Gradescope's format: it names no submission")
     for name, facts in found.items():
         name = str(name)
         submitters = facts.get(":submitters") if isinstance(facts, dict) else None
@@ -153,7 +155,7 @@ _Lenient.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: str
 
 
 def _time(value: Any) -> datetime | None:
-    """A time as ISO 8601 and Ruby write it; None unless it says its distance from UTC."""
+    """A time as ISO 8601 and Ruby write it; None unless it has a UTC offset."""
     text = re.sub(r"\s+(?=(Z|[+-]\d\d:?\d\d)$)", "", re.sub("UTC$", "Z", str(value).strip()))
     try:
         found = datetime.fromisoformat(text)
@@ -176,7 +178,7 @@ def _canvas(files: list[Path]) -> Iterator[Entry]:
         meant = archives or wanted or newest
         problem, shown = "", ", ".join(map(_shown, {**archives, **wanted} or newest))
         if len(archives) > 1 or (archives and wanted):
-            problem = f"several files instead of one archive: {shown}. Put what is meant into one folder or archive"
+            problem = f"several files instead of one archive: {shown}. Put the right ones into one folder or archive"
         elif not archives and not wanted:
             problem = f"neither an archive nor a file of the homework: {shown}"
         match, _ = found[0]
@@ -224,7 +226,7 @@ def read_entry(entry: Entry, assignment: Assignment | None = None) -> Intake:
     assert entry.path is not None
     assignment = assignment or load_assignment()
     if entry.problem:
-        raise SubmissionRefused(entry.problem, where=entry.path.name, mend="Ask the student which is meant")
+        raise SubmissionRefused(entry.problem, where=entry.path.name, fix="Ask the student which one to grade")
     if not entry.files:
         return read_submission(entry.path, assignment)
     with tempfile.TemporaryDirectory() as place:
@@ -246,30 +248,28 @@ def read_roster(path: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ClassError(f"the roster cannot be read: {error}") from None
     if not rows or "id" not in rows[0]:
-        raise ClassError(
-            f"{path.name} needs a column `id`; `name`, `email`, `group` and `submitted_at` may be there, too"
-        )
+        raise ClassError(f"{path.name} needs a column `id`; `name`, `email`, `group` and `submitted_at` are optional")
     ids = [row["id"] for row in rows]
     if bad := sorted({row_id for row_id in ids if not row_id or ids.count(row_id) > 1}):
-        raise ClassError(f"{path.name}: an id is empty or there twice: {', '.join(map(repr, bad))}")
+        raise ClassError(f"{path.name}: an id is empty or appears twice: {', '.join(map(repr, bad))}")
     largest = load_assignment().policies.max_group_size
     sizes = Counter(group for row in rows if (group := row.get("group")))
     if too_large := [f"{_shown(group)} ({size})" for group, size in sizes.items() if size > largest]:
         raise ClassError(
-            f"{path.name}: assignment.toml allows groups of max_group_size = {largest}, larger are "
+            f"{path.name}: assignment.toml allows groups of max_group_size = {largest}; these are larger: "
             f"{', '.join(too_large)}"
         )
     for row in rows:
         if (time := row.get("submitted_at")) and _time(time) is None:
             raise ClassError(
-                f"{path.name}: submitted_at of {_shown(row['id'])} must be a time with its distance from UTC, "
-                f"not {_shown(time)!r}"
+                f"{path.name}: submitted_at of {_shown(row['id'])} must be a time with its UTC offset, not "
+                f"{_shown(time)!r}"
             )
     return rows
 
 
 def _with_roster(entries: list[Entry], rows: list[dict[str, str]]) -> list[Entry]:
-    """Entries with the roster's names and groups; whoever handed in nothing gets an entry without a path."""
+    """Entries with the roster's names and groups; students who handed in nothing get an entry without a path."""
     known = {name: row for row in rows for name in (row["id"], row.get("email", "")) if name}
     groups: dict[str, list[dict[str, str]]] = {}
     for row in rows:
@@ -282,7 +282,7 @@ def _with_roster(entries: list[Entry], rows: list[dict[str, str]]) -> list[Entry
         members = [row for one in own for row in groups[one.get("group") or f"\0{one['id']}"]]
         people = {row["id"]: _person(row) for row in members}
         if people.keys() & seen:
-            raise ClassError(f"two submissions are of one student or group: {entry.student} is the second of them")
+            raise ClassError(f"two submissions are from the same student or group: {entry.student} is the second")
         seen |= people.keys()
         times = [time for row in members if (time := _time(row.get("submitted_at"))) is not None]
         submitted = max(times, default=entry.submitted)

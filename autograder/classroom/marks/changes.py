@@ -68,7 +68,7 @@ def read_changes(folder: Path) -> list[Change]:
             try:
                 changes.append(Change(**json.loads(line)))
             except (ValueError, TypeError) as error:
-                raise ClassError(f"{path}:{number} is no change: {error}") from None
+                raise ClassError(f"{path}:{number} is not a change: {error}") from None
     return changes
 
 
@@ -80,7 +80,7 @@ def append_change(folder: Path, change: Change) -> None:
     """
     most = most_points(change.target)
     if change.points is not None and not 0 <= change.points <= most:
-        raise ClassError(f"{change.target} is worth {shown(most)} points: {shown(change.points)} is not within that")
+        raise ClassError(f"{change.target} is worth {shown(most)} points: {shown(change.points)} is out of range")
     if not change.reason.strip() or len(change.reason) > MAX_REASON:
         raise ClassError(f"a change needs a reason of at most {MAX_REASON} characters")
     line = json.dumps(dataclasses.asdict(change)) + "\n"
@@ -103,7 +103,7 @@ def most_points(target: str) -> float:
             return float(item.points)
     if target not in DECLARED:
         ids = ", ".join(item.id for item in assignment.items)
-        raise ClassError(f"no hidden test, function or curve is called {target!r}. Functions and curves: {ids}")
+        raise ClassError(f"there is no hidden test, function or curve called {target!r}. Functions and curves: {ids}")
     stub = assignment.stub(DECLARED[target].stub_id)
     own = [test for test in DECLARED.values() if test.stub_id == stub.id]
     return stub.points * DECLARED[target].weight / sum(test.weight for test in own)

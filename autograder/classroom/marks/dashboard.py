@@ -44,16 +44,17 @@ class Flag:
 
 # What to look at, most urgent first: (kind, what to do).
 KINDS = {
-    "grader fault": "There is no grade yet: `--retry-faults`, or decide by `override`.",
-    "integrity": "The agent was found not to learn, or could not be checked: look before the points stay taken.",
-    "cut": "A curve used up its time or memory, or ended by itself: was the machine overloaded?",
+    "grader fault": "There is no grade yet: use `--retry-faults`, or decide with `override`.",
+    "integrity": "The agent broke a promise, or could not be checked: look at it before the points are final.",
+    "cut": "A curve used up its time or memory, or its process ended: was the machine overloaded?",
     "borderline": "The first three runs disagreed about the bar; the median of up to seven decided.",
     "processes": "The submission left processes behind.",
-    "late, but when?": "The site does not say when: a column `submitted_at` of the roster gives days and penalty.",
-    "refused": "Nothing was graded: tell the student how to mend it.",
+    "late, but when?": "The site does not say when it came in: add a column `submitted_at` to the roster to get days "
+    "and penalty.",
+    "refused": "Nothing was graded: tell the student how to fix it.",
     "nothing handed in": "On the roster, without a submission.",
-    "not on the roster": "A submission of nobody that the roster knows.",
-    "staff": "Points that staff changed.",
+    "not on the roster": "A submission from somebody who is not on the roster.",
+    "staff": "Staff changed these points.",
 }
 
 
@@ -192,7 +193,7 @@ def _flags_of(result: Result) -> Iterator[Flag]:
     if result.grade is None:
         return
     if result.grade.num_swept:
-        yield Flag("processes", result, f"{result.grade.num_swept} processes were left behind and killed")
+        yield Flag("processes", result, f"{result.grade.num_swept} leftover processes were killed")
     for item in result.grade.report.items:
         yield from _flags_of_item(result, result.grade, item)
 

@@ -39,7 +39,9 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
         ClassError: the class has no grades, only a look at its functions.
     """
     if not found.is_graded:
-        raise ClassError("this class was looked at without learning curves or in part: there are no grades to export")
+        raise ClassError(
+            "this class was only checked in part or without learning curves: there are no grades to export"
+        )
     assignment = load_assignment()
     most = float(assignment.code_points)
     if written is not None:

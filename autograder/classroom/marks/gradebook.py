@@ -1,4 +1,4 @@
-"""Code points in an nbgrader gradebook, beside the written points that people give there in formgrader.
+"""Code points in an nbgrader gradebook, next to the written points that people give there in formgrader.
 
 Two assignments in one database: that of the notebooks, which is nbgrader's own and only read here, and `hw4_code`, with
 one grade cell for each function, curve and effect. What the program gave is the automatic score; what staff decided is
@@ -53,7 +53,7 @@ def opened(database: Path) -> Iterator[Gradebook]:
 def write_code_points(found: Class, database: Path) -> int:
     """Write the code points of everyone who has a grade. Can be called again. Returns how many people that were."""
     if not found.is_graded:
-        raise ClassError("this class was looked at without learning curves or in part: there are no grades to file")
+        raise ClassError("this class was only checked in part or without learning curves: there are no grades to file")
     database.parent.mkdir(parents=True, exist_ok=True)
     assignment, count = load_assignment(), 0
     worth = {item.id: float(item.points) for item in assignment.items if not assignment.is_optional(item)}
@@ -110,7 +110,7 @@ def code_points(database: Path) -> dict[str, float]:
 def written_points(database: Path, assignment: str = WRITTEN) -> dict[str, Written]:
     """What people gave for notebooks, by student id. Raises ClassError if there is nothing to read."""
     if not database.is_file():
-        raise ClassError(f"{database} is no gradebook")
+        raise ClassError(f"{database} is not a gradebook")
     with opened(database) as gradebook:
         try:
             gradebook.find_assignment(assignment)

@@ -1,9 +1,9 @@
 """Late days and extensions: pure, from times and `assignment.toml`.
 
-Points that were earned are never changed by a policy. What lateness costs stands beside them, in columns of its own:
+Points that were earned are never changed by a policy. The late penalty is shown next to them, in columns of its own:
 `Lateness.columns`. Used by whatever exports grades.
 
-`extensions.csv` is private and optional. It lies beside `assignment.toml`, and no bundle holds it:
+`extensions.csv` is private and optional. It is next to `assignment.toml`, and no bundle contains it:
 
     student,days,reason        one line a student: so many days (of 24 hours, 0.5 is allowed) after the due date
 """
@@ -39,7 +39,7 @@ class Lateness:
 
     @property
     def columns(self) -> dict[str, float]:
-        """What an export shows beside the points."""
+        """What an export shows next to the points."""
         return dict(zip(COLUMNS, (self.extension_days, self.days_late, self.penalty, self.final_points), strict=True))
 
 
@@ -52,17 +52,17 @@ def lateness(
     points, at most all of them; more than `max_days` costs all.
 
     Args:
-        submitted: when it was handed in, with its distance from UTC.
+        submitted: when it was handed in, with its UTC offset.
         points: what was earned, 0 or more.
-        due: the due date of the assignment, with its distance from UTC.
+        due: the due date of the assignment, with its UTC offset.
         policy: `load_assignment().policies.late`.
         extension_days: of this student, or of the group (`extension_of`); 0 or more.
 
     Raises:
-        ValueError: a time without its distance from UTC, negative points or a negative extension.
+        ValueError: a time without its UTC offset, negative points or a negative extension.
     """
     if submitted.tzinfo is None or due.tzinfo is None:
-        raise ValueError("submitted and due must say their distance from UTC")
+        raise ValueError("submitted and due must have a UTC offset")
     if not points >= 0 or not extension_days >= 0:
         raise ValueError(f"points and extension_days must be 0 or more, got {points} and {extension_days}")
     over = submitted - due - extension_days * DAY - timedelta(minutes=policy.grace_minutes)
@@ -92,7 +92,7 @@ def read_extensions(path: Path) -> dict[str, float]:
         if not 0 < days < math.inf:
             raise PolicyError(f"{where}: days must be a number above 0, got {row['days']!r}")
         if row["student"] in found:
-            raise PolicyError(f"{where}: {row['student']} is there twice")
+            raise PolicyError(f"{where}: {row['student']} appears twice")
         found[row["student"]] = days
     return found
 
@@ -111,6 +111,6 @@ def _rows(path: Path, wanted: tuple[str, ...], optional: tuple[str, ...]) -> Ite
             cells = {key: (row[key] or "").strip() for key in wanted}
             if None in row or not all(cells.values()):
                 raise PolicyError(
-                    f"{where}: {len(head)} cells are wanted, and {' and '.join(wanted)} must not be empty"
+                    f"{where}: {len(head)} cells are needed, and {' and '.join(wanted)} must not be empty"
                 )
             yield where, cells

@@ -119,7 +119,7 @@ def regrade_class(
         if plan.outdated and not everything:
             console.print(
                 f"The grader itself changed, not only tests, points or bars: {len(plan.outdated)} students keep their "
-                "verdicts. --everything grades them again.",
+                f"verdicts. Use --everything to grade them again.",
                 style="yellow",
             )
         by_student = {result.student: result for result in found.results}
@@ -131,7 +131,7 @@ def regrade_class(
             for task, answer in engine_of(some)(_tasks(students, by_student, some)):
                 _keep(folder, by_student[task.student], answer, settings, console)
         if plan.whole:
-            console.print(f"Graded again as a whole: {len(plan.whole)} students.", markup=False)
+            console.print(f"To be graded again completely: {len(plan.whole)} students.", markup=False)
             check_canary(folder, settings, console, ask_canary(settings))
             for task, answer in engine_of(settings)(_tasks(list(plan.whole), by_student, settings)):
                 console.print(f"{task.student}: {plan.whole[task.student]}", markup=False, highlight=False)

@@ -1,7 +1,7 @@
 """Which submissions share more code than independent work does, side by side. copydetect finds it; people judge it.
 
 Names, comments and texts do not count, and neither does anything that all were given: stubs, given files. A pair is
-shown if the code that one of both wrote lies to a good part in the other, too.
+shown if a good part of the code that one of the two wrote is also in the other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hw4.handin.refusal import SubmissionRefused
 
 NOISE = 25  # characters of filtered code: what is shorter is never a match (copydetect's own default)
 GUARANTEE = 30  # what is as long as this is always found (copydetect's own default)
-THRESHOLD = 0.5  # of the code that one of both wrote
+THRESHOLD = 0.5  # of the code that one of the two wrote
 MIN_OVERLAP = 400  # characters of filtered code, about three short functions: less proves nothing
 MAX_PAIRS = 100  # on the page
 CONTEXT = 4  # lines before and after a part that is shared
@@ -52,9 +52,9 @@ class Pair:
 
     one: Work
     other: Work
-    shares: tuple[float, float]  # of the code that each of both wrote
+    shares: tuple[float, float]  # of the code that each of the two wrote
     overlap: int  # characters of filtered code
-    slices: tuple[Any, Any]  # where it lies in each text
+    slices: tuple[Any, Any]  # where it is in each text
 
     @property
     def share(self) -> float:
@@ -97,7 +97,7 @@ def given_code() -> list[str]:
 
 
 def similar(works: Iterable[Work], *, threshold: float = THRESHOLD) -> list[Pair]:
-    """All pairs that share more than `threshold` of what one of both wrote, most similar first."""
+    """All pairs that share more than `threshold` of what one of the two wrote, most similar first."""
     boilerplate = set().union(*(_fingerprint("given.py", text, []).hashes for text in given_code()))
     known = [(work, _fingerprint(f"{work.name}.py", work.text, list(boilerplate))) for work in works]
     pairs = []
@@ -119,7 +119,7 @@ def similarity(folder: Path, earlier: Iterable[Path]) -> list[Pair]:
     """Compare a class with itself, with the course's solution and with earlier years. Raises ClassError."""
     works = works_in(folder)
     if not works:
-        raise ClassError(f"{folder} holds no submission to compare")
+        raise ClassError(f"{folder} contains no submission to compare")
     works.append(work_of(SOLUTION, reference_code(), is_earlier=True))
     for place in earlier:
         works += works_in(place, is_earlier=True)

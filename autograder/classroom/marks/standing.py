@@ -1,4 +1,4 @@
-"""The class as it stands: each student's grade by today's rule, with what staff changed."""
+"""The class as it is now: each student's grade by today's rule, with what staff changed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STATUS_WORDS: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class Result:
-    """One submission as it stands."""
+    """One submission as it is now."""
 
     student: str
     people: tuple[Person, ...]
@@ -120,7 +120,7 @@ class Class:
 
 
 def common_of(owner: Entry | Result) -> dict[str, Any]:
-    """What a result says beside the grade."""
+    """What a result says besides the grade."""
     return {name: getattr(owner, name) for name in COMMON}
 
 
@@ -168,7 +168,7 @@ def result_of(record: dict[str, Any], common: dict[str, Any], changes: list[Chan
 
 
 def standing_of(result: Result) -> dict[str, Any]:
-    """All that the documents of a student follow from, beside what was measured."""
+    """Everything that a student's documents depend on, besides what was measured."""
     standing: dict[str, Any] = {
         "score": result.score,
         "bonus": result.bonus,

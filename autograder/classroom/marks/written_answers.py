@@ -1,4 +1,4 @@
-"""Files handed-in notebooks into nbgrader's `submitted/`, mended, and says what was done to which cell.
+"""Fixes handed-in notebooks, files them into nbgrader's `submitted/`, and says what was done to which cell.
 
 The release notebook is the truth: cells that students must not change are restored from it, answers that are missing
 are put back empty, and every cell's metadata is the release's. What is left of the student's is text, plain-text
@@ -66,8 +66,8 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Mended:
-    """A notebook fit for nbgrader, and (cell, what was done) for each thing that was mended."""
+class Restored:
+    """A notebook fit for nbgrader, and (cell, what was done) for each thing that was fixed."""
 
     notebook: dict[str, Any]
     changes: tuple[tuple[str, str], ...]
@@ -82,7 +82,7 @@ def file_class(entries: Iterable[Entry], course: Path, assignment: Assignment | 
         assignment: names the notebooks; `assignment.toml` by default.
 
     Returns:
-        What was mended, in order. Nothing that a submission holds is raised.
+        What was fixed, in order. Nothing in a submission raises an exception.
     """
     return tuple(
         change
@@ -103,7 +103,7 @@ def file_submission(
     """
     assignment = assignment or load_assignment()
     if not STUDENT_ID.fullmatch(student):
-        return (Change(repr(student), "", "", "not filed: a student id has letters, digits and - _ . @ alone"),)
+        return (Change(repr(student), "", "", "not filed: a student id may contain only letters, digits and - _ . @"),)
     try:
         files: Mapping[str, bytes] = read_entry(entry, assignment).files
     except SubmissionRefused as refused:
@@ -116,13 +116,13 @@ def file_submission(
         if name in assignment.optional_notebooks and name not in files:
             continue
         release = json.loads((course / "release" / ASSIGNMENT_ID / name).read_text(encoding="utf-8"))
-        mended = mend(files.get(name), release)
-        write_at_once(folder / name, (json.dumps(mended.notebook, indent=1, sort_keys=True) + "\n").encode())
-        changes += [Change(student, name, cell, what) for cell, what in mended.changes]
+        restored = restore(files.get(name), release)
+        write_at_once(folder / name, (json.dumps(restored.notebook, indent=1, sort_keys=True) + "\n").encode())
+        changes += [Change(student, name, cell, what) for cell, what in restored.changes]
     return tuple(changes)
 
 
-def mend(content: bytes | None, release: dict[str, Any]) -> Mended:
+def restore(content: bytes | None, release: dict[str, Any]) -> Restored:
     """A notebook with the release's structure and the student's answers.
 
     Args:
@@ -130,11 +130,13 @@ def mend(content: bytes | None, release: dict[str, Any]) -> Mended:
         release: the release notebook (nbformat 4), as JSON. It is left unchanged.
     """
     if content is None:
-        return Mended(copy.deepcopy(release), (("", "not handed in: filed as an empty notebook"),))
+        return Restored(copy.deepcopy(release), (("", "not handed in: filed as an empty notebook"),))
     try:
         handed_in = _read(content)
     except ValueError as error:
-        return Mended(copy.deepcopy(release), (("", f"unreadable ({error}): filed as an empty notebook, look at it"),))
+        return Restored(
+            copy.deepcopy(release), (("", f"unreadable ({error}): filed as an empty notebook, look at it"),)
+        )
     return _Mending(handed_in, release).run()
 
 
@@ -147,12 +149,12 @@ def _read(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError("not JSON") from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise ValueError("no notebook of nbformat 4")
+        raise ValueError("not a notebook of nbformat 4")
     return notebook
 
 
 class _Mending:
-    """The state of one mending: the cells handed in, matched to the release's, and what was noticed."""
+    """The state while fixing one notebook: the cells handed in, matched to the release's, and what was noticed."""
 
     def __init__(self, handed_in: dict[str, Any], release: dict[str, Any]) -> None:
         self.handed_in = handed_in
@@ -162,7 +164,7 @@ class _Mending:
         self.found: dict[str, list[dict[str, Any]]] = {}  # release cell -> the cells handed in for it
         self.own: dict[str, list[dict[str, Any]]] = {}  # release cell, "" before the first -> own cells after it
 
-    def run(self) -> Mended:
+    def run(self) -> Restored:
         self._match()
         self._adopt_answers()
         self._check_kernel()
@@ -170,7 +172,7 @@ class _Mending:
         for name, cell in self.release_cells.items():
             cells += [self._mended_cell(name, cell), *self._own_cells(name)]
         notebook = {**copy.deepcopy(self.release), "cells": cells}
-        return Mended(notebook, tuple(self.changes))
+        return Restored(notebook, tuple(self.changes))
 
     def _note(self, cell: str, what: str) -> None:
         self.changes.append((cell, what))
@@ -197,7 +199,7 @@ class _Mending:
             self._note("", f"{num_broken} cells left out: not cells, or more than {MAX_OWN_CELLS} of the student's own")
 
     def _adopt_answers(self) -> None:
-        """An answer that has lost its marks still stands behind its question."""
+        """An answer that has lost its metadata still follows its question."""
         names = list(self.release_cells)
         for before, name in pairwise(names):
             if name in self.found or not _is_answer(self.release_cells[name]):
@@ -208,32 +210,32 @@ class _Mending:
             if adopted is not None:
                 own.remove(adopted)
                 self.found[name] = [adopted]
-                self._note(name, "had lost its marks: the cell behind the question was taken for it")
+                self._note(name, "had lost its metadata: the cell after the question was used instead")
 
     def _check_kernel(self) -> None:
         wanted = self.release["metadata"]["kernelspec"]["name"]
         metadata = self.handed_in.get("metadata")
         kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
         if not isinstance(kernel, dict) or kernel.get("name") != wanted:
-            self._note("", f"another kernel or none: set to {wanted}")
+            self._note("", f"had another kernel or none: set to {wanted}")
 
     def _mended_cell(self, name: str, release: dict[str, Any]) -> dict[str, Any]:
         """The release's cell with what the student may change of it."""
-        mended = copy.deepcopy(release)
+        restored = copy.deepcopy(release)
         versions = self.found.get(name, [])
         if not versions:
             self._note(
-                name, "the answer was missing: put back empty" if _is_answer(release) else "was missing: put back"
+                name, "the answer was missing: restored empty" if _is_answer(release) else "was missing: restored"
             )
-            return mended
+            return restored
         if _is_answer(release) or not _is_locked(release):
-            mended["source"] = self._source_of(name, release, versions)
+            restored["source"] = self._source_of(name, release, versions)
         elif any(_text(cell.get("source")) != _text(release["source"]) for cell in versions):
-            self._note(name, "was changed, but is not the student's to change: restored")
+            self._note(name, "was changed, although students may not change it: restored")
         if len(versions) > 1 and not _is_answer(release):
-            self._note(name, f"there {len(versions)} times: the first was taken")
+            self._note(name, f"appeared {len(versions)} times: the first was used")
         if any(cell.get("cell_type") != release["cell_type"] for cell in versions):
-            self._note(name, f"was of another type: made a {release['cell_type']} cell again")
+            self._note(name, f"had another type: changed back to a {release['cell_type']} cell")
         if "nbgrader" in release["metadata"] and any(
             {key: value for key, value in _mark(cell).items() if key != "checksum"}
             != {key: value for key, value in release["metadata"]["nbgrader"].items() if key != "checksum"}
@@ -241,20 +243,20 @@ class _Mending:
         ):
             self._note(name, "its metadata was changed: restored")
         if release["cell_type"] == "code":
-            mended["outputs"] = self._outputs_of(name, versions[0])
-            mended["execution_count"] = None
+            restored["outputs"] = self._outputs_of(name, versions[0])
+            restored["execution_count"] = None
         else:
-            mended.pop("attachments", None)
+            restored.pop("attachments", None)
             if any(cell.get("attachments") for cell in versions):
                 self._note(name, "its attached files were left out")
-        return mended
+        return restored
 
     def _source_of(self, name: str, release: dict[str, Any], versions: list[dict[str, Any]]) -> str:
-        """The student's text of a cell; of an answer that is there twice, every version that says something."""
+        """The student's text of a cell; of an answer that appears twice, every version that says something."""
         sources = [_text(cell.get("source")) for cell in versions]
         if _is_answer(release) and len(versions) > 1:
             own = list(dict.fromkeys(s for s in sources if s.strip() and s != _text(release["source"])))
-            self._note(name, f"there {len(versions)} times: {len(own)} different answers were put together")
+            self._note(name, f"appeared {len(versions)} times: its {len(own)} different answers were combined")
             source = "\n\n".join(own) or sources[0]
         else:
             source = sources[0]
@@ -268,7 +270,7 @@ class _Mending:
         if cell_type == "markdown":
             inert = inert_markdown(inert)
         if inert != source:
-            self._note(name, "HTML, links or control characters in its text were made inert")
+            self._note(name, "HTML, links or control characters in its text were disabled")
         return inert
 
     def _own_cells(self, after: str) -> list[dict[str, Any]]:
@@ -278,10 +280,10 @@ class _Mending:
             kind = "code" if cell.get("cell_type") == "code" else "markdown"
             name = f"own-{after or 'first'}-{number}"[:64]
             source = self._inert_source(name, _text(cell.get("source")), kind)
-            mended: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": source}
+            restored: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": source}
             if kind == "code":
-                mended |= {"execution_count": None, "outputs": self._outputs_of(name, cell)}
-            cells.append(mended)
+                restored |= {"execution_count": None, "outputs": self._outputs_of(name, cell)}
+            cells.append(restored)
         return cells
 
     def _outputs_of(self, name: str, cell: dict[str, Any]) -> list[dict[str, Any]]:
@@ -296,7 +298,7 @@ class _Mending:
             if isinstance(data, dict):
                 dropped |= {"a rich output" for mime in data if mime not in ("image/png", "text/plain")}
                 if "image/png" in data and picture is None:
-                    dropped.add("a picture that is no PNG, or too large")
+                    dropped.add("a picture that is not a PNG or is too large")
             if picture is not None and num_pictures < MAX_PICTURES:
                 num_pictures += 1
                 outputs.append({"output_type": "display_data", "metadata": {}, "data": {"image/png": picture}})
@@ -311,7 +313,7 @@ class _Mending:
                 outputs.append({"output_type": "stream", "name": stream, "text": shown})
                 room -= len(shown)
         if dropped:
-            self._note(name, f"of its outputs was left out: {', '.join(sorted(dropped))}")
+            self._note(name, f"some of its outputs were removed: {', '.join(sorted(dropped))}")
         return outputs
 
 
@@ -382,9 +384,9 @@ def main(
     submissions: Positional[Path],
     roster: Path | None = None,
     course: Path = Path("notebooks"),
-    table: Path = Path("build/mended_notebooks.csv"),
+    table: Path = Path("build/fixed_notebooks.csv"),
 ) -> None:
-    """File the notebooks of every submission in a folder, and write what was mended.
+    """File the notebooks of every submission in a folder, and write what was fixed.
 
     Args:
         submissions: a folder of archives or folders, or an export of Gradescope or Canvas as downloaded.

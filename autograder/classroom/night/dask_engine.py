@@ -67,7 +67,7 @@ def grade_on(client: Client, tasks: Iterable[Task], settings: Settings) -> Itera
 
     threads = sum(client.nthreads().values())
     if threads == 0:
-        raise ClassError("the Dask scheduler has no worker: start `dask worker` on the machines that are to grade")
+        raise ClassError("the Dask scheduler has no worker: start `dask worker` on the machines that should grade")
     for _ in range(IN_FLIGHT * threads):
         if not send():
             break
@@ -76,7 +76,7 @@ def grade_on(client: Client, tasks: Iterable[Task], settings: Settings) -> Itera
         try:
             answer: dict[str, Any] = json.loads(future.result())
         except KilledWorker:
-            answer = fault("every worker that graded this ended")
+            answer = fault("every worker that tried to grade this died")
         except Exception as error:  # whatever went wrong on another machine is a fault at this submission alone
             answer = fault(f"{type(error).__name__}: {error}")
         future.release()

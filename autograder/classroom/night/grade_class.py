@@ -76,7 +76,7 @@ def grade_class(
 
     Args:
         entries: the whole class.
-        folder: where results go, and where those of an earlier, perhaps killed, call lie.
+        folder: where results go, and where those of an earlier call are, even of one that was killed.
         settings: how each submission is graded.
         engine: where.
         console: progress goes here.
@@ -100,7 +100,7 @@ def grade_class(
         kept = [known for known in todo if _is_done(known, done[known.entry.student], retry_faults)]
         todo = [known for known in todo if known not in kept]
         folder.log("start", writer=writer, todo=len(todo), kept=len(kept))
-        console.print(f"{len(own)} students: {len(kept)} are done, {len(todo)} to grade.", markup=False)
+        console.print(f"{len(own)} students: {len(kept)} already graded, {len(todo)} to grade.", markup=False)
         if todo:
             check_canary(folder, settings, console, ask_canary)
         summary = _grade_all(todo, len(kept), folder, settings, engine, console, jobs, writer, lists=shard is None)
@@ -142,7 +142,7 @@ def _read(entry: Entry, settings: Settings) -> _Known:
 
 
 def key_of(submission: str, settings: Settings) -> str:
-    """Names what a verdict stands on: the submission, the grader and what was asked of it."""
+    """Names what a verdict depends on: the submission, the grader and what was asked of it."""
     asked = options(curves=settings.curves, only=settings.only)
     facts = [submission, core_hash(), hashes_of_tests(), hashes_of_effects(), asked]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -240,7 +240,7 @@ def _record_of(intake: Intake, answer: dict[str, Any]) -> dict[str, Any]:
         return {"status": "fault", "message": str(answer["fault"]), **read}
     today = {"core": core_hash(), "tests": hashes_of_tests(), "effects": hashes_of_effects()}
     if any(answer[name] != value for name, value in today.items()):
-        message = "it was graded by another version of the grader: bring all machines to the same version"
+        message = "it was graded by another version of the grader: update all machines to the same version"
         return {"status": "fault", "message": message, **read}
     return {**read, "measured": answer}
 

@@ -74,7 +74,7 @@ def grade(payload: bytes) -> bytes:
     except Exception as error:
         return json.dumps(fault(f"{type(error).__name__}: {error}")).encode()
     if len(answer) > MAX_ANSWER:
-        return json.dumps(fault(f"the answer has {len(answer):,} bytes: too many to send")).encode()
+        return json.dumps(fault(f"the answer has {len(answer):,} bytes, which is too many to send")).encode()
     return answer
 
 

@@ -41,7 +41,8 @@ def merge(parts: list[Path], output: Path) -> Class:
                     continue
                 if there is not None:
                     raise ClassError(
-                        f"{folder.root} and {target.root} hold different grades of {student}: leave the right one"
+                        f"{folder.root} and {target.root} contain different grades of {student}: keep only the right "
+                        f"one"
                     )
                 files = {path.name: path.read_bytes() for path in (folder.students / student).iterdir()}
                 target.copy(done, files, WRITER)

@@ -116,12 +116,14 @@ def _intake(facts: dict[str, Any]) -> Intake:
     )
 
 
-# What it stands on ----------------------------------------------------------------------------------------------------
+# What it depends on
+# ----------------------------------------------------------------------------------------------------
 
 
 @cache
 def core_hash() -> str:
-    """Of all that a verdict stands on but the hidden tests themselves: workers, referee, given files, limits."""
+    """Of everything that a verdict depends on except the hidden tests themselves: workers, referee, given files,
+    limits."""
     assignment = load_assignment()
     experiments = [(curve.id, curve.experiment, curve.needs, curve.agent) for curve in assignment.curves]
     files = [(stub.id, stub.file, stub.symbol) for stub in assignment.stubs]

@@ -210,7 +210,8 @@ CEM_PLAN = WorkedExample(
         "(-1, 2), (-2, 0), (0, 2), (2, 1) give, clipped, (-1, 2), (-1, 0), (1, 2), (3, 1), worth -5, -1, -3, 1. The "
         "elites (3, 1) and (-1, 0) have mean (1, 0.5) and std (2, 0.5); with a quarter of the old, mean (1, 0.375) and "
         "std (2, 0.625). Both elites are kept, so only two are drawn: noise (0, 0), (1, -1) gives (1, 0.375) and "
-        "(3, -0.25), worth 0.25 and 3.5 beside the kept 1 and -1. The elites are now (3, -0.25) and (3, 1): their mean "
+        "(3, -0.25), worth 0.25 and 3.5; the kept ones are worth 1 and -1. The elites are now (3, -0.25) and (3, 1): "
+        "their mean "
         "(3, 0.375) and a quarter of (1, 0.375) make the plan (2.5, 0.375). From a mean of (7, 0) the same search ends "
         "at (3.25, 0), which is clipped to (3, 0)."
     ),

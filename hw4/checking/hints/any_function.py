@@ -24,12 +24,12 @@ HINTS: dict[str, Hint] = {
     ),
     "wrong_type": Hint("The result is not a tensor of real numbers.", "the docstring of the stub"),
     "wrong_dtype": Hint(
-        "The result holds numbers of the wrong kind: indices are whole numbers, and their dtype is int64.",
+        "The result contains numbers of the wrong kind: indices are whole numbers, and their dtype is int64.",
         "the docstring of the stub",
     ),
     "returns_none": Hint("The function returns None: a return statement is missing.", "the docstring of the stub"),
     "not_finite": Hint(
-        "The result holds NaN or infinity: look for a division by a std of 0, a logarithm of a negative number, an "
+        "The result contains NaN or infinity: look for a division by a std of 0, a logarithm of a negative number, an "
         "exponential of a large one (float16 overflows early), or a std over a single sample.",
         "Conventions: divisors",
     ),
@@ -53,12 +53,12 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "inplace": Hint(
-        "An input is changed in place. Write `x = x + y`, not `x += y`, on what the caller owns.",
+        "An input is changed in place. Write `x = x + y`, not `x += y`, on tensors that belong to the caller.",
         "Conventions: inputs",
     ),
     "too_slow": Hint(
         "The call used up its time: an endless loop, a Python loop over candidates, members or transitions, a "
-        "`print` of tensors in a loop that runs thousands of times, or a wait, as by `time.sleep`.",
+        "`print` of tensors in a loop that runs thousands of times, or a wait such as `time.sleep`.",
         "How grading works: budgets",
     ),
     "out_of_memory": Hint("The call used up its memory.", "How grading works: budgets"),

@@ -11,8 +11,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: divisors",
     ),
     "std_floor": Hint(
-        "Your std of a constant feature is not 1, so probably it is left at 0, raised to a tiny number, or has one "
-        "added. The feature would blow up the first time it changes; divide it by 1 instead.",
+        "Your std of a constant feature is not 1, so probably it is left at 0, raised to a tiny number, or 1 is added "
+        "to it. The feature would blow up the first time it changes; divide it by 1 instead.",
         "Conventions: normalising",
     ),
     "std_floor_too_high": Hint(
@@ -51,8 +51,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: normalising",
     ),
     "unnormalize_wrong": Hint(
-        "Your network's answer is un-normalised the wrong way round, so probably `normalize` stands where "
-        "`unnormalize` is meant, or the mean is added before the std multiplies. It is answer * std + mean.",
+        "Your network's answer is un-normalised the wrong way round, so probably `normalize` is used instead of "
+        "`unnormalize`, or the mean is added before the std multiplies. It is answer * std + mean.",
         "Conventions: normalising",
     ),
     "normalized_twice": Hint(
@@ -85,8 +85,8 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "statistics_swapped": Hint(
-        "Your network's answer is un-normalised with the statistics of the inputs, so probably `input_normalizer` "
-        "stands where `delta_normalizer` is meant.",
+        "Your network's answer is un-normalised with the statistics of the inputs, so probably `input_normalizer` is "
+        "used instead of `delta_normalizer`.",
         "Conventions: normalising",
     ),
     "inputs_swapped": Hint(
@@ -105,8 +105,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: normalising",
     ),
     "loss_summed": Hint(
-        "Your loss grows with the size of the batch or of the observation, so probably it is a sum where a mean "
-        "over the last two axes is meant, or a mean over only one of them.",
+        "Your loss grows with the size of the batch or of the observation, so probably it is a sum instead of a mean "
+        "over the last two axes, or a mean over only one of them.",
         "the docstring of the stub",
     ),
     "loss_halved": Hint(
@@ -115,13 +115,14 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "loss_over_members": Hint(
-        "Your loss is one number for a whole ensemble, so probably the mean runs over the members too. Average over"
+        "Your loss is one number for a whole ensemble, so probably the mean is also taken over the members. Average "
+        "over"
         " the last two axes only and keep the leading ones.",
         "Conventions: ensembles",
     ),
     "loss_not_squared": Hint(
-        "Your errors enter the loss without their square, so probably an absolute value stands where the square is "
-        "meant, or a square root is taken at the end.",
+        "Your errors enter the loss without their square, so probably an absolute value is used instead of the "
+        "square, or a square root is taken at the end.",
         "the docstring of the stub",
     ),
     "loss_detached": Hint(
@@ -140,7 +141,7 @@ HINTS: dict[str, Hint] = {
         "Conventions: normalising",
     ),
     "normalizers_from_minibatch": Hint(
-        "Your normalisers are fitted to a minibatch, or again at every step, so probably `fit_normalizers` stands "
+        "Your normalisers are fitted to a minibatch, or again at every step, so probably `fit_normalizers` is called "
         "inside the loop. Call it once, with all transitions, before the loop.",
         "Conventions: normalising",
     ),
@@ -164,22 +165,23 @@ HINTS: dict[str, Hint] = {
         "Conventions: randomness",
     ),
     "step_before_backward": Hint(
-        "Your steps are one gradient behind, so probably `optimizer.step()` stands before `backward()`. The order is: "
+        "Your steps are one gradient behind, so probably `optimizer.step()` comes before `backward()`. The order is: "
         "loss, zero the gradients, backward, step.",
         "the docstring of the stub",
     ),
     "optimizer_bypassed": Hint(
-        "Your weights are moved by something else than the optimiser that was passed in, so probably the gradient is "
-        "subtracted by hand or a new optimiser is made. Call `optimizer.step()`: it knows about momentum and Adam.",
+        "Your weights are changed by something other than the optimiser that was passed in, so probably the gradient "
+        "is subtracted by hand or a new optimiser is created. Call `optimizer.step()`: it knows about momentum and "
+        "Adam.",
         "the docstring of the stub",
     ),
     "optimizer_restarted": Hint(
-        "Your second fit does not continue where the first ended, so probably the optimiser's state is cleared, or the "
-        "optimiser made anew. It keeps its state between calls.",
+        "Your second fit does not continue where the first ended, so probably the optimiser's state is cleared, or a "
+        "new optimiser is created. Keep its state between calls.",
         "the docstring of the stub",
     ),
     "step_size_changed": Hint(
-        "Your steps go the right way, but are of the wrong length, so probably gradients are clipped, the loss is"
+        "Your steps go the right way, but have the wrong length, so probably gradients are clipped, the loss is"
         " scaled, or the learning rate is changed. The optimiser takes its own step down the gradient as it is.",
         "the docstring of the stub",
     ),
@@ -188,8 +190,8 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "loss_after_step": Hint(
-        "Your returned losses are one step late, so probably the loss is taken again after the step. What is asked for "
-        "is the loss that the step was taken on.",
+        "Your returned losses are one step late, so probably the loss is computed again after the step. Return the "
+        "loss from before the step.",
         "the docstring of the stub",
     ),
     "members_not_summed": Hint(

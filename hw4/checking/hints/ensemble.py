@@ -11,7 +11,7 @@ HINTS: dict[str, Hint] = {
         "Conventions: ensembles",
     ),
     "members_share_data": Hint(
-        "Your members get the same data set, so probably one row is drawn and repeated. Draw every row by itself.",
+        "Your members get the same data set, so probably one row is drawn and repeated. Draw each row separately.",
         "Conventions: ensembles",
     ),
     "members_share_minibatch": Hint(
@@ -20,8 +20,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: ensembles",
     ),
     "not_own_data": Hint(
-        "Your members get transitions that are not theirs, so probably positions are returned in place of what "
-        "stands there, or another member's row is read.",
+        "Your members get transitions that are not theirs, so probably positions are returned instead of the entries "
+        "at these positions, or another member's row is read.",
         "Conventions: ensembles",
     ),
     "out_of_range": Hint(
@@ -30,12 +30,12 @@ HINTS: dict[str, Hint] = {
         "Conventions: randomness",
     ),
     "not_uniform": Hint(
-        "Some entries are drawn more often than others, so probably numbers are rounded, or are not drawn from "
-        "all that there are. Every entry must be equally likely.",
+        "Some entries are drawn more often than others, so probably numbers are rounded, or are not drawn from all "
+        "the entries. Every entry must be equally likely.",
         "Conventions: randomness",
     ),
     "states_averaged": Hint(
-        "Your members' states are averaged during the roll-out, so probably a mean over members stands inside the "
+        "Your members' states are averaged during the roll-out, so probably a mean over members is taken inside the "
         "loop. Each member follows its own state, and only returns may be averaged.",
         "Conventions: ensembles",
     ),
@@ -44,31 +44,31 @@ HINTS: dict[str, Hint] = {
         "Conventions: ensembles",
     ),
     "members_resampled": Hint(
-        "Your roll-outs change their member on the way, so probably members are drawn or shuffled at every step. In"
-        " TS-infinity each keeps its member to the end.",
+        "Your roll-outs change their member on the way, so probably members are drawn or shuffled at every step. In "
+        "TS-infinity each roll-out keeps its member to the end.",
         "Conventions: ensembles",
     ),
     "aggregation_axis": Hint(
-        "Your mean, smallest or largest is taken over the wrong axis, or where none is asked for, so probably the "
+        "Your mean, smallest or largest is taken over the wrong axis, or where there should be none, so probably the "
         "member axis, the first one, is mistaken for another.",
         "Conventions: ensembles",
     ),
     "sum_for_mean": Hint(
-        "Your answer grows with the number of members, so probably a sum stands where a mean is meant.",
+        "Your answer grows with the number of members, so probably a sum is used instead of a mean.",
         "the docstring of the stub",
     ),
     "spread_for_extreme": Hint(
-        "Your pessimist or optimist is a mean minus or plus a spread. What is asked for is the smallest or the "
-        "largest member's return itself.",
+        "Your pessimist or optimist is a mean minus or plus a spread. Return the smallest or the largest member's "
+        "return itself.",
         "the docstring of the stub",
     ),
     "index_returned": Hint(
-        "Your answer is the number of a member, so probably `argmin` or `argmax` stands where the value is meant.",
+        "Your answer is the number of a member, so probably `argmin` or `argmax` is used instead of the value.",
         "the docstring of the stub",
     ),
     "pessimism_swapped": Hint(
-        "Your pessimistic and optimistic answers are exchanged, so probably the smallest and the largest are "
-        "swapped. A pessimist expects the smallest return.",
+        "Your pessimistic and optimistic answers are swapped, so probably the smallest and the largest are too. A "
+        "pessimist expects the smallest return.",
         "Conventions: ensembles",
     ),
     "log_variance_missing": Hint(
@@ -81,8 +81,8 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "nll_weighted": Hint(
-        "Your likelihood is multiplied by a power of the variance, as in beta-NLL. That weight is given "
-        "elsewhere; here it has none.",
+        "Your likelihood is multiplied by a power of the variance, as in beta-NLL. That weight is applied elsewhere; "
+        "this function has none.",
         "the docstring of the stub",
     ),
     "log_variance_sign": Hint(
@@ -97,12 +97,12 @@ HINTS: dict[str, Hint] = {
     ),
     "log_variance_clamped": Hint(
         "Your likelihood is right except for very small or very large variances, so probably the log-variance is "
-        "clamped, or the numbers lose their precision. Bounds belong into the network, where they are given.",
+        "clamped, or the numbers lose their precision. Bounds belong in the network, which already has them.",
         "the docstring of the stub",
     ),
     "total_for_part": Hint(
-        "One of your two parts is the whole variance, so probably the other is not subtracted, or both are added. Each "
-        "part stands for itself.",
+        "One of your two parts is the whole variance, so probably the other is not subtracted, or both are added. "
+        "Return each part separately.",
         "Conventions: ensembles",
     ),
     "std_for_variance": Hint(
@@ -111,7 +111,7 @@ HINTS: dict[str, Hint] = {
     ),
     "half_missing": Hint(
         "Your likelihood is too large by a factor of two in one term or in both, so probably the 1/2 in front is "
-        "missing or stands before one term only.",
+        "missing or is applied to one term only.",
         "the docstring of the stub",
     ),
     "constant_included": Hint(
@@ -124,7 +124,7 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "kinds_swapped": Hint(
-        "Your two kinds of uncertainty are exchanged, so probably the order of the returned pair is wrong. "
+        "Your two kinds of uncertainty are swapped, so probably the order of the returned pair is wrong. "
         "Aleatoric is the mean of the variances, epistemic the variance of the means.",
         "Conventions: ensembles",
     ),
@@ -135,7 +135,7 @@ HINTS: dict[str, Hint] = {
     ),
     "generator_ignored": Hint(
         "Your draws do not follow the generator that was passed in, so probably a random call lacks "
-        "`generator=generator`, or a generator of your own is made.",
+        "`generator=generator`, or a generator of your own is created.",
         "Conventions: randomness",
     ),
 }

@@ -25,7 +25,7 @@ HINTS: dict[str, Hint] = {
     "ignores_its_data": Hint(
         "Your agent's actions do not follow the data it was given: in a made-up world, where only its own data tell "
         "which action pays, it does not do what pays. A curve earns points only with a model that is learned from the "
-        "agent's own data, and a planner that uses it. An exception raised there counts as well.",
+        "agent's own data, and a planner that uses it. An exception raised there counts as a failure too.",
         "How grading works: what a curve asks of its agent",
     ),
     "ignores_surprises": Hint(

@@ -27,7 +27,7 @@ HINTS: dict[str, Hint] = {
         "Conventions: rewards",
     ),
     "best_reward_only": Hint(
-        "Your return is the largest reward on the way, so probably a maximum stands where the sum is meant.",
+        "Your return is the largest reward on the way, so probably a maximum is used instead of a sum.",
         "Conventions: rewards",
     ),
     "first_reward_missing": Hint(
@@ -45,8 +45,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: rewards",
     ),
     "state_not_propagated": Hint(
-        "Your model is asked about the start again and again, so probably the predicted observation does not become"
-        " the state of the next step.",
+        "Your model is asked about the start again and again, so probably the predicted observation is not used as "
+        "the state of the next step.",
         "Conventions: rewards",
     ),
     "start_mutated": Hint(
@@ -56,7 +56,7 @@ HINTS: dict[str, Hint] = {
     ),
     "actions_misaligned": Hint(
         "Your rewards or states belong to the actions of another sequence or member, so probably copies were made "
-        "with `repeat_interleave` and reshaped, where `expand` along a new first axis is meant.",
+        "with `repeat_interleave` and reshaped, instead of `expand` along a new first axis.",
         "Conventions: shapes",
     ),
     "loop_over_sequences": Hint(
@@ -67,11 +67,11 @@ HINTS: dict[str, Hint] = {
     # Planning
     "extra_predictions": Hint(
         "Your roll-out asks the model more often than once for each step, so probably it is asked again for the "
-        "reward, or once more for each member. One call per step serves all: `horizon` calls.",
+        "reward, or once more for each member. One call per step is enough for all: `horizon` calls.",
         "Conventions: shapes",
     ),
     "takes_smallest": Hint(
-        "Your planner prefers the lowest returns, so probably it takes the smallest where the largest is meant. "
+        "Your planner prefers the lowest returns, so probably it takes the smallest instead of the largest. "
         "Higher is better.",
         "Conventions: CEM",
     ),
@@ -81,12 +81,12 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "candidates_averaged": Hint(
-        "Your plan is a mean of several good candidates. What is asked for is the best one.",
+        "Your plan is a mean of several good candidates. Return the best one instead.",
         "the docstring of the stub",
     ),
     "wrong_candidate_count": Hint(
         "Your planner scores more or fewer candidates than the docstring says, so probably there is an extra or a "
-        "missing call of the objective, or kept elites come on top of the population.",
+        "missing call of the objective, or kept elites are added on top of the population.",
         "Conventions: CEM",
     ),
     "smoothing_reversed": Hint(
@@ -99,36 +99,36 @@ HINTS: dict[str, Hint] = {
         "Conventions: CEM",
     ),
     "variance_for_std": Hint(
-        "Your spread is squared, or is smoothed as a variance, so probably a variance stands where a standard "
-        "deviation is meant. Take the std first and smooth it after that.",
+        "Your spread is squared, or is smoothed as a variance, so probably a variance is used instead of a standard "
+        "deviation. Take the std first, then smooth it.",
         "Conventions: CEM",
     ),
     "elites_weighted": Hint(
-        "Your elites do not count alike, so probably they are weighted by their returns. Each of the `num_elites`"
-        " has the weight 1/|E|.",
+        "Your elites do not count alike, so probably they are weighted by their returns. Each of the `num_elites` has "
+        "weight 1/|E|.",
         "Conventions: CEM",
     ),
     "spread_floor": Hint(
-        "Your std does not fall to 0 where the elites agree, so probably a minimum or a small number is put under"
-        " it. The docstring has none.",
+        "Your std does not fall to 0 where the elites agree, so probably there is a lower limit or a small number is "
+        "added. The docstring has neither.",
         "Conventions: CEM",
     ),
     "std_not_refit": Hint(
         "Your std stays what it was, so probably only the mean is refitted to the elites.", "Conventions: CEM"
     ),
     "mean_not_refit": Hint(
-        "Your mean stays what it was, so probably only the std is refitted, or the new mean, or that of the last "
-        "iteration, is never used.",
+        "Your mean stays what it was, so probably only the std is refitted, or the new mean (or the last iteration's) "
+        "is never used.",
         "Conventions: CEM",
     ),
     "elite_count": Hint(
         "Your refit takes more or fewer elites than `num_elites`, so probably a threshold or a quantile chooses them: "
-        "equal returns then bring too many. Count them out, with `topk` or a sort.",
+        "with equal returns, these select too many. Select an exact number, with `topk` or a sort.",
         "Conventions: CEM",
     ),
     "mean_clipped": Hint(
-        "Your mean is clipped between the iterations, so probably the clipping of the final mean stands inside the "
-        "loop. Candidates are clipped when they are drawn, the mean only at the end.",
+        "Your mean is clipped between the iterations, so probably the final mean is clipped inside the loop. Clip "
+        "candidates when they are drawn, and the mean only at the end.",
         "Conventions: CEM",
     ),
     "non_elites": Hint(
@@ -142,28 +142,28 @@ HINTS: dict[str, Hint] = {
         "Conventions: CEM",
     ),
     "final_not_clipped": Hint(
-        "Your final plan leaves the bounds, so probably the mean is returned as it is. The mean may lie outside "
-        "when its start did: clip it too.",
+        "Your final plan leaves the bounds, so probably the mean is returned unclipped. The mean can be outside the "
+        "bounds if it started there: clip it too.",
         "Conventions: CEM",
     ),
     "returns_best_candidate": Hint(
-        "Your planner returns the best candidate, so probably it takes an arg max at the end. What is asked for is "
-        "the final mean.",
+        "Your planner returns the best candidate, so probably it takes an argmax at the end. Return the final mean "
+        "instead.",
         "Conventions: CEM",
     ),
     "returns_random_draw": Hint(
         "Your planner returns a draw, or draws once more than documented, so probably the plan is sampled from the "
-        "final distribution. What is asked for is its mean.",
+        "final distribution. Return its mean instead.",
         "Conventions: CEM",
     ),
     "elites_not_kept": Hint(
-        "Your best candidates do not compete again, so probably `num_kept_elites` is ignored. They take places of "
-        "the next population, and only the rest is drawn.",
+        "Your best candidates do not compete again, so probably `num_kept_elites` is ignored. They fill places in the "
+        "next population, and only the rest is drawn.",
         "Conventions: CEM",
     ),
     "too_many_kept": Hint(
-        "Candidates of the iteration before compete again although none, or fewer, are to be kept, so probably "
-        "another number than `num_kept_elites` decides.",
+        "More candidates of the previous iteration compete again than should be kept, so probably a number other than "
+        "`num_kept_elites` is used.",
         "Conventions: CEM",
     ),
     "candidates_misbuilt": Hint(
@@ -183,12 +183,12 @@ HINTS: dict[str, Hint] = {
     ),
     # Replanning
     "replans_always": Hint(
-        "Your controller plans at every step, so probably `replan_every` is ignored, or the count of executed "
-        "actions is never raised.",
+        "Your controller plans at every step, so probably `replan_every` is ignored, or the count of executed actions "
+        "is never increased.",
         "Conventions: replanning",
     ),
     "never_replans": Hint(
-        "Your controller goes on executing its first plan, so probably the count of executed actions is not "
+        "Your controller keeps executing its first plan, so probably the count of executed actions is not "
         "compared with `replan_every`.",
         "Conventions: replanning",
     ),
@@ -198,16 +198,16 @@ HINTS: dict[str, Hint] = {
     ),
     "first_action_repeated": Hint(
         "Your controller executes the first action of its plan again and again, so probably the index is always "
-        "0, or the count of executed actions is never raised.",
+        "0, or the count of executed actions is never increased.",
         "Conventions: replanning",
     ),
     "count_not_reset": Hint(
-        "Your controller does not begin a new plan with its first action, so probably the count of executed "
-        "actions is not set back when it plans.",
+        "Your controller does not begin a new plan with its first action, so probably the count of executed actions "
+        "is not reset when it plans.",
         "Conventions: replanning",
     ),
     "replans_off_by_one": Hint(
-        "Your controller plans again at the wrong step, so probably `>` stands where `>=` is meant, or an action is "
+        "Your controller plans again at the wrong step, so probably `>` is used instead of `>=`, or an action is "
         "counted twice or not at all. After `replan_every` actions the next call plans.",
         "Conventions: replanning",
     ),
@@ -232,7 +232,7 @@ HINTS: dict[str, Hint] = {
     ),
     "shift_by_one": Hint(
         "Your warm start shifts the old plan by one action, so probably it assumes that one was executed. Shift by "
-        "as many as were: `replan_every`.",
+        "the number that were: `replan_every`.",
         "Conventions: replanning",
     ),
     "wrong_shift": Hint(
@@ -242,7 +242,7 @@ HINTS: dict[str, Hint] = {
     ),
     "wrong_tail": Hint(
         "Your warm start ends with the wrong rows, so probably it repeats the plan, pads with zeros, or takes the "
-        "first rows of `initial_mean` where its last are meant.",
+        "first rows of `initial_mean` instead of the last.",
         "Conventions: replanning",
     ),
     "plan_survives_episode": Hint(
@@ -266,12 +266,12 @@ HINTS: dict[str, Hint] = {
     ),
     "fits_every_step": Hint(
         "Your agent fits at more steps than it should, so probably `refit_every` is not checked, or None is not "
-        "treated apart.",
+        "handled separately.",
         "the docstring of the stub",
     ),
     "fits_too_early": Hint(
-        "Your agent fits before `initial_steps` transitions are there, or counts from 0, so probably the steps "
-        "since the first fit are not what is counted.",
+        "Your agent fits before it has `initial_steps` transitions, or counts from 0, so probably it does not count "
+        "the steps since the first fit.",
         "the docstring of the stub",
     ),
     "fits_before_append": Hint(

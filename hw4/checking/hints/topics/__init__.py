@@ -1,0 +1,1 @@
+"""Hints for the topics, one file each (given; standard library only)."""
