@@ -52,6 +52,7 @@ ASSIGNMENT = dataclasses.replace(
     stubs=tuple(stub for stub in WHOLE.stubs if not WHOLE.is_optional(stub)),
     curves=(),
     effects=(),
+    submission=dataclasses.replace(WHOLE.submission, code=WHOLE.required_code),
     policies=dataclasses.replace(WHOLE.policies, bonus_cap=CAP),
 )
 FILE = WHOLE.stub("gaussian_nll").file
