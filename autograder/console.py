@@ -100,7 +100,8 @@ def print_report(console: Console, report: Report) -> None:
             continue
         score = sum(item.score for item in items)
         title = f"{name}: {points(score)} of {problem.points}{' bonus' if problem.optional else ''}"
-        table = Table(title=title, title_justify="left", title_style="bold")
+        console.print(title, style="bold", markup=False)  # not as the table's title, which is no wider than the table
+        table = Table()
         table.add_column("", no_wrap=True)
         table.add_column("what", no_wrap=True)
         table.add_column("verdict", no_wrap=True)

@@ -42,8 +42,9 @@ def exception_of(outcome: Outcome) -> str:
 
 
 def name_of(item: ItemReport) -> str:
-    """Of a function, its id and its symbol; otherwise the title."""
-    return f"{item.id} ({item.item.title})" if item.item.kind == "function" else item.item.title
+    """Of a function, its id, and its symbol if that is another; otherwise the title."""
+    title = item.item.title
+    return title if item.item.kind != "function" or item.id == title else f"{item.id} ({title})"
 
 
 def meaning_of_a_score(item: ItemReport) -> str:
