@@ -25,6 +25,7 @@ from autograder.zoo import Animal, code_of, load_animals, main_stub
 from autograder.zoo.matrix import columns_of, recorded_results, zoo_page
 from autograder.zoo.visit import Visit, herd_of, herds, meet, named_share, range_of, surroundings_of, visit_herd
 from hw4.checking.hints import HINTS
+from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 from hw4.handin.strict_toml import TomlError
 from publish.stubs import write_solved
@@ -284,9 +285,9 @@ def test_recorded_runs_of_other_code_are_stale(tmp_path: Path, monkeypatch: pyte
     curve = ASSIGNMENT.curves[0]
     assert {(r.num_runs, r.num_stale) for r in recorded_results(curve)} == {(0, 0)}
     today = key_of(curve, reference_code())
-    runs = [
-        RecordedRun("reference", i, h, 1, 1.0, 1.0, 1.0, 1.0, (9e9,) * 10, (), ()) for i, h in enumerate((today, "old"))
-    ]
+    returns = (9e9,) * EXPERIMENTS[curve.experiment].num_episodes
+    keys = (today, "old")
+    runs = [RecordedRun("reference", i, key, 1, 1.0, 1.0, 1.0, 1.0, returns, (), ()) for i, key in enumerate(keys)]
     write_recorded(curve, runs)
     reference = next(result for result in recorded_results(curve) if result.name == "reference")
     assert (reference.num_runs, reference.num_stale, reference.above) == (1, 1, 1)
