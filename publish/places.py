@@ -222,8 +222,9 @@ def _notebooks(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Fin
     for name in sorted(masters - handed_in.keys()):
         says = f"{name}.ipynb is in no [[notebooks]] of {FACTS}"
         yield Finding(f"notebooks/masters/{name}.py", None, says, "add it there, or remove the master")
-    for folder, pattern in (("data", "*"), ("source/hw4", "*.ipynb"), ("release/hw4", "*.ipynb")):
-        for path in sorted((root / "notebooks" / folder).glob(pattern)):
-            if path.stem not in masters:
-                says = f"belongs to no notebook: notebooks/masters has no {path.stem}.py"
+    for files in ("data/*/*", "source/hw4/*.ipynb", "release/hw4/*.ipynb"):
+        for path in sorted((root / "notebooks").glob(files)):
+            name = path.parent.name if files.startswith("data") else path.stem
+            if name not in masters:
+                says = f"belongs to no notebook: notebooks/masters has no {name}.py"
                 yield Finding(path.relative_to(root).as_posix(), None, says, "remove it")

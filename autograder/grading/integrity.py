@@ -232,7 +232,7 @@ def _effect(subject: RemoteSubject, agent: Handle, task: Task, world: MadeUpWorl
         for i in range(task.act_dim):
             driven = []
             for side in (task.action_high, task.action_low):
-                action = np.zeros(task.act_dim)
+                action = world.from_units(np.zeros(task.act_dim))
                 action[i] = side
                 answer = subject.call_method(agent, "predict_next", observation, AsNumPy(action))
                 driven.append(_numbers(answer, (task.obs_dim,), "predict_next")[world.driven])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -13,7 +12,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import Positional
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -93,20 +95,25 @@ def report(run: Run) -> Iterator[str]:
         yield f"    {name}: {problems[0][:160]}"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("modes", nargs="*", default=MODES, help=f"of {', '.join(MODES)}; all if none is given")
-    parser.add_argument("-k", dest="selection", help="only these attacks, as pytest's -k")
-    parser.add_argument("--log", type=Path, help="folder for what pytest prints")
-    arguments = parser.parse_args()
-    selection = ["-k", arguments.selection] if arguments.selection else []
+def main(
+    modes: Annotated[tuple[str, ...], Positional, tyro.conf.arg(help=f"of {', '.join(MODES)}; all by default")] = (),
+    *,
+    selection: Annotated[str, tyro.conf.arg(name="select", aliases=["-k"])] = "",
+    log: Path | None = None,
+) -> int:
+    """Run the attack bank in every mode, and say what got through.
+
+    Args:
+        selection: only these attacks, as pytest's -k.
+        log: folder for what pytest prints.
+    """
     failed = False
-    for mode in arguments.modes:
-        run = run_in(mode, selection, arguments.log)
+    for mode in modes or MODES:
+        run = run_in(mode, ["-k", selection] if selection else [], log)
         failed |= run.status not in (0, CANNOT)
         print("\n".join(report(run)), flush=True)
     return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tyro.cli(main, prog="python tests/attacks/verify.py"))
