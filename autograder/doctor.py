@@ -50,7 +50,7 @@ def examine(console: Console) -> int:
     if missing:
         console.print("Only the reference is graded here, because these requirements do not hold:", style="red")
         for guarantee in missing:
-            console.print(f"  a submission {guarantee.text}. To fix it: {guarantee.mend}.", style="red", markup=False)
+            console.print(f"  a submission {guarantee.text}. To fix it: {guarantee.fix}.", style="red", markup=False)
     else:
         console.print("Other people's submissions may be graded here.", style="green")
     return DOES_NOT_HOLD if missing else HOLDS

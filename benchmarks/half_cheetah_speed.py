@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
-import os
 import platform
 import sys
 import time
@@ -37,6 +37,7 @@ from hw4.dynamics_model import fit
 from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, member_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.handin.at_once import write_at_once
 from hw4.mpc import ModelBasedAgent, Objective
 from hw4.training import train
 from hw4.transitions import ReplayBuffer, Transition
@@ -158,15 +159,14 @@ def read_rows(path: Path) -> list[Row]:
 
 def write_rows(path: Path, rows: list[Row], comment: str = "") -> None:
     """Replace the file in one step."""
-    part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(comment)
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["episode", "env_steps", "return", "cpu_seconds", "wall_seconds"])
-        for row in rows:
-            spent = (f"{row.cpu_seconds:.3f}", f"{row.wall_seconds:.3f}")
-            writer.writerow([row.episode, row.env_steps, repr(row.episode_return), *spent])
-    os.replace(part, path)
+    text = io.StringIO()
+    text.write(comment)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["episode", "env_steps", "return", "cpu_seconds", "wall_seconds"])
+    for row in rows:
+        spent = (f"{row.cpu_seconds:.3f}", f"{row.wall_seconds:.3f}")
+        writer.writerow([row.episode, row.env_steps, repr(row.episode_return), *spent])
+    write_at_once(path, text.getvalue().encode())
 
 
 def matrix_product_rate(device: str) -> float:

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import statistics
 import sys
 import time
@@ -49,6 +48,7 @@ from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.commands.threads import use_one_thread
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.handin.at_once import write_at_once
 from hw4.mpc import ModelBasedAgent
 from hw4.networks import EnsembleMLP
 from hw4.training import train
@@ -201,10 +201,7 @@ def record(parts: Path, arm: str, seed: int, episodes: Iterator[Episode], consol
 
 def write_part(path: Path, part: dict[str, Any]) -> None:
     """In one step, so that a file is never half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(part), encoding="utf-8")
-    os.replace(unfinished, path)
+    write_at_once(path, json.dumps(part).encode())
 
 
 def is_complete(path: Path) -> bool:

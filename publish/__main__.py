@@ -20,7 +20,7 @@ BROKEN_SOURCE = (AssignmentError, GraderFault, HandoutError, MarkerError, Master
 
 def write() -> int:
     """Write every generated file: stubs, bars, bands, notebooks, figures, handout, staff edition and archives."""
-    misnamed = [finding for finding in places.misnamed() if finding.mend != drift.WRITE]
+    misnamed = [finding for finding in places.misnamed() if finding.fix != drift.WRITE]
     for finding in misnamed:
         print(finding, file=sys.stderr)
     if misnamed:

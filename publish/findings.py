@@ -29,11 +29,11 @@ class Finding:
     file: str  # from the root of the repository; inside an archive "build/student.zip/hw4/mpc.py"
     line: int | None
     says: str
-    mend: str  # a command in backticks, or what to do
+    fix: str  # a command in backticks, or what to do
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{where}: {self.says}: {self.mend}"
+        return f"{where}: {self.says}: {self.fix}"
 
 
 def first_difference(found: bytes, wanted: bytes) -> tuple[int, str]:

@@ -24,7 +24,7 @@ ALLOWED = re.compile(
     r"|notebooks/\w+\.ipynb|notebooks/data/\w+/\w+\.(csv|json)"
 )
 WORDS = ("### BEGIN SOLUTION", "### END SOLUTION", "**Rubric.**", "**Model answer.**", "autograder/", "private.toml")
-MEND = "keep it out of the bundle"
+FIX = "keep it out of the bundle"
 MIN_LINES = 2  # solution lines in a row; a single one, such as `return actions`, may occur in a given file
 MIN_CHARACTERS = 12
 
@@ -42,7 +42,7 @@ def private_in(files: Mapping[str, bytes]) -> Iterator[Finding]:
     for name, content in files.items():
         where = f"{BUNDLE}/{name}"
         if not ALLOWED.fullmatch(name):
-            yield Finding(where, None, "is not on the list of what students get (publish/leaks.py)", MEND)
+            yield Finding(where, None, "is not on the list of what students get (publish/leaks.py)", FIX)
         if tracked is not None and name.startswith("hw4/") and name != "hw4/bundle.json" and name not in tracked:
             yield Finding(where, None, "is not under version control", "add it, or remove it from hw4/")
         if name.endswith(".pdf"):  # its pages are built from facts that tests look through
@@ -51,13 +51,13 @@ def private_in(files: Mapping[str, bytes]) -> Iterator[Finding]:
         for number, line in enumerate(lines, start=1):
             for needle, what in needles.items():
                 if needle in line:
-                    yield Finding(where, number, f"contains {what}: {needle!r}", MEND)
+                    yield Finding(where, number, f"contains {what}: {needle!r}", FIX)
         for stub_id, region in regions.items():
             if found_at := _found(region, lines):
-                yield Finding(where, found_at, f"contains the solution of {stub_id}", MEND)
+                yield Finding(where, found_at, f"contains the solution of {stub_id}", FIX)
         for rubric in rubrics:
             if rubric in content.decode("utf-8"):
-                yield Finding(where, None, f"contains a line of a model answer: {rubric[:60]!r}", MEND)
+                yield Finding(where, None, f"contains a line of a model answer: {rubric[:60]!r}", FIX)
 
 
 def _solution_regions() -> dict[str, list[str]]:

@@ -171,9 +171,9 @@ def _curves_and_effects(root: Path, assignment: Assignment, lines: Lines) -> Ite
     for item in assignment.run_items:
         add = ADD_CURVE if item.kind == "curve" else ADD_EFFECT
 
-        def at(key: str, says: str, mend: str, item: RunItem = item) -> Finding:
+        def at(key: str, says: str, fix: str, item: RunItem = item) -> Finding:
             alike = [other for other in assignment.run_items if other.kind == item.kind]
-            return Finding(FACTS, lines.line(f"{item.kind}s", alike.index(item), key), says, mend)
+            return Finding(FACTS, lines.line(f"{item.kind}s", alike.index(item), key), says, fix)
 
         if item.kind == "curve":
             yield from _curve(root, item, at)

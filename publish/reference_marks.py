@@ -13,7 +13,7 @@ from autograder.zoo.visit import Silent, intake_of
 from hw4.handin.assignment import load_assignment
 from publish.findings import Finding
 
-MEND = "fix the solution or the hidden test; `make grade` shows more"
+FIX = "fix the solution or the hidden test; `make grade` shows more"
 
 
 def graded_wrongly(stubs: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -32,7 +32,7 @@ def short_of_full(grade: Grade) -> Iterator[Finding]:
     seen = {report.id for report in grade.report.stubs}
     for stub in load_assignment().stubs:
         if stub.id not in seen:
-            yield Finding("autograder/hidden_tests", None, f"nothing grades {stub.id}", MEND)
+            yield Finding("autograder/hidden_tests", None, f"nothing grades {stub.id}", FIX)
     for fault in grade.report.faults:
         yield Finding("autograder", None, f"grader fault: {fault}", "run `.venv/bin/python -m autograder doctor`")
     for report in grade.report.stubs:
@@ -40,7 +40,7 @@ def short_of_full(grade: Grade) -> Iterator[Finding]:
             first = report.first_failure
             failed = f" ({first.test}: {first.message})" if first else ""
             says = f"the reference gets {report.score:g} of {report.points} points for {report.id}{failed}"
-            yield Finding(f"solutions/{_file_of(report.id)}", _line_of(report.id), says, MEND)
+            yield Finding(f"solutions/{_file_of(report.id)}", _line_of(report.id), says, FIX)
 
 
 def above_nothing(grade: Grade) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from publish.findings import Finding
 
 BUNDLE = "build/student.zip"
 TIMEOUT = 600  # seconds of one command
-MEND = "mend what the bundle lacks (publish/student_bundle.py)"
+FIX = "fix what the bundle lacks (publish/student_bundle.py)"
 EXPERIMENT = (
     *("train", "cliff_hill", "--seeds", "0", "--name", "rehearsal", "--num-episodes", "2"),
     *("--num-initial-episodes", "1", "--gradient-steps", "3", "--horizon", "6", "--population-size", "8"),
@@ -94,8 +94,8 @@ class _Student:
         printed = run.stdout + run.stderr
         if run.returncode != status:
             last = (printed.strip().splitlines() or ["nothing"])[-1]
-            yield Finding(BUNDLE, None, f"`{shown}` ends with status {run.returncode}, expected {status}: {last}", MEND)
+            yield Finding(BUNDLE, None, f"`{shown}` ends with status {run.returncode}, expected {status}: {last}", FIX)
         elif prints not in printed:
-            yield Finding(BUNDLE, None, f"`{shown}` does not print {prints!r}", MEND)
+            yield Finding(BUNDLE, None, f"`{shown}` does not print {prints!r}", FIX)
         elif str(ROOT / "hw4") in printed or str(ROOT / "solutions") in printed:
-            yield Finding(BUNDLE, None, f"`{shown}` uses files of the repository", MEND)
+            yield Finding(BUNDLE, None, f"`{shown}` uses files of the repository", FIX)

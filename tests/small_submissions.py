@@ -106,8 +106,8 @@ def refusal(tmp_path: Path, data: bytes, assignment: Assignment) -> SubmissionRe
     with pytest.raises(SubmissionRefused) as caught:
         read_bytes(tmp_path, data, assignment)
     assert caught.value.where
-    assert caught.value.mend
-    for part in (caught.value.reason, caught.value.where, caught.value.mend):
+    assert caught.value.fix
+    for part in (caught.value.reason, caught.value.where, caught.value.fix):
         assert part in str(caught.value)
     return caught.value
 

@@ -1,4 +1,4 @@
-"""Filing notebooks for nbgrader: each damage is mended or reported by cell, and what a TA opens is inert."""
+"""Filing notebooks for nbgrader: each damage is restored or reported by cell, and what a TA opens is inert."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ from autograder.classroom.marks.written_answers import (
     file_class,
     inert_markdown,
     main,
-    mend,
+    restore,
 )
 from autograder.solutions import ROOT, reference_code
 from hw4.handin.assignment import load_assignment
 from publish.notebooks import COURSE
 
 NOTEBOOKS = load_assignment().submission.notebooks
-OPTIONAL = load_assignment().optional_notebooks
+OPTIONAL = {Path(name).stem for name in load_assignment().optional_notebooks}  # absence is silent
+REQUIRED = [name for name in NOTEBOOKS if Path(name).stem not in OPTIONAL]
+REQUIRED = [name for name in NOTEBOOKS if name not in load_assignment().optional_notebooks]
 RELEASES = COURSE / "release" / ASSIGNMENT_ID
 DOT = base64.b64decode(  # one grey pixel
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
@@ -77,9 +79,9 @@ def text(cell):
     return "".join(cell["source"])
 
 
-def mended(notebook, release):
+def restored(notebook, release):
     content = json.dumps(notebook).encode() if isinstance(notebook, dict) else notebook
-    result = mend(content, release)
+    result = restore(content, release)
     nbformat.validate(nbformat.from_dict(result.notebook))
     assert [cell["id"] for cell in result.notebook["cells"] if not cell["id"].startswith("own-")] == [
         cell["id"] for cell in release["cells"]
@@ -105,7 +107,7 @@ def answer(release):
 
 
 def test_a_sound_notebook_is_filed_as_it_is(handed_in, release):
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == ()
     assert [text(c) for c in result.notebook["cells"]] == [text(c) for c in handed_in["cells"]]
     assert [c["metadata"] for c in result.notebook["cells"]] == [c["metadata"] for c in release["cells"]]
@@ -113,7 +115,7 @@ def test_a_sound_notebook_is_filed_as_it_is(handed_in, release):
 
 def test_a_deleted_answer_is_put_back_empty_and_the_others_stay(handed_in, release, answer):
     handed_in["cells"].remove(cell_of(handed_in, answer))
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == ((answer, "the answer was missing: restored empty"),)
     assert text(cell_of(result.notebook, answer)) == text(cell_of(release, answer))
     for other in answers_of(handed_in):
@@ -122,25 +124,25 @@ def test_a_deleted_answer_is_put_back_empty_and_the_others_stay(handed_in, relea
 
 def test_a_deleted_given_cell_is_put_back_in_its_place(handed_in, release):
     handed_in["cells"] = [cell for cell in handed_in["cells"] if cell["id"] != "sanity"]
-    assert mended(handed_in, release).changes == (("sanity", "was missing: restored"),)
+    assert restored(handed_in, release).changes == (("sanity", "was missing: restored"),)
 
 
 def test_a_changed_test_cell_is_restored(handed_in, release):
     cell_of(handed_in, "sanity")["source"] = ["print('all is well')"]
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == (("sanity", "was changed, although students may not change it: restored"),)
     assert text(cell_of(result.notebook, "sanity")) == text(cell_of(release, "sanity"))
 
 
 def test_a_changed_question_is_restored(handed_in, release, question):
     cell_of(handed_in, question)["source"] = ["Which colour is the sky? (100 points)"]
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert text(cell_of(result.notebook, question)) == text(cell_of(release, question))
 
 
 def test_changed_parameters_are_the_students_to_change(handed_in, release):
     cell_of(handed_in, "parameters")["source"] = ["USE_MY_CODE = True\n"]
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == ()
     assert text(cell_of(result.notebook, "parameters")) == "USE_MY_CODE = True\n"
 
@@ -148,7 +150,7 @@ def test_changed_parameters_are_the_students_to_change(handed_in, release):
 @pytest.mark.parametrize("kernel", [{"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}, {}, None, 7])
 def test_another_kernel_is_set_back(handed_in, release, kernel):
     handed_in["metadata"] = kernel
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == (("", "had another kernel or none: set to python3"),)
     assert result.notebook["metadata"] == release["metadata"]
 
@@ -158,7 +160,7 @@ def test_another_kernel_is_set_back(handed_in, release, kernel):
 )
 def test_edited_marks_are_restored(handed_in, release, answer, change):
     cell_of(handed_in, answer)["metadata"]["nbgrader"].update(change)
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == ((answer, "its metadata was changed: restored"),)
     assert cell_of(result.notebook, answer)["metadata"] == cell_of(release, answer)["metadata"]
     assert text(cell_of(result.notebook, answer)).startswith("My answer")
@@ -166,14 +168,14 @@ def test_edited_marks_are_restored(handed_in, release, answer, change):
 
 def test_lost_marks_are_found_by_the_cells_id(handed_in, release, answer):
     cell_of(handed_in, answer)["metadata"] = {}
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert text(cell_of(result.notebook, answer)).startswith("My answer")
 
 
 def test_an_answer_without_marks_and_id_is_found_behind_its_question(handed_in, release, answer):
     cell = cell_of(handed_in, answer)
     cell["metadata"], cell["id"] = {}, "3f2a77c1"
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert text(cell_of(result.notebook, answer)).startswith("My answer")
     assert (answer, "had lost its metadata: the cell after the question was used instead") in result.changes
 
@@ -182,14 +184,14 @@ def test_an_answer_that_is_there_twice_loses_nothing(handed_in, release, answer)
     again = copy.deepcopy(cell_of(handed_in, answer))
     again["source"] = ["A second thought."]
     handed_in["cells"].append(again)
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == ((answer, "appeared 2 times: its 2 different answers were combined"),)
     assert text(cell_of(result.notebook, answer)).endswith("It has two lines.\n\nA second thought.")
 
 
 def test_an_answer_turned_into_code_is_text_again(handed_in, release, answer):
     cell_of(handed_in, answer).update(cell_type="code", outputs=[], execution_count=1)
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == ((answer, "had another type: changed back to a markdown cell"),)
     assert text(cell_of(result.notebook, answer)).startswith("My answer")
 
@@ -204,7 +206,7 @@ def test_an_own_cell_stays_where_it_was(handed_in, release):
         "outputs": [],
     }
     handed_in["cells"].insert(place + 1, own)
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     cell = result.notebook["cells"][place + 1]
     assert (cell["id"], cell["metadata"], cell["source"]) == ("own-parameters-1", {}, "print(1)")
     assert result.changes == ()
@@ -217,7 +219,7 @@ def test_huge_outputs_are_bounded(handed_in, release):
         *[{"output_type": "display_data", "metadata": {}, "data": {"image/png": picture}} for _ in range(30)],
         {"output_type": "display_data", "metadata": {}, "data": {"image/png": "A" * 2_000_000}},
     ]
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     (change,) = result.changes
     assert change[0] == "sanity"
     assert "more than 20000 characters of text" in change[1]
@@ -229,7 +231,7 @@ def test_huge_outputs_are_bounded(handed_in, release):
 
 def test_a_huge_answer_is_cut_and_says_so(handed_in, release, answer):
     cell_of(handed_in, answer)["source"] = "word " * 1_000_000
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert len(text(cell_of(result.notebook, answer))) == MAX_SOURCE
     assert result.changes == ((answer, f"its text was cut at {MAX_SOURCE} characters of 5000000"),)
 
@@ -240,7 +242,7 @@ def test_a_huge_answer_is_cut_and_says_so(handed_in, release, answer):
 def test_a_rich_output_is_left_out_and_its_plain_text_kept(handed_in, release, mime):
     data = {mime: HOSTILE, "text/plain": "<Figure>"}
     cell_of(handed_in, "sanity")["outputs"] = [{"output_type": "execute_result", "metadata": {}, "data": data}]
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert result.changes == (("sanity", "some of its outputs were removed: a rich output"),)
     (output,) = cell_of(result.notebook, "sanity")["outputs"]
     assert output == {"output_type": "stream", "name": "stdout", "text": "<Figure>"}
@@ -253,7 +255,7 @@ def test_a_picture_that_is_markup_is_left_out_and_a_picture_stays(handed_in, rel
         {"output_type": "display_data", "metadata": {"image/png": {"width": '"><script>'}}, "data": {"image/png": p}}
         for p in (*pictures, good)
     ]
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     assert cell_of(result.notebook, "sanity")["outputs"] == [
         {"output_type": "display_data", "metadata": {}, "data": {"image/png": good}}
     ]
@@ -262,7 +264,7 @@ def test_a_picture_that_is_markup_is_left_out_and_a_picture_stays(handed_in, rel
 def test_a_traceback_is_kept_as_text(handed_in, release):
     error = {"output_type": "error", "ename": "E", "evalue": "<b>", "traceback": ["line 1", "\x1b[31mKeyError\x1b[0m"]}
     cell_of(handed_in, "sanity")["outputs"] = [error]
-    (output,) = cell_of(mended(handed_in, release).notebook, "sanity")["outputs"]
+    (output,) = cell_of(restored(handed_in, release).notebook, "sanity")["outputs"]
     assert (output["name"], output["text"]) == ("stderr", "line 1\n\x1b[31mKeyError\x1b[0m")
 
 
@@ -281,7 +283,7 @@ def test_a_traceback_is_kept_as_text(handed_in, release):
     ],
 )
 def test_what_is_no_notebook_is_filed_empty_and_reported(release, content):
-    result = mend(content, release)
+    result = restore(content, release)
     assert result.notebook == release
     ((cell, what),) = result.changes
     assert cell == ""
@@ -307,14 +309,14 @@ def test_what_is_no_notebook_is_filed_empty_and_reported(release, content):
 def test_a_cell_of_any_shape_leaves_the_answers_alone(handed_in, release, cell):
     answers = answers_of(handed_in)
     handed_in["cells"].insert(3, cell)
-    result = mended(handed_in, release)
+    result = restored(handed_in, release)
     json.dumps(result.notebook, ensure_ascii=False).encode("utf-8")
     for answer in answers:
         assert text(cell_of(result.notebook, answer["id"])) == text(answer)
 
 
 def test_a_missing_notebook_is_filed_empty_and_reported(release):
-    result = mend(None, release)
+    result = restore(None, release)
     assert result.notebook == release
     assert result.changes == (("", "not handed in: filed as an empty notebook"),)
 
@@ -337,13 +339,13 @@ def test_the_command_files_a_folder_and_writes_what_was_mended(tmp_path, capsys)
     submissions.mkdir()
     hand_in(tmp_path / "ada", answered()).rename(submissions / "ada.zip")
     hand_in(tmp_path / "bob", {}).rename(submissions / "bob.zip")
-    main(submissions, course=course, table=tmp_path / "mended.csv")
+    main(submissions, course=course, table=tmp_path / "restored.csv")
     assert f"bob: {NOTEBOOKS[0]}: not handed in: filed as an empty notebook\n" in capsys.readouterr().out
-    with (tmp_path / "mended.csv").open(encoding="utf-8-sig", newline="") as file:
+    with (tmp_path / "restored.csv").open(encoding="utf-8-sig", newline="") as file:
         assert {row["student"] for row in csv.DictReader(file)} == {"bob"}
     filed = {path.relative_to(course / "submitted").as_posix() for path in (course / "submitted").rglob("*.ipynb")}
     assert filed == {f"ada/{ASSIGNMENT_ID}/{name}" for name in NOTEBOOKS} | {
-        f"bob/{ASSIGNMENT_ID}/{name}" for name in NOTEBOOKS if name not in OPTIONAL
+        f"bob/{ASSIGNMENT_ID}/{name}" for name in REQUIRED
     }
 
 
@@ -458,7 +460,7 @@ def test_filing_reports_by_cell_and_leaves_the_sound_alone(graded):
     assert Change("damaged", NOTEBOOKS[0], first, "the answer was missing: restored empty") in changes
     assert Change("damaged", NOTEBOOKS[0], "", "had another kernel or none: set to python3") in changes
     assert [(c.notebook, c.cell) for c in by_student["no_json"]] == [(NOTEBOOKS[0], "")]
-    assert [c.notebook for c in by_student["missing"]] == list(NOTEBOOKS)
+    assert [c.notebook for c in by_student["missing"]] == REQUIRED
     assert [c.what.partition(":")[0] for c in by_student["torn"]] == ["not filed"]
     assert [c.what.partition(":")[0] for c in by_student["'../outside'"]] == ["not filed"]
 
@@ -527,7 +529,7 @@ def test_two_graders_at_once_lose_no_score_and_everyone_gets_feedback(graded):
     nbgrader("generate_feedback", ASSIGNMENT_ID, folder=folder)
     for student in ("ada", "damaged", "hostile", "no_json", "missing"):
         pages = {path.stem for path in (folder / "notebooks" / "feedback" / student / ASSIGNMENT_ID).glob("*.html")}
-        assert pages == {Path(name).stem for name in NOTEBOOKS}
+        assert pages == {Path(name).stem for name in (REQUIRED if student == "missing" else NOTEBOOKS)}
     for name in NOTEBOOKS:
         page = folder / "notebooks" / "feedback" / "hostile" / ASSIGNMENT_ID / f"{Path(name).stem}.html"
         expect_inert(page.read_text(encoding="utf-8"))

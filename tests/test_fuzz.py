@@ -251,7 +251,7 @@ def read(place: Path, data: bytes) -> Intake | SubmissionRefused:
         words = [str(answer)]
         assert answer.reason
         assert answer.where
-        assert answer.mend
+        assert answer.fix
     else:
         words = [*answer.notes, *answer.ignored, *(problem.message for problem in answer.syntax_errors)]
         words += [forbidden.module for forbidden in answer.forbidden_imports]
@@ -337,12 +337,12 @@ def tars(draw: st.DrawFn) -> bytes:
 
 def with_checksums(raw: bytes) -> bytes:
     """Each block that looks like a header gets the checksum that it should have."""
-    mended = bytearray(raw)
+    repaired = bytearray(raw)
     for at in range(0, len(raw) - 511, 512):
-        if mended[at + 257 : at + 262] == b"ustar":
-            mended[at + 148 : at + 156] = b" " * 8
-            mended[at + 148 : at + 156] = b"%06o\0 " % sum(mended[at : at + 512])
-    return bytes(mended)
+        if repaired[at + 257 : at + 262] == b"ustar":
+            repaired[at + 148 : at + 156] = b" " * 8
+            repaired[at + 148 : at + 156] = b"%06o\0 " % sum(repaired[at : at + 512])
+    return bytes(repaired)
 
 
 @fuzz

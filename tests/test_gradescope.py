@@ -43,6 +43,7 @@ from autograder.worker.layers import OWN_USER
 from autograder.zoo import Animal, code_of
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import AssignmentError, load_assignment
+from hw4.handin.at_once import write_at_once
 from hw4.handin.intake import Intake
 from hw4.handin.refusal import SubmissionRefused
 from publish.archive import FIXED_TIME
@@ -455,7 +456,7 @@ def test_after_the_cap_the_last_submission_that_counts_is_shown_and_nothing_is_g
     metadata.write_text(json.dumps(METADATA | {"previous_submissions": earlier}), encoding="ascii")
     results = supervise(WRITES_RECEIPT, WRITES_RESULTS)
     assert results["score"] == 50
-    assert results["output"].startswith("This submission was not graded: the first 2 count")
+    assert results["output"].startswith("This submission was not graded: only the first 2 count")
     metadata.write_text(json.dumps(METADATA | {"previous_submissions": earlier[1:3]}), encoding="ascii")
     assert supervise(WRITES_RECEIPT, WRITES_RESULTS)["score"] == 7  # one graded, one faulty: the second to be graded
 
@@ -570,7 +571,7 @@ class Container:
 
     def grade(self, code: dict[str, bytes], *, timeout: float) -> dict[str, Any]:
         for name, content in code.items():
-            (self.folder / "submission" / name).write_bytes(content)
+            write_at_once(self.folder / "submission" / name, content)
         start = time.monotonic()
         command = [*NAMESPACES, "bash", str(CONTAINER), str(self._root), str(self.folder), sys.prefix, sys.base_prefix]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -21,6 +21,7 @@ from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of
 from autograder.zoo.visit import Silent
 from hw4.handin.assignment import load_assignment
+from hw4.handin.at_once import write_at_once
 from hw4.handin.intake import read_submission
 
 ASSIGNMENT = load_assignment()
@@ -42,7 +43,7 @@ def submit(grader: Grader, tmp_path: Path) -> Submit:
 
     def grade(changed: dict[str, str | bytes]) -> Grade:
         for name, content in {**reference_code(), **changed}.items():
-            (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+            write_at_once(tmp_path / name, content if isinstance(content, bytes) else content.encode())
         return grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False)
 
     return grade
@@ -113,7 +114,7 @@ def test_an_import_error_in_one_file_leaves_the_others_graded(submit: Submit) ->
 def test_a_missing_file_counts_as_not_started(grader: Grader, tmp_path: Path) -> None:
     for name, content in reference_code().items():
         if name != "ensemble.py":
-            (tmp_path / name).write_bytes(content)
+            write_at_once(tmp_path / name, content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False)
     ensembles = {stub.id for stub in ASSIGNMENT.stubs if stub.file == "ensemble.py"}
     assert others_points(grade, *ensembles) == points_without(*ensembles)
@@ -206,7 +207,7 @@ def test_a_print_in_the_hot_loop_costs_nothing(submit: Submit) -> None:
 def test_students_never_see_what_an_exception_carries(grader: Grader, tmp_path: Path, line: str) -> None:
     """Neither its text nor the name of a type of one's own: both can hold a hidden input."""
     for name, content in {**reference_code(), "mpc.py": body("agent_record", line)}.items():
-        (tmp_path / name).write_bytes(content)
+        write_at_once(tmp_path / name, content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"agent_record"}))
     assert stub_report(grade, "agent_record").score == 0
     assert all(item.score == 0 for item in grade.report.curves)
@@ -254,7 +255,7 @@ def test_a_whole_package_is_accepted_and_given_files_are_ignored(grader: Grader,
         (package / path.name).write_bytes(path.read_bytes())
     (package / "networks.py").write_text("raise SystemExit\n", encoding="utf-8")
     for name, content in reference_code().items():
-        (package / name).write_bytes(content)
+        write_at_once(package / name, content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False)
     assert grade.report.score == PROBE_POINTS
     assert any("networks.py" in name for name in grade.intake.ignored)
@@ -310,7 +311,7 @@ def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path:
 def test_an_agent_that_raises_gets_no_curve_points_and_a_place(grader: Grader, tmp_path: Path) -> None:
     """All curves are cut at the first plan; no random episode earns anything."""
     for name, content in {**reference_code(), "mpc.py": body("cem_plan", "return mean / 0 + [][1]")}.items():
-        (tmp_path / name).write_bytes(content)
+        write_at_once(tmp_path / name, content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"cem_plan"}))
     assert [(item.score, item.verdict, item.cause) for item in grade.report.curves] == [
         (0.0, "failed", "raised")
@@ -321,7 +322,7 @@ def test_an_agent_that_raises_gets_no_curve_points_and_a_place(grader: Grader, t
 
 def test_an_unwritten_function_blocks_the_curves_and_is_named(grader: Grader, tmp_path: Path) -> None:
     for name, content in {**reference_code(), "mpc.py": (ROOT / "hw4" / "mpc.py").read_bytes()}.items():
-        (tmp_path / name).write_bytes(content)
+        write_at_once(tmp_path / name, content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"agent_record"}))
     assert {item.verdict for item in grade.report.curves} == {"not_run"}
     assert all("agent_record" in item.message for item in grade.report.curves)

@@ -80,7 +80,7 @@ def test_one_changed_line_in_any_artefact_is_found_with_its_file_line_and_comman
         planted, line = with_a_changed_line(content)
         (finding,) = drift.drifted(artefacts, read=lambda p, path=path, planted=planted: {**contents, path: planted}[p])  # type: ignore[misc]
         assert (finding.file, finding.line) == (path.relative_to(ROOT).as_posix(), line)
-        assert finding.mend == COMMAND
+        assert finding.fix == COMMAND
 
 
 @pytest.mark.parametrize("path", drift.BUNDLES, ids=lambda path: path.name)
@@ -93,7 +93,7 @@ def test_one_changed_line_inside_an_archive_is_found(artefacts: list[Artefact], 
     changed = zip_of((member, planted if member == name else content) for member, content in members)
     (finding,) = drift.drifted([artefact], read=lambda _: changed)
     assert (finding.file, finding.line) == (f"build/{path.name}/{name}", line)
-    assert finding.mend == COMMAND
+    assert finding.fix == COMMAND
 
 
 def test_a_missing_artefact_is_found(artefacts: list[Artefact]) -> None:
@@ -156,8 +156,8 @@ def test_a_changed_setting_fails_the_gate_with_the_minutes_that_recording_takes(
     per_run = sum(run.cpu_seconds for run in runs) / len(runs)
     # 165 of the reference, 40 of each variant, 12 of each bug, two at once
     at_least = (165 + 40) * min(run.cpu_seconds for run in runs) / 2 / 60
-    assert finding.mend.startswith("run `make calibrate`, about ")
-    assert at_least <= int(finding.mend.split()[-2]) <= 100 * per_run
+    assert finding.fix.startswith("run `make calibrate`, about ")
+    assert at_least <= int(finding.fix.split()[-2]) <= 100 * per_run
     assert not list(stale_runs.reference_misses())  # the bars are those of the recorded runs still
 
 
@@ -194,8 +194,8 @@ def planted_leaks() -> Iterator[tuple[str, str, str]]:
     yield "hw4/tasks.py", f"World(actuator_gain={run.world.actuator_gain})", "contains a hidden world"
     yield "hw4/tasks.py", f"seed={run.env_seed}", "contains a hidden seed"
     yield "hw4/checking/hints/mpc.py", "from autograder.hidden_tests import oracles", "contains a hidden test"
-    yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "holds private text"
-    yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "holds private text"
+    yield "hw4/mpc.py", "    ### BEGIN SOLUTION cem_refit: hint", "contains private text"
+    yield "notebooks/data/distribution_shift/note.csv", "**Rubric.** Full: both", "contains private text"
 
 
 @pytest.mark.parametrize(("file", "line", "says"), list(planted_leaks()), ids=lambda text: text[:24])
@@ -274,12 +274,12 @@ def test_the_bundle_works_without_the_repository(tmp_path: Path) -> None:
 
 
 def test_the_gate_counts_what_is_not_right_and_names_it(capsys: pytest.CaptureFixture[str]) -> None:
-    finding = Finding("hw4/mpc.py", 3, "is wrong", "mend it")
+    finding = Finding("hw4/mpc.py", 3, "is wrong", "fix it")
     assert gate.run({"all is well": lambda: [], "so is this": lambda: [finding, finding]}) == 2
     printed = capsys.readouterr()
     assert "all is well ... yes" in printed.out
     assert "so is this ... no" in printed.out
-    assert "hw4/mpc.py:3: is wrong: mend it" in printed.err
+    assert "hw4/mpc.py:3: is wrong: fix it" in printed.err
 
 
 @pytest.mark.parametrize(("mend", "goes_on"), [(ADD_PROBLEM, False), (drift.WRITE, True)])
@@ -368,7 +368,7 @@ def test_a_renamed_function_is_listed_with_every_place_that_names_it(tmp_path: P
     files = {finding.file for finding in findings}
     assert {"hw4/tests/test_mpc.py", "autograder/hidden_tests/test_mpc.py", "hw4/checking/examples/mpc.py"} <= files
     assert {"solutions/mpc.py", "hw4/checking/subject.py"} <= files
-    assert {finding.mend for finding in findings} == {"see 'Rename a function' in docs/new-term.md"}
+    assert {finding.fix for finding in findings} == {"see 'Rename a function' in docs/new-term.md"}
     for finding in findings[1:]:
         text = (tree / finding.file).read_text(encoding="utf-8").splitlines()[(finding.line or 0) - 1]
         assert "refit_to_elites" in text
@@ -397,7 +397,7 @@ def test_a_dropped_problem_is_listed_wherever_it_is_named(tmp_path: Path) -> Non
         'points = 20\nsection = "Does it work? Yes and no"', 'points = 13\nsection = "Does it work? Yes and no"'
     )
     (tree / "assignment.toml").write_text(text, encoding="utf-8")
-    findings = [finding for finding in places.misnamed(tree) if finding.mend == DROP_PROBLEM]
+    findings = [finding for finding in places.misnamed(tree) if finding.fix == DROP_PROBLEM]
     files = {finding.file for finding in findings}
     assert {"solutions/ensemble.py", "hw4/tests/test_ensemble.py", "autograder/hidden_tests/test_ensemble.py"} <= files
     assert {"hw4/checking/examples/ensemble.py", "autograder/zoo/animals/ensemble.toml", "handout/handout.typ"} <= files
@@ -418,7 +418,7 @@ def test_a_new_curve_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
         "no animal names curve_new in curves_fail: nothing sets its floor",
         "nothing is recorded for curve_new",
     ]
-    assert [finding.mend for finding in findings] == [ADD_CURVE, "run `make calibrate`, then `make publish`"]
+    assert [finding.fix for finding in findings] == [ADD_CURVE, "run `make calibrate`, then `make publish`"]
     edit(tree / "assignment.toml", 'experiment = "reacher"', 'experiment = "raecher"\nagent = "agents.build"')
     load_assignment.cache_clear()
     says = [finding.says for finding in places.misnamed(tree)]
@@ -432,7 +432,7 @@ def test_a_curve_whose_agents_cannot_be_probed_is_listed(monkeypatch: pytest.Mon
     monkeypatch.setattr(places, "why_not", lambda other: "nothing is driven" if other == task else "")
     (finding,) = places.misnamed()
     assert finding.says == f"the integrity of its agents cannot be probed on {task.name}: nothing is driven"
-    assert finding.mend == ADD_CURVE
+    assert finding.fix == ADD_CURVE
 
 
 def test_a_new_effect_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
@@ -444,7 +444,7 @@ def test_a_new_effect_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
     line = (tree / "assignment.toml").read_text().splitlines().index('id = "gain"') + 1
     findings = list(places.misnamed(tree))
     assert {finding.line for finding in findings} == {line}
-    assert [(finding.says, finding.mend) for finding in findings] == [
+    assert [(finding.says, finding.fix) for finding in findings] == [
         ("no hidden check computes gain", ADD_EFFECT),
         ("no animal names gain in curves_fail: nothing sets its floor", ADD_EFFECT),
         ("nothing is recorded for gain", "run `make calibrate`, then `make publish`"),
@@ -454,7 +454,7 @@ def test_a_new_effect_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
 def test_a_new_stub_is_listed_with_all_that_it_lacks_and_with_the_right_recipe(tmp_path: Path) -> None:
     tree = copy_of_the_tree(tmp_path / "tree")
     edit(tree / "assignment.toml", 'id = "cem_refit"', 'id = "cem_refits"')
-    findings = {finding.says: finding.mend for finding in places.misnamed(tree) if finding.file == "assignment.toml"}
+    findings = {finding.says: finding.fix for finding in places.misnamed(tree) if finding.file == "assignment.toml"}
     assert findings == dict.fromkeys(
         (
             "cem_refits has no solution region in solutions/mpc.py",

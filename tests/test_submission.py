@@ -448,7 +448,7 @@ def test_an_archive_beside_the_code_is_refused_too(tmp_path: Path, assignment: A
     for data in (zip_bytes(*members), tar_bytes(*members)):
         refused = refusal(tmp_path, data, assignment)
         assert "an archive inside" in refused.reason
-        assert "Leave it out" in refused.mend
+        assert "Leave it out" in refused.fix
     with pytest.raises(SubmissionRefused, match="an archive inside"):
         read_submission(folder_of(tmp_path, *members), assignment)
 

@@ -59,7 +59,7 @@ def in_guide(words: str) -> bool:
 def test_the_reader_of_messages_finds_them() -> None:
     found = [words for path in CLASSROOM for _, words in messages(path)]
     assert len(found) > 30
-    assert {"another process is writing into", "the process that graded ended with status"} <= set(found)
+    assert {"another process is writing into", "the grading process ended with status"} <= set(found)
 
 
 def test_every_error_that_a_ta_sees_is_named() -> None:

@@ -152,7 +152,7 @@ def test_the_gate_lists_what_a_topic_lacks_and_what_one_has_left_behind(tmp_path
         file.write(TABLES)
     findings = list(places.misnamed(tree))
     assert {finding.file for finding in findings} == {"assignment.toml"}
-    assert {(finding.says, finding.mend) for finding in findings if "notebooks" not in finding.says} == {
+    assert {(finding.says, finding.fix) for finding in findings if "notebooks" not in finding.says} == {
         (says, ADD_TOPIC)
         for says in (
             f"{STUB_ID} has no solution region in solutions/topics/{NAME}.py",
@@ -169,5 +169,5 @@ def test_the_gate_lists_what_a_topic_lacks_and_what_one_has_left_behind(tmp_path
     add_zigzag(tree)
     text = (tree / "assignment.toml").read_text(encoding="utf-8")
     (tree / "assignment.toml").write_text(text.replace(TABLES, ""), encoding="utf-8")
-    left = {finding.file for finding in places.misnamed(tree) if finding.mend == DROP_TOPIC}
+    left = {finding.file for finding in places.misnamed(tree) if finding.fix == DROP_TOPIC}
     assert left == {file for file in FILES if "/topics/" in file}

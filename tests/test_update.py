@@ -180,7 +180,7 @@ def test_the_real_bundle_updates_itself_to_a_newer_one(tmp_path: Path) -> None:
         archive.extractall(tmp_path)
     folder = tmp_path / BUNDLE_FOLDER
     files = {name: data for name, data in student_files() if name != MANIFEST}
-    (tmp_path / "student.zip").write_bytes(bundle({**files, "hw4/rewards.py": b"# mended\n"}, NEW))
+    (tmp_path / "student.zip").write_bytes(bundle({**files, "hw4/rewards.py": b"# repaired\n"}, NEW))
     done = update(folder, read_bundle(tmp_path / "student.zip"), CODE)
     assert done.replaced == ["hw4/rewards.py"]
     assert (done.added, done.removed, done.moved) == ([], [], {})

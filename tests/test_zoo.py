@@ -284,7 +284,9 @@ def test_recorded_runs_of_other_code_are_stale(tmp_path: Path, monkeypatch: pyte
     curve = ASSIGNMENT.curves[0]
     assert {(r.num_runs, r.num_stale) for r in recorded_results(curve)} == {(0, 0)}
     today = key_of(curve, reference_code())
-    runs = [RecordedRun("reference", i, h, 1, 1.0, 1.0, 1.0, 1.0, (9e9,), (), ()) for i, h in enumerate((today, "old"))]
+    runs = [
+        RecordedRun("reference", i, h, 1, 1.0, 1.0, 1.0, 1.0, (9e9,) * 10, (), ()) for i, h in enumerate((today, "old"))
+    ]
     write_recorded(curve, runs)
     reference = next(result for result in recorded_results(curve) if result.name == "reference")
     assert (reference.num_runs, reference.num_stale, reference.above) == (1, 1, 1)

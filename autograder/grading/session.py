@@ -94,7 +94,7 @@ class ConfinementTooWeak(GraderFault):
     """This system does not give the guarantees that grading somebody else's submission requires."""
 
     def __init__(self, missing: list[Guarantee], holes: list[str]) -> None:
-        lines = [f"a submission here {guarantee.broken}: {guarantee.mend}" for guarantee in missing]
+        lines = [f"a submission here {guarantee.broken}: {guarantee.fix}" for guarantee in missing]
         super().__init__(
             "this system is not safe enough for grading other people's submissions ("
             + "; ".join(lines)

@@ -24,7 +24,7 @@ class Guarantee:
     id: str
     text: str
     broken: str  # what a submission could do where it does not hold
-    mend: str
+    fix: str
 
 
 GUARANTEES = (

@@ -16,7 +16,7 @@ from hw4.handin.refusal import SubmissionRefused, readable
 def folder_members(root: Path, assignment: Assignment) -> Iterator[Member]:
     rules = assignment.submission
     wanted = {PurePosixPath(name).name for name in (*rules.code, *rules.notebooks, VERSION_FILE)}
-    mend = "Give a folder that contains your code files and nothing else"
+    fix = "Give a folder that contains your code files and nothing else"
     num_entries, folders = 0, [root]
     while folders:
         folder = folders.pop()
@@ -24,9 +24,7 @@ def folder_members(root: Path, assignment: Assignment) -> Iterator[Member]:
             names = [entry.name for entry in islice(found, rules.max_files + 1 - num_entries)]
         num_entries += len(names)
         if num_entries > rules.max_files:
-            raise SubmissionRefused(
-                f"the folder contains more than {rules.max_files} files", where=root.name, mend=mend
-            )
+            raise SubmissionRefused(f"the folder contains more than {rules.max_files} files", where=root.name, fix=fix)
         for entry in sorted(folder / name for name in names):
             name = checked_name(entry.relative_to(root).as_posix())
             with readable(name):
@@ -36,7 +34,7 @@ def folder_members(root: Path, assignment: Assignment) -> Iterator[Member]:
                         folders.append(entry)
                     continue
                 if not stat.S_ISREG(mode):
-                    raise SubmissionRefused(f"this is {kind_of_file(mode)}, not a plain file", where=name, mend=mend)
+                    raise SubmissionRefused(f"this is {kind_of_file(mode)}, not a plain file", where=name, fix=fix)
                 refuse_special_bits(mode, name)
                 content = b""
                 if entry.name in wanted:

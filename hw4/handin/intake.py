@@ -70,7 +70,7 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
         elif path.is_file():
             entries = list(_archive_members(path, assignment))
         else:
-            raise SubmissionRefused("there is no file or folder with this name", where=path.name, mend="Check the path")
+            raise SubmissionRefused("there is no file or folder with this name", where=path.name, fix="Check the path")
     refuse_colliding_names(entries)
     members = [entry for entry in entries if not entry.is_folder]
     bundle_version = _bundle_version(members)
@@ -154,7 +154,7 @@ def _pick_wanted(members: list[Member], assignment: Assignment) -> tuple[dict[st
         raise SubmissionRefused(
             "an archive inside the submission is not opened",
             where=inner,
-            mend="Leave it out, so that it is clear what you hand in"
+            fix="Leave it out, so that it is clear what you hand in"
             if candidates
             else "Hand in the inner archive itself",
         )
@@ -166,7 +166,7 @@ def _pick_wanted(members: list[Member], assignment: Assignment) -> tuple[dict[st
         copies = [member for member in members if member.base_name == notebook]
         if len({member.content for member in copies}) > 1:
             where = " and ".join(member.name for member in copies[:2])
-            raise SubmissionRefused("two different notebooks have this name", where=where, mend="Keep one of them")
+            raise SubmissionRefused("two different notebooks have this name", where=where, fix="Keep one of them")
         if copies:
             found[notebook] = copies[0]
     return found, {candidate.member.name: candidate.name for candidate in misplaced}
@@ -196,7 +196,7 @@ def _code_files(candidates: list[_Candidate]) -> tuple[list[_Candidate], list[_C
         raise SubmissionRefused(
             "there are code files in two different folders, and it is not clear which ones you mean",
             where=f"{one} and {other}",
-            mend="Keep one folder",
+            fix="Keep one folder",
         )
     meant: dict[str, _Candidate] = {}
     for candidate in sorted(candidates, key=lambda candidate: candidate.is_flat):
@@ -205,7 +205,7 @@ def _code_files(candidates: list[_Candidate]) -> tuple[list[_Candidate], list[_C
         other_copy = meant.setdefault(candidate.name, candidate)
         if other_copy.member.content != candidate.member.content:
             where = f"{other_copy.member.name} and {candidate.member.name}"
-            raise SubmissionRefused("two different files are for the same topic", where=where, mend="Keep one of them")
+            raise SubmissionRefused("two different files are for the same topic", where=where, fix="Keep one of them")
     return [*meant.values()], [candidate for candidate in candidates if candidate.root not in first_of_root]
 
 
@@ -242,7 +242,7 @@ def _refuse_wrong_content(found: dict[str, Member], assignment: Assignment) -> N
             raise SubmissionRefused(
                 f"the file is larger than {limit:,} bytes",
                 where=member.name,
-                mend="Clear the notebook's large outputs" if member.name.endswith(".ipynb") else "Hand in code only",
+                fix="Clear the notebook's large outputs" if member.name.endswith(".ipynb") else "Hand in code only",
             )
         what = next((what for magic, what in ARCHIVE_MAGIC.items() if member.content.startswith(magic)), None)
         if what is not None:

@@ -76,7 +76,7 @@ def _notebooks_below(folder: Path, assignment: Assignment) -> dict[str, Path]:
         if len(places) > 1:
             where = " and ".join(place.relative_to(folder).as_posix() for place in places[:2])
             raise SubmissionRefused(
-                "the same notebook name appears twice", where=where, mend="Keep the one you worked in"
+                "the same notebook name appears twice", where=where, fix="Keep the one you worked in"
             )
         if places:
             found[name] = places[0]

@@ -11,11 +11,11 @@ REPACK = "Run `python -m hw4 submit` and hand in the file that it writes"
 class SubmissionRefused(ValueError):
     """The submission is not graded at all. Says why, at which member, and how to fix it."""
 
-    def __init__(self, reason: str, *, where: str, mend: str = REPACK) -> None:
+    def __init__(self, reason: str, *, where: str, fix: str = REPACK) -> None:
         self.reason = reason
         self.where = shown(where) or "the submission"
-        self.mend = mend
-        super().__init__(f"{self.where}: {reason}. {mend}.")
+        self.fix = fix
+        super().__init__(f"{self.where}: {reason}. {fix}.")
 
 
 def shown(name: str) -> str:
@@ -31,7 +31,7 @@ def readable(where: str) -> Iterator[None]:
         yield
     except PermissionError:
         raise SubmissionRefused(
-            "its permissions do not allow reading it", where=where, mend="Make it and the folders above it readable"
+            "its permissions do not allow reading it", where=where, fix="Make it and the folders above it readable"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Whole experiments, made tiny: the given parts, and your three files put together."""
+"""Whole experiments, made tiny: the given parts, and your files put together."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ Two recordings: models fitted once to the base policy's data, in several ways (`
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -187,7 +188,7 @@ def detection_of(
             means, variances = means[:num_members], variances[:num_members]
             disagreement = means.var(axis=0).sum(axis=-1)
             scores[region] = {
-                "entropy": 0.5 * np.log(2 * np.pi * np.e * variances).sum(axis=-1),  # (members, points)
+                "entropy": 0.5 * np.log(2 * np.pi * math.e * variances).sum(axis=-1),  # (members, points)
                 "disagreement": disagreement,
                 "total": disagreement + variances.mean(axis=0).sum(axis=-1),
             }

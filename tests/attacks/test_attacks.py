@@ -26,6 +26,7 @@ from autograder.solutions import ROOT, reference_code
 from autograder.worker import layers
 from autograder.zoo.visit import Silent
 from hw4.handin.assignment import Assignment, load_assignment
+from hw4.handin.at_once import write_at_once
 from hw4.handin.intake import read_submission
 from hw4.handin.strict_toml import TomlError
 
@@ -115,7 +116,7 @@ def test_a_slip_in_the_bank_is_named_with_its_line(tmp_path: Path, old: str, new
 def test_a_system_without_a_guarantee_grades_no_foreign_submission(grader: Grader, tmp_path: Path) -> None:
     """What gets through in a weak mode gets through only where somebody accepted that."""
     for name, content in reference_code().items():
-        (tmp_path / name).write_bytes(content + b"# foreign\n")
+        write_at_once(tmp_path / name, content + b"# foreign\n")
     intake = read_submission(tmp_path, load_assignment())
     only = frozenset({"normalizer_fit"})
     with Grader() as careful:

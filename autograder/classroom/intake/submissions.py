@@ -226,7 +226,7 @@ def read_entry(entry: Entry, assignment: Assignment | None = None) -> Intake:
     assert entry.path is not None
     assignment = assignment or load_assignment()
     if entry.problem:
-        raise SubmissionRefused(entry.problem, where=entry.path.name, mend="Ask the student which one to grade")
+        raise SubmissionRefused(entry.problem, where=entry.path.name, fix="Ask the student which one to grade")
     if not entry.files:
         return read_submission(entry.path, assignment)
     with tempfile.TemporaryDirectory() as place:

@@ -66,7 +66,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Mended:
+class Restored:
     """A notebook fit for nbgrader, and (cell, what was done) for each thing that was fixed."""
 
     notebook: dict[str, Any]
@@ -116,13 +116,13 @@ def file_submission(
         if name in assignment.optional_notebooks and name not in files:
             continue
         release = json.loads((course / "release" / ASSIGNMENT_ID / name).read_text(encoding="utf-8"))
-        mended = mend(files.get(name), release)
-        write_at_once(folder / name, (json.dumps(mended.notebook, indent=1, sort_keys=True) + "\n").encode())
-        changes += [Change(student, name, cell, what) for cell, what in mended.changes]
+        restored = restore(files.get(name), release)
+        write_at_once(folder / name, (json.dumps(restored.notebook, indent=1, sort_keys=True) + "\n").encode())
+        changes += [Change(student, name, cell, what) for cell, what in restored.changes]
     return tuple(changes)
 
 
-def mend(content: bytes | None, release: dict[str, Any]) -> Mended:
+def restore(content: bytes | None, release: dict[str, Any]) -> Restored:
     """A notebook with the release's structure and the student's answers.
 
     Args:
@@ -130,11 +130,13 @@ def mend(content: bytes | None, release: dict[str, Any]) -> Mended:
         release: the release notebook (nbformat 4), as JSON. It is left unchanged.
     """
     if content is None:
-        return Mended(copy.deepcopy(release), (("", "not handed in: filed as an empty notebook"),))
+        return Restored(copy.deepcopy(release), (("", "not handed in: filed as an empty notebook"),))
     try:
         handed_in = _read(content)
     except ValueError as error:
-        return Mended(copy.deepcopy(release), (("", f"unreadable ({error}): filed as an empty notebook, look at it"),))
+        return Restored(
+            copy.deepcopy(release), (("", f"unreadable ({error}): filed as an empty notebook, look at it"),)
+        )
     return _Mending(handed_in, release).run()
 
 
@@ -162,7 +164,7 @@ class _Mending:
         self.found: dict[str, list[dict[str, Any]]] = {}  # release cell -> the cells handed in for it
         self.own: dict[str, list[dict[str, Any]]] = {}  # release cell, "" before the first -> own cells after it
 
-    def run(self) -> Mended:
+    def run(self) -> Restored:
         self._match()
         self._adopt_answers()
         self._check_kernel()
@@ -170,7 +172,7 @@ class _Mending:
         for name, cell in self.release_cells.items():
             cells += [self._mended_cell(name, cell), *self._own_cells(name)]
         notebook = {**copy.deepcopy(self.release), "cells": cells}
-        return Mended(notebook, tuple(self.changes))
+        return Restored(notebook, tuple(self.changes))
 
     def _note(self, cell: str, what: str) -> None:
         self.changes.append((cell, what))
@@ -219,15 +221,15 @@ class _Mending:
 
     def _mended_cell(self, name: str, release: dict[str, Any]) -> dict[str, Any]:
         """The release's cell with what the student may change of it."""
-        mended = copy.deepcopy(release)
+        restored = copy.deepcopy(release)
         versions = self.found.get(name, [])
         if not versions:
             self._note(
                 name, "the answer was missing: restored empty" if _is_answer(release) else "was missing: restored"
             )
-            return mended
+            return restored
         if _is_answer(release) or not _is_locked(release):
-            mended["source"] = self._source_of(name, release, versions)
+            restored["source"] = self._source_of(name, release, versions)
         elif any(_text(cell.get("source")) != _text(release["source"]) for cell in versions):
             self._note(name, "was changed, although students may not change it: restored")
         if len(versions) > 1 and not _is_answer(release):
@@ -241,13 +243,13 @@ class _Mending:
         ):
             self._note(name, "its metadata was changed: restored")
         if release["cell_type"] == "code":
-            mended["outputs"] = self._outputs_of(name, versions[0])
-            mended["execution_count"] = None
+            restored["outputs"] = self._outputs_of(name, versions[0])
+            restored["execution_count"] = None
         else:
-            mended.pop("attachments", None)
+            restored.pop("attachments", None)
             if any(cell.get("attachments") for cell in versions):
                 self._note(name, "its attached files were left out")
-        return mended
+        return restored
 
     def _source_of(self, name: str, release: dict[str, Any], versions: list[dict[str, Any]]) -> str:
         """The student's text of a cell; of an answer that appears twice, every version that says something."""
@@ -278,10 +280,10 @@ class _Mending:
             kind = "code" if cell.get("cell_type") == "code" else "markdown"
             name = f"own-{after or 'first'}-{number}"[:64]
             source = self._inert_source(name, _text(cell.get("source")), kind)
-            mended: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": source}
+            restored: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": source}
             if kind == "code":
-                mended |= {"execution_count": None, "outputs": self._outputs_of(name, cell)}
-            cells.append(mended)
+                restored |= {"execution_count": None, "outputs": self._outputs_of(name, cell)}
+            cells.append(restored)
         return cells
 
     def _outputs_of(self, name: str, cell: dict[str, Any]) -> list[dict[str, Any]]:

@@ -82,11 +82,11 @@ class Job:
         try:
             answer: dict[str, Any] = json.loads(self._send(payload).result(seconds))
         except TimeoutError:
-            return fault(f"the process that graded did not answer within {seconds:.0f} s, and was ended")
+            return fault(f"the grading process did not answer within {seconds:.0f} s, and was ended")
         except ProcessExpired as death:
-            return fault(f"the process that graded ended with status {death.exitcode}")
+            return fault(f"the grading process ended with status {death.exitcode}")
         except RuntimeError as error:  # of the pool: the process ended before it had taken up the task
-            return fault(f"the process that graded did not start: {error}")
+            return fault(f"the grading process did not start: {error}")
         return answer
 
     def _send(self, payload: bytes) -> Future[bytes]:
