@@ -282,6 +282,19 @@ def test_the_gate_counts_what_is_not_right_and_names_it(capsys: pytest.CaptureFi
     assert "hw4/mpc.py:3: is wrong: fix it" in printed.err
 
 
+@pytest.mark.parametrize(("mend", "goes_on"), [(ADD_PROBLEM, False), (drift.WRITE, True)])
+def test_while_files_are_missing_nothing_else_is_checked(mend: str, goes_on: bool) -> None:
+    asked: list[str] = []
+
+    def ask() -> list[Finding]:
+        asked.append("the next check")
+        return []
+
+    missing = Finding("assignment.toml", 3, "cem_refit has no public test", mend)
+    assert gate.run({gate.NAMES: lambda: [missing], "no generated file has drifted": ask}) == 1
+    assert bool(asked) == goes_on
+
+
 # Changing the course: on a copy of the tree ---------------------------------------------------------------------------
 
 
