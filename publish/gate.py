@@ -59,7 +59,7 @@ def run(checks: dict[str, Check]) -> int:
         for finding in findings:
             print(f"  {finding}", file=sys.stderr, flush=True)
         found += len(findings)
-        if title == NAMES and any(finding.mend != drift.WRITE for finding in findings):
+        if title == NAMES and any(finding.fix != drift.WRITE for finding in findings):
             print("Everything else is checked once these are fixed.", flush=True)
             break
     return found
