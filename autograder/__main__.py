@@ -191,8 +191,8 @@ def _rescore(console: Console, then: dict[str, Any]) -> int:
         says = "Not everything is judged, so the grade stays as it was. Grade the submission again."
         console.print(says, style="red")
         return FAULT
-    before = points(then.get("total", then["score"]))
-    console.print(f"{before} points by program then, {sum_of(report)} now")
+    bonus = f", and {points(then['bonus'])} bonus" if then.get("max_bonus") else ""
+    console.print(f"Then: {points(then['score'])} of {points(then['max_score'])}{bonus}. Now: {sum_of(report)}.")
     return GRADED
 
 

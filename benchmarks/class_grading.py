@@ -18,8 +18,9 @@ from autograder.classroom.intake.folder import ClassFolder, Done
 from autograder.classroom.marks.standing import result_of
 from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Task, grade_locally
-from autograder.classroom.night.job import Settings, Silent, payload_of
+from autograder.classroom.night.job import Settings, payload_of
 from autograder.classroom.night.record import facts_of_intake, measured
+from autograder.grading.listener import Silent
 from autograder.grading.session import Grader
 from autograder.solutions import reference_code
 from hw4.handin.intake import Intake

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from autograder.grading.listener import Silent
 from autograder.grading.session import Grade, Grader
 from autograder.solutions import SOLUTIONS, reference_code
-from autograder.zoo.visit import Silent, intake_of
+from autograder.zoo.visit import intake_of
 from hw4.handin.assignment import load_assignment
 from publish.findings import Finding
 

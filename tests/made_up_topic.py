@@ -1,4 +1,4 @@
-"""A made-up topic, `topics/daydream.py`: what an instructor adds to the student's package, file by file."""
+"""A topic that exists in tests alone, `topics/daydream.py`: its tables and its files, as "Add a topic" wants them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
 from publish.stubs import stub_text
 
-FILE = "topics/daydream.py"
+NAME, POINTS = "daydream", 3
+FILE = f"topics/{NAME}.py"
 STUB_IDS = ("dream_pick", "dream_soften")
 
 TABLES = """
 [[problems]]
-id = "daydreaming"
+id = "daydream"
 title = "Planning by daydreams"
 points = 3
 section = "Can we do better? Replanning"
@@ -24,7 +25,7 @@ optional = true
 
 [[stubs]]
 id = "dream_pick"
-problem = "daydreaming"
+problem = "daydream"
 file = "topics/daydream.py"
 symbol = "pick_dream"
 lines = 1
@@ -33,7 +34,7 @@ points = 2
 
 [[stubs]]
 id = "dream_soften"
-problem = "daydreaming"
+problem = "daydream"
 file = "topics/daydream.py"
 symbol = "soften"
 lines = 1
@@ -89,31 +90,44 @@ def build_planner(
     return planner
 '''
 
-EXAMPLES = '''"""Worked examples of topics/daydream.py."""
+EXAMPLES = '''"""Worked examples of topics/daydream.py (given; NumPy only)."""
+
+from __future__ import annotations
 
 import numpy as np
 
 from hw4.checking.worked_example import WorkedExample
 
 PICK = WorkedExample(
-    "dream_pick",
-    "Of two dreams the second has the larger return.",
-    lambda subject: {
+    stub_id="dream_pick",
+    story="Of two dreams the second has the larger return.",
+    run=lambda subject: {
         "dream": subject.call("topics.daydream.pick_dream", np.array([[1.0], [2.0]]), np.array([3.0, 4.0]))
     },
-    {"dream": np.array([2.0])},
-    {"dream": {"wrong_value": np.array([1.0])}},
+    wanted={"dream": np.array([2.0])},
+    slips={"dream": {"dream_worst": np.array([1.0])}},
 )
 SOFTEN = WorkedExample(
-    "dream_soften",
-    "Half of 4 is 2.",
-    lambda subject: {"plan": subject.call("topics.daydream.soften", np.array([4.0]), 0.5)},
-    {"plan": np.array([2.0])},
-    {},
+    stub_id="dream_soften",
+    story="Half of 4 is 2.",
+    run=lambda subject: {"plan": subject.call("topics.daydream.soften", np.array([4.0]), 0.5)},
+    wanted={"plan": np.array([2.0])},
+    slips={},
 )
 '''
 
+HINTS = '''"""Hints for topics/daydream.py (given; standard library only)."""
+
+from __future__ import annotations
+
+from hw4.checking.hint import Hint
+
+HINTS = {"dream_worst": Hint("The best dream is the one with the largest return.", "the docstring of the stub")}
+'''
+
 TESTS = '''"""Public tests of topics/daydream.py."""
+
+from __future__ import annotations
 
 import pytest
 import torch
@@ -125,19 +139,122 @@ from hw4.topics.daydream import pick_dream, soften
 
 
 @pytest.mark.stub("dream_pick")
-def test_example_pick():
+def test_example_pick() -> None:
     check_example(WORKED_EXAMPLES["dream_pick"], LocalSubject())
 
 
 @pytest.mark.stub("dream_soften")
-def test_example_soften():
+def test_example_soften() -> None:
     check_example(WORKED_EXAMPLES["dream_soften"], LocalSubject())
 
 
 @pytest.mark.stub("dream_soften")
-def test_a_softened_dream_is_a_dream():
+def test_a_softened_dream_is_a_dream() -> None:
     assert soften(pick_dream(torch.ones(2, 1), torch.tensor([0.0, 1.0])), 0.5).tolist() == [0.5]
 '''
+
+ORACLE = '''"""What the topic daydream must give, one dream after another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def best(dreams: Any, returns: Any) -> Any:
+    found = 0
+    for i in range(len(returns)):
+        if returns[i] > returns[found]:
+            found = i
+    return dreams[found]
+'''
+
+HIDDEN_TESTS = '''"""Hidden checks of the topic daydream."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.hidden_tests.graded import graded
+from autograder.hidden_tests.inputs import call_and_check_inputs
+from autograder.hidden_tests.topics import daydream_oracle as oracle
+from hw4.checking.answers import check_close
+from hw4.checking.subject import Subject
+
+
+@graded("dream_pick", weight=2)
+def test_daydream_picks_the_best(subject: Subject, rng: np.random.Generator) -> None:
+    """The dream with the largest return."""
+    dreams, returns = rng.normal(size=(6, 3, 2)), rng.normal(size=6)
+    seen = subject.call("topics.daydream.pick_dream", dreams, returns)
+    check_close(seen, oracle.best(dreams, returns), "dream", slips={"dream_worst": oracle.best(dreams, -returns)})
+
+
+@graded("dream_pick", needs_another=True)
+def test_daydream_leaves_its_inputs_as_they_are(subject: Subject, rng: np.random.Generator) -> None:
+    """Nothing that goes in changes."""
+    call_and_check_inputs(subject, "topics.daydream.pick_dream", rng.normal(size=(3, 4, 1)), rng.normal(size=3))
+
+
+@graded("dream_soften")
+def test_daydream_softens(subject: Subject, rng: np.random.Generator) -> None:
+    """factor * plan."""
+    plan = rng.normal(size=(4, 2))
+    check_close(subject.call("topics.daydream.soften", plan, 0.25), 0.25 * plan, "plan")
+'''
+
+ANIMALS = """# Animals of the topic daydream.
+
+[[animals]]
+name = "dream_by_sorting"
+kind = "correct"
+story = "Sorts all dreams, and divides where it could multiply."
+[animals.regions]
+dream_pick = '''
+return dreams[returns.argsort()[-1]]
+'''
+dream_soften = '''
+return plan / (1.0 / factor)
+'''
+
+[[animals]]
+name = "dream_of_the_worst"
+kind = "wrong"
+story = "Picks the dream with the smallest return."
+fails = ["test_daydream_picks_the_best"]
+causes = ["dream_worst"]
+[animals.regions]
+dream_pick = '''
+return dreams[returns.argmin()]
+'''
+"""
+
+CHAPTER = """#import "../theme.typ": *
+
+#problem-heading("daydream")
+
+The best of a few random plans, made less bold.
+
+#api("dream_pick")
+#api("dream_soften")
+"""
+
+NOTEBOOK = """# %% [markdown] name="title"
+# # Daydreams, drawn
+#
+# *{{ title }} · {{ term }}.* This notebook belongs to {{ problem:daydream }} and has no graded answer.
+"""
+
+FILES = {
+    f"solutions/{FILE}": SOLUTION,
+    f"hw4/checking/examples/{FILE}": EXAMPLES,
+    f"hw4/checking/hints/{FILE}": HINTS,
+    f"hw4/tests/topics/test_{NAME}.py": TESTS,
+    f"autograder/hidden_tests/topics/{NAME}_oracle.py": ORACLE,
+    f"autograder/hidden_tests/topics/test_{NAME}.py": HIDDEN_TESTS,
+    f"autograder/zoo/animals/topics/{NAME}.toml": ANIMALS,
+    f"handout/topics/{NAME}.typ": CHAPTER,
+    f"notebooks/masters/{NAME}.py": NOTEBOOK,
+}
 
 
 def assignment_with_topic(folder: Path) -> Assignment:
@@ -147,14 +264,20 @@ def assignment_with_topic(folder: Path) -> Assignment:
     return load_assignment(path)
 
 
-def add_topic(tree: Path, *, solved: bool) -> Assignment:
-    """Add the topic's files to a tree with the student's package; its functions are written or open."""
+def add_topic(tree: Path) -> None:
+    """Write the topic's files and its tables into a copy of the repository, and nothing else."""
+    for name, text in FILES.items():
+        assert not (tree / name).exists()
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text(text, encoding="utf-8")
+    assignment_with_topic(tree)
+
+
+def give_topic(tree: Path, *, solved: bool) -> Assignment:
+    """Add what a student has of the topic to a tree with the student's package; its functions are written or open."""
     assignment = assignment_with_topic(tree)
-    files = {
-        f"hw4/{FILE}": SOLUTION if solved else stub_text(SOLUTION, FILE, assignment),
-        "hw4/checking/examples/topics/daydream.py": EXAMPLES,
-        "hw4/tests/topics/test_daydream.py": TESTS,
-    }
+    files = {name: text for name, text in FILES.items() if name.startswith("hw4/")}
+    files[f"hw4/{FILE}"] = SOLUTION if solved else stub_text(SOLUTION, FILE, assignment)
     for name, text in files.items():
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from autograder.files import as_json
 from autograder.grading import regrade
 from autograder.grading import session as session_module
 from autograder.grading.judge import Measured, judge
+from autograder.grading.listener import Silent
 from autograder.grading.outcome import Outcome
 from autograder.grading.session import Grade, Grader
 from autograder.hidden_tests.graded import load_hidden_tests
@@ -30,7 +31,6 @@ from autograder.report.results import quick_look, results
 from autograder.report.words import sum_of
 from autograder.solutions import reference_code
 from autograder.zoo import Animal, code_of
-from autograder.zoo.visit import Silent
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import read_submission
 

@@ -6,9 +6,10 @@ import statistics
 
 import pytest
 
+from autograder.grading.listener import Silent
 from autograder.grading.session import Grader
 from autograder.zoo import Animal, code_of
-from autograder.zoo.visit import Silent, intake_of
+from autograder.zoo.visit import intake_of
 from hw4.handin.assignment import load_assignment
 
 TIMES = 10

@@ -22,6 +22,7 @@ from autograder.files import as_json
 from autograder.grading import regrade
 from autograder.grading import session as session_module
 from autograder.grading.curves import Bar
+from autograder.grading.listener import Silent
 from autograder.grading.private import graded_runs
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade, Grader
@@ -38,7 +39,7 @@ from autograder.report.results import results
 from autograder.report.words import hint_of
 from autograder.solutions import reference_code
 from autograder.zoo import Animal, code_of, matrix
-from autograder.zoo.visit import Silent, intake_of
+from autograder.zoo.visit import intake_of
 from hw4.checking.answers import check_shape
 from hw4.checking.subject import Subject
 from hw4.handin.assignment import Effect, Problem, load_assignment
@@ -346,7 +347,7 @@ def test_the_key_of_recorded_runs_covers_the_check_and_the_files_that_the_functi
 
 MODULE = '''
 """Words."""
-from {package} import beside
+from {package} import shared_size
 SIZE = 1
 @effect("one")
 def one(subject, rng):
@@ -381,13 +382,13 @@ def test_a_check_has_changed_if_its_code_has_or_what_it_shares(
     hashes = []
     for text in (source, source.replace(old, new)):
         (tmp_path / "test_made_up.py").write_text(text, encoding="utf-8")
-        (tmp_path / "beside.py").write_text("SIZE = 1\n", encoding="utf-8")
+        (tmp_path / "shared_size.py").write_text("SIZE = 1\n", encoding="utf-8")
         names: dict[str, Any] = {"effect": lambda _: lambda check: check, "graded": lambda _: lambda test: test}
-        body = text.replace(f"from {hidden_tests.__name__} import beside\n", "\n")
+        body = text.replace(f"from {hidden_tests.__name__} import shared_size\n", "\n")
         exec(compile(body, str(tmp_path / "test_made_up.py"), "exec"), names)
         hashes.append(check_hash(names["one"]))
     assert (hashes[0] != hashes[1]) is changed
-    (tmp_path / "beside.py").write_text("SIZE = 2\n", encoding="utf-8")
+    (tmp_path / "shared_size.py").write_text("SIZE = 2\n", encoding="utf-8")
     assert check_hash(names["one"]) != hashes[1]
 
 

@@ -26,6 +26,7 @@ import pytest
 import autograder.grading.session as session_module
 import autograder.isolation.fork_server as fork_server_module
 import autograder.isolation.remote as remote_module
+from autograder.grading.listener import Silent
 from autograder.grading.outcome import Outcome
 from autograder.grading.private import graded_runs
 from autograder.grading.referee import run_curve
@@ -39,7 +40,7 @@ from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
 from autograder.solutions import ROOT, reference_code
 from autograder.worker.layers import LANDLOCK, OWN_USER
-from autograder.zoo.visit import Silent, intake_of
+from autograder.zoo.visit import intake_of
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 

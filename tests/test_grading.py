@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import pytest
 
+from autograder.grading.listener import Silent
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade, Grader
 from autograder.report.page import page
 from autograder.report.results import results
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of
-from autograder.zoo.visit import Silent
 from hw4.handin.assignment import load_assignment
 from hw4.handin.at_once import write_at_once
 from hw4.handin.intake import read_submission

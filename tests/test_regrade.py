@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from autograder import __main__ as command
+from autograder.grading.listener import Silent
 from autograder.grading.regrade import ReceiptError, read_receipt, verify
 from autograder.grading.session import Grader
 from autograder.report.receipt import receipt
 from autograder.solutions import reference_code
 from autograder.zoo import code_of, load_animals
-from autograder.zoo.visit import Silent, intake_of
+from autograder.zoo.visit import intake_of
 from hw4.handin.intake import Intake
 
 STUB = b"from __future__ import annotations\n"

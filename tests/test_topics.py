@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from copied_tree import copy_of_the_tree, run
-from zigzag_topic import FILES, NAME, POINTS, STUB_ID, TABLES, add_zigzag
+from made_up_topic import FILES, NAME, POINTS, STUB_IDS, TABLES, add_topic
 
 from hw4.handin.assignment import load_assignment
 
@@ -32,7 +32,8 @@ import json, sys
 from pathlib import Path
 from autograder.grading.session import Grader
 from autograder.zoo import load_animals
-from autograder.zoo.visit import Silent, visit_herd
+from autograder.grading.listener import Silent
+from autograder.zoo.visit import visit_herd
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import read_submission
 archive, functions, animals = Path(sys.argv[1]), frozenset(sys.argv[2].split()), sys.argv[3].split()
@@ -85,38 +86,37 @@ def first_of_each_problem() -> list[str]:
 
 def test_a_topic_is_added_by_files_and_tables_alone(tmp_path: Path) -> None:
     tree = copy_of_the_tree(tmp_path / "tree")
-    add_zigzag(tree)
+    add_topic(tree)
     published = run(tree, "-c", PUBLISH)
     assert published.returncode == 0, published.stdout + published.stderr
     stub = (tree / "hw4" / "topics" / f"{NAME}.py").read_text(encoding="utf-8")
-    assert f'raise NotImplementedError("{STUB_ID}: write flip in hw4/topics/{NAME}.py")' in stub
+    assert f'raise NotImplementedError("{STUB_IDS[0]}: write pick_dream in hw4/topics/{NAME}.py")' in stub
 
     problems, answers, points, bonus_points = json.loads(run(tree, "-c", FACTS).stdout)
     topics = [problem for problem in problems if problem["optional"]]
-    assert (topics[-1]["label"], topics[-1]["title"]) == (f"T{len(topics)}", "Zigzag")
+    assert (topics[-1]["label"], topics[-1]["title"]) == (f"T{len(topics)}", "Planning by daydreams")
     assert points == ASSIGNMENT.code_points + ASSIGNMENT.written_points
     assert bonus_points == ASSIGNMENT.bonus_points + POINTS
-    assert {"file": f"{NAME}.ipynb", "title": "Zigzag, drawn", "number": 0, "points": 0} in answers[
-        "optional_notebooks"
-    ]
+    notebook = {"file": f"{NAME}.ipynb", "title": "Daydreams, drawn", "number": 0, "points": 0}
+    assert notebook in answers["optional_notebooks"]
 
     archive = solved_and_submitted(tree)
-    checked = run(archive.parent, "-m", "hw4", "check", STUB_ID)
+    checked = run(archive.parent, "-m", "hw4", "check", NAME)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    functions = [*first_of_each_problem(), STUB_ID]
-    found = graded(tree, archive, functions, ["zigzag_by_value", "zigzag_other_half"])
+    functions = [*first_of_each_problem(), *STUB_IDS]
+    found = graded(tree, archive, functions, ["dream_by_sorting", "dream_of_the_worst"])
     assert found["verdicts"] == dict.fromkeys(functions, "passed")
     assert found["bonus"] == POINTS
     assert f"topics/{NAME}.py" in found["files"]
-    assert found["surprises"] == {"zigzag_by_value": [], "zigzag_other_half": []}
-    assert found["named"]["zigzag_other_half"]
+    assert found["surprises"] == {"dream_by_sorting": [], "dream_of_the_worst": []}
+    assert found["named"]["dream_of_the_worst"]
 
 
 def test_a_topic_is_dropped_with_its_files_and_its_tables(tmp_path: Path) -> None:
     tree = copy_of_the_tree(tmp_path / "tree")
     name = next((problem.id for problem in ASSIGNMENT.problems if problem.optional), NAME)
     if name == NAME:
-        add_zigzag(tree)
+        add_topic(tree)
         assert run(tree, "-c", "from publish import drift; drift.write(drift.texts())").returncode == 0
     removed = list(tree.rglob(f"*{name}*"))  # as `git rm '*NAME*'` does, with folders that are then empty
     assert len(removed) > len(FILES)
@@ -152,21 +152,21 @@ def test_the_gate_lists_what_a_topic_lacks_and_what_one_has_left_behind(tmp_path
         file.write(TABLES)
     findings = list(places.misnamed(tree))
     assert {finding.file for finding in findings} == {"assignment.toml"}
-    assert {(finding.says, finding.fix) for finding in findings if "notebooks" not in finding.says} == {
-        (says, ADD_TOPIC)
-        for says in (
-            f"{STUB_ID} has no solution region in solutions/topics/{NAME}.py",
-            f"{STUB_ID} has no worked example in hw4/checking/examples/topics/{NAME}.py",
-            f"{STUB_ID} has no public test in hw4/tests/topics/test_{NAME}.py",
-            f"{STUB_ID} has no hidden test in autograder/hidden_tests/topics/test_{NAME}.py",
-            f"{STUB_ID} has no animal of the zoo in autograder/zoo/animals/topics/{NAME}.toml",
-            f"{STUB_ID} has no box in the handout in handout/topics/{NAME}.typ",
-            f'there is no #problem-heading("{NAME}") in handout/topics/{NAME}.typ',
-        )
+    lacks = {
+        f"no solution region in solutions/topics/{NAME}.py",
+        f"no worked example in hw4/checking/examples/topics/{NAME}.py",
+        f"no public test in hw4/tests/topics/test_{NAME}.py",
+        f"no hidden test in autograder/hidden_tests/topics/test_{NAME}.py",
+        f"no animal of the zoo in autograder/zoo/animals/topics/{NAME}.toml",
+        f"no box in the handout in handout/topics/{NAME}.typ",
     }
+    wanted = {f"{stub_id} has {says}" for stub_id in STUB_IDS for says in lacks}
+    wanted |= {f'there is no #problem-heading("{NAME}") in handout/topics/{NAME}.typ'}
+    about_files = [finding for finding in findings if "notebooks" not in finding.says]
+    assert {(finding.says, finding.fix) for finding in about_files} == {(says, ADD_TOPIC) for says in wanted}
 
     tree = copy_of_the_tree(tmp_path / "other")
-    add_zigzag(tree)
+    add_topic(tree)
     text = (tree / "assignment.toml").read_text(encoding="utf-8")
     (tree / "assignment.toml").write_text(text.replace(TABLES, ""), encoding="utf-8")
     left = {finding.file for finding in places.misnamed(tree) if finding.fix == DROP_TOPIC}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_topic import FILE, STUB_IDS, add_topic
+from made_up_topic import FILE, STUB_IDS, give_topic
 from rich.console import Console
 
 import hw4.checking.public_tests
@@ -40,7 +40,7 @@ def run_python(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A solved tree with the topic, written."""
     tree = write_solved(tmp_path_factory.mktemp("started") / "solved")
-    add_topic(tree, solved=True)
+    give_topic(tree, solved=True)
     return tree
 
 
@@ -51,7 +51,7 @@ def untouched(started: Path, tmp_path: Path) -> tuple[Path, Assignment]:
     shutil.copytree(started, tree, ignore=shutil.ignore_patterns("__pycache__", "runs", "*.zip"))
     for name in load_assignment().optional_code:
         shutil.copy(STUBS / name, tree / "hw4" / name)
-    return tree, add_topic(tree, solved=False)
+    return tree, give_topic(tree, solved=False)
 
 
 def write_in_topic(tree: Path, stub_id: str, line: str) -> None:
@@ -87,7 +87,7 @@ statuses.append(main([*command, "--name", "stopped", "--planner", "daydream"]))
 SeedFolder.add = add
 statuses.append(main([*command, "--name", "stopped", "--planner", "daydream", "--resume"]))
 statuses.append(main(["video", "runs/cliff_hill/daydream", "--every", "20"]))
-label = load_assignment().problem("daydreaming").label.lower()
+label = load_assignment().problem("daydream").label.lower()
 statuses.append(int(pytest.main(["hw4/tests", "-q", "-m", label, "-p", "no:cacheprovider"])))
 returns = [read_run(__import__("pathlib").Path("runs/cliff_hill") / name).curves[0].returns
            for name in ("daydream", "cem", "stopped")]
@@ -165,12 +165,12 @@ def checked(untouched: tuple[Path, Assignment], monkeypatch: pytest.MonkeyPatch)
 
 
 def check_topic(assignment: Assignment) -> dict[str, StubReport]:
-    reports = check_stubs(select_stubs(assignment, ["daydreaming"]), Console(file=io.StringIO()))
+    reports = check_stubs(select_stubs(assignment, ["daydream"]), Console(file=io.StringIO()))
     return {report.stub.id: report for report in reports}
 
 
 def label_of(assignment: Assignment) -> str:
-    return assignment.problem("daydreaming").label
+    return assignment.problem("daydream").label
 
 
 def shown(assignment: Assignment, reports: list[StubReport]) -> list[str]:
@@ -182,7 +182,7 @@ def shown(assignment: Assignment, reports: list[StubReport]) -> list[str]:
 def test_a_topic_is_named_in_many_ways(checked: tuple[Path, Assignment]) -> None:
     assignment = checked[1]
     label = label_of(assignment)
-    for name in (label, label.lower(), "daydreaming", "daydream", "daydream.py"):
+    for name in (label, label.lower(), "daydream", "daydream.py"):
         assert [stub.id for stub in select_stubs(assignment, [name])] == list(STUB_IDS)
     assert [stub.id for stub in select_stubs(assignment, [f"{label.lower()}.2"])] == ["dream_soften"]
     with pytest.raises(ValueError, match=f"there is nothing to check called 'x': .*{label.lower()}"):
@@ -211,10 +211,10 @@ def test_a_topic_in_which_nothing_is_written_is_one_row_and_no_fault(
 
 def test_a_started_topic_is_checked_and_counts(checked: tuple[Path, Assignment]) -> None:
     tree, assignment = checked
-    assert "daydreaming" in [topic.id for topic in topics_not_started(assignment)]
+    assert "daydream" in [topic.id for topic in topics_not_started(assignment)]
     write_in_topic(tree, "dream_pick", "return dreams[returns.argmin()]")
     write_in_topic(tree, "dream_soften", "plan = plan + None")  # and the exception of the stub below it
-    assert "daydreaming" not in [topic.id for topic in topics_not_started(assignment)]
+    assert "daydream" not in [topic.id for topic in topics_not_started(assignment)]
     reports = check_topic(assignment)
     assert [report.status for report in reports.values()] == ["failing", "failing"]
     assert reports["dream_pick"].example == ("dream", "[1]", "[2]")

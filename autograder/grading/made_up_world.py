@@ -62,7 +62,7 @@ class MadeUpWorld:
     the observation tells which action that is, nor does a model that is linear in actions and observations.
 
     The last circle is one that the reward does not read, if there is any. Where the observation has a single entry
-    beside the driven one, it moves as if the other half of its circle were not seen.
+    besides the driven one, it moves as if the other half of its circle were not seen.
     """
 
     def __init__(self, task: Task, law: np.random.Generator, data: np.random.Generator, *, mirrored: bool) -> None:

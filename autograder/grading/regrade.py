@@ -10,8 +10,9 @@ from typing import Any
 
 from autograder.grading.curves import load_bars
 from autograder.grading.judge import Measured, judge
+from autograder.grading.listener import Listener
 from autograder.grading.scoring import Report
-from autograder.grading.session import Grader, Listener
+from autograder.grading.session import Grader
 from autograder.hidden_tests.graded import load_hidden_tests
 from autograder.report.receipt import facts_of_grader, facts_of_submission, receipt
 from hw4.handin.assignment import load_assignment

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from autograder.grading.curves import (
 from autograder.grading.effects import run_effect
 from autograder.grading.integrity import confirmed
 from autograder.grading.judge import Measured, earns_by_its_runs, judge, was_handed_in
+from autograder.grading.listener import Listener
 from autograder.grading.outcome import Outcome
 from autograder.grading.private import graded_runs, load_private, rng_of_test
 from autograder.grading.promises import Integrity
@@ -56,16 +57,6 @@ MAX_SHOWN_CHARACTERS = 5000
 MAX_SHOWN = 200  # numbers of an answer that a report shows
 
 AnItem = TypeVar("AnItem", bound=Item)
-
-
-class Listener(Protocol):
-    """Hears what happens, for a progress display."""
-
-    def test_ended(self, outcome: Outcome) -> None: ...
-
-    def episode_ended(self, curve: Curve, run: int, episode: int, episode_return: float) -> None: ...
-
-    def run_ended(self, item: RunItem, run: int) -> None: ...
 
 
 @dataclass

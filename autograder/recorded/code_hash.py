@@ -105,7 +105,7 @@ def check_hash(check: EffectCheck) -> str:
     tree.body = [node for node in tree.body if node not in checks or getattr(node, "name", "") == check.__name__]
     digest = hashlib.sha256(meaning(ast.unparse(tree).encode(), Path("check.py")))
     for source in others:
-        digest.update(meaning(source, Path("beside.py")))
+        digest.update(meaning(source, Path("imported.py")))
     return digest.hexdigest()[:16]
 
 

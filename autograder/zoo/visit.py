@@ -9,28 +9,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing.util import Finalize
 
-from autograder.grading.outcome import Outcome
+from autograder.grading.listener import Silent
 from autograder.grading.session import Grade, Grader
 from autograder.hidden_tests.graded import load_hidden_tests
 from autograder.report.words import hint_of
 from autograder.solutions import reference_code
 from autograder.zoo import Animal, code_of, load_animals, main_stub
 from hw4.checking.calls import calls_between_stubs
-from hw4.handin.assignment import Curve, RunItem, load_assignment
+from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import Intake
 
 PROCESSES = 2
 DECLARED = load_hidden_tests()
-
-
-class Silent:
-    """A Listener that says nothing."""
-
-    def test_ended(self, outcome: Outcome) -> None: ...
-
-    def episode_ended(self, curve: Curve, run: int, episode: int, episode_return: float) -> None: ...
-
-    def run_ended(self, item: RunItem, run: int) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -468,12 +468,12 @@ def update(bundle: tyro.conf.Positional[Path]) -> int:
     for what, names in (("replaced", done.replaced), ("added", done.added), ("removed", done.removed)):
         for name in names:
             print(f"  {what} {name}")
-    for name, beside in done.moved.items():
-        print(f"  {name}: you had changed this file; your version is kept next to it as {beside}")
-    for name, beside in done.kept.items():
-        if beside:
+    for name, place in done.moved.items():
+        print(f"  {name}: you had changed this file; your version is kept next to it as {place}")
+    for name, place in done.kept.items():
+        if place:
             print(
-                f"READ THIS: {name} has a new version. Yours is kept, and the new one is next to it as {beside}: "
+                f"READ THIS: {name} has a new version. Yours is kept, and the new one is next to it as {place}: "
                 f"compare the two."
             )
     if not (done.replaced or done.added or done.removed or any(done.kept.values())):

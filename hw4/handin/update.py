@@ -118,14 +118,14 @@ def update(root: Path, bundle: Bundle, code: tuple[str, ...]) -> Updated:
         if here is None:
             done.added.append(name)
         elif own:
-            beside = "" if bundle.hashes[name] == old.get(name) else _beside(path, "new")
-            if beside:
-                write_at_once(path.with_name(beside), content)
-            done.kept[name] = beside
+            place = "" if bundle.hashes[name] == old.get(name) else _free_name(path, "new")
+            if place:
+                write_at_once(path.with_name(place), content)
+            done.kept[name] = place
             continue
         else:
             if here != old.get(name):
-                done.moved[name] = _beside(path, "mine")
+                done.moved[name] = _free_name(path, "mine")
                 os.replace(path, path.with_name(done.moved[name]))
             done.replaced.append(name)
         write_at_once(path, content)
@@ -168,7 +168,7 @@ def _hash(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def _beside(path: Path, word: str) -> str:
+def _free_name(path: Path, word: str) -> str:
     """ "mpc.py.new", or "mpc.py.new2" if that is taken: not imported, not handed in."""
     names = (f"{path.name}.{word}{'' if i == 1 else i}" for i in range(1, 1000))
     return next(name for name in names if not path.with_name(name).exists())

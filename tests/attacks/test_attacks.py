@@ -17,6 +17,7 @@ from attacks.bank import Attack, load_bank
 from attacks.canaries import Planted, planted
 from attacks.trial import Trial, try_attack
 from autograder.grading import session
+from autograder.grading.listener import Silent
 from autograder.grading.private import load_private
 from autograder.grading.session import ConfinementTooWeak, Grader
 from autograder.isolation import remote
@@ -24,7 +25,6 @@ from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject
 from autograder.solutions import ROOT, reference_code
 from autograder.worker import layers
-from autograder.zoo.visit import Silent
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.at_once import write_at_once
 from hw4.handin.intake import read_submission

@@ -19,6 +19,7 @@ from rich.console import Console
 from attacks.bank import Attack, submission_of
 from attacks.canaries import Planted, differences, marked_files, own_processes, snapshot
 from autograder.console import print_report
+from autograder.grading.listener import Silent
 from autograder.grading.private import load_private
 from autograder.grading.session import Grade, Grader
 from autograder.report.documents import refused
@@ -26,7 +27,6 @@ from autograder.report.page import page
 from autograder.report.receipt import receipt
 from autograder.report.results import results
 from autograder.report.words import hint_of
-from autograder.zoo.visit import Silent
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import read_submission
 from hw4.handin.refusal import SubmissionRefused

@@ -14,6 +14,7 @@ from cheat_bank import CURVES, Cheat, code_of, honest_part_of, load_cheats
 
 from autograder.grading import integrity
 from autograder.grading.integrity import check_integrity, confirmed, judge, look
+from autograder.grading.listener import Silent
 from autograder.grading.made_up_world import DRIVEN, Driven, MadeUpWorld, why_not
 from autograder.grading.private import calibration_runs, graded_runs, rng_of_test
 from autograder.grading.promises import CAUSES, Integrity, WorldResult
@@ -26,7 +27,7 @@ from autograder.report.results import results
 from autograder.solutions import reference_code
 from autograder.zoo import Animal
 from autograder.zoo import code_of as animal_code
-from autograder.zoo.visit import Silent, intake_of
+from autograder.zoo.visit import intake_of
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 from hw4.handin.strict_toml import TomlError

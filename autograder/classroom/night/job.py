@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from autograder.classroom.night.record import measured
+from autograder.grading.listener import Silent
 from autograder.grading.private import load_private
 from autograder.grading.session import ConfinementTooWeak, Grader
-from hw4.handin.assignment import Curve, RunItem
 from hw4.handin.code_files import SyntaxProblem
 from hw4.handin.intake import Intake
 
@@ -121,16 +121,6 @@ class _Job:
 
 
 _job: _Job  # of this process
-
-
-class Silent:
-    """A Listener that says nothing."""
-
-    def test_ended(self, outcome: Any) -> None: ...
-
-    def episode_ended(self, curve: Curve, run: int, episode: int, episode_return: float) -> None: ...
-
-    def run_ended(self, item: RunItem, run: int) -> None: ...
 
 
 def bounded(value: Any) -> Any:

@@ -116,8 +116,7 @@ def _intake(facts: dict[str, Any]) -> Intake:
     )
 
 
-# What it depends on
-# ----------------------------------------------------------------------------------------------------
+# What it depends on --------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -167,18 +166,18 @@ def hashes_below(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("test_*.py")):
         own = path.relative_to(folder).as_posix()
-        beside = [name for name in reached([own], source_of, hidden_tests.__name__) if name not in (own, "graded.py")]
-        shared = b"".join(name.encode() + b"\0" + (folder / name).read_bytes() for name in beside)
+        others = [name for name in reached([own], source_of, hidden_tests.__name__) if name not in (own, "graded.py")]
+        shared = b"".join(name.encode() + b"\0" + (folder / name).read_bytes() for name in others)
         found |= hashes_in(path.read_text(encoding="utf-8"), shared)
     return found
 
 
-def hashes_in(source: str, beside: bytes = b"") -> dict[str, str]:
+def hashes_in(source: str, imported: bytes = b"") -> dict[str, str]:
     """The hash of each test in one file of hidden tests."""
     tree = ast.parse(source)
     tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
     others = [ast.dump(node) for node in tree.body if not (isinstance(node, ast.FunctionDef) and is_hidden_check(node))]
-    shared = hashlib.sha256("\n".join(others).encode() + beside).hexdigest()
+    shared = hashlib.sha256("\n".join(others).encode() + imported).hexdigest()
     found = {}
     for test in tests:
         body = test.body[1:] if ast.get_docstring(test) is not None else test.body
