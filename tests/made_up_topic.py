@@ -260,8 +260,12 @@ FILES = {
 def assignment_with_topic(folder: Path) -> Assignment:
     """The real assignment with the topic, from an assignment.toml in `folder`."""
     path = folder / "assignment.toml"
-    path.write_text(ASSIGNMENT_FILE.read_text(encoding="utf-8") + TABLES, encoding="utf-8")
+    _write_tables(path)
     return load_assignment(path)
+
+
+def _write_tables(path: Path) -> None:
+    path.write_text(ASSIGNMENT_FILE.read_text(encoding="utf-8") + TABLES, encoding="utf-8")
 
 
 def add_topic(tree: Path) -> None:
@@ -270,7 +274,7 @@ def add_topic(tree: Path) -> None:
         assert not (tree / name).exists()
         (tree / name).parent.mkdir(exist_ok=True)
         (tree / name).write_text(text, encoding="utf-8")
-    assignment_with_topic(tree)
+    _write_tables(tree / "assignment.toml")
 
 
 def give_topic(tree: Path, *, solved: bool) -> Assignment:

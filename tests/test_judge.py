@@ -169,6 +169,7 @@ def receipt_of(known: Measured, score: float) -> dict[str, Any]:
         "submission": dict.fromkeys(known.submitted, "hash"),
         "grader": "hash",
         "score": report.score,
+        "max_score": report.max_score,
         "items": {**items, CURVE.id: {"score": score, "verdict": "passed" if score else "failed"}},
         "tests": {name: dataclasses.asdict(outcome) for name, outcome in known.outcomes.items()},
         "runs": {name: [dataclasses.asdict(run) for run in runs] for name, runs in known.runs.items()},
