@@ -27,7 +27,7 @@ grade: $(READY)  ## grade SUBMISSION (a folder or an archive; the reference solu
 test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(RUN) -m pytest -n 2 --dist loadfile --durations 10 -m 'not verify'
+	$(RUN) -m pytest -n 3 --dist loadfile --durations 10 -m 'not verify'
 
 verify: $(READY)  ## the slow tests, and the attack bank in every mode that this machine can run
 	$(RUN) -m pytest -m verify --durations 10 -rP

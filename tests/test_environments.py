@@ -537,6 +537,7 @@ def test_ceiling_of_the_cliff_hill(mpc: Any, capsys: pytest.CaptureFixture[str])
     assert min(returns) > 90.0
 
 
+@pytest.mark.verify
 def test_ceiling_of_the_cart_pole(mpc: Any, capsys: pytest.CaptureFixture[str]) -> None:
     env = CartPoleEnv()
     objective = cartpole_objective(env, NOMINAL_WORLD)

@@ -66,6 +66,7 @@ def returns(rows: list[dict[str, Any]]) -> list[tuple[int, int, float]]:
     return [(row["episode"], row["env_steps"], row["episode_return"]) for row in rows]
 
 
+@pytest.mark.verify
 def test_a_killed_run_goes_on_to_the_same_numbers(tree: Path, tmp_path: Path) -> None:
     before = run(tree, tmp_path / "killed", killed_at=600)
     after, *whole = run(tree, tmp_path / "killed", tmp_path / "whole")

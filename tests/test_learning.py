@@ -69,7 +69,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(4, id="4 seeds"), pytest.param(10, id="10 seeds", marks=pytest.mark.verify)],
+    params=[pytest.param(2, id="2 seeds"), pytest.param(10, id="10 seeds", marks=pytest.mark.verify)],
 )
 def seeds(request: pytest.FixtureRequest) -> range:
     return range(request.param)
