@@ -127,7 +127,7 @@ def test_late_replanning_climbs_on_the_median_seed(replanning: list[Run]) -> Non
 
 
 def test_the_same_seed_gives_the_same_curve_to_the_last_bit(tree: Path, replanning: list[Run]) -> None:
-    seed, num_episodes = 2, INITIAL_EPISODES + 1
+    seed, num_episodes = 0, INITIAL_EPISODES + 1
     (again,) = trained(tree, "1.5", num_episodes, [seed])
     assert again["returns"] == replanning[seed]["returns"][:num_episodes]
     assert again["paths"] == replanning[seed]["paths"][:num_episodes]

@@ -19,3 +19,14 @@ def rollout_return(predict: Callable[..., Array], reward: Callable[..., Array], 
         total += float(reward(state, action, next_state))
         state = next_state
     return total
+
+
+def rollout_returns(predict: Callable[..., Array], reward: Callable[..., Array], start: Array, actions: Array) -> Array:
+    """Returns of many action sequences at once, actions of shape (num_sequences, horizon, act_dim)."""
+    states = np.tile(np.array(start, dtype=np.float64), (len(actions), 1))
+    totals = np.zeros(len(actions))
+    for action in np.array(actions, dtype=np.float64).swapaxes(0, 1):
+        arrived = predict(states, action)
+        totals += reward(states, action, arrived)
+        states = arrived
+    return totals

@@ -10,12 +10,14 @@ import numpy as np
 from autograder.hidden_tests import ensemble_oracle as oracle
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
-from autograder.hidden_tests.rollouts import rollout_return
+from autograder.hidden_tests.rollouts import rollout_return, rollout_returns
 from hw4.checking.answers import AnyOf, check, check_close, check_pair, check_shape
+from hw4.checking.rollout_trace import RolloutTrace
 from hw4.checking.subject import Seed, Subject
 
 RNG = np.random.Generator
-OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS = 4, 2, 5, 6, 3
+OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS = 4, 2, 5, 6, 7
+MANY_SEQUENCES, LONG_HORIZON = 60, 25  # as in a graded run
 
 
 def _whole_numbers(actual: Any, shape: tuple[int, ...], low: int, high: int, what: str) -> Any:
@@ -134,157 +136,148 @@ def test_minibatches_leave_the_data_sets_as_they_were(subject: Subject, rng: RNG
 class _Ensemble:
     """Hidden members that differ strongly, and a curved reward, so that no average of states can pass."""
 
-    def __init__(self, rng: RNG) -> None:
-        self.turn = rng.normal(size=(MEMBERS, OBS_DIM, OBS_DIM))
-        self.push = rng.normal(size=(MEMBERS, ACT_DIM, OBS_DIM)) * 1.5
-        self.goal, self.price = rng.normal(size=OBS_DIM), rng.uniform(0.5, 1.5, ACT_DIM)
-        self.old = rng.normal(size=OBS_DIM)
-        self.shapes: list[tuple[int, ...]] = []
+    def __init__(
+        self, rng: RNG, members: int = MEMBERS, obs_dim: int = OBS_DIM, act_dim: int = ACT_DIM, *, bounded: bool = True
+    ) -> None:
+        self.members, self.bounded = members, bounded
+        self.turn = rng.normal(size=(members, obs_dim, obs_dim))
+        self.push = rng.normal(size=(members, act_dim, obs_dim)) * 1.5
+        self.goal, self.price = rng.normal(size=obs_dim), rng.uniform(0.5, 1.5, act_dim)
+        self.old = rng.normal(size=obs_dim)
 
     def member(self, e: int) -> Any:
-        return lambda s, a: np.sin(s @ self.turn[e] + a @ self.push[e])
+        if self.bounded:
+            return lambda s, a: np.sin(s @ self.turn[e] + a @ self.push[e])
+        return lambda s, a: s + a @ self.push[e]
 
     def predict(self, observation: Any, action: Any) -> Any:
-        self.shapes.append(observation.shape)
-        check(
-            observation.ndim >= 3 and observation.shape[0] == MEMBERS,
-            f"predict must get observations of shape (E, ..., num_sequences, obs_dim), got {observation.shape}",
-            "wrong_shape",
-        )
-        check(action.shape[:-1] == observation.shape[:-1], "observations and actions do not align", "wrong_shape")
-        return np.stack([self.member(e)(observation[e], action[e]) for e in range(MEMBERS)])
+        return np.stack([self.member(e)(observation[e], action[e]) for e in range(self.members)])
 
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         return (next_observation @ self.goal) ** 2 - (action**2) @ self.price + observation @ self.old
 
+    def trace(self, start: Any, sequences: Any) -> RolloutTrace:
+        return RolloutTrace(self.predict, self.reward, start, sequences, members=self.members)
+
     def returns(self, start: Any, sequences: Any) -> Any:
-        """Shape (MEMBERS, number of sequences)."""
+        """Shape (members, number of sequences), or (members, starts, number of sequences)."""
+        if start.ndim > 1:
+            return np.stack([self.returns(one, own) for one, own in zip(start, sequences, strict=True)], axis=1)
+        if len(sequences) == MANY_SEQUENCES:
+            return np.stack(
+                [rollout_returns(self.member(e), self.reward, start, sequences) for e in range(self.members)]
+            )
         return np.array(
             [
                 [rollout_return(self.member(e), self.reward, start, actions) for actions in sequences]
-                for e in range(MEMBERS)
+                for e in range(self.members)
             ]
         )
 
-    def changes_members(self, start: Any, sequences: Any, returns: Any) -> bool:
-        """Whether each return could come from a roll-out that goes from member to member."""
-        for i, actions in enumerate(sequences):
-            paths = [(start, 0.0)]
-            for action in actions:
-                steps = [(s, total, self.member(e)(s, action)) for s, total in paths for e in range(MEMBERS)]
-                paths = [(after, total + self.reward(s, action, after)) for s, total, after in steps]
-            possible = np.array([total for _, total in paths])
-            if np.abs(returns[:, i, None] - possible).min(axis=1).max() > 1e-3:
-                return False
-        return True
-
-    def handed_on(self, start: Any, sequences: Any, by: int) -> Any:
-        """What the returns are if each member continues from the state of the next member."""
-        states = np.tile(start, (MEMBERS, len(sequences), 1))
-        totals = np.zeros((MEMBERS, len(sequences)))
-        for t in range(sequences.shape[1]):
-            actions = sequences[:, t]
-            after = np.stack([self.member(e)(states[e], actions) for e in range(MEMBERS)])
-            totals += np.stack([self.reward(s, actions, arrived) for s, arrived in zip(states, after, strict=True)])
-            states = np.roll(after, by, axis=0)
-        return totals
-
     def slips(self, start: Any, sequences: Any, wanted: Any) -> dict[str, Any]:
-        averaged, stuck, old, shared, priced = (np.zeros_like(wanted) for _ in range(5))
+        """What the returns are if the right ones are put together wrongly, or the members are used wrongly."""
+        averaged, shared = np.zeros_like(wanted), np.zeros_like(wanted)
         for i, actions in enumerate(sequences):
-            state = start
+            state = leader = start
             for action in actions:
-                after = np.stack([self.member(e)(state, action) for e in range(MEMBERS)])
-                for e in range(MEMBERS):
-                    averaged[e, i] += self.reward(state, action, after.mean(0))
-                    stuck[e, i] += self.reward(start, action, self.member(e)(start, action))
+                after = np.stack([self.member(e)(state, action) for e in range(self.members)])
+                averaged[:, i] += self.reward(state, action, after.mean(0))
                 state = after.mean(0)
-            states = np.tile(start, (MEMBERS, 1))
-            for action in actions:
-                after = np.stack([self.member(e)(states[e], action) for e in range(MEMBERS)])
-                priced[:, i] += [self.reward(own, action, after.mean(0)) for own in states]
-                states = after
-            for e in range(MEMBERS):
-                own = start
-                for action in actions:
-                    after_own = self.member(e)(own, action)
-                    old[e, i] += self.reward(own, action, own)
-                    own = after_own
-                leader = start
-                for action in actions:
-                    shared[e, i] += self.reward(leader, action, self.member(e)(leader, action))
-                    leader = self.member(0)(leader, action)
+                shared[:, i] += [
+                    self.reward(leader, action, self.member(e)(leader, action)) for e in range(self.members)
+                ]
+                leader = self.member(0)(leader, action)
         num_sequences = len(sequences)
-        rows = np.repeat(np.arange(num_sequences), MEMBERS).reshape(MEMBERS, num_sequences)
-        others = np.stack([self.returns(start, sequences[rows[e]])[e] for e in range(MEMBERS)])
+        rows = np.repeat(np.arange(num_sequences), self.members).reshape(self.members, num_sequences)
+        others = np.stack([self.returns(start, sequences[rows[e]])[e] for e in range(self.members)])
+        short = self.returns(start, sequences[:, :-1])
         return {
-            "states_averaged": AnyOf((averaged, averaged[0], priced)),
+            "states_averaged": AnyOf((averaged, averaged[0])),
             "actions_misaligned": others,
-            "state_not_propagated": stuck,
-            "reward_on_old_observation": old,
             "one_member_only": AnyOf(
-                (*(np.tile(own, (MEMBERS, 1)) for own in wanted), *wanted, shared)  # all rows, one row, one state
+                (*(np.tile(own, (self.members, 1)) for own in wanted), *wanted, shared)  # all rows, one row, one state
             ),
             "aggregation_axis": AnyOf((wanted.T, wanted.mean(axis=0), wanted.sum(axis=0))),
+            "last_action_ignored": short,
+            "last_reward_only": wanted - short,
         }
+
+
+def _check_returns(
+    subject: Subject,
+    ensemble: _Ensemble,
+    start: Any,
+    sequences: Any,
+    what: str = "returns",
+    *,
+    with_slips: bool = False,
+) -> RolloutTrace:
+    """One call of `member_returns`: its returns, and what it handed to the model and the reward."""
+    trace = ensemble.trace(start, sequences)
+    returns = subject.call(
+        "ensemble.member_returns", trace.predict, trace.reward, start, sequences, ensemble_size=ensemble.members
+    )
+    wanted = ensemble.returns(start, sequences)
+    trace.check_returns(returns, wanted, what, slips=ensemble.slips(start, sequences, wanted) if with_slips else None)
+    return trace
 
 
 @graded("member_returns", weight=3)
 def test_each_member_propagates_its_own_state(subject: Subject, rng: RNG) -> None:
     """Every member's return of every sequence, each member following its own states to the end."""
-    ensemble = _Ensemble(rng)
     start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (NUM_SEQUENCES, HORIZON, ACT_DIM))
-    returns = subject.call(
-        "ensemble.member_returns", ensemble.predict, ensemble.reward, start, sequences, ensemble_size=MEMBERS
-    )
-    wanted = ensemble.returns(start, sequences)
-    slips = ensemble.slips(start, sequences, wanted)
-    short = ensemble.returns(start, sequences[:, :-1])
-    slips |= {"last_action_ignored": short, "last_reward_only": wanted - short}
-    slips["members_resampled"] = AnyOf(tuple(ensemble.handed_on(start, sequences, by) for by in (-1, 1)))
-    if getattr(returns, "shape", None) == wanted.shape and ensemble.changes_members(start, sequences, returns):
-        slips["members_resampled"] = returns
-    check_close(returns, wanted, "returns", slips=slips)
+    _check_returns(subject, _Ensemble(rng), start, sequences, with_slips=True)
 
 
 @graded("member_returns")
 def test_members_advance_together(subject: Subject, rng: RNG) -> None:
     """One call of the model per step, with the member axis first."""
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (20, HORIZON, ACT_DIM))
     ensemble = _Ensemble(rng)
-    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (20, 3, ACT_DIM))
+    trace = ensemble.trace(start, sequences)
     returns = subject.call(
-        "ensemble.member_returns", ensemble.predict, ensemble.reward, start, sequences, ensemble_size=MEMBERS
+        "ensemble.member_returns", trace.predict, trace.reward, start, sequences, ensemble_size=MEMBERS
     )
     check_shape(returns, (MEMBERS, 20), "returns")
-    calls = len(ensemble.shapes)
-    whole = all(shape[:-1] == (MEMBERS, 20) for shape in ensemble.shapes)
+    calls = len(trace.predictions)
+    whole = all(observation.shape[:-1] == trace.shape for observation, _, _ in trace.predictions)
     cause = "extra_predictions" if whole else "loop_over_sequences"
-    check(calls == 3, f"{calls} calls of predict for a horizon of 3", cause)
-    check_close(returns, ensemble.returns(start, sequences), "returns")
+    check(calls == HORIZON, f"{calls} calls of predict for a horizon of {HORIZON}", cause)
+    check(whole, "predict was called with a part of the sequences", "loop_over_sequences")
 
 
 @graded("member_returns")
 def test_member_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG) -> None:
     """Several start observations at once: shape (E, ..., number of sequences)."""
-    ensemble = _Ensemble(rng)
     starts, sequences = rng.normal(size=(2, OBS_DIM)), rng.uniform(-1, 1, (2, NUM_SEQUENCES, HORIZON, ACT_DIM))
-    returns = subject.call(
-        "ensemble.member_returns", ensemble.predict, ensemble.reward, starts, sequences, ensemble_size=MEMBERS
-    )
-    wanted = np.stack([ensemble.returns(s, own) for s, own in zip(starts, sequences, strict=True)], axis=1)
-    check_close(returns, wanted, "returns for 2 start observations")
+    _check_returns(subject, _Ensemble(rng), starts, sequences, "returns for 2 start observations")
 
 
 @graded("member_returns", weight=0.5, needs_another=True)
 def test_member_returns_leave_start_and_plans_as_they_were(subject: Subject, rng: RNG) -> None:
     """The start observation and the action sequences are not changed in place."""
-    ensemble = _Ensemble(rng)
-    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (NUM_SEQUENCES, HORIZON, ACT_DIM))
-    arguments = (ensemble.predict, ensemble.reward, start, sequences)
-    returns, _ = call_and_check_inputs(
-        subject, "ensemble.member_returns", *arguments, ensemble_size=MEMBERS, causes={0: "start_mutated"}
-    )
-    check_shape(returns, (MEMBERS, NUM_SEQUENCES), "returns")
+    for members, num_sequences in ((MEMBERS, NUM_SEQUENCES), (1, 1)):
+        ensemble = _Ensemble(rng, members)
+        start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (num_sequences, HORIZON, ACT_DIM))
+        arguments = (ensemble.predict, ensemble.reward, start, sequences)
+        returns, _ = call_and_check_inputs(
+            subject, "ensemble.member_returns", *arguments, ensemble_size=members, causes={0: "start_mutated"}
+        )
+        check_shape(returns, (members, num_sequences), "returns")
+
+
+@graded("member_returns")
+def test_member_returns_of_any_size_and_of_every_call(subject: Subject, rng: RNG) -> None:
+    """Axes of size one; the horizon, the population and the numbers of a graded run; one call after another."""
+    sizes = ((1, 1, 1, 1, 1), (1, 4, 2, 6, 5), (5, 4, 2, 1, 7), (5, 1, 2, 6, 4), (5, 4, 1, 6, 2), (5, 4, 2, 6, 1))
+    for members, obs_dim, act_dim, num_sequences, horizon in sizes:
+        what = f"returns of {members} members and {num_sequences} sequences of {horizon} steps"
+        start, sequences = rng.normal(size=obs_dim), rng.uniform(-1, 1, (num_sequences, horizon, act_dim))
+        _check_returns(subject, _Ensemble(rng, members, obs_dim, act_dim), start, sequences, what)
+        _check_returns(subject, _Ensemble(rng, members, obs_dim, act_dim), start, sequences, "with another model")
+    start, sequences = rng.normal(size=OBS_DIM) * 150, rng.uniform(-8, 8, (MANY_SEQUENCES, LONG_HORIZON, ACT_DIM))
+    ensemble = _Ensemble(rng, bounded=False)
+    _check_returns(subject, ensemble, start, sequences, "returns of many long sequences far from 0")
 
 
 @graded("aggregate_returns", weight=2)

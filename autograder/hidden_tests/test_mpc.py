@@ -10,89 +10,83 @@ import numpy as np
 from autograder.hidden_tests import mpc_oracle as oracle
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
-from autograder.hidden_tests.rollouts import rollout_return
+from autograder.hidden_tests.rollouts import rollout_return, rollout_returns
 from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_pair, check_shape
+from hw4.checking.cem_trace import CemTrace, causes_with, repeats
+from hw4.checking.rollout_trace import RolloutTrace
 from hw4.checking.subject import AsNumPy, Handle, Subject
 from hw4.transitions import Transition
 
 RNG = np.random.Generator
 OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES = 4, 2, 5, 7
+MANY_SEQUENCES, LONG_HORIZON = 400, 25  # as in a graded run
 DISCOUNTS = (0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 
 
 class _World:
-    """A hidden model and a hidden reward, both plain functions that count their calls."""
+    """A hidden model and a hidden reward of any sizes, both plain functions."""
 
-    def __init__(self, rng: RNG) -> None:
-        self.turn = rng.normal(size=(OBS_DIM, OBS_DIM)) * 0.4
-        self.push = rng.normal(size=(ACT_DIM, OBS_DIM))
+    def __init__(self, rng: RNG, obs_dim: int = OBS_DIM, act_dim: int = ACT_DIM, *, bounded: bool = True) -> None:
+        self.turn = rng.normal(size=(obs_dim, obs_dim)) * 0.4
+        self.push = rng.normal(size=(act_dim, obs_dim))
         self.goal, self.price, self.pull = (
-            rng.normal(size=OBS_DIM),
-            rng.uniform(0.5, 1.5, ACT_DIM),
-            rng.normal(size=OBS_DIM),
+            rng.normal(size=obs_dim),
+            rng.uniform(0.5, 1.5, act_dim),
+            rng.normal(size=obs_dim),
         )
-        self.num_predictions = 0
+        self.bounded = bounded
 
     def predict(self, observation: Any, action: Any) -> Any:
-        self.num_predictions += 1
-        return np.tanh(observation @ self.turn + action @ self.push)
+        if self.bounded:
+            return np.tanh(observation @ self.turn + action @ self.push)
+        return observation + action @ self.push
 
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         return next_observation @ self.goal - (action**2) @ self.price + (observation * next_observation) @ self.pull
 
+    def trace(self, start: Any, sequences: Any) -> RolloutTrace:
+        return RolloutTrace(self.predict, self.reward, start, sequences)
+
     def returns(self, start: Any, sequences: Any) -> Any:
+        """One sequence after another, from one start or from as many as there are groups of sequences."""
+        if start.ndim > 1:
+            return np.array([self.returns(one, own) for one, own in zip(start, sequences, strict=True)])
+        if len(sequences) == MANY_SEQUENCES:
+            return rollout_returns(self.predict, self.reward, start, sequences)
         return np.array([rollout_return(self.predict, self.reward, start, actions) for actions in sequences])
 
-    def terms(self, start: Any, actions: Any) -> Any:
-        """(s_t, a_t, s_t+1) for each step of one sequence."""
-        state, steps = start, []
-        for action in actions:
-            after = self.predict(state, action)
-            steps.append((state, action, after))
-            state = after
-        return steps
-
     def slips(self, start: Any, sequences: Any) -> dict[str, Any]:
-        steps = [self.terms(start, actions) for actions in sequences]
-        stuck = [[(start, a, self.predict(start, a)) for a in actions] for actions in sequences]
-
-        def total(rolled: Any, pick: Any = slice(None), reward: Any = self.reward) -> Any:
-            return np.array([sum(float(reward(*step)) for step in one[pick]) for one in rolled])
-
-        rewards = np.array([[float(self.reward(*step)) for step in one] for one in steps])
-        discounts = (rewards @ gamma ** np.arange(HORIZON) for gamma in (0.5, 0.8, *DISCOUNTS))
-        next_actions = np.concatenate([sequences[:, 1:], sequences[:, -1:]], axis=1)
-        shifted = [
-            [(s, other, after) for (s, _, after), other in zip(one, others, strict=True)]
-            for one, others in zip(steps, next_actions, strict=True)
-        ]
-        held = np.repeat(sequences[:, :1], HORIZON, axis=1)
+        """What the returns are if the right rewards are put together wrongly, or all sequences are held or turned."""
+        rewards = np.zeros(sequences.shape[:2])
+        for row, actions in zip(rewards, sequences, strict=True):
+            state = start
+            for t, action in enumerate(actions):
+                after = self.predict(state, action)
+                row[t], state = self.reward(state, action, after), after
+        horizon = rewards.shape[1]
+        discounts = (rewards @ gamma ** np.arange(horizon) for gamma in (0.5, 0.8, *DISCOUNTS))
+        later = np.concatenate([sequences[:, 1:], sequences[:, -1:]], axis=1)
+        held = np.repeat(sequences[:, :1], horizon, axis=1)
         return {
-            "reward_on_old_observation": AnyOf(
-                (
-                    total(steps, reward=lambda s, a, n: self.reward(s, a, s)),
-                    total([[(one[0][0], one[0][1], one[0][0]), *one[1:]] for one in steps]),
-                )
-            ),
-            "reward_arguments": AnyOf(
-                (
-                    total(steps, reward=lambda s, a, n: self.reward(n, a, s)),
-                    total(steps, reward=lambda s, a, n: self.reward(n, a, n)),
-                    total(steps, reward=lambda s, a, n: self.reward(s, 0 * a, n)),
-                    total(steps, reward=lambda s, a, n: self.reward(0 * s, a, n)),
-                )
-            ),
-            "wrong_step_action": AnyOf(
-                (total(shifted), *(self.returns(start, other) for other in (next_actions, held, sequences[:, ::-1])))
-            ),
             "mean_taken": rewards.mean(axis=1),
             "best_reward_only": rewards.max(axis=1),
             "discounted": AnyOf(tuple(discounts)),
-            "last_action_ignored": total(steps, slice(None, -1)),
-            "last_reward_only": total(steps, slice(-1, None)),
-            "first_reward_missing": total(steps, slice(1, None)),
-            "state_not_propagated": total(stuck),
+            "last_action_ignored": rewards[:, :-1].sum(axis=1),
+            "last_reward_only": rewards[:, -1],
+            "first_reward_missing": rewards[:, 1:].sum(axis=1),
+            "wrong_step_action": AnyOf(
+                tuple(self.returns(start, other) for other in (later, held, sequences[:, ::-1]))
+            ),
         }
+
+
+def _check_returns(subject: Subject, world: _World, start: Any, sequences: Any, what: str = "returns") -> RolloutTrace:
+    """One call of `sequence_returns`: its returns, and what it handed to the model and the reward."""
+    trace = world.trace(start, sequences)
+    returns = subject.call("mpc.sequence_returns", trace.predict, trace.reward, start, sequences)
+    slips = world.slips(start, sequences) if start.ndim == 1 and len(sequences) < MANY_SEQUENCES else None
+    trace.check_returns(returns, world.returns(start, sequences), what, slips=slips)
+    return trace
 
 
 @graded("sequence_returns", weight=3)
@@ -100,17 +94,17 @@ def test_returns_sum_the_reward_on_arrival(subject: Subject, rng: RNG) -> None:
     """The return of each sequence: the sum of r(s_t, a_t, s_t+1) along its own roll-out."""
     world = _World(rng)
     start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (NUM_SEQUENCES, HORIZON, ACT_DIM))
-    returns = subject.call("mpc.sequence_returns", world.predict, world.reward, start, sequences)
-    check_close(returns, world.returns(start, sequences), "returns", slips=world.slips(start, sequences))
+    _check_returns(subject, world, start, sequences)
 
 
 @graded("sequence_returns")
 def test_the_last_action_of_a_plan_counts(subject: Subject, rng: RNG) -> None:
     """Changing only the last action changes the return."""
     world = _World(rng)
-    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (2, 3, ACT_DIM))
-    sequences[1, :2] = sequences[0, :2]
-    returns = subject.call("mpc.sequence_returns", world.predict, world.reward, start, sequences)
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (2, HORIZON, ACT_DIM))
+    sequences[1, :-1] = sequences[0, :-1]
+    trace = world.trace(start, sequences)
+    returns = subject.call("mpc.sequence_returns", trace.predict, trace.reward, start, sequences)
     check_shape(returns, (2,), "returns")
     gap, wanted = returns[1] - returns[0], world.returns(start, sequences)
     price = (sequences[0, -1] ** 2 - sequences[1, -1] ** 2) @ world.price
@@ -121,46 +115,52 @@ def test_the_last_action_of_a_plan_counts(subject: Subject, rng: RNG) -> None:
 @graded("sequence_returns")
 def test_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG) -> None:
     """Several start observations at once, each with its own sequences."""
-    world = _World(rng)
-    starts, sequences = rng.normal(size=(3, OBS_DIM)), rng.uniform(-1, 1, (3, NUM_SEQUENCES, HORIZON, ACT_DIM))
-    returns = subject.call("mpc.sequence_returns", world.predict, world.reward, starts, sequences)
-    wanted = np.array([world.returns(start, own) for start, own in zip(starts, sequences, strict=True)])
-    other_starts = np.tile(starts, (NUM_SEQUENCES, 1)).reshape(3, NUM_SEQUENCES, OBS_DIM)
-    mixed = [
-        [world.returns(start, plan[None])[0] for start, plan in zip(row, own, strict=True)]
-        for row, own in zip(other_starts, sequences, strict=True)
-    ]
-    slips = {"actions_misaligned": AnyOf((wanted[::-1], np.array(mixed)))}
-    check_close(returns, wanted, "returns for 3 start observations", slips=slips)
+    starts, sequences = rng.normal(size=(6, OBS_DIM)), rng.uniform(-1, 1, (6, NUM_SEQUENCES, HORIZON, ACT_DIM))
+    _check_returns(subject, _World(rng), starts, sequences, "returns for 6 start observations")
 
 
 @graded("sequence_returns")
 def test_all_sequences_advance_together(subject: Subject, rng: RNG) -> None:
     """One call of the model per step for the whole population."""
-    world = _World(rng)
-    world_calls: list[tuple[int, ...]] = []
-
-    def predict(observation: Any, action: Any) -> Any:
-        world_calls.append(observation.shape)
-        return world.predict(observation, action)
-
-    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (30, 4, ACT_DIM))
-    returns = subject.call("mpc.sequence_returns", predict, world.reward, start, sequences)
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (30, 5, ACT_DIM))
+    trace = _World(rng).trace(start, sequences)
+    returns = subject.call("mpc.sequence_returns", trace.predict, trace.reward, start, sequences)
     check_shape(returns, (30,), "returns")
-    cause = "loop_over_sequences" if any(shape[:-1] != (30,) for shape in world_calls) else "extra_predictions"
-    check(len(world_calls) == 4, f"{len(world_calls)} calls of predict for a horizon of 4", cause)
-    first = world.returns(start, sequences[:1])
-    check_close(returns[:1], first, "returns")
+    _check_calls(trace)
+
+
+def _check_calls(trace: RolloutTrace) -> None:
+    """Exactly `horizon` calls of predict, each on everything."""
+    calls = len(trace.predictions)
+    whole = all(observation.shape[:-1] == trace.shape for observation, _, _ in trace.predictions)
+    cause = "extra_predictions" if whole else "loop_over_sequences"
+    check(calls == trace.horizon, f"{calls} calls of predict for a horizon of {trace.horizon}", cause)
+    check(whole, "predict was called with a part of the sequences", "loop_over_sequences")
 
 
 @graded("sequence_returns", weight=0.5, needs_another=True)
 def test_returns_leave_start_and_plans_as_they_were(subject: Subject, rng: RNG) -> None:
     """The start observation and the action sequences are not changed in place."""
     world = _World(rng)
-    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (NUM_SEQUENCES, HORIZON, ACT_DIM))
-    arguments = (world.predict, world.reward, start, sequences)
-    returns, _ = call_and_check_inputs(subject, "mpc.sequence_returns", *arguments, causes={0: "start_mutated"})
-    check_shape(returns, (NUM_SEQUENCES,), "returns")
+    for num_sequences in (NUM_SEQUENCES, 1):
+        start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (num_sequences, HORIZON, ACT_DIM))
+        arguments = (world.predict, world.reward, start, sequences)
+        returns, _ = call_and_check_inputs(subject, "mpc.sequence_returns", *arguments, causes={0: "start_mutated"})
+        check_shape(returns, (num_sequences,), "returns")
+
+
+@graded("sequence_returns")
+def test_returns_of_any_size_and_of_every_call(subject: Subject, rng: RNG) -> None:
+    """Axes of size one; the horizon, the population and the numbers of a graded run; one call after another."""
+    sizes = ((1, 1, 1, 1), (4, 2, 1, 5), (1, 2, 6, 5), (4, 1, 6, 5), (4, 2, 6, 1))
+    for obs_dim, act_dim, num_sequences, horizon in sizes:
+        world, what = _World(rng, obs_dim, act_dim), f"returns of {num_sequences} sequences of {horizon} steps"
+        start, sequences = rng.normal(size=obs_dim), rng.uniform(-1, 1, (num_sequences, horizon, act_dim))
+        _check_returns(subject, world, start, sequences, what)
+        _check_returns(subject, _World(rng, obs_dim, act_dim), start, sequences, "the same with another model")
+    world = _World(rng, bounded=False)
+    start, sequences = rng.normal(size=OBS_DIM) * 150, rng.uniform(-8, 8, (MANY_SEQUENCES, LONG_HORIZON, ACT_DIM))
+    _check_returns(subject, world, start, sequences, "returns of many long sequences far from 0")
 
 
 class _Objective:
@@ -389,40 +389,54 @@ class _CemRun:
     """One call of the student's `cem`, traced: what was drawn, what was scored, what came back."""
 
     def __init__(
-        self, subject: Subject, rng: RNG, *, kept: int = 0, iterations: int = 3, mean_shift: float = 0.0
+        self,
+        subject: Subject,
+        rng: RNG,
+        *,
+        shape: tuple[int, int] = (HORIZON, ACT_DIM),
+        population: int = 15,
+        elites: int = 4,
+        smoothing: float = 0.2,
+        kept: int = 0,
+        iterations: int = 3,
+        mean_shift: float = 0.0,
+        scale: float = 1.0,
+        room: float = 1.0,
     ) -> None:
-        self.population, self.elites, self.smoothing, self.kept, self.iterations = 15, 4, 0.2, kept, iterations
-        self.objective = _Objective(rng)
-        self.mean = rng.uniform(-0.2, 0.2, (HORIZON, ACT_DIM)) + mean_shift
-        self.std = rng.uniform(0.5, 0.9, (HORIZON, ACT_DIM))
-        self.drawn: list[Any] = []
-        self._rng = rng
+        """
+        Args:
+            room: factor of the bounds. At 20 nothing is clipped: few numbers, once clipped, cannot be told apart.
+        """
+        self.population, self.elites, self.smoothing, self.kept = population, elites, smoothing, kept
+        self.iterations, self.shape = iterations, shape
+        self.low, self.high = room * scale * LOW[: shape[1]], room * scale * HIGH[: shape[1]]
+        self.target = scale * rng.uniform(-0.4, 0.4, shape)
+        self.mean = scale * rng.uniform(-0.2, 0.2, shape) + mean_shift
+        self.std = scale * rng.uniform(0.5, 0.9, shape)
+        self.trace = CemTrace(self.returns, lambda n: rng.normal(size=(n, *shape)), self.low, self.high)
         self._subject = subject
         self.plan = subject.call(
             "mpc.cem",
-            self.objective,
+            self.trace.objective,
             self.mean,
             self.std,
-            LOW,
-            HIGH,
-            population_size=self.population,
+            self.low,
+            self.high,
+            population_size=population,
             num_iterations=iterations,
-            num_elites=self.elites,
-            smoothing=self.smoothing,
-            noise=self._noise,
+            num_elites=elites,
+            smoothing=smoothing,
+            noise=self.trace.noise,
             num_kept_elites=kept,
         )
 
-    def _noise(self, n: int) -> Any:
-        drawn = self._rng.normal(size=(_count(n), HORIZON, ACT_DIM))
-        _count(len(self.drawn) + len(drawn))
-        self.drawn.extend(drawn)
-        return drawn
+    def returns(self, scored: Any) -> Any:
+        return -np.sum((scored - self.target) ** 2, axis=(-2, -1))
 
     def distributions(self, refit: Any = oracle.refit) -> list[tuple[Any, Any]]:
         """(mean, std) before each iteration and after the last, refitted to what was really scored."""
         current = [(self.mean, self.std)]
-        for scored in self.objective.asked:
+        for scored in self.trace.scored:
             current.append(refit(scored, self.returns(scored), *current[-1], self.elites, self.smoothing))
         return current
 
@@ -438,118 +452,131 @@ class _CemRun:
         check(not unchanged, "nothing is refitted", "mean_not_refit")
         return new_mean, new_std
 
-    def judge(self, check_with: Any) -> None:
-        """Run a check with the oracle's refits; if it fails, with the student's own."""
+    def judge(self, earlier_run: _CemRun | None = None) -> None:
+        """Check everything with the oracle's refits; if that fails, with the student's own."""
+        if earlier_run is not None and self.trace.scored:
+            known = np.concatenate(earlier_run.trace.scored)
+            is_new = not repeats(self.trace.scored[0], known).any()
+            check(is_new, "candidates of an earlier call are scored again", "state_kept")
+        self.trace.check_counts(self.plan, self.population, self.iterations, self.shape)
+        self.trace.check_inside()
         try:
-            check_with(self.distributions())
+            self._judge(self.distributions())
         except CheckFailed:
-            check_with(self.distributions(self.own_refit))
+            self._judge(self.distributions(self.own_refit))
 
-    def explained(self, scored: Any, mean: Any, std: Any) -> Any:
-        """For each scored candidate: is it mean + std * (something that `noise` drew)?"""
-        distance, nearest = self.nearest(scored, mean, std)
-        own_draw = np.bincount(nearest, minlength=len(self.drawn))[nearest] == 1  # one draw makes one candidate
-        return (distance < 1e-3) & own_draw
+    def _judge(self, before: list[tuple[Any, Any]]) -> None:
+        used: set[int] = set()
+        for number, (scored, (mean, std)) in enumerate(zip(self.trace.scored, before, strict=False)):
+            new = scored
+            if number > 0:
+                earlier = self.trace.scored[number - 1]
+                new = self.trace.new(number)
+                self._check_kept(scored, earlier)
+            if self.trace.explained(new, mean, std).all():
+                draws = set(self.trace.nearest(new, mean, std)[1].tolist())
+                check(not draws & used, "two iterations used the same noise", "noise_not_used")
+                used |= draws
+                continue
+            raise CheckFailed(*self.trace.slip(number, mean, std, self._refits(number, before)))
+        self._check_plan(before)
 
-    def returns(self, scored: Any) -> Any:
-        return -np.sum((scored - self.objective.target) ** 2, axis=(1, 2))
+    def _check_kept(self, scored: Any, earlier: Any) -> None:
+        """Exactly the best of the iteration before compete again."""
+        best = earlier[np.argsort(-self.returns(earlier))[: self.kept]]
+        missing = ~repeats(best, scored) if self.kept else np.array([False])
+        check(not missing.any(), "the best candidates of an iteration are missing from the next", "elites_not_kept")
+        message = f"more than {self.kept} candidates of the iteration before compete again"
+        check(repeats(scored, earlier).sum() <= self.kept, message, "too_many_kept")
 
-    def refit_to_unclipped(self, scored: Any, mean: Any, std: Any) -> Any:
-        """The refit of an iteration if it had seen its candidates as they were before they were clipped."""
-        raw = mean + std * np.array(self.drawn)[self.nearest(scored, mean, std)[1]]
-        return oracle.refit(raw, self.returns(scored), mean, std, self.elites, self.smoothing)
+    def _refits(self, number: int, before: list[tuple[Any, Any]]) -> list[tuple[str, Any, Any]]:
+        """What the mean and std of an iteration would be after a slip in the refit before it."""
+        if number == 0:
+            return []
+        scored, (mean, std) = self.trace.scored[number - 1], before[number - 1]
+        returns, k, w = self.returns(scored), self.elites, self.smoothing
+        raw = mean + std * self.trace.drawn[self.trace.nearest(scored, mean, std)[1]]
+        whole = w * mean + (1 - w) * scored.mean(axis=0), w * std + (1 - w) * scored.std(axis=0)
+        mean_slips, std_slips = _refit_slips(scored, returns, mean, std, k, w)
+        return [
+            ("not_clipped", *oracle.refit(raw, returns, mean, std, k, w)),
+            ("non_elites", *whole),
+            ("mean_clipped", np.clip(before[number][0], self.low, self.high), None),
+            ("mean_not_refit", self.mean, self.std),
+            *((cause, answer, None) for cause, answer in causes_with(mean_slips)),
+            *((cause, None, answer) for cause, answer in causes_with(std_slips)),
+            *(
+                (cause, answer, other)
+                for cause, answer in causes_with(mean_slips)
+                for same, other in causes_with(std_slips)
+                if same == cause
+            ),
+            ("mean_not_refit", self.mean, None),
+            ("std_not_refit", None, self.std),
+        ]
 
-    def follows_the_noise(self, scored: Any) -> bool:
-        """Whether most candidates of an iteration rise and fall with what `noise` drew for it."""
-        rows = (scored - scored.mean(axis=0)).reshape(len(scored), -1)
-        draws = np.array(self.drawn).reshape(len(self.drawn), -1)
-        draws = draws - draws.mean(axis=0)
-        norms = np.linalg.norm(rows, axis=1)[:, None] * np.linalg.norm(draws, axis=1)
-        alike = (rows @ draws.T) / np.maximum(norms, 1e-12)
-        return bool(np.mean(alike.max(axis=1) > 0.8) > 0.5)
+    def _check_plan(self, before: list[tuple[Any, Any]]) -> None:
+        last = self.trace.scored[-1]
+        returns = self.returns(last)
+        (earlier_mean, earlier_std), (final_mean, final_std) = before[-2:]
+        clipped = lambda plan: np.clip(plan, self.low, self.high)  # noqa: E731
+        redrawn = clipped(final_mean + final_std * self.trace.drawn)
+        slips = {
+            "returns_best_candidate": AnyOf((last[returns.argmax()], *self._best_of_all())),
+            "mean_not_refit": clipped(earlier_mean),
+            "returns_random_draw": AnyOf((*last, *redrawn)),
+        }
+        if bool(((self.plan < self.low - 1e-3) | (self.plan > self.high + 1e-3)).any()):
+            slips["final_not_clipped"] = self.plan
+        mean_slips, _ = _refit_slips(last, returns, earlier_mean, earlier_std, self.elites, self.smoothing)
+        for cause, answer in causes_with(mean_slips):
+            if cause not in slips and answer.shape == final_mean.shape:
+                slips[cause] = clipped(answer)
+        check_close(self.plan, clipped(final_mean), "the plan: the final mean", slips=slips)
 
-    def nearest(self, scored: Any, mean: Any, std: Any) -> tuple[Any, Any]:
-        """For each scored candidate: the distance to the nearest draw's candidate, and the number of that draw."""
-        made = np.clip(mean + std * np.array(self.drawn), LOW, HIGH)
-        distance = np.abs(scored[:, None] - made[None]).max(axis=(2, 3))
-        return distance.min(axis=1), distance.argmin(axis=1)
+    def _best_of_all(self) -> list[Any]:
+        everything = np.concatenate(self.trace.scored)
+        return [everything[self.returns(everything).argmax()]]
 
 
 @graded("cem_plan", weight=3)
 def test_cem_draws_scores_and_refits(subject: Subject, rng: RNG) -> None:
     """Each iteration scores clip(mean + std * noise) and refits to its elites; it returns the final mean, clipped."""
-    run = _CemRun(subject, rng)
-    _check_counts(run)
-
-    def check_with(before: Any) -> None:
-        used: set[int] = set()
-        for number, (scored, (mean, std)) in enumerate(zip(run.objective.asked, before, strict=False)):
-            _check_inside(scored)
-            if run.explained(scored, mean, std).all():
-                draws = set(run.nearest(scored, mean, std)[1].tolist())
-                check(not draws & used, "two iterations used the same noise", "noise_not_used")
-                used |= draws
-                continue
-            ones = np.ones_like(std)
-            check(not run.explained(scored, mean, std**2).all(), "std**2 was used for std", "variance_for_std")
-            check(not run.explained(scored, mean, ones).all(), "std was not used", "std_not_used")
-            check(not run.explained(scored, mean, run.std).all(), "the first std was used again", "std_not_refit")
-            check(not run.explained(scored, run.mean, std).all(), "the first mean was used again", "mean_not_refit")
-            check(not run.explained(scored, run.mean, run.std).all(), "nothing was refitted", "mean_not_refit")
-            if number > 0:
-                earlier = run.objective.asked[number - 1]
-                check(not _repeats(scored, earlier).any(), "earlier candidates compete again", "too_many_kept")
-                raw = run.refit_to_unclipped(earlier, *before[number - 1])
-                check(not run.explained(scored, *raw).all(), "the refit saw unclipped candidates", "not_clipped")
-            cause = "candidates_misbuilt" if run.follows_the_noise(scored) else "noise_not_used"
-            check(False, "candidates are not mean + std * noise", cause)
-        _check_plan(run, before)
-
-    run.judge(check_with)
+    _CemRun(subject, rng).judge()
     # However narrow the distribution has become, the search continues.
-    _check_counts(_CemRun(subject, rng, iterations=20))
-
-
-def _repeats(scored: Any, earlier: Any) -> Any:
-    """For each candidate: was it scored in the iteration before, too?"""
-    return np.abs(scored[:, None] - earlier[None]).max(axis=(2, 3)).min(axis=1) < 1e-6
+    run = _CemRun(subject, rng, iterations=20)
+    run.trace.check_counts(run.plan, run.population, run.iterations, run.shape)
 
 
 @graded("cem_plan", weight=2)
 def test_cem_clips_the_final_mean(subject: Subject, rng: RNG) -> None:
     """A mean outside the bounds is clipped, but only at the end; everything that is scored can be executed."""
     for iterations in (1, 2):
-        run = _CemRun(subject, rng, iterations=iterations, mean_shift=-1.5)
-        _check_counts(run)
-        for scored in run.objective.asked:
-            _check_inside(scored)
-        run.judge(lambda before, run=run: _check_plan(run, before))
+        _CemRun(subject, rng, iterations=iterations, mean_shift=-1.5).judge()
 
 
 @graded("cem_plan", weight=2)
 def test_cem_keeps_the_best_candidates(subject: Subject, rng: RNG) -> None:
     """The kept elites compete again, inside an unchanged population size."""
-    run = _CemRun(subject, rng, kept=3)
-    _check_counts(run)
+    _CemRun(subject, rng, kept=3).judge()
 
-    def check_with(before: Any) -> None:
-        for previous, scored, (mean, std) in zip(
-            run.objective.asked, run.objective.asked[1:], before[1:], strict=False
-        ):
-            returns = -np.sum((previous - run.objective.target) ** 2, axis=(1, 2))
-            best = previous[np.argsort(-returns)[:3]]
-            present = np.abs(scored[:, None] - best[None]).max(axis=(2, 3)).min(axis=0) < 1e-5
-            check(
-                bool(present.all()), "the best candidates of an iteration are missing from the next", "elites_not_kept"
-            )
-            explained = run.explained(scored, mean, std)
-            if explained.sum() < run.population - 3:
-                check(_repeats(scored, previous).sum() <= 3, "more than 3 candidates are kept", "too_many_kept")
-                cause = "candidates_misbuilt" if run.follows_the_noise(scored) else "noise_not_used"
-                check(False, "the other candidates are not mean + std * noise", cause)
-        _check_plan(run, before)
 
-    run.judge(check_with)
+@graded("cem_plan")
+def test_cem_plans_at_any_size_and_every_time(subject: Subject, rng: RNG) -> None:
+    """Axes of size one, the sizes of a graded run, wide bounds; and a call owes nothing to the calls before it."""
+    for kept, room, shape in (
+        (2, 1.0, (HORIZON, ACT_DIM)),
+        (0, 20.0, (1, 1)),
+        (1, 20.0, (HORIZON, 1)),
+        (2, 20.0, (1, ACT_DIM)),
+    ):
+        first = _CemRun(subject, rng, kept=kept, shape=shape, room=room)
+        first.judge()
+        _CemRun(subject, rng, kept=kept, shape=shape, room=room, scale=6.0).judge(earlier_run=first)
+    _CemRun(subject, rng, population=2, elites=1, kept=1, iterations=2, smoothing=0.5).judge()
+    _CemRun(subject, rng, population=1, elites=1, iterations=2, smoothing=0.5).judge()
+    large = {"population": MANY_SEQUENCES, "elites": 40, "kept": 6, "iterations": 2}
+    _CemRun(subject, rng, shape=(LONG_HORIZON, ACT_DIM), **large).judge()
 
 
 @graded("cem_plan", weight=0.5, needs_another=True)
@@ -573,45 +600,11 @@ def test_cem_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     check_shape(plan, (HORIZON, ACT_DIM), "the plan")
 
 
-def _check_inside(scored: Any) -> None:
-    outside = (scored < LOW - 1e-5).any() or (scored > HIGH + 1e-5).any()
-    check(not outside, "candidates outside the bounds were scored", "not_clipped")
-
-
-def _check_counts(run: _CemRun) -> None:
-    scored = sum(map(len, run.objective.asked))
-    wanted = run.iterations * run.population
-    message = f"{scored} candidates were scored, wanted {run.iterations} * {run.population}"
-    check(len(run.drawn) > 0, "noise was never called", "noise_not_used")
-    check(scored == wanted and len(run.objective.asked) == run.iterations, message, "wrong_candidate_count")
-    for candidates in run.objective.asked:
-        check_shape(candidates, (run.population, HORIZON, ACT_DIM), "the candidates of an iteration")
-    check_shape(run.plan, (HORIZON, ACT_DIM), "the plan")
-
-
-def _check_plan(run: _CemRun, before: Any) -> None:
-    last = run.objective.asked[-1]
-    returns = -np.sum((last - run.objective.target) ** 2, axis=(1, 2))
-    (earlier_mean, _), (final_mean, final_std) = before[-2:]
-    redrawn = np.clip(final_mean + final_std * np.array(run.drawn), LOW, HIGH)
-    slips = {
-        "returns_best_candidate": last[returns.argmax()],
-        "mean_not_refit": np.clip(earlier_mean, LOW, HIGH),
-        "returns_random_draw": AnyOf((*last, *redrawn)),
-    }
-    wanted = np.clip(final_mean, LOW, HIGH)
-    if bool(((run.plan < LOW - 1e-3) | (run.plan > HIGH + 1e-3)).any()):
-        slips["final_not_clipped"] = run.plan
-    elites = last[np.argsort(-returns)[: run.elites]]
-    slips["smoothing_ignored"] = elites.mean(axis=0)
-    check_close(run.plan, wanted, "the plan: the final mean", slips=slips)
-
-
 class _Planner:
-    """Plans whose entries name their plan and their step: 10 * plan + step, in every action dimension."""
+    """Plans whose entries name their plan and their step: 100 * plan + step + half of the action's number."""
 
-    def __init__(self, horizon: int) -> None:
-        self.horizon = horizon
+    def __init__(self, horizon: int, act_dim: int = ACT_DIM, *, first: int = 1) -> None:
+        self.horizon, self.act_dim, self.first = horizon, act_dim, first
         self.means: list[Any] = []
         self.observations: list[Any] = []
 
@@ -621,8 +614,8 @@ class _Planner:
         return self.plan(len(self.means) - 1)
 
     def plan(self, number: int) -> Any:
-        steps = 10.0 * (number + 1) + np.arange(self.horizon)
-        return np.repeat(steps[:, None], ACT_DIM, axis=1) + np.array([0.0, 0.5])
+        steps = 100.0 * (number + self.first) + np.arange(self.horizon)
+        return steps[:, None] + 0.5 * np.arange(self.act_dim)
 
 
 def _controller(subject: Subject, planner: _Planner, initial_mean: Any, replan_every: int) -> Any:
@@ -632,65 +625,82 @@ def _controller(subject: Subject, planner: _Planner, initial_mean: Any, replan_e
 @graded("mpc_act", weight=3)
 def test_mpc_executes_the_plan_and_replans_on_time(subject: Subject, rng: RNG) -> None:
     """Executes `replan_every` actions of each plan, in order, then plans from the current observation."""
-    for horizon, every in ((4, 1), (5, 2), (6, 3), (3, 3)):
+    for horizon, every in ((4, 1), (5, 2), (6, 3), (4, 4), (1, 1), (LONG_HORIZON, 7)):
         planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))
         controller = _controller(subject, planner, initial_mean, every)
-        steps = 2 * every + 1
-        observations, actions = rng.normal(size=(steps, OBS_DIM)), []
-        planned_at: list[int] = []
-        for t in range(steps):
-            actions.append(subject.call_method(controller, "act", observations[t]))
-            planned_at += [t] * (len(planner.means) - len(planned_at))
-        causes = {tuple(range(steps)): "replans_always", (0,): "never_replans"}
-        wanted = tuple(range(0, steps, every))
-        message = f"planned at the steps {planned_at}, replan_every={every}"
-        check(len(set(planned_at)) == len(planned_at), message, "plans_twice")
-        check(tuple(planned_at) == wanted, message, causes.get(tuple(planned_at), "replans_off_by_one"))
-        for t in wanted:
-            slips = {"stale_observation": AnyOf(tuple(observations[:t]))}
-            check_close(planner.observations[t // every], observations[t], "what was planned from", slips=slips)
-        for t in range(steps):
-            number, step = divmod(t, every)
-            plan = planner.plan(number)
-            whole = (plan, plan[:every]) if every > 1 else (plan,)
-            slips = {"executes_last_action": plan[-1 - step], "returns_whole_plan": AnyOf(whole)}
-            if step > 0:
-                slips["first_action_repeated"] = plan[0]
-            elif t > 0:
-                slips["count_not_reset"] = AnyOf(tuple(plan[1:]))
-            check_close(actions[t], plan[step], f"action {t + 1}", slips=slips)
+        _check_actions(subject, controller, planner, every, rng.normal(size=(4 * every + 1, OBS_DIM)))
+
+
+def _check_actions(subject: Subject, controller: Any, planner: _Planner, every: int, observations: Any) -> None:
+    """Act once for each observation: the first of a new episode, then the following."""
+    steps, first = len(observations), len(planner.means)
+    actions: list[Any] = []
+    planned_at: list[int] = []
+    for t in range(steps):
+        actions.append(subject.call_method(controller, "act", observations[t]))
+        planned_at += [t] * (len(planner.means) - first - len(planned_at))
+    causes = {tuple(range(0, steps, planner.horizon)): "never_replans", tuple(range(steps)): "replans_always"}
+    wanted = tuple(range(0, steps, every))
+    message = f"planned at the steps {planned_at}, replan_every={every}"
+    check(len(set(planned_at)) == len(planned_at), message, "plans_twice")
+    check(tuple(planned_at) == wanted, message, causes.get(tuple(planned_at), "replans_off_by_one"))
+    for t in wanted:
+        slips = {"stale_observation": AnyOf(tuple(observations[:t]))}
+        seen = planner.observations[first + t // every]
+        check_close(seen, observations[t], "what was planned from", slips=slips)
+    for t in range(steps):
+        number, step = divmod(t, every)
+        plan = planner.plan(first + number)
+        whole = (plan, plan[:every]) if every > 1 else (plan,)
+        slips = {"executes_last_action": plan[-1 - step], "returns_whole_plan": AnyOf(whole)}
+        if step > 0:
+            slips["first_action_repeated"] = plan[0]
+        elif t > 0:
+            slips["count_not_reset"] = AnyOf(tuple(plan[1:]))
+        check_close(actions[t], plan[step], f"action {t + 1}", slips=slips)
 
 
 @graded("mpc_act", weight=2)
 def test_mpc_starts_the_search_from_the_shifted_plan(subject: Subject, rng: RNG) -> None:
-    """The search starts from the rest of the old plan, followed by the last rows of `initial_mean`."""
-    for horizon, every in ((4, 1), (6, 4), (3, 3)):
+    """Every search starts from the rest of the plan before it, followed by the last rows of `initial_mean`."""
+    for horizon, every in ((4, 1), (6, 4), (5, 5), (1, 1)):
         planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))
         controller = _controller(subject, planner, initial_mean, every)
-        for _ in range(every + 1):
-            subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
-        check(len(planner.means) == 2, f"{len(planner.means)} plans, wanted 2", "never_replans")
-        check_close(planner.means[0], initial_mean, "where the first search starts")
-        check(planner.means[1].ndim == 2, "the mean of the second search has no rows", "wrong_shape")
-        plan, start = planner.plan(0), planner.means[1]
-        rest, tail = plan[every:], initial_mean[horizon - every :]
-        tails = (np.zeros((0, ACT_DIM)), *(initial_mean[k:] for k in range(horizon)))
-        shifted = (np.concatenate([plan[k:], end]) for k in range(horizon) for end in tails if k != every)
-        slips = {
-            "no_warm_start": AnyOf((initial_mean, plan, np.concatenate([initial_mean[every:], tail]))),
-            "shift_by_one": np.concatenate([plan[1:], initial_mean[-1:]]),
-            "wrong_tail": AnyOf(
-                (
-                    np.concatenate([rest, np.zeros((every, ACT_DIM))]),
-                    np.concatenate([rest, np.repeat(plan[-1:], every, axis=0)]),
-                    np.concatenate([rest, initial_mean[:every]]),
-                )
-            ),
-            "wrong_shift": AnyOf((*shifted, np.concatenate([plan, initial_mean]))),
-        }
-        if 0 < len(rest) < len(start) and np.allclose(start[: len(rest)], rest, atol=1e-4):
-            slips["wrong_tail"] = AnyOf((start,))
-        check_close(start, np.concatenate([rest, tail]), "where the second search starts", slips=slips)
+        for number in range(1, 5):
+            for _ in range(every + 1 if number == 1 else every):
+                subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+            check(len(planner.means) == number + 1, f"{len(planner.means)} plans, wanted {number + 1}", "never_replans")
+            check_close(planner.means[0], initial_mean, "where the first search starts")
+            _check_start(planner, initial_mean, number, every)
+
+
+def _check_start(planner: _Planner, initial_mean: Any, number: int, every: int) -> None:
+    """Where search `number` starts, counted from 0."""
+    horizon = len(initial_mean)
+    start, plan = planner.means[number], planner.plan(number - 1)
+    check(start.ndim == 2, f"the mean of search {number + 1} has no rows", "wrong_shape")
+    rest, tail = plan[every:], initial_mean[horizon - every :]
+    tails = (np.zeros((0, ACT_DIM)), *(initial_mean[k:] for k in range(horizon)))
+    shifted = (np.concatenate([plan[k:], end]) for k in range(horizon) for end in tails if k != every)
+    slips = {
+        "no_warm_start": AnyOf((initial_mean, plan, np.concatenate([initial_mean[every:], tail]))),
+        "shift_by_one": np.concatenate([plan[1:], initial_mean[-1:]]),
+        "wrong_tail": AnyOf(
+            (
+                np.concatenate([rest, np.zeros((every, ACT_DIM))]),
+                np.concatenate([rest, np.repeat(plan[-1:], every, axis=0)]),
+                np.concatenate([rest, initial_mean[:every]]),
+            )
+        ),
+        "wrong_shift": AnyOf((*shifted, np.concatenate([plan, initial_mean]))),
+    }
+    if 0 < len(rest) < len(start) and np.allclose(start[: len(rest)], rest, atol=1e-4):
+        slips["wrong_tail"] = AnyOf((start,))
+    if number > 1:
+        older = [planner.plan(n)[every:] for n in range(number - 1)]
+        stale = AnyOf(tuple(np.concatenate([one, tail]) for one in older))
+        slips = {"stale_plan": stale, "warm_only_once": slips.pop("no_warm_start"), **slips}
+    check_close(start, np.concatenate([rest, tail]), f"where search {number + 1} starts", slips=slips)
 
 
 @graded("mpc_act")
@@ -700,24 +710,63 @@ def test_mpc_forgets_the_plan_at_a_new_episode(subject: Subject, rng: RNG) -> No
     for steps in (2, 4):
         planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))
         controller = _controller(subject, planner, initial_mean, every)
-        for _ in range(steps):
-            subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
-        num_plans = len(planner.means)
-        old = planner.plan(num_plans - 1)
-        subject.call_method(controller, "begin_episode")
-        action = subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
-        check(len(planner.means) == num_plans + 1, "no new plan after begin_episode", "plan_survives_episode")
-        left_over = [np.concatenate([old[k:], initial_mean[horizon - k :]]) for k in range(every + 1)]
-        slips = {"plan_survives_episode": AnyOf(tuple(left_over))}
-        if num_plans > 1 and planner.means[1].shape == initial_mean.shape:
-            slips["inplace"] = planner.means[1]
-        check_close(planner.means[-1], initial_mean, "where the search starts", slips=slips)
-        plan = planner.plan(num_plans)
-        for step in range(every):
-            slips = {"plan_survives_episode": AnyOf((*plan[:step], *plan[step + 1 :], *planner.plan(num_plans + 1)))}
-            check_close(action, plan[step], f"action {step + 1} of the new episode", slips=slips)
-            if step + 1 < every:
-                action = subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+        for _episode in range(3):
+            for _ in range(steps):
+                subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+            num_plans = len(planner.means)
+            old = planner.plan(num_plans - 1)
+            subject.call_method(controller, "begin_episode")
+            action = subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+            check(len(planner.means) == num_plans + 1, "no new plan after begin_episode", "plan_survives_episode")
+            left_over = [np.concatenate([old[k:], initial_mean[horizon - k :]]) for k in range(every + 1)]
+            slips = {"plan_survives_episode": AnyOf(tuple(left_over))}
+            if num_plans > 1 and planner.means[1].shape == initial_mean.shape:
+                slips["inplace"] = planner.means[1]
+            check_close(planner.means[-1], initial_mean, "where the search starts", slips=slips)
+            plan = planner.plan(num_plans)
+            for step in range(every):
+                others = (*plan[:step], *plan[step + 1 :], *planner.plan(num_plans + 1))
+                slips = {"plan_survives_episode": AnyOf(others)}
+                check_close(action, plan[step], f"action {step + 1} of the new episode", slips=slips)
+                if step + 1 < every:
+                    action = subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+            subject.call_method(controller, "begin_episode")
+
+
+@graded("mpc_act")
+def test_mpc_acts_at_any_size_and_beside_another(subject: Subject, rng: RNG) -> None:
+    """One action, one observation, one step of horizon; and two controllers that take turns."""
+    for obs_dim, act_dim, horizon in ((1, 1, 1), (OBS_DIM, 1, 5), (1, ACT_DIM, 1)):
+        planner = _Planner(horizon, act_dim)
+        controller = _controller(subject, planner, np.zeros((horizon, act_dim)), 1)
+        _check_actions(subject, controller, planner, 1, rng.normal(size=(3, obs_dim)))
+    pairs = []
+    for horizon, every, first in ((5, 2, 1), (7, 3, 40)):
+        planner, initial_mean = _Planner(horizon, first=first), rng.normal(size=(horizon, ACT_DIM))
+        pairs.append((planner, _controller(subject, planner, initial_mean, every), every, initial_mean))
+    for t in range(8):
+        for planner, controller, every, _ in pairs:
+            action = subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+            number, step = divmod(t, every)
+            message = f"{len(planner.means)} plans after {t + 1} steps of one of two controllers"
+            check(len(planner.means) == number + 1, message, "state_shared")
+            check_close(action, planner.plan(number)[step], "an action of one of two controllers")
+    for planner, _, every, initial_mean in pairs:
+        for number in range(1, len(planner.means)):
+            _check_start(planner, initial_mean, number, every)
+
+
+@graded("mpc_act", weight=0.5, needs_another=True)
+def test_mpc_leaves_plan_and_initial_mean_as_they_were(subject: Subject, rng: RNG) -> None:
+    """The observation, the plans and `initial_mean` are not changed in place."""
+    initial_mean = rng.normal(size=(4, ACT_DIM))
+    planner = _Planner(4)
+    controller = _controller(subject, planner, initial_mean, 2)
+    for _ in range(5):
+        call_and_check_inputs(subject, ".act", controller, rng.normal(size=OBS_DIM))
+    subject.call_method(controller, "begin_episode")
+    subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
+    check_close(planner.means[-1], initial_mean, "initial_mean after 5 steps", slips={"inplace": planner.means[-1]})
 
 
 MANY_STEPS = 1050  # more than a thousand, at which some replay buffers drop the oldest
@@ -758,31 +807,55 @@ class _Agent:
 def _check_schedule(agent: _Agent, wanted: list[int], slips: list[tuple[str, list[int]]]) -> None:
     if agent.fitted_at == wanted:
         return
-    causes = [cause for cause, slip in slips if agent.fitted_at == slip]
+    causes = {cause for cause, slip in slips if agent.fitted_at == slip}
     too_early = min(agent.fitted_at, default=wanted[0]) < wanted[0]
     otherwise = "fits_too_early" if too_early else "wrong_schedule"
-    check(False, f"fitted after env steps {agent.fitted_at[:6]}", next(iter(causes), otherwise))
+    # A schedule that two slips give names neither.
+    check(False, f"fitted after env steps {agent.fitted_at[:6]}", causes.pop() if len(causes) == 1 else otherwise)
+
+
+def _schedule_slips(start: int, every: int, steps: int) -> list[tuple[str, list[int]]]:
+    """What known slips make of a schedule. With `start` 2 or more off every multiple of `every`, all differ."""
+    wanted, multiples = range(start, steps + 1, every), range(every, steps + 1, every)
+    return [
+        ("fits_once", [start]),
+        ("fits_every_step", list(range(start, steps + 1))),
+        ("fits_every_step", list(range(1, steps + 1))),
+        ("counts_from_zero", list(multiples)),
+        ("counts_from_zero", [step for step in multiples if step >= start]),
+        ("counts_from_zero", sorted({start, *(step for step in multiples if step >= start)})),
+        ("fits_late", [step + 1 for step in wanted if step < steps]),
+        ("fits_late", [start, *(step + 1 for step in wanted[1:] if step < steps)]),
+        ("fits_too_early", [step - 1 for step in (*wanted, wanted[-1] + every) if step <= steps + 1]),
+        ("fits_too_early", [start, *(step - 1 for step in (*wanted[1:], wanted[-1] + every) if step <= steps + 1)]),
+        ("wrong_period", list(range(start, steps + 1, every + 1))),
+        ("wrong_period", list(range(start, steps + 1, every - 1)) if every > 1 else []),
+        ("not_appended", []),
+    ]
 
 
 @graded("agent_record", weight=2)
 def test_record_fits_on_schedule(subject: Subject, rng: RNG) -> None:
     """First fit after `initial_steps`, then every `refit_every` env steps, counted from the first fit."""
-    for start, every in ((7, 4), (5, 1), (6, 9)):
+    for start, every in ((7, 5), (4, 9), (13, 5), (2, 6), (1, 4), (5, 1)):
         agent = _Agent(subject, initial_steps=start, refit_every=every)
-        for _ in range(26):
+        for _ in range(31):
             agent.record(rng)
-        wanted = list(range(start, 27, every))
-        slips = [
-            ("fits_once", [start]),
-            ("fits_every_step", list(range(start, 27))),
-            ("fits_every_step", list(range(1, 27))),
-            ("fits_too_early", list(range(every, 27, every))),
-            ("fits_too_early", [step for step in range(1, 27) if step % every == 0 and step >= start]),
-            ("fits_too_early", sorted({start, *(step for step in range(start, 27) if step % every == 0)})),
-            ("fits_before_append", [step + 1 for step in wanted if step < 26]),
-            ("not_appended", []),
-        ]
-        _check_schedule(agent, wanted, slips)
+        _check_schedule(agent, list(range(start, 32, every)), _schedule_slips(start, every, 31))
+
+
+@graded("agent_record")
+def test_record_keeps_two_agents_apart(subject: Subject, rng: RNG) -> None:
+    """Two agents that take turns have their own data and their own schedule, each as if it were alone."""
+    first, second, alone = (_Agent(subject, initial_steps=i, refit_every=k) for i, k in ((7, 5), (4, 9), (7, 5)))
+    for _ in range(18):
+        alone.record(rng)
+    for _ in range(18):
+        first.record(rng)
+        second.record(rng)
+    for seen, wanted in ((first.fitted_at, alone.fitted_at), (first.lengths, alone.lengths)):
+        check(seen == wanted, f"fits {seen} beside another agent, and {wanted} alone", "state_shared")
+    check(first.fitted_at != second.fitted_at, "two agents with different schedules fit together", "state_shared")
 
 
 @graded("agent_record")
@@ -791,7 +864,7 @@ def test_record_fits_once_when_told_so(subject: Subject, rng: RNG) -> None:
     agent = _Agent(subject, initial_steps=4, refit_every=None)
     for _ in range(12):
         agent.record(rng)
-    slips = [("fits_every_step", list(range(4, 13))), ("fits_before_append", [5]), ("not_appended", [])]
+    slips = [("fits_every_step", list(range(4, 13))), ("fits_late", [5]), ("not_appended", [])]
     _check_schedule(agent, [4], slips)
 
 

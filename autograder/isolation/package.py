@@ -12,7 +12,13 @@ from hw4.handin.code_files import NOT_WHEN_GRADED
 GIVEN = Path(__file__).resolve().parents[2] / "hw4"
 
 # Of what students may not import, this is there all the same: the referee asks for it.
-ASKED_FOR = ("checking/__init__.py", "checking/doubles.py", "checking/subject.py", "imagination.py")
+ASKED_FOR = (
+    "checking/__init__.py",
+    "checking/answers.py",
+    "checking/doubles.py",
+    "checking/subject.py",
+    "imagination.py",
+)
 
 Package = Mapping[str, bytes]  # file to be submitted -> content
 

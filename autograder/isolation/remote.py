@@ -21,16 +21,18 @@ from autograder.isolation.confinement import verify_layers
 from autograder.isolation.fork_server import ForkServer, WorkerExit
 from autograder.isolation.package import Package
 from autograder.worker import wire
-from hw4.checking.answers import CheckFailed
-from hw4.checking.subject import AsNumPy, Handle, Seed
+from hw4.checking.answers import CheckFailed, failed_callback
+from hw4.checking.subject import CALLED_WRONGLY, AsNumPy, Handle, Seed
 from hw4.experiments import Experiment
 from hw4.handin.assignment import load_assignment
 from hw4.transitions import Transition
 
 HELLO_SECONDS = 60.0
 MAX_ANSWER_SIZE = 1_000_000  # numbers in one answer: the trusted process computes with them, a check wants thousands
-MAX_CALLBACK_SIZE = 20_000  # numbers in one argument of a callback
-MAX_CALLBACK_PRODUCT = 1_000_000  # of the two largest arguments, or of all when they broadcast against each other
+MAX_CALLBACK_SIZE = 100_000  # numbers in one argument of a callback
+MAX_CALLBACK_PRODUCT = (
+    1_000_000  # of all arguments broadcast against each other, or of the two largest if they do not fit
+)
 MAX_CALLBACK_TOTAL = 5_000_000  # numbers in all callbacks of one worker: a check may keep them
 MAX_CALLBACK_COUNT = 10_000  # a number of things that a callback is asked for
 MAX_CALLBACKS = 5_000  # of one worker
@@ -217,11 +219,8 @@ class RemoteSubject:
             answer = self._callbacks[number](*args, **kwargs)
         except (CheckFailed, StudentError, WorkerDied):
             raise
-        except TypeError as error:
-            raise CheckFailed("a collaborator was not called as documented", "missing_argument") from error
-        except (ValueError, IndexError, AttributeError) as error:
-            shapes = ", ".join(str(getattr(arg, "shape", type(arg).__name__)) for arg in args)
-            raise CheckFailed(f"a collaborator was called with arguments of shapes {shapes}", "wrong_shape") from error
+        except CALLED_WRONGLY as error:
+            raise failed_callback(self._callbacks[number], args, error) from error
         value = wire.pack(answer, answer_arrays, self._tag)
         self._send({"value": value}, answer_arrays, deadline)
 
@@ -313,12 +312,14 @@ def _check_callback(number: int, args: list[Any]) -> int:
     arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
     sizes = sorted((array.size for array in arrays), reverse=True)
     counts = [abs(arg) for arg in args if isinstance(arg, int | float)]
-    too_much = max(sizes, default=0) > MAX_CALLBACK_SIZE or math.prod(sizes[:2]) > MAX_CALLBACK_PRODUCT
-    with contextlib.suppress(ValueError):  # shapes that do not fit: the collaborator will say so
+    try:
         together = math.prod(np.broadcast_shapes(*(array.shape[:-1] for array in arrays)))
-        width = max((array.shape[-1] for array in arrays if array.ndim), default=1)
-        too_much |= together * width > MAX_CALLBACK_PRODUCT
-    if too_much or any(not count <= MAX_CALLBACK_COUNT for count in counts):
+        product = together * max((array.shape[-1] for array in arrays if array.ndim), default=1)
+    except ValueError:  # shapes that do not fit: the collaborator will say so
+        product = math.prod(sizes[:2])
+    if max(max(sizes, default=0) - MAX_CALLBACK_SIZE, product - MAX_CALLBACK_PRODUCT) > 0 or any(
+        not count <= MAX_CALLBACK_COUNT for count in counts
+    ):
         raise CheckFailed("a collaborator was called with arguments far larger than any it was given", "wrong_shape")
     if number > MAX_CALLBACKS:
         raise CheckFailed(f"collaborators were called more than {MAX_CALLBACKS} times", "loop_over_sequences")

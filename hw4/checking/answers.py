@@ -53,7 +53,9 @@ def check_close(
         for cause, slip in (slips or {}).items():
             if _is_slip(answer, slip, rtol, atol):
                 raise CheckFailed(f"{what} must have shape {wanted.shape}, got {answer.shape}", cause)
-        raise CheckFailed(f"{what} must have shape {wanted.shape}, got {answer.shape}", "wrong_shape")
+        raise CheckFailed(
+            f"{what} must have shape {wanted.shape}, got {answer.shape}", _cause_of(answer.shape, wanted.shape)
+        )
     if not np.isfinite(answer).all() and np.isfinite(wanted).all():
         count = int((~np.isfinite(answer)).sum())
         raise CheckFailed(f"{what} contains {count} NaN or infinite numbers out of {answer.size}", "not_finite")
@@ -70,9 +72,19 @@ def check_shape(actual: Any, shape: tuple[int, ...], what: str) -> None:
     """Raise CheckFailed unless `actual` is an array of this shape with finite numbers."""
     answer = _as_numbers(actual, what)
     if answer.shape != shape:
-        raise CheckFailed(f"{what} must have shape {shape}, got {answer.shape}", "wrong_shape")
+        raise CheckFailed(f"{what} must have shape {shape}, got {answer.shape}", _cause_of(answer.shape, shape))
     if not np.isfinite(answer).all():
         raise CheckFailed(f"{what} contains NaN or infinite numbers", "not_finite")
+
+
+def failed_callback(function: Any, arguments: Any, error: Exception) -> CheckFailed:
+    """What to say when a function that the code was handed fails over the arguments that the code calls it with."""
+    name = getattr(function, "__name__", "")
+    shown = name if name.isidentifier() else "a function that the code was handed"
+    shapes = ", ".join(str(getattr(argument, "shape", type(argument).__name__)) for argument in arguments)
+    if isinstance(error, TypeError):
+        return CheckFailed(f"{shown} was not called as documented", "missing_argument")
+    return CheckFailed(f"{shown} was called with arguments that do not fit, of shapes {shapes}", "arguments_do_not_fit")
 
 
 def check(condition: bool, message: str, cause: str) -> None:
@@ -89,6 +101,15 @@ def check_pair(actual: Any, what: str) -> tuple[Any, Any]:
         got = f"{len(actual)} values" if isinstance(actual, tuple) else type(actual).__name__
         raise CheckFailed(f"{what} must be two values, got {got}", "wrong_shape")
     return actual[0], actual[1]
+
+
+def _cause_of(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Whether nothing but axes of size 1 are missing."""
+    left = iter(wanted)
+    is_part = all(any(size == other for other in left) for size in shape)
+    without = [size for size in wanted if size != 1]
+    is_squeezed = len(shape) < len(wanted) and is_part and [size for size in shape if size != 1] == without
+    return "squeezed" if is_squeezed else "wrong_shape"
 
 
 def _as_numbers(actual: Any, what: str) -> np.ndarray[Any, Any]:

@@ -18,7 +18,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hw4.checking.answers import failed_callback
 from hw4.transitions import Transition
+
+CALLED_WRONGLY = (TypeError, ValueError, IndexError, AttributeError)  # of a function over arrays that gets wrong ones
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,13 @@ class LocalSubject:
 
     def _over_tensors(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def over_tensors(*args: Any, **kwargs: Any) -> Any:
-            arrays = {name: self.to_numpy(value) for name, value in kwargs.items()}
-            return self.to_torch(function(*(self.to_numpy(arg) for arg in args), **arrays))
+            arrays = [self.to_numpy(arg) for arg in args]
+            named = {name: self.to_numpy(value) for name, value in kwargs.items()}
+            try:
+                answer = function(*arrays, **named)
+            except CALLED_WRONGLY as error:
+                raise failed_callback(function, (*arrays, *named.values()), error) from error
+            return self.to_torch(answer)
 
         return over_tensors
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hw4.checking.answers import AnyOf, check, check_close
 from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.rollout_trace import Drift, RolloutTrace
 from hw4.checking.subject import LocalSubject
 from hw4.checking.worked_example import check_example
 from hw4.ensemble import (
@@ -144,6 +145,23 @@ def arrival(observation: Tensor, action: Tensor, next_observation: Tensor) -> Te
 @pytest.mark.stub("member_returns")
 def test_member_returns_worked_example() -> None:
     check_example(WORKED_EXAMPLES["member_returns"], LocalSubject())
+
+
+@pytest.mark.stub("member_returns")
+@pytest.mark.parametrize(
+    ("members", "obs_dim", "act_dim", "num_sequences", "horizon"),
+    [(5, 4, 2, 7, 6), (1, 4, 2, 7, 6), (5, 1, 1, 1, 1), (5, 4, 1, 1, 6), (5, 1, 2, 7, 1), (5, 4, 2, 60, 25)],
+)
+def test_member_returns_of_models_whose_returns_are_known(
+    members: int, obs_dim: int, act_dim: int, num_sequences: int, horizon: int
+) -> None:
+    rng = np.random.default_rng(num_sequences)
+    world, start = Drift(obs_dim, act_dim, members=members), 100.0 * rng.normal(size=obs_dim)
+    plans = rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
+    trace = RolloutTrace(world.predict, world.reward, start, plans, members=members)
+    arguments = (trace.predict, trace.reward, start, plans)
+    returns = LocalSubject().call("ensemble.member_returns", *arguments, ensemble_size=members)
+    trace.check_returns(returns, world.returns(start, plans), "returns")
 
 
 @pytest.mark.stub("member_returns")

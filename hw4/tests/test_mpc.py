@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checking.answers import AnyOf, check, check_close
+from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_shape
+from hw4.checking.cem_trace import CemTrace, repeats
 from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.rollout_trace import Drift, RolloutTrace
 from hw4.checking.subject import LocalSubject
 from hw4.checking.worked_example import check_example
 from hw4.mpc import MPC, ModelBasedAgent, cem, random_shooting, refit_to_elites, sequence_returns
@@ -43,6 +45,22 @@ def test_sequence_returns_worked_example() -> None:
 
 
 @pytest.mark.stub("sequence_returns")
+@pytest.mark.parametrize(
+    ("obs_dim", "act_dim", "num_sequences", "horizon"),
+    [(4, 2, 7, 5), (1, 1, 1, 1), (4, 1, 1, 5), (1, 2, 7, 1), (4, 2, 60, 25)],
+)
+def test_sequence_returns_of_a_model_whose_returns_are_known(
+    obs_dim: int, act_dim: int, num_sequences: int, horizon: int
+) -> None:
+    rng = np.random.default_rng(num_sequences)
+    world, start = Drift(obs_dim, act_dim), 100.0 * rng.normal(size=obs_dim)
+    plans = rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
+    trace = RolloutTrace(world.predict, world.reward, start, plans)
+    returns = LocalSubject().call("mpc.sequence_returns", trace.predict, trace.reward, start, plans)
+    trace.check_returns(returns, world.returns(start, plans), "returns")
+
+
+@pytest.mark.stub("sequence_returns")
 def test_sequence_returns_of_one_sequence_do_not_depend_on_the_others() -> None:
     start, plans = numbers(OBS_DIM), numbers(POPULATION, HORIZON, ACT_DIM)
     together = sequence_returns(drift, arrival, start, plans)
@@ -60,7 +78,7 @@ def test_sequence_returns_take_leading_batch_dimensions() -> None:
         torch.cat([sequence_returns(drift, arrival, s, plan[None]) for s, plan in zip(*own, strict=True)])
         for own in zip(tiled, plans, strict=True)
     ]
-    slips = {"actions_misaligned": torch.stack(mixed).numpy()}
+    slips = {"states_misaligned": torch.stack(mixed).numpy()}
     check_close(together.numpy(), alone.numpy(), "returns of a batch of starts", atol=1e-2, slips=slips)
 
 
@@ -123,6 +141,20 @@ def test_random_shooting_fills_bounds_that_differ_by_action() -> None:
     check_close(first, LOW.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 0", slips=slips)
     check_close(scored[0][1].numpy(), HIGH.expand(HORIZON, ACT_DIM).numpy(), "candidate for u = 1")
     check_close(plan.numpy(), LOW.expand(HORIZON, ACT_DIM).numpy(), "plan")
+
+
+@pytest.mark.stub("random_shooting")
+@pytest.mark.parametrize(("num_sequences", "horizon"), [(5, 4), (1, 4), (1, 1)])
+def test_random_shooting_lets_every_candidate_win(num_sequences: int, horizon: int) -> None:
+    draws = torch.linspace(0.1, 0.9, num_sequences)[:, None, None].expand(-1, horizon, ACT_DIM)
+    for winner in range(num_sequences):
+        scores = torch.full((num_sequences,), -7.0)
+        scores[winner] = -6.0
+        plan = random_shooting(
+            lambda plans, scores=scores: scores, LOW, HIGH, num_sequences=num_sequences, uniform=lambda n: draws[:n]
+        )
+        wanted = LOW + (HIGH - LOW) * draws[winner]
+        check_close(plan.numpy(), wanted.numpy(), f"plan if candidate {winner + 1} is the best")
 
 
 @pytest.mark.stub("random_shooting")
@@ -324,6 +356,43 @@ def test_cem_plan_clips_the_mean_only_at_the_end() -> None:
 
 
 @pytest.mark.stub("cem_plan")
+@pytest.mark.parametrize(("shape", "num_kept_elites"), [((5, 2), 0), ((5, 2), 3), ((1, 1), 0), ((4, 1), 2)])
+def test_cem_plan_draws_from_the_mean_and_std_that_the_refit_gives(
+    shape: tuple[int, int], num_kept_elites: int
+) -> None:
+    """Two searches, one after the other, in bounds so wide that nothing is clipped; refits by `refit_to_elites`."""
+    low, high = np.full(shape[1], -60.0), np.full(shape[1], 50.0)
+    earlier = np.zeros((0, *shape))
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        target, mean, std = (rng.uniform(0.6, 1.4, shape) for _ in range(3))
+        trace = CemTrace(
+            lambda plans, target=target: -((plans - target) ** 2).sum(axis=(1, 2)),
+            lambda n, rng=rng: rng.normal(size=(n, *shape)),
+            low,
+            high,
+        )
+        settings: dict[str, Any] = {"num_elites": 4, "smoothing": 0.3}
+        plan = LocalSubject().call(
+            "mpc.cem",
+            *(trace.objective, mean, std, low, high),
+            **(settings | {"population_size": 12, "num_iterations": 4, "num_kept_elites": num_kept_elites}),
+            noise=trace.noise,
+        )
+        trace.check_counts(plan, 12, 4, shape)
+        again = len(earlier) > 0 and bool(repeats(trace.scored[0], earlier).any())
+        check(not again, "candidates of an earlier search are scored again", "state_kept")
+        earlier = np.concatenate(trace.scored)
+        for number, scored in enumerate(trace.scored):
+            check(len(trace.new(number)) >= 12 - num_kept_elites * (number > 0), "too many are kept", "too_many_kept")
+            if not trace.explained(trace.new(number), mean, std).all():
+                raise CheckFailed(*trace.slip(number, mean, std))
+            returns = -((scored - target) ** 2).sum(axis=(1, 2))
+            mean, std = LocalSubject().call("mpc.refit_to_elites", scored, returns, mean, std, **settings)
+        check_close(plan, mean, "the plan: the final mean")
+
+
+@pytest.mark.stub("cem_plan")
 def test_cem_plan_leaves_its_inputs_as_they_were() -> None:
     mean, std = torch.ones(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)
     low, high = LOW.clone(), HIGH.clone()
@@ -370,6 +439,36 @@ def test_mpc_act_returns_one_action() -> None:
 def test_mpc_act_executes_that_many_actions_of_each_plan(replan_every: int, wanted: list[float]) -> None:
     controller = MPC(CountingPlanner(), initial_mean=torch.zeros(HORIZON, ACT_DIM), replan_every=replan_every)
     assert actions_of(controller, 6) == wanted
+
+
+@pytest.mark.stub("mpc_act")
+@pytest.mark.parametrize(("horizon", "act_dim"), [(1, 1), (5, 1), (1, 2)])
+def test_mpc_act_returns_one_action_of_any_size(horizon: int, act_dim: int) -> None:
+    controller = MPC(lambda observation, mean: mean + 1.0, initial_mean=torch.zeros(horizon, act_dim))
+    for _ in range(3):
+        check_shape(controller.act(torch.zeros(1)).numpy(), (act_dim,), "action")
+
+
+@pytest.mark.stub("mpc_act")
+def test_mpc_act_starts_every_search_from_the_plan_before_it() -> None:
+    planner, initial_mean = CountingPlanner(), numbers(HORIZON, ACT_DIM)
+    actions_of(MPC(planner, initial_mean=initial_mean, replan_every=2), 9)
+    for number in range(1, 5):
+        plan = (10.0 * number + torch.arange(1.0, HORIZON + 1)).unsqueeze(1).repeat(1, ACT_DIM)
+        wanted = torch.cat([plan[2:], initial_mean[-2:]]).numpy()
+        slips: dict[str, Any] = {"no_warm_start": AnyOf((initial_mean.numpy(), plan.numpy()))}
+        if number > 1:
+            slips = {"warm_only_once": slips["no_warm_start"]}
+        check_close(planner.means[number].numpy(), wanted, f"mean of search {number + 1}", slips=slips)
+
+
+@pytest.mark.stub("mpc_act")
+def test_mpc_act_of_two_controllers_are_independent() -> None:
+    planners = [CountingPlanner(), CountingPlanner()]
+    controllers = [MPC(p, initial_mean=torch.zeros(HORIZON, ACT_DIM), replan_every=3) for p in planners]
+    actions = [[float(one.act(torch.zeros(OBS_DIM))[0]) for one in controllers] for _ in range(5)]
+    wanted = [11.0, 12.0, 13.0, 21.0, 22.0]
+    check(actions == [[a, a] for a in wanted], f"two controllers that take turns act {actions}", "state_shared")
 
 
 @pytest.mark.stub("mpc_act")

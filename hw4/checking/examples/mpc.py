@@ -361,7 +361,7 @@ def _run_agent_record(subject: Subject) -> dict[str, Any]:
                 data[0] = few(subject.call_method(replay, "stacked").observation, "the observations")
 
         controller = subject.call(
-            "mpc.MPC", lambda observation, mean: mean, initial_mean=np.zeros((5, 2)), replan_every=1
+            "mpc.MPC", lambda observation, mean: mean, initial_mean=np.zeros((4, 2)), replan_every=1
         )
         agent = subject.call(
             "mpc.ModelBasedAgent",
@@ -369,7 +369,7 @@ def _run_agent_record(subject: Subject) -> dict[str, Any]:
             controller=controller,
             fit=fit,
             predict=lambda observation, action: observation,
-            initial_steps=3,
+            initial_steps=2,
             refit_every=refit_every,
         )
         for number in range(1, num_records + 1):
@@ -378,56 +378,54 @@ def _run_agent_record(subject: Subject) -> dict[str, Any]:
             subject.call_method(agent, "record", Transition(here, np.zeros(2), there))
         return fitted_at, lengths, data[0]
 
-    fitted_at, lengths, data = agent_after(8, refit_every=2)
-    fitted_once_at, _, _ = agent_after(8, refit_every=None)
+    fitted_at, lengths, data = agent_after(13, refit_every=5)
+    fitted_once_at, _, _ = agent_after(13, refit_every=None)
     return {
-        "steps after which fit was called": trace(*fitted_at),
-        "transitions in the replay buffer at each fit": trace(*lengths),
-        "observations at the last fit": trace(*data[:, 0]),
-        "steps after which fit was called, refit_every=None": trace(*fitted_once_at),
+        "steps after which fit was called": trace(*fitted_at, length=16),
+        "transitions in the replay buffer at each fit": trace(*lengths, length=16),
+        "observations at the last fit": trace(*data[:, 0], length=16),
+        "steps after which fit was called, refit_every=None": trace(*fitted_once_at, length=16),
     }
+
+
+def _steps(*numbers: float) -> Array:
+    return trace(*numbers, length=16)
 
 
 AGENT_RECORD = WorkedExample(
     stub_id="agent_record",
     story=(
-        "initial_steps = 3, refit_every = 2, eight env steps whose observations are 1, 2, ..., 8. The first fit comes "
-        "after step 3 and sees 3 transitions, the next after 5 and 7. With refit_every = None there is only the first. "
-        "Each list is followed by zeros."
+        "initial_steps = 2, refit_every = 5, thirteen env steps whose observations are 1, 2, ..., 13. The first fit "
+        "comes after step 2 and sees 2 transitions, the next after 7 and 12. With refit_every = None there is only the "
+        "first. Each list is followed by zeros."
     ),
     run=_run_agent_record,
     wanted={
-        "steps after which fit was called": trace(3, 5, 7),
-        "transitions in the replay buffer at each fit": trace(3, 5, 7),
-        "observations at the last fit": trace(1, 2, 3, 4, 5, 6, 7),
-        "steps after which fit was called, refit_every=None": trace(3),
+        "steps after which fit was called": _steps(2, 7, 12),
+        "transitions in the replay buffer at each fit": _steps(2, 7, 12),
+        "observations at the last fit": _steps(*range(1, 13)),
+        "steps after which fit was called, refit_every=None": _steps(2),
     },
     slips={
         "steps after which fit was called": {
-            "fits_once": trace(3),
-            "fits_every_step": AnyOf((trace(1, 2, 3, 4, 5, 6, 7, 8), trace(3, 4, 5, 6, 7, 8))),
-            "fits_before_append": AnyOf((trace(4, 6, 8), trace(1, 4, 6, 8))),
-            "fits_too_early": AnyOf(
-                (
-                    trace(2, 4, 6, 8),
-                    trace(1, 3, 5, 7),
-                    trace(2, 3, 4, 6, 8),
-                    trace(3, 4, 6, 8),
-                    trace(1, 3, 5, 7, 8),
-                )
-            ),
-            "data_replaced": AnyOf((trace(3, 6), trace(3, 5, 6, 8))),
-            "not_appended": trace(),
+            "fits_once": _steps(2),
+            "fits_every_step": AnyOf((_steps(*range(1, 14)), _steps(*range(2, 14)))),
+            "fits_late": AnyOf((_steps(3, 8, 13), _steps(2, 8, 13))),
+            "counts_from_zero": AnyOf((_steps(5, 10), _steps(2, 5, 10))),
+            "fits_too_early": AnyOf((_steps(1, 6, 11), _steps(2, 6, 11))),
+            "wrong_period": AnyOf((_steps(2, 8), _steps(2, 6, 10))),
+            "data_replaced": AnyOf((_steps(2, 9), _steps(2, 4, 6, 8, 10, 12))),
+            "not_appended": _steps(),
         },
         "transitions in the replay buffer at each fit": {
-            "fits_before_append": trace(2, 4, 6),
-            "data_replaced": AnyOf((trace(3, 2, 2), trace(3, 3, 3), trace(3, 3), trace(1, 1, 1))),
+            "fits_before_append": _steps(1, 6, 11),
+            "data_replaced": AnyOf((_steps(2, 5, 5), _steps(2, 7, 7), _steps(2, 2), _steps(1, 1, 1))),
         },
         "observations at the last fit": {
-            "data_replaced": AnyOf((trace(6, 7), trace(5, 6, 7), trace(4, 5, 6), trace(7), trace(*[7] * 7))),
+            "data_replaced": AnyOf((_steps(*range(8, 13)), _steps(*range(3, 13)), _steps(12), _steps(*[12] * 12))),
         },
         "steps after which fit was called, refit_every=None": {
-            "fits_every_step": AnyOf((trace(3, 4, 5, 6, 7, 8), trace(1, 2, 3, 4, 5, 6, 7, 8))),
+            "fits_every_step": AnyOf((_steps(*range(2, 14)), _steps(*range(1, 14)))),
         },
     },
 )

@@ -22,6 +22,26 @@ HINTS: dict[str, Hint] = {
         "observation needs an axis for num_sequences.",
         "Conventions: shapes",
     ),
+    "arguments_do_not_fit": Hint(
+        "Your code calls a function that it was handed, such as `predict`, `reward` or `objective`, with arguments "
+        "that do not fit. Print their shapes just before the call and compare with the docstring.",
+        "Conventions: shapes",
+    ),
+    "squeezed": Hint(
+        "An axis of size 1 is missing in the result, so probably there is a `squeeze()`, or an index where a slice is "
+        "meant. An axis stays, whatever its size.",
+        "Conventions: shapes",
+    ),
+    "state_kept": Hint(
+        "The first call is right and a later one is not, so probably something is kept from one call to the next. A "
+        "call owes nothing to the calls before it.",
+        "the docstring of the stub",
+    ),
+    "state_shared": Hint(
+        "Each of two objects is right alone, and wrong beside the other, so probably they share something: a module's "
+        "or a class's variable, or a default argument that is changed.",
+        "the docstring of the stub",
+    ),
     "wrong_type": Hint("The result is not a tensor of real numbers.", "the docstring of the stub"),
     "wrong_dtype": Hint(
         "The result contains numbers of the wrong kind: indices are whole numbers, and their dtype is int64.",

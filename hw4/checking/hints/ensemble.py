@@ -39,6 +39,16 @@ HINTS: dict[str, Hint] = {
         "loop. Each member follows its own state, and only returns may be averaged.",
         "Conventions: ensembles",
     ),
+    "actions_not_repeated": Hint(
+        "Your model or reward is called with the states of all members next to one copy of the actions, so probably "
+        "the actions were not repeated for every member. Expand both to E copies.",
+        "Conventions: ensembles",
+    ),
+    "member_axis": Hint(
+        "Your model is called without the member axis in front, so probably members and sequences were put into one "
+        "axis or swapped. `predict` gets (E, ..., num_sequences, obs_dim).",
+        "Conventions: ensembles",
+    ),
     "one_member_only": Hint(
         "Your answer depends on one member alone, so probably an index picks that one for all of them.",
         "Conventions: ensembles",

@@ -54,6 +54,21 @@ HINTS: dict[str, Hint] = {
         "(`+=`, `[...] =`, or a method that ends in `_`). Make a new tensor instead.",
         "Conventions: inputs",
     ),
+    "start_not_expanded": Hint(
+        "Your model or reward is called with one observation next to the actions of many sequences, so probably the "
+        "start was not expanded. Give it an axis of `num_sequences` entries before the roll-out.",
+        "Conventions: shapes",
+    ),
+    "one_action_for_all": Hint(
+        "Your model or reward sees one sequence's action for all sequences, so probably an index or a slice picks one "
+        "row. Each sequence has its own action at each step.",
+        "Conventions: shapes",
+    ),
+    "states_misaligned": Hint(
+        "Your sequences go on from the states of other sequences, so probably a reshape or a transpose mixes the axes. "
+        "Row i of the states must stay row i.",
+        "Conventions: shapes",
+    ),
     "actions_misaligned": Hint(
         "Your rewards or states belong to the actions of another sequence or member, so probably copies were made "
         "with `repeat_interleave` and reshaped, instead of `expand` along a new first axis.",
@@ -171,6 +186,26 @@ HINTS: dict[str, Hint] = {
         "they are squashed instead of clipped, scaled, or one of them is something else, such as the mean.",
         "Conventions: CEM",
     ),
+    "noise_changed": Hint(
+        "Your noise is changed before it is used, so probably it goes through an absolute value, a distribution "
+        "function or a clamp. Candidates are `mean + std * noise`; only they are clipped.",
+        "Conventions: CEM",
+    ),
+    "noise_repeated": Hint(
+        "One draw is used for several steps, actions or candidates, so probably the noise is drawn with an axis of "
+        "size 1 or only its first row is used. `noise(n)` gives each of them a draw of its own.",
+        "Conventions: CEM",
+    ),
+    "std_rooted": Hint(
+        "Your candidates have the square root of the std as their std, so probably it is passed where a variance is "
+        "wanted, or the root is taken twice. `std` is a standard deviation already.",
+        "Conventions: CEM",
+    ),
+    "refit_not_used": Hint(
+        "Your candidates are built as they should be, but not from the mean and std that the refit gives. Probably "
+        "`refit_to_elites` is called with other arguments, or its result is changed or not kept.",
+        "Conventions: CEM",
+    ),
     "std_not_used": Hint(
         "Your candidates have the wrong spread, so probably the noise is added to the mean without being multiplied"
         " by the std.",
@@ -230,6 +265,16 @@ HINTS: dict[str, Hint] = {
         "mean. Only the first plan of an episode starts from `initial_mean`.",
         "Conventions: replanning",
     ),
+    "warm_only_once": Hint(
+        "Your second search starts warm and a later one does not, so probably what decides it changes only once. Every "
+        "search but the first of an episode starts from the plan before it.",
+        "Conventions: replanning",
+    ),
+    "stale_plan": Hint(
+        "A later search starts from the rest of an older plan, so probably the plan that is kept is not replaced when "
+        "a new one is made.",
+        "Conventions: replanning",
+    ),
     "shift_by_one": Hint(
         "Your warm start shifts the old plan by one action, so probably it assumes that one was executed. Shift by "
         "the number that were: `replan_every`.",
@@ -270,8 +315,23 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "fits_too_early": Hint(
-        "Your agent fits before it has `initial_steps` transitions, or counts from 0, so probably it does not count "
-        "the steps since the first fit.",
+        "Your agent fits before it has `initial_steps` transitions, or one step before each later fit, so probably the "
+        "new transition is counted twice or the comparison is off by one.",
+        "the docstring of the stub",
+    ),
+    "fits_late": Hint(
+        "Your agent fits one step late, so probably the transitions are counted before the new one is appended, or "
+        "compared with `>` where `>=` is meant.",
+        "the docstring of the stub",
+    ),
+    "counts_from_zero": Hint(
+        "Your agent fits at multiples of `refit_every`, so probably it counts from 0. Count the env steps since the "
+        "first fit.",
+        "the docstring of the stub",
+    ),
+    "wrong_period": Hint(
+        "Your agent waits one step too many or too few between two fits, so probably a counter starts or is compared "
+        "at the wrong number.",
         "the docstring of the stub",
     ),
     "fits_before_append": Hint(
