@@ -71,7 +71,7 @@ class CemTrace:
     def new(self, number: int) -> Array:
         """The candidates of iteration `number` (from 0) that were not scored in the one before."""
         scored = self.scored[number]
-        return scored[~repeats(scored, self.scored[number - 1])] if number else scored
+        return np.asarray(scored[~repeats(scored, self.scored[number - 1])]) if number else scored
 
     def nearest(self, candidates: Array, mean: Array, std: Array) -> tuple[Array, Array]:
         """For each candidate: the distance to the nearest of clip(mean + std * noise), and the number of that draw."""
@@ -89,7 +89,7 @@ class CemTrace:
         distance, nearest = self.nearest(candidates, mean, std)
         is_own = np.bincount(nearest, minlength=len(self.drawn))[nearest] == 1
         inside = self._clip(candidates)
-        return (distance < 1e-3 + 1e-4 * np.abs(inside).max()) & is_own
+        return np.asarray((distance < 1e-3 + 1e-4 * np.abs(inside).max()) & is_own)
 
     def slip(
         self, number: int, mean: Array, std: Array, refits: Iterable[tuple[str, Array | None, Array | None]] = ()
@@ -129,6 +129,8 @@ class CemTrace:
         """The candidates are a + b * noise, with another a or b than `mean` and `std`."""
         where = f"in iteration {number + 1}"
         right_mean, right_std = _fits(used[0], mean), _fits(used[1], std)
+        if not right_mean and right_std and _fits(used[0], self._clip(mean)):
+            return f"the mean {where} was clipped before candidates were drawn around it", "mean_clipped"
         if right_mean and not right_std:
             for other, cause in ((std**2, "variance_for_std"), (np.sqrt(std), "std_rooted"), (1.0, "std_not_used")):
                 if _fits(used[1], other * np.ones_like(std)):

@@ -63,6 +63,11 @@ def same_generator(generator: torch.Generator) -> torch.Generator:
     return generator
 
 
+def length_of_replay(agent: Any) -> int:
+    """How many transitions an agent keeps."""
+    return len(agent.replay)
+
+
 def record_each(agent: Any, transitions: Transition) -> None:
     """Let an agent record a batch of transitions one by one, in order."""
     for observation, action, next_observation in zip(*transitions, strict=True):

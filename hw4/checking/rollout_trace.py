@@ -176,6 +176,8 @@ class RolloutTrace:
                 return "the reward sees the mean of the members' states", "states_averaged"
         if not _all_same(before, states) and (_all_same(before, arrivals) or not any(map(np.any, before))):
             return "the reward does not see the old observation first", "reward_arguments"
+        if not _all_same(before, states) and _all_same(before, [self._start] * len(before)):
+            return "the reward always sees the start as the old observation", "reward_arguments"
         if not any(map(np.any, actions)) and any(map(np.any, self._actions)):
             return "the reward sees actions of 0", "reward_arguments"
         return self._slip_of_actions("the reward", actions)
@@ -243,4 +245,4 @@ class Drift:
         moves = actions @ steps
         after = observation[..., None, None, :] + moves.cumsum(axis=-2)
         each: Array = (after - moves) @ self._old + after @ self._new + action_sequences @ self._price
-        return each.sum(axis=-1)
+        return np.asarray(each.sum(axis=-1))

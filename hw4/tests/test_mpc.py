@@ -45,22 +45,6 @@ def test_sequence_returns_worked_example() -> None:
 
 
 @pytest.mark.stub("sequence_returns")
-@pytest.mark.parametrize(
-    ("obs_dim", "act_dim", "num_sequences", "horizon"),
-    [(4, 2, 7, 5), (1, 1, 1, 1), (4, 1, 1, 5), (1, 2, 7, 1), (4, 2, 60, 25)],
-)
-def test_sequence_returns_of_a_model_whose_returns_are_known(
-    obs_dim: int, act_dim: int, num_sequences: int, horizon: int
-) -> None:
-    rng = np.random.default_rng(num_sequences)
-    world, start = Drift(obs_dim, act_dim), 100.0 * rng.normal(size=obs_dim)
-    plans = rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
-    trace = RolloutTrace(world.predict, world.reward, start, plans)
-    returns = LocalSubject().call("mpc.sequence_returns", trace.predict, trace.reward, start, plans)
-    trace.check_returns(returns, world.returns(start, plans), "returns")
-
-
-@pytest.mark.stub("sequence_returns")
 def test_sequence_returns_of_one_sequence_do_not_depend_on_the_others() -> None:
     start, plans = numbers(OBS_DIM), numbers(POPULATION, HORIZON, ACT_DIM)
     together = sequence_returns(drift, arrival, start, plans)
@@ -114,6 +98,22 @@ def test_sequence_returns_pay_for_the_last_action() -> None:
     check_close(returns.numpy(), np.array([0.0, 1.0]), "returns", slips={"reward_on_old_observation": np.zeros(2)})
 
 
+@pytest.mark.stub("sequence_returns")
+@pytest.mark.parametrize(
+    ("obs_dim", "act_dim", "num_sequences", "horizon"),
+    [(4, 2, 7, 5), (1, 1, 1, 1), (4, 1, 1, 5), (1, 2, 7, 1), (4, 2, 60, 25)],
+)
+def test_sequence_returns_of_a_model_whose_returns_are_known(
+    obs_dim: int, act_dim: int, num_sequences: int, horizon: int
+) -> None:
+    rng = np.random.default_rng(num_sequences)
+    world, start = Drift(obs_dim, act_dim), 100.0 * rng.normal(size=obs_dim)
+    plans = rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
+    trace = RolloutTrace(world.predict, world.reward, start, plans)
+    returns = LocalSubject().call("mpc.sequence_returns", trace.predict, trace.reward, start, plans)
+    trace.check_returns(returns, world.returns(start, plans), "returns")
+
+
 # random_shooting ------------------------------------------------------------------------------------------------------
 
 
@@ -150,9 +150,11 @@ def test_random_shooting_lets_every_candidate_win(num_sequences: int, horizon: i
     for winner in range(num_sequences):
         scores = torch.full((num_sequences,), -7.0)
         scores[winner] = -6.0
-        plan = random_shooting(
-            lambda plans, scores=scores: scores, LOW, HIGH, num_sequences=num_sequences, uniform=lambda n: draws[:n]
-        )
+
+        def objective(plans: Tensor, scores: Tensor = scores) -> Tensor:
+            return scores
+
+        plan = random_shooting(objective, LOW, HIGH, num_sequences=num_sequences, uniform=lambda n: draws[:n])
         wanted = LOW + (HIGH - LOW) * draws[winner]
         check_close(plan.numpy(), wanted.numpy(), f"plan if candidate {winner + 1} is the best")
 
@@ -366,12 +368,14 @@ def test_cem_plan_draws_from_the_mean_and_std_that_the_refit_gives(
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
         target, mean, std = (rng.uniform(0.6, 1.4, shape) for _ in range(3))
-        trace = CemTrace(
-            lambda plans, target=target: -((plans - target) ** 2).sum(axis=(1, 2)),
-            lambda n, rng=rng: rng.normal(size=(n, *shape)),
-            low,
-            high,
-        )
+
+        def objective(plans: Any, target: Any = target) -> Any:
+            return -((plans - target) ** 2).sum(axis=(1, 2))
+
+        def noise(n: int, rng: np.random.Generator = rng) -> Any:
+            return rng.normal(size=(n, *shape))
+
+        trace = CemTrace(objective, noise, low, high)
         settings: dict[str, Any] = {"num_elites": 4, "smoothing": 0.3}
         plan = LocalSubject().call(
             "mpc.cem",

@@ -9,6 +9,7 @@ import numpy as np
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
 from autograder.hidden_tests.topics import mppi_oracle as oracle
+from autograder.hidden_tests.variations import repeat, vary
 from hw4.checking.answers import AnyOf, check, check_close, check_shape
 from hw4.checking.subject import Subject
 
@@ -43,8 +44,8 @@ def _sample_stds(raw: Any) -> list[Any]:
 
 
 @np.errstate(divide="ignore", invalid="ignore")  # a slip that divides by 0 is nobody's answer
-def _filter_slips(noise: Any, beta: float) -> dict[str, Any]:
-    """What known mistakes give, for 0 < beta < 1."""
+def _filter_slips(noise: Any, beta: float, answer: Any = None) -> dict[str, Any]:
+    """What known mistakes give, for 0 < beta < 1. `answer` is what came back."""
     horizon, keep = noise.shape[1], 1 - beta
     raw, stds = _recursion(noise, beta), _stds(beta, horizon)
     stationary = beta / np.sqrt(1 - keep**2)
@@ -57,7 +58,7 @@ def _filter_slips(noise: Any, beta: float) -> dict[str, Any]:
         first_variances.append(beta**2 + keep**2 * first_variances[-1])
     across = _recursion(noise.transpose(1, 0, 2), beta).transpose(1, 0, 2)
     backwards = _recursion(noise[:, ::-1], beta)[:, ::-1]
-    return {
+    slips: dict[str, Any] = {
         "noise_not_rescaled": raw,
         "noise_rescaled_alike": AnyOf((raw / stationary, raw / beta, raw / stds[-1])),
         "noise_rescaled_by_sample": AnyOf(tuple(raw / spread for spread in _sample_stds(raw))),
@@ -77,18 +78,31 @@ def _filter_slips(noise: Any, beta: float) -> dict[str, Any]:
             )
         ),
         "filter_first_step": AnyOf((first, first / stds, first / np.sqrt(first_variances)[:, None])),
+        "values_clamped": AnyOf(tuple(np.clip(raw / stds, -size, size) for size in (1.0, 1.5, 2.0, 2.5, 3.0))),
     }
+    if isinstance(answer, np.ndarray) and answer.shape == raw.shape and answer.dtype.kind == "f" and raw.size > horizon:
+        divisors = raw / answer
+        same_at_each_step = np.abs(divisors - divisors[:1, :, :1]).max(axis=(0, 2)) < 1e-3 * np.abs(divisors[0, :, 0])
+        if same_at_each_step.all():  # the filter is right, what it is divided by is not
+            slips["filter_variance"] = answer
+    return slips
 
 
 @graded("filter_noise", weight=3)
 def test_filtered_noise_is_a_running_average_of_unit_variance(subject: Subject, rng: RNG) -> None:
     """Each step mixes new noise with the filter's last value and is divided by its own standard deviation."""
     earlier: list[float] = []
-    for beta, shape in ((0.3, (NUM_SEQUENCES, HORIZON, ACT_DIM)), (0.85, (4, HORIZON, 3)), (0.1, (3, 9, 1))):
+
+    def at(beta: float, shape: tuple[int, int, int]) -> None:
         noise = rng.normal(size=shape)
-        slips = _filter_slips(noise, beta) | _kept_between_calls(noise, beta, earlier)
-        check_close(subject.call(FILTER, noise, beta), oracle.filtered(noise, beta), "the filtered noise", slips=slips)
+        answer = subject.call(FILTER, noise, beta)
+        slips = _kept_between_calls(noise, beta, earlier) | _filter_slips(noise, beta, answer)
+        check_close(answer, oracle.filtered(noise, beta), "the filtered noise", slips=slips)
         earlier.append(beta)
+
+    vary(lambda: at(0.3, (NUM_SEQUENCES, HORIZON, ACT_DIM)), again=2)
+    for beta, shape in ((0.85, (4, HORIZON, 3)), (0.1, (3, 9, 1))):
+        at(beta, shape)
 
 
 def _kept_between_calls(noise: Any, beta: float, earlier: list[float]) -> dict[str, Any]:
@@ -161,10 +175,18 @@ def test_beta_of_one_leaves_the_noise_as_it_is(subject: Subject, rng: RNG) -> No
 @graded("filter_noise")
 def test_filter_takes_any_size(subject: Subject, rng: RNG) -> None:
     """One candidate, one step, one action; and a horizon of hundreds of steps with a small beta."""
-    for beta, shape in ((0.35, (1, 1, 1)), (0.7, (5, 1, 3)), (0.25, (1, 4, 1)), (0.02, (2, 300, 1))):
-        noise = rng.normal(size=shape)
-        answer, slips = subject.call(FILTER, noise, beta), _filter_slips(noise, beta)
+
+    def at(beta: float, *shape: int, scale: float = 1.0) -> None:
+        noise = scale * rng.normal(size=shape)
+        answer = subject.call(FILTER, noise, beta)
+        slips = _filter_slips(noise, beta, answer)
         check_close(answer, oracle.filtered(noise, beta), f"the filtered noise of shape {shape}", slips=slips)
+
+    vary(
+        lambda: at(0.35, NUM_SEQUENCES, HORIZON, ACT_DIM),
+        size_one=[lambda: at(0.35, 1, 1, 1), lambda: at(0.7, 5, 1, 3), lambda: at(0.25, 1, 4, 1)],
+        large=[lambda: at(0.02, 2, 300, 1), lambda: at(0.35, 5, 6, 2, scale=9.0), lambda: at(1e-5, 5, 40, 2)],
+    )
 
 
 @graded("filter_noise", weight=0.5, needs_another=True)
@@ -186,14 +208,15 @@ def _standardized(returns: Any) -> list[Any]:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # an exponential that overflows is one of the slips
-def _update_slips(returns: Any, sequences: Any, kappa: float) -> dict[str, Any]:
-    """What known mistakes give, for finite returns that are not all equal."""
+def _update_slips(returns: Any, sequences: Any, kappa: float, answer: Any = None) -> dict[str, Any]:
+    """What known mistakes give, for finite returns that are not all equal. `answer` is what came back."""
     horizon = sequences.shape[1]
     relative = np.exp(kappa * (returns - returns.max()))
     total = oracle.weighted(relative.tolist(), sequences)
     unscaled = np.exp(kappa * returns)
     over_plans = oracle.weighted([1.0] * len(returns), sequences)
-    return {
+    rising = np.sort(returns)
+    slips = {
         "kappa_divides": oracle.plan(returns / kappa**2, sequences, kappa),
         "kappa_ignored": oracle.plan(returns, sequences, 1.0),
         "takes_smallest": AnyOf((oracle.plan(-returns, sequences, kappa), sequences[returns.argmin()])),
@@ -212,7 +235,17 @@ def _update_slips(returns: Any, sequences: Any, kappa: float) -> dict[str, Any]:
         "returns_standardized": AnyOf(
             tuple(oracle.plan(values, sequences, kappa) for values in _standardized(returns))
         ),
+        "weights_misplaced": AnyOf(tuple(oracle.plan(order, sequences, kappa) for order in (rising, rising[::-1]))),
     }
+    if len(returns) > 2:
+        parts = (oracle.plan(returns[part], sequences[part], kappa) for part in (slice(1, None), slice(-1)))
+        slips["candidate_left_out"] = AnyOf(tuple(parts))
+    wanted = oracle.plan(returns, sequences, kappa)
+    if isinstance(answer, np.ndarray) and answer.shape == wanted.shape and answer.dtype.kind == "f":
+        factor = float((answer * wanted).sum() / (wanted**2).sum())
+        if abs(factor - 1.0) > 1e-3 and np.allclose(answer, factor * wanted, rtol=1e-3, atol=1e-4 * abs(factor)):
+            slips["weights_not_normalized"] = AnyOf((answer,))  # the right plan, times a number
+    return slips
 
 
 def _check_plan(
@@ -221,7 +254,7 @@ def _check_plan(
     """Compare a plan. `not_finite` is the likely cause of numbers that are not finite."""
     if isinstance(answer, np.ndarray) and answer.shape == wanted.shape and answer.dtype.kind == "f":
         check(bool(np.isfinite(answer).all()), f"{what} contains NaN or infinite numbers", not_finite)
-    check_close(answer, wanted, what, slips=slips)
+    check_close(answer, wanted, what, slips=slips, rtol=1e-4, atol=2e-5)
 
 
 def _candidates(rng: RNG, number: int = NUM_SEQUENCES, horizon: int = HORIZON, act_dim: int = ACT_DIM) -> Any:
@@ -231,16 +264,20 @@ def _candidates(rng: RNG, number: int = NUM_SEQUENCES, horizon: int = HORIZON, a
 @graded("mppi_update", weight=3)
 def test_candidates_count_by_the_exponential_of_their_return(subject: Subject, rng: RNG) -> None:
     """The plan is the average of all candidates, weighted by exp(kappa * return)."""
-    for kappa, shape in (
-        (1.6, (NUM_SEQUENCES, HORIZON, ACT_DIM)),
-        (0.4, (9, 3, 4)),
-        (3.0, (4, 6, 1)),
-        (1.6, (5, 2, 3)),
-    ):
+    earlier: list[float] = []
+
+    def at(kappa: float, *shape: int) -> None:
         sequences, returns = _candidates(rng, *shape), rng.uniform(0.5, 2.5, shape[0])
         answer = subject.call(UPDATE, returns, sequences, kappa=kappa)
         wanted = oracle.plan(returns, sequences, kappa)
-        _check_plan(answer, wanted, "the plan", _update_slips(returns, sequences, kappa))
+        slips = _update_slips(returns, sequences, kappa, answer)
+        slips["state_kept"] = AnyOf(tuple(oracle.plan(returns, sequences, other) for other in earlier))
+        _check_plan(answer, wanted, "the plan", slips)
+        earlier.append(kappa)
+
+    vary(lambda: at(1.6, NUM_SEQUENCES, HORIZON, ACT_DIM), again=2)
+    for kappa, shape in ((0.4, (9, 3, 4)), (3.0, (4, 6, 1)), (1.6, (5, 2, 3))):
+        at(kappa, *shape)
 
 
 @graded("mppi_update")
@@ -269,14 +306,16 @@ def _sums(returns: Any, sequences: Any, kappa: float) -> dict[str, Any]:
 def test_large_returns_do_not_overflow(subject: Subject, rng: RNG) -> None:
     """Returns of any size: only differences count, and a large kappa gives the best candidate."""
     sequences, returns = _candidates(rng), rng.permutation(NUM_SEQUENCES) * 0.5
-    for constant in (300.0, -300.0, 0.0):
+
+    def with_constant(constant: float) -> None:
         answer = subject.call(UPDATE, returns + constant, sequences, kappa=2.0)
-        _check_plan(
-            answer,
-            oracle.plan(returns, sequences, 2.0),
-            f"the plan with {constant:g} added to all returns",
-            _update_slips(returns, sequences, 2.0),
-        )
+        what = f"the plan with {constant:g} added to all returns"
+        _check_plan(answer, oracle.plan(returns, sequences, 2.0), what, _update_slips(returns, sequences, 2.0, answer))
+
+    with_constant(-300.0)
+    with_constant(300.0)
+    repeat(lambda: with_constant(-300.0))
+    with_constant(0.0)
     for sign in (1.0, -1.0):
         large = sign * 1e4 + rng.permutation(NUM_SEQUENCES) * 10.0
         slips = _update_slips(large, sequences, 1e3)
@@ -299,8 +338,11 @@ def test_a_return_of_minus_infinity_has_no_weight(subject: Subject, rng: RNG) ->
         **_update_slips(returns[possible], sequences[possible], 1.5),
         "impossible_counts": AnyOf((zeros, *means)),
     }
-    for _ in range(2):
+    for far in (0.0, 0.0, 1e9):  # however large the actions of such a candidate are
+        sequences[[1, 4]] += far
         answer = subject.call(UPDATE, returns, sequences, kappa=1.5)
+        if far:
+            slips = {"impossible_counts": AnyOf((answer,))}
         _check_plan(answer, wanted, "the plan", slips, not_finite="impossible_counts")
     returns[:] = -np.inf
     returns[2] = -7.0
@@ -325,13 +367,20 @@ def test_kappa_goes_from_the_mean_to_the_best(subject: Subject, rng: RNG) -> Non
 @graded("mppi_update")
 def test_update_takes_any_size(subject: Subject, rng: RNG) -> None:
     """One candidate comes back as it is; one step, one action, and a long horizon with many candidates work."""
-    for shape in ((1, HORIZON, ACT_DIM), (1, 1, 1), (4, 1, 3), (4, 3, 1), (500, 60, 3)):
+
+    def at(*shape: int) -> None:
         sequences, returns = _candidates(rng, *shape), rng.uniform(-1.0, 1.0, shape[0])
         wanted = oracle.plan(returns, sequences, 1.2)
-        slips = _update_slips(returns, sequences, 1.2) if shape[0] > 1 else {}
         answer = subject.call(UPDATE, returns, sequences, kappa=1.2)
+        slips = _update_slips(returns, sequences, 1.2, answer) if shape[0] > 1 else {}
         cause = "returns_standardized" if shape[0] == 1 else "softmax_overflows"  # the spread of one return is 0
         _check_plan(answer, wanted, f"the plan for candidates of shape {shape}", slips, not_finite=cause)
+
+    vary(
+        lambda: at(NUM_SEQUENCES, HORIZON, ACT_DIM),
+        size_one=[lambda: at(1, HORIZON, ACT_DIM), lambda: at(1, 1, 1), lambda: at(4, 1, 3), lambda: at(4, 3, 1)],
+        large=[lambda: at(500, 60, 3)],
+    )
 
 
 @graded("mppi_update", weight=0.5, needs_another=True)

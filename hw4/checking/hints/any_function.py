@@ -32,6 +32,21 @@ HINTS: dict[str, Hint] = {
         "meant. An axis stays, whatever its size.",
         "Conventions: shapes",
     ),
+    "size_one": Hint(
+        "Your answer is right at larger sizes and wrong where an axis has size 1, so probably there is a `squeeze()`, "
+        "a special case, or a test of a shape that cannot tell two axes apart.",
+        "Conventions: shapes",
+    ),
+    "only_moderate": Hint(
+        "Your answer is right at small sizes and moderate numbers, and wrong beyond, so probably something is capped, "
+        "clamped, cut into pieces, rounded, or ends early.",
+        "the docstring of the stub",
+    ),
+    "only_positive": Hint(
+        "Your answer is right in general and wrong when every return is below 0, so probably something starts from 0 "
+        "or cuts off at 0.",
+        "the docstring of the stub",
+    ),
     "state_kept": Hint(
         "The first call is right and a later one is not, so probably something is kept from one call to the next. A "
         "call owes nothing to the calls before it.",

@@ -95,6 +95,11 @@ HINTS: dict[str, Hint] = {
         "the bounds are taken as symmetric around 0.",
         "the docstring of the stub",
     ),
+    "wrong_candidate": Hint(
+        "Your plan is one of the candidates, but not the best, so probably one of them is left out of the comparison "
+        "or the index belongs to another list.",
+        "the docstring of the stub",
+    ),
     "candidates_averaged": Hint(
         "Your plan is a mean of several good candidates. Return the best one instead.",
         "the docstring of the stub",
@@ -122,6 +127,11 @@ HINTS: dict[str, Hint] = {
         "Your elites do not count alike, so probably they are weighted by their returns. Each of the `num_elites` has "
         "weight 1/|E|.",
         "Conventions: CEM",
+    ),
+    "squares_subtracted": Hint(
+        "Your std is right near 0 and wrong for the same spread far from 0, so probably it is the root of a mean of "
+        "squares minus a squared mean, which rounding ruins. Take the std with torch's `std`.",
+        "Conventions: divisors",
     ),
     "spread_floor": Hint(
         "Your std does not fall to 0 where the elites agree, so probably there is a lower limit or a small number is "
@@ -236,6 +246,10 @@ HINTS: dict[str, Hint] = {
         "0, or the count of executed actions is never increased.",
         "Conventions: replanning",
     ),
+    "action_skipped": Hint(
+        "The first action of your plan is never executed, so probably the count goes up before it is used.",
+        "Conventions: replanning",
+    ),
     "count_not_reset": Hint(
         "Your controller does not begin a new plan with its first action, so probably the count of executed actions "
         "is not reset when it plans.",
@@ -317,6 +331,21 @@ HINTS: dict[str, Hint] = {
     "fits_too_early": Hint(
         "Your agent fits before it has `initial_steps` transitions, or one step before each later fit, so probably the "
         "new transition is counted twice or the comparison is off by one.",
+        "the docstring of the stub",
+    ),
+    "never_fits": Hint(
+        "Your agent keeps its data and never fits, so probably the condition of the first fit is never true, or is "
+        "looked at only when `refit_every` is a number.",
+        "the docstring of the stub",
+    ),
+    "later_fits_wrong": Hint(
+        "Your first fits are in time and a later one is not, so probably a counter is not reset or a period changes "
+        "on the way. All fits have the same distance.",
+        "the docstring of the stub",
+    ),
+    "data_changed": Hint(
+        "Your replay buffer holds other numbers than the agent was given, so probably they are rounded, cut off or "
+        "swapped, or transitions are left out. Append the transition as it is.",
         "the docstring of the stub",
     ),
     "fits_late": Hint(

@@ -45,6 +45,21 @@ HINTS: dict[str, Hint] = {
         "Compute it in every call.",
         "the docstring of the stub",
     ),
+    "filter_variance": Hint(
+        "Your filter is right and its division is not: probably each step is divided by another number than its own "
+        "standard deviation. v_t adds up the squares of the weights of the noise up to step t.",
+        "the docstring of the stub",
+    ),
+    "weights_misplaced": Hint(
+        "Your weights belong to other candidates, so probably the returns were sorted and the candidates were not. "
+        "Weight i goes to candidate i.",
+        "the docstring of the stub",
+    ),
+    "candidate_left_out": Hint(
+        "The first or the last of your candidates never counts, so probably a slice ends one too early. Every "
+        "candidate has a weight.",
+        "the docstring of the stub",
+    ),
     "kappa_divides": Hint(
         "Your weights become more alike as kappa grows, so probably returns are divided by kappa. It multiplies: it is "
         "1 / lambda in the notation of MPPI.",
