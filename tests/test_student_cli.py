@@ -20,8 +20,9 @@ import hw4.checking.public_tests
 import hw4.commands.cli
 import hw4.commands.plots
 from hw4.checking.causes import cause_of_exception
+from hw4.checking.failure import Failure
 from hw4.checking.hints import HINTS
-from hw4.checking.public_tests import Failure, StubReport, check_stubs
+from hw4.checking.public_tests import StubReport, check_stubs
 from hw4.checking.report import explain, select_stubs, show
 from hw4.commands.cli import main
 from hw4.commands.plots import draw_runs, median_curve, read_bands

@@ -262,15 +262,16 @@ def video(
 # check, submit --------------------------------------------------------------------------------------------------------
 
 
-def check(names: tyro.conf.Positional[tuple[str, ...]] = ()) -> int:
+def check(names: tyro.conf.Positional[tuple[str, ...]] = (), json: bool = False) -> int:
     """Run the public checks: done, failing (with a hint), or not started, for each stub.
 
     Args:
         names: problems such as p1, or ids of stubs; everything by default.
+        json: print one JSON document and nothing else, for programs; README.md lists its keys.
     """
     from hw4.checking.report import main as run_checks
 
-    return run_checks(list(names))
+    return run_checks(list(names), as_json=json)
 
 
 def submit(
