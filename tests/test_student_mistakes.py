@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hw4.checking.importing import syntax_error
 from hw4.commands.cli import main
 from hw4.commands.runs import SeedFolder, new_run_folder
 from publish.stubs import write_solved
@@ -179,6 +180,20 @@ def test_a_file_that_cannot_be_imported_is_named_with_its_line(tree: Path, code:
     assert message.format(line=line_of(path, code)) in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2
     assert not any((tree / "runs").rglob("*"))
+
+
+@pytest.mark.parametrize("content", [b"X = 1\nY = '\xe9'\n", b"X = 1\nY = '\0'\n"])
+def test_a_file_with_bytes_that_are_no_text_is_named_with_its_line(tree: Path, content: bytes) -> None:
+    (tree / "hw4" / "ensemble.py").write_bytes(content)
+    done = run_python(tree, "-m", "hw4", "train", "cliff_hill", "--name", "a", *QUICK)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Python cannot read hw4/ensemble.py:" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    failure = syntax_error(tree / "hw4", "ensemble.py")
+    assert failure is not None
+    assert failure.where is not None
+    assert failure.where.startswith("hw4/ensemble.py:")
 
 
 FAIL_TWICE = f"""

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hw4.checking.failure import Failure
+from hw4.handin.code_files import SyntaxProblem, parse
 
 OWN_LINE = re.compile(r"hw4[\\/](?P<file>(?:\w+[\\/])*\w+\.py)(?::|\", line )(?P<line>\d+)")
 IMPORT_SECONDS = 60.0  # of one file; the first import of torch can be slow
@@ -33,7 +34,8 @@ def syntax_error(package: Path, file: str) -> Failure | None:
     except FileNotFoundError:
         return Failure(file, "FileNotFoundError", f"hw4/{file} is missing", "does_not_import")
     except (SyntaxError, ValueError) as error:  # ValueError: null bytes, or not UTF-8
-        line = getattr(error, "lineno", None)
+        problem = parse(file, path.read_bytes())
+        line = getattr(error, "lineno", None) or (problem.line if isinstance(problem, SyntaxProblem) else None)
         message = getattr(error, "msg", None) or str(error)
         return Failure(file, type(error).__name__, message, "does_not_import", f"hw4/{file}:{line}" if line else None)
     return None

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from hw4.handin.assignment import Stub, load_assignment
+from hw4.handin.code_files import SyntaxProblem, parse
 from hw4.handin.strict_toml import and_meant
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -85,7 +86,7 @@ def describe_error(error: BaseException) -> str:
     more = f"To see every call that led there, add {TRACEBACK}."
     if isinstance(error, NotImplementedError) and (stub := not_written_yet(error)) is not None:
         return stub
-    if isinstance(error, SyntaxError) and error.filename:
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
         name = _name_in_package(error.filename)
         where = error.filename if name is None else f"hw4/{name}"
         quoted = f": {error.text.strip()}" if error.text else ""
@@ -95,6 +96,8 @@ def describe_error(error: BaseException) -> str:
         function = "" if frame.name == "<module>" else f", in {frame.name}"
         line = f" The line is: {frame.line}" if frame.line else ""
         return f"{own_line(error)}{function}: {_name_and_message(error)}.{line}\n{more}"
+    if isinstance(error, SyntaxError | ValueError) and (problem := _unreadable()) is not None:
+        return f"Python cannot read hw4/{problem.file}:{problem.line}: {problem.message}"
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f"{error.filename}: {error.strerror}. Check that its folder exists and that you may write there, "
@@ -103,6 +106,13 @@ def describe_error(error: BaseException) -> str:
     given = [frame for frame in _frames(error) if _name_in_package(frame.filename) is not None]
     where = f"hw4/{_name_in_package(given[-1].filename)}:{given[-1].lineno}: " if given else ""
     return f"{where}{_name_and_message(error)}.\n{more}"
+
+
+def _unreadable() -> SyntaxProblem | None:
+    """What Python does not name itself: the line of a code file with null bytes, or in another encoding than UTF-8."""
+    files = {name: PACKAGE / name for name in load_assignment().submission.code}
+    problems = (parse(name, path.read_bytes()) for name, path in files.items() if path.is_file())
+    return next((problem for problem in problems if isinstance(problem, SyntaxProblem)), None)
 
 
 def _name_and_message(error: BaseException) -> str:
