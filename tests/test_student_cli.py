@@ -20,12 +20,14 @@ import hw4.checking.public_tests
 import hw4.commands.cli
 import hw4.commands.plots
 from hw4.checking.causes import cause_of_exception
+from hw4.checking.failure import Failure
 from hw4.checking.hints import HINTS
-from hw4.checking.public_tests import Failure, StubReport, check_stubs
+from hw4.checking.public_tests import StubReport, check_stubs
 from hw4.checking.report import explain, select_stubs, show
 from hw4.commands.cli import main
 from hw4.commands.plots import draw_runs, median_curve, read_bands
 from hw4.commands.runs import LearningCurve, RunError, read_run, read_trajectory, seed_folders
+from hw4.commands.scores import describe_scores
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import read_submission
@@ -147,6 +149,10 @@ def test_train_says_the_returns_and_what_to_do_next(trained: tuple[Path, str]) -
         folder = Path("runs", experiment, "tiny")
         assert f"return {read_run(tree / folder).curves[0].returns[-1]:.1f}" in printed
         assert f"python -m hw4 plot {folder}" in printed
+        band = read_bands()[experiment]
+        for seed in read_run(tree / folder).curves:
+            assert f"seed {seed.seed}: {seed.returns[1]:.2f}" in printed
+        assert f"bar {band.bar:g}: full points; floor {band.floor:g}: no points" in printed
 
 
 def test_train_writes_one_row_per_episode_and_the_settings_it_used(solved: Path) -> None:
@@ -197,7 +203,11 @@ def test_plot_draws_runs_of_two_tasks_over_the_published_band(
 ) -> None:
     in_tree(solved)
     assert main(["plot", "runs/cliff_hill/tiny", "runs/cartpole_ensemble/tiny", "--output", "curves.png"]) == 0
-    assert capsys.readouterr().out == "Wrote curves.png\n"
+    printed = capsys.readouterr().out
+    assert printed.startswith("Wrote curves.png\n")
+    for experiment in ("cliff_hill", "cartpole_ensemble"):
+        run = read_run(Path("runs", experiment, "tiny"))
+        assert "\n".join(describe_scores(run, read_bands()[experiment])) in printed
     with Image.open(solved / "curves.png") as picture:
         assert picture.size == (1050, 1320)
 
@@ -224,7 +234,7 @@ def test_plot_says_when_there_is_no_band(
     in_tree(solved)
     reference = tmp_path / "reference_curves.csv"
     monkeypatch.setattr(hw4.commands.plots, "REFERENCE_FILE", reference)
-    command = ["plot", "runs/cliff_hill/tiny", "--output", "curves.pdf"]
+    command = ["plot", "runs/cliff_hill/tiny", "--output", "curves.pdf", "--overwrite"]
     assert main(command) == 0
     assert "band, bar and floor for cliff_hill: hw4/reference_curves.csv is missing" in capsys.readouterr().out
     reference.write_text("# generated\ncurve,env_steps,low,median,high,bar,floor\nother,40,-9,1,5,3,\n")
@@ -254,10 +264,16 @@ def test_video_draws_a_frame_for_every_so_many_steps(
     ("arguments", "message"),
     [
         (["train", "cartpole", "--version", "1.5", "--replan-every", "5"], "leave out one of the two"),
-        (["train", "cartpole", "--replan-every", "50"], "replan_every must be in [1, horizon=20], got 50"),
+        (
+            ["train", "cartpole", "--replan-every", "50"],
+            "--replan-every must be at most --horizon, which is 20, got 50",
+        ),
         (["train", "cliff_hill", "--name", "tiny"], "already exists"),
         (["train", "cliff_hill", "--name", "../x"], "a run's name may contain only"),
-        (["train", "cliff_hill", "--seeds", "1", "1"], "must be different numbers, 0 or more, got 1 1"),
+        (
+            ["train", "cliff_hill", "--seeds", "1", "1"],
+            "must be different whole numbers, 0 or more, such as --seeds 0 1 2, got 1 1",
+        ),
         (["plot", "runs/nowhere"], "is not a run folder"),
         (["plot"], "plot needs a run folder"),
         (["plot", "runs"], "is not a run folder"),

@@ -301,12 +301,12 @@ QUICK = [
 
 STOP_AND_RESUME = f'''
 import json, sys
-import hw4.commands.checkpoint, hw4.imagination
+import hw4.commands.train_seed, hw4.imagination
 from hw4.commands.cli import main
 from hw4.imagination import ImaginationRecorder
 
 quick, statuses = {QUICK}, {{}}
-whole_record, whole_save = ImaginationRecorder.record, hw4.commands.checkpoint.save_checkpoint
+whole_record, whole_save = ImaginationRecorder.record, hw4.commands.train_seed.save_checkpoint
 
 def stop_at(step):
     steps = iter(range(1, 10**9))
@@ -322,11 +322,11 @@ def stop_before_checkpoint(number):
         if next(numbers) == number:
             raise KeyboardInterrupt
         whole_save(*arguments, **options)
-    hw4.commands.checkpoint.save_checkpoint = save
+    hw4.commands.train_seed.save_checkpoint = save
 
 def run(experiment, name, *options):
     status = main(["train", experiment, "--seeds", "0", "1", "--name", name, *quick, *options])
-    ImaginationRecorder.record, hw4.commands.checkpoint.save_checkpoint = whole_record, whole_save
+    ImaginationRecorder.record, hw4.commands.train_seed.save_checkpoint = whole_record, whole_save
     statuses.setdefault(name, []).append(status)
 
 for experiment, length in (("noisy_field", 40), ("reacher", 50)):

@@ -18,10 +18,12 @@ from rich.console import Console
 import hw4.checking.public_tests
 import hw4.checking.report
 import hw4.commands.cli
+import hw4.commands.mistakes
 import hw4.topics
 from hw4.checking.public_tests import StubReport, check_stubs
 from hw4.checking.report import explain, select_stubs, show, topics_not_started
 from hw4.commands.cli import main
+from hw4.commands.mistakes import describe_error
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.intake import read_submission
 from hw4.topics import planners
@@ -142,11 +144,11 @@ def test_an_open_stub_of_a_topics_planner_is_named_with_its_test(
     untouched: tuple[Path, Assignment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree, assignment = untouched
-    monkeypatch.setattr(hw4.commands.cli, "PACKAGE", tree / "hw4")
-    monkeypatch.setattr(hw4.commands.cli, "load_assignment", lambda: assignment)
+    monkeypatch.setattr(hw4.commands.mistakes, "PACKAGE", tree / "hw4")
+    monkeypatch.setattr(hw4.commands.mistakes, "load_assignment", lambda: assignment)
     raised = next(line for line in (tree / "hw4" / FILE).read_text(encoding="utf-8").splitlines() if "raise" in line)
     message = raised.partition('("')[2].removesuffix('")')
-    assert hw4.commands.cli._not_written_yet(message) == (
+    assert describe_error(NotImplementedError(message)) == (
         f"Not written yet: pick_dream in hw4/{FILE} (dream_pick). Test it with: pytest hw4/tests -m dream_pick"
     )
 

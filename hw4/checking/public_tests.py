@@ -5,9 +5,9 @@ An endless loop or an exit in a student's code so ends one test and not the chec
 
 from __future__ import annotations
 
+import ast
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,35 +22,21 @@ from rich.console import Console
 from hw4.checking.answers import VAGUE_CAUSES  # the reason may be another stub that this one calls
 from hw4.checking.calls import calls_between_stubs
 from hw4.checking.causes import cause_of_exception
+from hw4.checking.failure import Comparison, Failure
+from hw4.checking.importing import failure_of_collection, import_alone, syntax_error
 from hw4.handin.assignment import Stub, load_assignment
 
 PACKAGE = Path(__file__).resolve().parents[1]
+EXAMPLE = "worked_example"  # how the name of a stub's first test ends
 SLACK = 4  # a test that takes this many times what the grader gives one check is ended
 START_SECONDS = 180.0  # until the first test: the first import of torch can be slow
 POLL_SECONDS = 0.1
-OWN_LINE = re.compile(r"hw4[\\/](?P<file>(?:\w+[\\/])*\w+\.py)(?::|\", line )(?P<line>\d+)")
 
 Status = Literal["done", "failing", "waiting", "not checked", "not started"]
 
 
 class ChecksNotRun(RuntimeError):
     """pytest itself did not start: not installed, or a given file is broken."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why one test failed, or why a whole file could not be checked."""
-
-    test: str  # "hw4/tests/test_mpc.py::test_...", or the file's name
-    exception: str
-    message: str
-    cause: str
-    where: str | None = None  # "hw4/mpc.py:57"
-    example: tuple[str, str, str] | None = None  # name, seen, wanted of the worked example
-
-    @property
-    def is_of_whole_file(self) -> bool:
-        return "::" not in self.test
 
 
 @dataclass
@@ -61,6 +47,7 @@ class StubReport:
     collected: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
+    compared: dict[str, Comparison] = field(default_factory=dict)  # by test, where one failed at a comparison
     calls_failing: StubReport | None = None  # of a stub that this one calls and that fails too
 
     @property
@@ -101,8 +88,14 @@ class StubReport:
         return next(iter(known + self.failures), None)
 
     @property
-    def example(self) -> tuple[str, str, str] | None:
+    def example(self) -> Comparison | None:
         return next((failure.example for failure in self.failures if failure.example is not None), None)
+
+    @property
+    def passes_its_example(self) -> bool:
+        """Whether the worked example comes out right, so that what fails is another test."""
+        failed = {failure.test for failure in self.failures}
+        return any(test.endswith(EXAMPLE) and test not in failed for test in self.ended)
 
 
 def tests_of(file: str) -> str:
@@ -117,45 +110,66 @@ def source_of(file: str) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
+def is_readable(file: str) -> bool:
+    """Whether Python can read a code file."""
+    return syntax_error(PACKAGE, file) is None
+
+
+def docstring_of(test: str) -> str:
+    """The docstring of a public test, "hw4/tests/test_mpc.py::test_...", in one line; empty if it has none."""
+    file, _, name = test.partition("[")[0].partition("::")
+    tree = ast.parse((PACKAGE.parent / file).read_bytes())
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name)
+    return " ".join((ast.get_docstring(next(functions)) or "").split())
+
+
 def check_stubs(stubs: list[Stub], console: Console) -> list[StubReport]:
-    """Run the public tests of these stubs; again without the culprit after one that hangs or ends the process."""
+    """Run the public tests of these stubs; again without the culprit after one that hangs or ends the process.
+
+    Raises:
+        ChecksNotRun: pytest does not start, and no code file is the reason.
+    """
     reports = [StubReport(stub) for stub in stubs]
     for report in reports:
-        if failure := syntax_error(report.stub.file):
+        if failure := syntax_error(PACKAGE, report.stub.file):
             report.failures.append(failure)
     with console.status("running the public tests ...") as status:
         while pending := [report for report in reports if not report.settled]:
-            for done, total in _run_tests(pending):
-                status.update(f"running the public tests ... {done} of {total}")
-            if not any(report.settled for report in pending):
-                break
+            not_run: ChecksNotRun | None = None
+            try:
+                for done, total in _run_tests(pending):
+                    status.update(f"running the public tests ... {done} of {total}")
+            except ChecksNotRun as error:
+                not_run = error
+            if any(report.settled for report in pending) or _find_files_that_end_it(pending):
+                continue
+            if not_run is not None:
+                raise not_run
+            break
     _find_knock_ons(reports)
     return reports
+
+
+def _find_files_that_end_it(pending: list[StubReport]) -> bool:
+    """Put into the reports which files end the process, or never end, when they are imported; whether there are any."""
+    code = load_assignment().submission.code
+    failures = {file: import_alone(PACKAGE, file, code) for file in {report.stub.file for report in pending}}
+    for report in pending:
+        if (failure := failures[report.stub.file]) is not None:
+            report.failures.append(failure)
+    return any(failure is not None for failure in failures.values())
 
 
 def _find_knock_ons(reports: list[StubReport]) -> None:
     """Note for each failing stub the first one that it calls and that fails as well."""
     failing = [report for report in reports if report.status == "failing"]
     assignment = load_assignment()
-    readable = [file for file in assignment.submission.code if syntax_error(file) is None]
+    readable = [file for file in assignment.submission.code if is_readable(file)]
     sources = {file: (PACKAGE / file).read_text(encoding="utf-8") for file in readable}
     calls = calls_between_stubs(sources, assignment.stubs) if len(failing) > 1 else {}
     for report in failing:
         called = calls.get(report.stub.id, set())
         report.calls_failing = next((other for other in failing if other.stub.id in called), None)
-
-
-def syntax_error(file: str) -> Failure | None:
-    path = PACKAGE / file
-    try:
-        compile(path.read_text(encoding="utf-8"), str(path), "exec")
-    except FileNotFoundError:
-        return Failure(file, "FileNotFoundError", f"hw4/{file} is missing", "does_not_import")
-    except (SyntaxError, ValueError) as error:  # ValueError: null bytes, or not UTF-8
-        line = getattr(error, "lineno", None)
-        message = getattr(error, "msg", None) or str(error)
-        return Failure(file, type(error).__name__, message, "does_not_import", f"hw4/{file}:{line}" if line else None)
-    return None
 
 
 def _run_tests(pending: list[StubReport]) -> Iterator[tuple[int, int]]:
@@ -169,7 +183,7 @@ def _run_tests(pending: list[StubReport]) -> Iterator[tuple[int, int]]:
             *("-m", " or ".join(report.stub.id for report in pending)),
             *("--rootdir", str(PACKAGE.parent)),  # so that a test's name starts with hw4/tests
             *("-q", "--tb=short", "-p", "no:cacheprovider", "--continue-on-collection-errors"),
-            *("--outcomes", str(outcomes)),
+            *("-p", "hw4.checking.compared", "--outcomes", str(outcomes)),
         ]
         environment = {**os.environ, "PYTHONBREAKPOINT": f"{__name__}.refuse_breakpoint", "OMP_NUM_THREADS": "1"}
         with output.open("wb") as written:
@@ -244,17 +258,22 @@ def _take_in(event: dict[str, Any], pending: list[StubReport], running: str | No
     if event["event"] == "import failed":
         for report in pending:
             if tests_of(report.stub.file) == test:
-                report.failures.append(_import_failure(report.stub.file, event["message"]))
+                code = load_assignment().submission.code
+                report.failures.append(failure_of_collection(report.stub.file, event["message"], code))
+        return running
+    if event["event"] == "compared":
+        for report in pending:
+            report.compared[test] = Comparison(event["name"], event["seen"], event["wanted"])
         return running
     for report in pending:
         if test in report.collected:
             report.ended.add(test)
             if not event["passed"]:
-                report.failures.append(_failure(event))
+                report.failures.append(_failure(event, report.compared.get(test)))
     return None
 
 
-def _failure(event: dict[str, Any]) -> Failure:
+def _failure(event: dict[str, Any], compared: Comparison | None) -> Failure:
     exception, message = event["exception"], event["message"]
     cause = event["cause"] or cause_of_exception(exception, message)
     if cause == "raised" and exception == "AssertionError":
@@ -268,17 +287,9 @@ def _failure(event: dict[str, Any]) -> Failure:
         message=message,
         cause=cause,
         where=event["where"],
-        example=None if example is None else (example[0], example[1], example[2]),
+        example=None if example is None else Comparison(*example),
+        compared=compared,
     )
-
-
-def _import_failure(file: str, text: str) -> Failure:
-    """From pytest's report of a test module that could not be imported: the student's line and the last error."""
-    lines = ((match["file"].replace("\\", "/"), match["line"]) for match in OWN_LINE.finditer(text))
-    own = [f"hw4/{name}:{line}" for name, line in lines if name in load_assignment().submission.code]
-    errors = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
-    exception, _, message = (errors[-1] if errors else "ImportError: it cannot be imported").partition(": ")
-    return Failure(file, exception, message, "does_not_import", own[-1] if own else None)
 
 
 def refuse_breakpoint(*args: object, **kwargs: object) -> NoReturn:

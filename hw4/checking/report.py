@@ -6,9 +6,11 @@ tested and counts as nothing. Below the tables, a failing stub gets the hint tha
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -16,19 +18,25 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from hw4.checking.answers import VAGUE_CAUSES
+from hw4.checking.failure import Comparison, Failure
+from hw4.checking.hint import Hint
 from hw4.checking.hints import hint_for
+from hw4.checking.importing import module_of
 from hw4.checking.public_tests import (
     ChecksNotRun,
-    Failure,
     Status,
     StubReport,
     check_stubs,
+    docstring_of,
+    is_readable,
     source_of,
-    syntax_error,
     tests_of,
 )
 from hw4.handin.assignment import Assignment, Problem, Stub, load_assignment
 from hw4.handin.code_files import is_untouched
+
+MESSAGE_LINES = 5  # of what an assertion says
 
 STYLES: dict[Status, str] = {
     "done": "green",
@@ -39,28 +47,78 @@ STYLES: dict[Status, str] = {
 }
 
 
-def main(names: list[str]) -> int:
+def main(names: list[str], *, as_json: bool = False) -> int:
     """Check what is named ("p1", "t1", "planning", "cem_refit", "mpc"); everything if nothing is.
+
+    Args:
+        names: problems, files or stubs.
+        as_json: print one document instead (hw4/README.md describes it).
 
     Returns:
         0 if every checked stub is done, else 1. A topic in which nothing is written is checked only if it is named.
     """
-    console = Console()
+    console = Console(stderr=as_json)  # the document is all that is on stdout
     assignment = load_assignment()
     try:
         stubs = select_stubs(assignment, names)
-    except ValueError as error:
-        console.print(escape(str(error)))
-        return 1
-    left_out = [] if names else topics_not_started(assignment)
-    stubs = [stub for stub in stubs if assignment.problem(stub.problem) not in left_out]
-    try:
+        left_out = [] if names else topics_not_started(assignment)
+        stubs = [stub for stub in stubs if assignment.problem(stub.problem) not in left_out]
         reports = check_stubs(stubs, console)
-    except ChecksNotRun as error:
-        console.print(escape(str(error)))
+    except (ValueError, ChecksNotRun) as error:
+        if as_json:
+            print(json.dumps({"error": str(error)}, indent=2))
+        else:
+            console.print(escape(str(error)))
         return 1
-    show(assignment, reports, console, left_out=left_out)
+    if as_json:
+        print(json.dumps(document(reports, left_out), indent=2))
+    else:
+        show(assignment, reports, console, left_out=left_out)
     return 0 if all(report.status == "done" for report in reports) else 1
+
+
+def document(reports: Sequence[StubReport], left_out: Sequence[Problem]) -> dict[str, Any]:
+    """What `check --json` prints; every function has every key, and null where there is nothing to say."""
+    return {
+        "done": sum(report.status == "done" for report in reports),
+        "total": len(reports),
+        "functions": [_entry(report) for report in reports],
+        "topics_not_started": [topic.label for topic in left_out],
+    }
+
+
+def _entry(report: StubReport) -> dict[str, Any]:
+    stub, failure = report.stub, report.main_failure
+    entry: dict[str, Any] = {
+        "id": stub.id,
+        "number": stub.number,
+        "function": stub.symbol,
+        "file": f"hw4/{stub.file}",
+        "status": report.status,
+        "waits_for": _waits_for(report),
+    }
+    keys = ("cause", "hint", "read", "where", "exception", "message", "test", "example", "compared")
+    if report.status == "done" or failure is None:
+        return entry | dict.fromkeys(keys)
+    hint = _hint(report, failure)
+    return entry | {
+        "cause": failure.cause,
+        "hint": hint.text,
+        "read": hint.read,
+        "where": failure.where,
+        "exception": failure.exception,
+        "message": failure.message,
+        "test": failure.test,
+        "example": report.example and report.example._asdict(),
+        "compared": failure.compared and failure.compared._asdict(),
+    }
+
+
+def _waits_for(report: StubReport) -> str | None:
+    """The id of the stub that has to be written or fixed first."""
+    if report.status != "waiting":
+        return None
+    return report.unwritten if report.calls_failing is None else report.calls_failing.stub.id
 
 
 def select_stubs(assignment: Assignment, names: list[str]) -> list[Stub]:
@@ -122,7 +180,7 @@ def show(
         console.print(table)
     blocks: dict[str, list[StubReport]] = {}  # stubs of a file that does not import share one explanation
     for report in reports:
-        if explanation := explain(report):
+        if explanation := explain(report, {other.stub.file for other in reports}):
             blocks.setdefault(explanation, []).append(report)
     for explanation, of_block in blocks.items():
         heading = ", ".join(f"{report.stub.number} {report.stub.symbol}" for report in of_block)
@@ -179,22 +237,27 @@ def _number_of(stub_id: str) -> str:
     return next((stub.number for stub in load_assignment().stubs if stub.id == stub_id), stub_id)
 
 
-def explain(report: StubReport) -> str:
-    """What is wrong with a stub, in a few lines; empty if nothing is, or if the table says it all."""
+def explain(report: StubReport, explained: Collection[str] = ()) -> str:
+    """What is wrong with a stub, in a few lines; empty if nothing is, or if the table says it all.
+
+    Args:
+        report: of the stub.
+        explained: code files whose own errors are shown elsewhere.
+    """
     failure = report.main_failure
     if report.status == "done" or report.unwritten is not None:
         return ""
     if failure is None:
         return "Its tests could not be run."
     if report.status == "not checked":
-        return _explain_file(report.stub.file, next(f for f in report.failures if f.is_of_whole_file))
+        return _explain_file(report.stub.file, next(f for f in report.failures if f.is_of_whole_file), explained)
     lines = []
     if report.calls_failing is not None:
         called = report.calls_failing.stub
         lines.append(f"{report.stub.symbol} calls {called.symbol}, which fails: fix {called.number} first.")
         if report.is_knock_on:
             return lines[0]
-    hint = hint_for(failure.cause)
+    hint = _hint(report, failure)
     lines += [hint.text, f"Read: {hint.read}."]
     where = f" ({failure.where})" if failure.where else ""
     if failure.exception == "ExampleFailed":
@@ -202,23 +265,51 @@ def explain(report: StubReport) -> str:
     else:
         lines.append(f"{failure.exception}: {_first_line(failure.message)}{where}")
     if report.example is not None:
-        name, seen, wanted = report.example
-        lines += [f"Worked example, {name}:", f"  seen   {_one_line(seen)}", f"  wanted {_one_line(wanted)}"]
-    elif failure.test.partition("::")[2]:
-        lines.append(f"Test: {failure.test.partition('::')[2]}")
+        lines += [f"Worked example, {report.example.name}:", *_both(report.example)]
+    else:
+        lines += _case(failure)
     return "\n".join(lines)
 
 
-def _explain_file(file: str, failure: Failure) -> str:
+def _hint(report: StubReport, failure: Failure) -> Hint:
+    """The catalogue's hint; but none sends a student to a worked example that comes out right."""
+    if failure.cause == "wrong_value" and report.passes_its_example:
+        return Hint("The worked example comes out right, but a public test with other numbers does not.", "that test")
+    return hint_for(failure.cause)
+
+
+def _case(failure: Failure) -> list[str]:
+    """What a failing public test is about: its name, its docstring, and what was compared."""
+    file, _, test = failure.test.partition("::")
+    if not test:
+        return []
+    lines = [f"Test: {test} in {file}"]
+    if failure.cause not in VAGUE_CAUSES:
+        return lines
+    if docstring := docstring_of(failure.test):
+        lines.append(f"  {docstring}")
+    if failure.compared is not None:
+        lines += [f"  {failure.compared.name}:", *(f"  {line}" for line in _both(failure.compared))]
+    elif failure.exception == "AssertionError":
+        lines += [f"  {line}" for line in failure.message.strip().splitlines()[1:MESSAGE_LINES]]
+    return lines
+
+
+def _both(answers: Comparison) -> list[str]:
+    return [f"  seen   {_one_line(answers.seen)}", f"  wanted {_one_line(answers.wanted)}"]
+
+
+def _explain_file(file: str, failure: Failure, explained: Collection[str]) -> str:
     """Why nothing in a file was checked, and the command that shows it again."""
     culprit = (failure.where or f"hw4/{file}").removeprefix("hw4/").partition(":")[0]
-    if culprit != file:
-        return f"Not checked: hw4/{culprit} cannot be imported, and these tests need it. Fix that file first."
     where = f" ({failure.where})" if failure.where else ""
-    lines = [f"{failure.exception}: {_first_line(failure.message)}{where}"]
+    error = f"{failure.exception}: {_first_line(failure.message)}".rstrip(": ") + where
+    if culprit != file:
+        says = f"Not checked: hw4/{culprit} cannot be imported, and these tests need it. Fix that file first."
+        return says if culprit in explained else f"{says}\n{error}"
+    lines = [error]
     if failure.exception != "FileNotFoundError":
-        module = f"hw4.{file.removesuffix('.py').replace('/', '.')}"
-        command = f'python -c "import {module}"' if syntax_error(file) is None else f"python -m py_compile hw4/{file}"
+        command = f'python -c "import {module_of(file)}"' if is_readable(file) else f"python -m py_compile hw4/{file}"
         lines.append(f"Nothing in hw4/{file} was checked. To see the error again: {command}")
     return "\n".join(lines)
 

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import shutil
+import inspect
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import TextIOWrapper
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
+from hw4.commands.mistakes import TRACEBACK, CommandFailed, check_words, describe_error, own_line
+from hw4.commands.settings import SEEDS, check_settings, numbers, with_version
+from hw4.experiments import EXPERIMENTS, Experiment, Version
 from hw4.handin.assignment import Assignment, Stub, load_assignment
 
 if TYPE_CHECKING:
-    from hw4.agents import AgentParts
-    from hw4.commands.runs import RunConfig, SeedFolder
+    from hw4.commands.runs import Run
     from hw4.handin.intake import Intake
-    from hw4.mpc import ModelBasedAgent
 
 PACKAGE = Path(__file__).resolve().parents[1]
 RUNS = Path("runs")
-
-
-class CommandFailed(Exception):
-    """Ends the command with this one message and exit status 1."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class TrainOptions:
 
     experiment: tyro.conf.Suppress[str]
     settings: Annotated[Experiment, tyro.conf.OmitArgPrefixes]
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: Annotated[tuple[int, ...], SEEDS] = (0, 1, 2)
     """one agent each"""
     version: Version | None = None
     """0.5, 1.0 or 1.5 as in the lecture: sets horizon, replan-every and refit-every; None leaves them as they are"""
@@ -56,8 +53,32 @@ class TrainOptions:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that this terminal cannot show must not end the command
+            stream.reconfigure(errors="backslashreplace")
+    given = sys.argv[1:] if arguments is None else arguments
+    words = [word for word in given if word != TRACEBACK]
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        return 130
+    except CommandFailed as failure:
+        said, error = str(failure), failure.__cause__
+    except SystemExit as ended:
+        if own_line(ended) is None:  # --help, or a command line that is not understood
+            raise
+        said, error = describe_error(ended), ended
+    except Exception as unexpected:
+        said, error = describe_error(unexpected), unexpected
+    if error is not None and len(words) < len(given):
+        traceback.print_exception(error)
     from rich.console import Console
 
+    Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(said, style="red")
+    return 1
+
+
+def _run(words: Sequence[str]) -> int:
     commands: dict[str, Callable[..., int]] = {
         "train": train,
         "plot": plot,
@@ -66,22 +87,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "submit": submit,
         "update": update,
     }
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name that this terminal cannot show must not end the command
-            stream.reconfigure(errors="backslashreplace")
-    try:
+    options = {name: [*inspect.signature(command).parameters] for name, command in commands.items()}
+    names = {field.name for of in (TrainOptions, Experiment) for field in dataclasses.fields(of)}
+    options["train"] = sorted(names - {"experiment", "settings"})
+    check_words(words, options, EXPERIMENTS)
+    with numbers:
         status: int = tyro.extras.subcommand_cli_from_dict(
             commands,
             prog="python -m hw4",
-            description="Homework 4: train, plot, check, hand in. Start with: python -m hw4 check",
-            args=arguments,
+            description=f"""Homework 4: train, plot, check, hand in. Start with: python -m hw4 check
+
+With {TRACEBACK}, a command that fails also shows every call that led there.""",
+            args=words,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
-    except CommandFailed as failure:
-        Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(failure), style="red")
-        return 1
-    except KeyboardInterrupt:
-        return 130
     return status
 
 
@@ -90,13 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(options: Any) -> int:
     """Train agents and write a run folder: config and learning curve per seed. Ctrl-C keeps the finished episodes."""
-    from hw4.commands.runs import RunConfig, RunError, new_run_folder, old_run_folder
+    from hw4.commands.runs import RunConfig, RunError, new_run_folder, old_run_folder, read_run
 
     assert isinstance(options, TrainOptions)
     experiment, seeds = options.experiment, options.seeds
-    settings = _with_version(options.settings, EXPERIMENTS[experiment], options.version)
-    if len(set(seeds)) < len(seeds) or any(seed < 0 for seed in seeds):
-        raise CommandFailed(f"--seeds must be different numbers, 0 or more, got {' '.join(map(str, seeds))}")
+    settings = with_version(options.settings, EXPERIMENTS[experiment], options.version)
+    check_settings(settings)
     if options.resume and options.name is None:
         raise CommandFailed("--resume needs --name, the name of the run to resume")
     name = options.name or f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
@@ -109,6 +127,7 @@ def train(options: Any) -> int:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from hw4.commands.threads import use_one_thread
+    from hw4.commands.train_seed import train_seed
 
     use_one_thread()
     columns = (
@@ -124,18 +143,28 @@ def train(options: Any) -> int:
         with Progress(*columns) as progress:
             for seed in seeds:
                 config = RunConfig(experiment, settings, seed, options.actuator_sign)
-                _train_seed(folder, config, progress, resume=options.resume, tensorboard=options.tensorboard)
+                train_seed(folder, config, progress, resume=options.resume, tensorboard=options.tensorboard)
     except RunError as error:
         raise CommandFailed(str(error)) from None
-    except KeyboardInterrupt:
+    except BaseException:
         if folder.exists():
             print(f"Stopped. {folder} keeps every finished episode.")
             print(f"To resume: the same command with --name {name} --resume")
         raise
     print(f"Wrote {folder}")
+    _print_scores([read_run(folder)])
     print(f"Next: python -m hw4 plot {folder}")
     print(f"      python -m hw4 video {folder}")
     return 0
+
+
+def _print_scores(runs: Sequence[Run]) -> None:
+    from hw4.commands.plots import read_all_bands
+    from hw4.commands.scores import describe_scores
+
+    bands = read_all_bands()
+    for run in runs:
+        print("\n".join(describe_scores(run, bands.get(run.experiment))))
 
 
 # Annotating with a type made at run time gives each experiment its own subcommand, whose defaults are its settings.
@@ -146,153 +175,33 @@ train.__annotations__["options"] = tyro.extras.subcommand_type_from_defaults(
 )
 
 
-def _with_version(settings: Experiment, published: Experiment, version: Version | None) -> Experiment:
-    """The settings as this version; refused if an option asks for something else at the same time."""
-    if version is None:
-        return settings
-    versioned = as_version(settings, version)
-    for field in dataclasses.fields(Experiment):
-        asked, used = getattr(settings, field.name), getattr(versioned, field.name)
-        if asked != used and asked != getattr(published, field.name):
-            option = "--" + field.name.replace("_", "-")
-            raise CommandFailed(f"--version {version} sets {option} to {used}, not {asked}: leave out one of the two")
-    return versioned
-
-
-def _train_seed(folder: Path, config: RunConfig, progress: Any, *, resume: bool, tensorboard: bool) -> None:
-    import numpy as np
-
-    from hw4.agents import build_agent_and_parts
-    from hw4.commands.checkpoint import save_checkpoint
-    from hw4.commands.runs import SeedFolder, Trajectory
-    from hw4.commands.tensorboard import ModelErrorMeter, ScalarWriter, require_tensorboard
-    from hw4.envs import World, make_env
-    from hw4.imagination import ImaginationRecorder
-    from hw4.training import train
-
-    if tensorboard:
-        require_tensorboard()
-    settings, path = config.settings, folder / f"seed_{config.seed}"
-    try:
-        agent, parts = build_agent_and_parts(settings, config.seed)
-    except ValueError as error:  # settings that do not fit together
-        raise CommandFailed(str(error)) from None
-    first_episode = 0
-    if resume and path.exists():
-        first_episode, seed_folder = _reopen(folder, config, agent, parts)
-    else:
-        seed_folder = SeedFolder(folder, config)
-    num_steps = settings.num_episodes * settings.task.episode_length
-    bar = progress.add_task(
-        f"seed {config.seed}", total=num_steps, completed=len(agent.replay), status="random actions"
-    )
-    if first_episode == settings.num_episodes:
-        progress.update(bar, completed=num_steps, status="is finished")
-        return
-    recorder = ImaginationRecorder(
-        agent,
-        ensemble_size=settings.ensemble_size,
-        episode=settings.num_episodes - 1 - first_episode,
-        on_step=lambda: progress.advance(bar),
-    )
-    meter = ModelErrorMeter(recorder, agent) if tensorboard else None
-    writer = ScalarWriter(seed_folder.path, env_steps=len(agent.replay)) if tensorboard else None
-    env = make_env(settings.task_name, World(actuator_sign=config.actuator_sign))
-    try:
-        for record in train(
-            env,
-            meter or recorder,
-            num_episodes=settings.num_episodes,
-            seed=config.seed,
-            first_episode=first_episode,
-            env_steps=len(agent.replay),
-        ):
-            seed_folder.add(record)
-            if meter is not None and writer is not None:
-                writer.add(record, meter.episode_error())
-            if record.episode < settings.num_episodes - 1:
-                save_checkpoint(seed_folder.checkpoint, agent, parts, num_episodes=record.episode + 1)
-            status = f"episode {record.episode + 1}/{settings.num_episodes}, return {record.episode_return:.1f}"
-            progress.update(bar, status=status)
-    except NotImplementedError as error:
-        if not resume:
-            shutil.rmtree(seed_folder.path)
-            for empty in (folder, folder.parent):
-                if not any(empty.iterdir()):
-                    empty.rmdir()
-        raise CommandFailed(_not_written_yet(str(error))) from None
-    finally:
-        if writer is not None:
-            writer.close()
-    seed_folder.save_trajectory(
-        Trajectory(
-            observations=record.observations,
-            actions=record.actions,
-            plan_steps=np.array(recorder.plan_steps, dtype=np.int64),
-            imagined=np.array(recorder.imagined, dtype=np.float32),
-        )
-    )
-    seed_folder.checkpoint.unlink(missing_ok=True)
-
-
-def _reopen(folder: Path, config: RunConfig, agent: ModelBasedAgent, parts: AgentParts) -> tuple[int, SeedFolder]:
-    """Bring a fresh agent to where a seed was stopped: the episodes it has finished, and its files.
-
-    Without a checkpoint a seed is trained from its first episode, to the same numbers.
-    """
-    from hw4.commands.checkpoint import load_checkpoint
-    from hw4.commands.runs import CHECKPOINT_FILE, SeedFolder, is_finished
-
-    path = folder / f"seed_{config.seed}"
-    num_episodes = 0
-    if is_finished(path):
-        num_episodes = config.settings.num_episodes
-    elif (path / CHECKPOINT_FILE).is_file():
-        num_episodes = load_checkpoint(path / CHECKPOINT_FILE, agent, parts)
-    return num_episodes, SeedFolder.reopen(folder, config, num_episodes=num_episodes)
-
-
-def _not_written_yet(message: str) -> str:
-    """One line for a stub that training has run into: which, where, and how to test it."""
-    stub_id = message.partition(":")[0]
-    stub = next((stub for stub in load_assignment().stubs if stub.id == stub_id), None)
-    if stub is None:
-        return f"Not written yet: {message}"
-    return f"Not written yet: {stub.symbol} in hw4/{stub.file} ({stub.id}). Test it with: {_public_test(stub)}"
-
-
-def _public_test(stub: Stub) -> str:
-    """The command that the stub's docstring names; it comes just before the stub's own exception."""
-    source = (PACKAGE / stub.file).read_text(encoding="utf-8")
-    before = source.partition(f'NotImplementedError("{stub.id}:')[0]
-    commands = re.findall(r"Public test: (.+)", before)
-    return commands[-1] if commands else "python -m hw4 check"
-
-
 # plot, video ----------------------------------------------------------------------------------------------------------
 
 
-def plot(runs: tyro.conf.Positional[tuple[Path, ...]], output: Path = Path("learning_curves.png")) -> int:
-    """Draw learning curves: every seed, the median, and the published band.
+def plot(runs: tyro.conf.Positional[tuple[Path, ...]] = (), output: Path | None = None, overwrite: bool = False) -> int:
+    """Draw learning curves: every seed, the median, and the published band. Prints the score of each seed.
 
     Args:
         runs: run folders; runs of the same task share a panel.
-        output: picture to write: .png, .pdf or .svg.
+        output: picture to write: .png, .pdf or .svg; by default learning_curves.png, or the next number that is free.
+        overwrite: replace the picture if it is there already.
     """
-    from hw4.commands.plots import REFERENCE_FILE, UNGRADED_FILE, draw_runs, read_bands
+    from hw4.commands.plots import REFERENCE_FILE, draw_runs, read_all_bands
     from hw4.commands.runs import RunError, read_run
 
     if not runs:
         raise CommandFailed("plot needs a run folder: python -m hw4 plot runs/cartpole/NAME")
-    if output.suffix not in (".png", ".pdf", ".svg"):
+    if output is not None and output.suffix not in (".png", ".pdf", ".svg"):
         raise CommandFailed(f"--output must end in .png, .pdf or .svg, got {output.name!r}")
+    target = _free_name(output, Path("learning_curves.png"), overwrite=overwrite)
     try:
         found = [read_run(run) for run in runs]
     except RunError as error:
         raise CommandFailed(str(error)) from None
-    bands = read_bands(REFERENCE_FILE) | read_bands(UNGRADED_FILE)
-    draw_runs(found, bands).savefig(output, dpi=150)
-    print(f"Wrote {output}")
+    bands = read_all_bands()
+    draw_runs(found, bands).savefig(target, dpi=150)
+    print(f"Wrote {target}")
+    _print_scores(found)
     if without := sorted({run.experiment for run in found} - bands.keys()):
         why = "has none" if REFERENCE_FILE.is_file() else "is missing"
         print(
@@ -301,14 +210,36 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]], output: Path = Path("lear
     return 0
 
 
-def video(run: tyro.conf.Positional[Path], seed: int | None = None, output: Path | None = None, every: int = 1) -> int:
+def _free_name(asked: Path | None, usual: Path, *, overwrite: bool) -> Path:
+    """Where to write a picture: nothing is replaced unless `overwrite` says so.
+
+    Raises:
+        CommandFailed: the name that was asked for is taken.
+    """
+    if asked is not None and asked.exists() and not overwrite:
+        raise CommandFailed(f"{asked} already exists: choose another --output, or add --overwrite to replace it")
+    if asked is not None or overwrite or not usual.exists():
+        return asked or usual
+    numbered = (usual.with_stem(f"{usual.stem}_{number}") for number in count(2))
+    return next(path for path in numbered if not path.exists())
+
+
+def video(
+    run: tyro.conf.Positional[Path],
+    seed: int | None = None,
+    output: Path | None = None,
+    every: int = 1,
+    overwrite: bool = False,
+) -> int:
     """Draw the last episode: the real roll-out, the imagined plan and the ensemble's fan.
 
     Args:
         run: a run folder.
         seed: which of its seeds; the first by default.
-        output: .gif or .mp4 to write; by default next to the run's files.
+        output: .gif or .mp4 to write; by default last_episode.gif next to the run's files, or the next number that is
+        free.
         every: draw one frame in this many env steps.
+        overwrite: replace the video if it is there already.
     """
     from hw4.commands.runs import RunError, read_config, read_trajectory, seed_folders
     from hw4.commands.video import write_video
@@ -320,7 +251,7 @@ def video(run: tyro.conf.Positional[Path], seed: int | None = None, output: Path
         folder = folders[0] if seed is None else next((f for f in folders if f.name == f"seed_{seed}"), None)
         if folder is None:
             raise CommandFailed(f"{run} has no seed {seed}, only {', '.join(f.name for f in folders)}")
-        target = output or folder / "last_episode.gif"
+        target = _free_name(output, folder / "last_episode.gif", overwrite=overwrite)
         write_video(read_trajectory(folder), read_config(folder), target, every=every)
     except RunError as error:
         raise CommandFailed(str(error)) from None
@@ -331,15 +262,16 @@ def video(run: tyro.conf.Positional[Path], seed: int | None = None, output: Path
 # check, submit --------------------------------------------------------------------------------------------------------
 
 
-def check(names: tyro.conf.Positional[tuple[str, ...]] = ()) -> int:
+def check(names: tyro.conf.Positional[tuple[str, ...]] = (), json: bool = False) -> int:
     """Run the public checks: done, failing (with a hint), or not started, for each stub.
 
     Args:
         names: problems such as p1, or ids of stubs; everything by default.
+        json: print one JSON document and nothing else, for programs; README.md lists its keys.
     """
     from hw4.checking.report import main as run_checks
 
-    return run_checks(list(names))
+    return run_checks(list(names), as_json=json)
 
 
 def submit(

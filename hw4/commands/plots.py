@@ -43,6 +43,7 @@ class Band:
     high: tuple[float, ...]
     bar: float | None = None  # full points
     floor: float | None = None  # no points
+    below_bar: tuple[int, int] | None = None  # how many reference runs score below the bar, and of how many
     random: float | None = None  # median return of a random policy
     ceiling: float | None = None  # median return of a planner that holds the true simulator
     num_runs: int | None = None
@@ -66,6 +67,7 @@ def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
             high=tuple(float(row["high"]) for row in of_curve),
             bar=_optional_number(of_curve[0].get("bar")),
             floor=_optional_number(of_curve[0].get("floor")),
+            below_bar=_below_bar(of_curve[0]),
             random=_optional_number(of_curve[0].get("random")),
             ceiling=_optional_number(of_curve[0].get("ceiling")),
             num_runs=int(of_curve[0]["num_runs"]) if of_curve[0].get("num_runs") else None,
@@ -74,6 +76,11 @@ def read_bands(path: Path = REFERENCE_FILE) -> dict[str, Band]:
         )
         for experiment, of_curve in by_curve.items()
     }
+
+
+def read_all_bands() -> dict[str, Band]:
+    """The published bands of the graded experiments, and of those that are not graded."""
+    return read_bands(REFERENCE_FILE) | read_bands(UNGRADED_FILE)
 
 
 def median_curve(curves: Sequence[LearningCurve]) -> tuple[list[int], list[float]]:
@@ -172,6 +179,10 @@ def _spread(rows: Sequence[dict[str, str]], quantity: str) -> Spread | None:
         tuple(float(row[f"{quantity}_{edge}"] or "nan") for row in rows) for edge in ("low", "median", "high")
     )
     return Spread(low, middle, high)
+
+
+def _below_bar(row: dict[str, str]) -> tuple[int, int] | None:
+    return (int(row["below_bar"]), int(row["runs"])) if row.get("below_bar") else None
 
 
 def _optional_number(text: str | None) -> float | None:

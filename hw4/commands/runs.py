@@ -63,6 +63,7 @@ class Run:
     folder: Path
     experiment: str
     settings: Experiment
+    actuator_sign: int
     curves: tuple[LearningCurve, ...]
 
     @property
@@ -90,10 +91,11 @@ class SeedFolder:
 
     def __init__(self, run_folder: Path, config: RunConfig) -> None:
         self.path = run_folder / f"seed_{config.seed}"
-        self.path.mkdir(parents=True)
-        text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-        write_at_once(self.path / CONFIG_FILE, text.encode())
+        (self.path / CURVE_FILE).unlink(missing_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
         self._append(CURVE_COLUMNS)
+        text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+        write_at_once(self.path / CONFIG_FILE, text.encode())  # last: with it, the seed can be resumed
 
     @classmethod
     def reopen(cls, run_folder: Path, config: RunConfig, *, num_episodes: int) -> SeedFolder:
@@ -144,7 +146,7 @@ def new_run_folder(root: Path, experiment: str, name: str) -> Path:
         RunError: the name is taken, or cannot be a folder's name.
     """
     folder = _run_folder(root, experiment, name)
-    if folder.exists():
+    if any(is_started(seed_folder) for seed_folder in folder.glob("seed_*")):
         raise RunError(f"{folder} already exists: choose another --name, resume it with --resume, or delete it")
     return folder
 
@@ -159,6 +161,11 @@ def old_run_folder(root: Path, experiment: str, name: str) -> Path:
     if not folder.is_dir():
         raise RunError(f"{folder} does not exist, so there is nothing to resume; leave out --resume to start a new run")
     return folder
+
+
+def is_started(seed_folder: Path) -> bool:
+    """Whether there is something of a seed to resume."""
+    return (seed_folder / CONFIG_FILE).is_file()
 
 
 def is_finished(seed_folder: Path) -> bool:
@@ -199,7 +206,8 @@ def read_run(run_folder: Path) -> Run:
     folders = seed_folders(run_folder)
     configs = [read_config(folder) for folder in folders]
     curves = tuple(_read_curve(folder, config.seed) for folder, config in zip(folders, configs, strict=True))
-    return Run(run_folder, configs[0].experiment, configs[0].settings, curves)
+    first = configs[0]
+    return Run(run_folder, first.experiment, first.settings, first.actuator_sign, curves)
 
 
 def read_config(seed_folder: Path) -> RunConfig:
@@ -207,7 +215,7 @@ def read_config(seed_folder: Path) -> RunConfig:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         return RunConfig(**{**entries, "settings": Experiment(**entries["settings"])})
-    except (ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(f"{path} is not what this version of hw4 writes ({error}): train again") from None
 
 

@@ -1,0 +1,104 @@
+"""What `train` and `plot` say of a run: its score as the grader computes it, the bar, and how sure that is."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+
+from autograder.grading import curves as grader
+from autograder.recorded.calibration import REFERENCE, published_curves, read_recorded
+from autograder.recorded.error_rates import rates_of
+from hw4.commands.plots import REFERENCE_FILE, read_all_bands, read_bands
+from hw4.commands.runs import LearningCurve, Run
+from hw4.commands.scores import describe_scores, graded_as, score_of_run
+from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import Curve, load_assignment
+from publish.handout.facts import error_rates
+
+CURVES = load_assignment().curves
+EVERY_CURVE = pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.id)
+CLIFF_HILL = EXPERIMENTS["cliff_hill"]  # 10 episodes, the first 4 of the base policy; the last 3 count
+
+
+def run_of(*returns: tuple[float, ...], experiment: str = "cliff_hill", **changes: object) -> Run:
+    settings = dataclasses.replace(EXPERIMENTS[experiment], **changes)  # type: ignore[arg-type]
+    length = settings.task.episode_length
+    curves = [
+        LearningCurve(seed, tuple(length * (i + 1) for i in range(len(of_seed))), of_seed)
+        for seed, of_seed in enumerate(returns)
+    ]
+    return Run(Path("runs/it"), experiment, settings, 1, tuple(curves))
+
+
+def said(run: Run) -> str:
+    return "\n".join(describe_scores(run, read_all_bands().get(run.experiment)))
+
+
+@EVERY_CURVE
+def test_a_score_is_the_graders_for_every_recorded_run_and_however_many_episodes_are_finished(curve: Curve) -> None:
+    runs = read_recorded(curve)
+    assert runs
+    for run in runs:
+        for count in range(len(run.returns) + 1):
+            returns = run.returns[:count]
+            assert score_of_run(curve, returns, EXPERIMENTS[curve.experiment]) == grader.score_of_run(curve, returns)
+
+
+def test_episodes_of_the_base_policy_never_count() -> None:
+    curve = graded_as("cliff_hill")
+    assert curve is not None
+    assert score_of_run(curve, (90.0, 90.0, 90.0, 90.0, 5.0), CLIFF_HILL) == 5.0
+    assert score_of_run(curve, (90.0, 90.0, 90.0, 90.0), CLIFF_HILL) == -math.inf
+
+
+@EVERY_CURVE
+def test_the_published_share_of_correct_runs_below_the_bar_is_the_one_in_the_handout(curve: Curve) -> None:
+    published = read_bands()[curve.experiment].below_bar
+    rate = next(r for r in rates_of(curve, grader.load_bars()[curve.id]) if r.implementation == REFERENCE)
+    assert published == (rate.num_runs - rate.num_at_bar, rate.num_runs)
+    (table,) = (table for table in error_rates(load_assignment()) if table["title"] == curve.title)
+    (at_bar,) = (row["at_bar"] for row in table["rows"] if row["name"] == REFERENCE)
+    assert at_bar == f"{rate.num_at_bar} of {rate.num_runs}"
+
+
+def test_the_published_file_is_what_the_recorded_runs_give() -> None:
+    assert REFERENCE_FILE.read_text(encoding="utf-8") == published_curves()
+
+
+def test_each_seed_is_told_its_score_and_what_it_reaches() -> None:
+    band = read_bands()["cliff_hill"]
+    assert band.bar is not None
+    assert band.floor is not None
+    start = (0.0,) * 7
+    between = (band.bar + band.floor) / 2
+    text = said(run_of((*start, *[band.bar] * 3), (*start, between, between, between), (*start, *[band.floor] * 3)))
+    assert f"seed 0: {band.bar:.2f}, at or above the bar" in text
+    assert f"seed 1: {between:.2f}, below the bar" in text
+    assert f"seed 2: {band.floor:.2f}, at or below the floor" in text
+    assert f"bar {band.bar:g}: full points; floor {band.floor:g}: no points" in text
+    assert band.below_bar is not None
+    assert "{} of {} recorded runs of the reference are".format(*band.below_bar) in text
+    assert "mean return of the last 3 episodes" in text
+    assert "other settings" not in text
+
+
+def test_an_unfinished_run_and_one_with_other_settings_are_said_to_be_so() -> None:
+    text = said(run_of((1.0,) * 6, (1.0,) * 2, (), horizon=7))
+    assert "seed 0: 1.00 so far: 6 of 10 episodes are finished" in text
+    assert "seed 1: no score yet: 2 of 10 episodes are finished" in text
+    assert "seed 2: no score yet: 0 of 10 episodes are finished" in text
+    assert "The grader trains with other settings than this run: --horizon 10, not 7" in text
+    assert "no score: every episode was one of the base policy" in said(run_of((1.0, 2.0), num_episodes=2))
+
+
+def test_a_task_that_is_not_graded_has_its_band_and_no_bar() -> None:
+    band = read_all_bands()["reacher"]
+    text = said(run_of((-9.0, -8.5), (), experiment="reacher"))
+    assert "reacher, which is not graded" in text
+    assert "seed 0: -8.50" in text
+    assert "seed 1: none is finished yet" in text
+    assert f"{band.num_runs} runs of the reference end between {band.low[-1]:.2f} and {band.high[-1]:.2f}" in text
+    assert "bar" not in text
