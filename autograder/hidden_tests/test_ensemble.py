@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from autograder.hidden_tests import ensemble_oracle as oracle
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
 from autograder.hidden_tests.rollouts import rollout_return, rollout_returns
+from autograder.hidden_tests.variations import vary
 from hw4.checking.answers import AnyOf, check, check_close, check_pair, check_shape
 from hw4.checking.rollout_trace import RolloutTrace
 from hw4.checking.subject import Seed, Subject
 
 RNG = np.random.Generator
 OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS = 4, 2, 5, 6, 7
-MANY_SEQUENCES, LONG_HORIZON = 60, 25  # as in a graded run
+MANY_SEQUENCES, LONG_HORIZON = 61, 25  # as in a graded run, and no round number
 
 
 def _whole_numbers(actual: Any, shape: tuple[int, ...], low: int, high: int, what: str) -> Any:
@@ -190,8 +192,14 @@ class _Ensemble:
         num_sequences = len(sequences)
         rows = np.repeat(np.arange(num_sequences), self.members).reshape(self.members, num_sequences)
         others = np.stack([self.returns(start, sequences[rows[e]])[e] for e in range(self.members)])
-        short = self.returns(start, sequences[:, :-1])
+        horizon = sequences.shape[1]
+        sums = [np.zeros_like(wanted), *(self.returns(start, sequences[:, : t + 1]) for t in range(horizon))]
+        rewards, short = np.diff(np.array(sums), axis=0), sums[-2]  # rewards of shape (horizon, members, sequences)
+        powers = (gamma ** np.arange(horizon) for gamma in (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999))
         return {
+            "mean_taken": wanted / horizon,
+            "discounted": AnyOf(tuple(np.tensordot(power, rewards, axes=1) for power in powers)),
+            "first_reward_missing": wanted - rewards[0],
             "states_averaged": AnyOf((averaged, averaged[0])),
             "actions_misaligned": others,
             "one_member_only": AnyOf(
@@ -269,15 +277,25 @@ def test_member_returns_leave_start_and_plans_as_they_were(subject: Subject, rng
 @graded("member_returns")
 def test_member_returns_of_any_size_and_of_every_call(subject: Subject, rng: RNG) -> None:
     """Axes of size one; the horizon, the population and the numbers of a graded run; one call after another."""
-    sizes = ((1, 1, 1, 1, 1), (1, 4, 2, 6, 5), (5, 4, 2, 1, 7), (5, 1, 2, 6, 4), (5, 4, 1, 6, 2), (5, 4, 2, 6, 1))
-    for members, obs_dim, act_dim, num_sequences, horizon in sizes:
-        what = f"returns of {members} members and {num_sequences} sequences of {horizon} steps"
+
+    def at(members: int, obs_dim: int, act_dim: int, num_sequences: int, horizon: int) -> None:
         start, sequences = rng.normal(size=obs_dim), rng.uniform(-1, 1, (num_sequences, horizon, act_dim))
+        what = f"returns of {members} members and {num_sequences} sequences of {horizon} steps"
         _check_returns(subject, _Ensemble(rng, members, obs_dim, act_dim), start, sequences, what)
-        _check_returns(subject, _Ensemble(rng, members, obs_dim, act_dim), start, sequences, "with another model")
-    start, sequences = rng.normal(size=OBS_DIM) * 150, rng.uniform(-8, 8, (MANY_SEQUENCES, LONG_HORIZON, ACT_DIM))
-    ensemble = _Ensemble(rng, bounded=False)
-    _check_returns(subject, ensemble, start, sequences, "returns of many long sequences far from 0")
+
+    def far_from_zero() -> None:
+        start = rng.normal(size=OBS_DIM) * 150
+        sequences = rng.uniform(-8, 8, (MANY_SEQUENCES, LONG_HORIZON, ACT_DIM))
+        what = "returns of many long sequences far from 0"
+        _check_returns(subject, _Ensemble(rng, bounded=False), start, sequences, what)
+
+    ones = ((1, 1, 1, 1, 1), (1, 4, 2, 6, 5), (5, 4, 2, 1, 7), (5, 1, 2, 6, 4), (5, 4, 1, 6, 2), (5, 4, 2, 6, 1))
+    vary(
+        lambda: at(5, OBS_DIM, ACT_DIM, NUM_SEQUENCES, HORIZON + 2),
+        again=3,
+        size_one=[partial(at, *sizes) for sizes in ones],
+        large=[far_from_zero],
+    )
 
 
 @graded("aggregate_returns", weight=2)

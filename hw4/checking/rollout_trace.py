@@ -107,7 +107,7 @@ class RolloutTrace:
             "arguments_do_not_fit",
         )
         if action.shape[-1] == self._act_dim and set(dims) == {self._obs_dim}:
-            if self._members is not None and actions * self._members == states:
+            if self._members not in (None, 1) and actions * (self._members or 1) == states:
                 message, cause = f"{message}: actions were not repeated for every member", "actions_not_repeated"
             elif actions > fewest and fewest in (1, actions // self.num_sequences):
                 message, cause = f"{message}: the start was not expanded to all sequences", "start_not_expanded"

@@ -146,6 +146,11 @@ HINTS: dict[str, Hint] = {
         "is never used.",
         "Conventions: CEM",
     ),
+    "old_not_used": Hint(
+        "Your refit mixes the elites with other candidates instead of the old distribution, so probably the mean and "
+        "std that were passed in are not used. `smoothing` weighs those two.",
+        "Conventions: CEM",
+    ),
     "elite_count": Hint(
         "Your refit takes more or fewer elites than `num_elites`, so probably a threshold or a quantile chooses them: "
         "with equal returns, these select too many. Select an exact number, with `topk` or a sort.",
