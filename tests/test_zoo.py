@@ -35,6 +35,8 @@ PROBE_POINTS = sum(stub.points for stub in ASSIGNMENT.stubs)
 CORRECT = [animal for animal in load_animals().values() if animal.kind == "correct"]
 WRONG = [animal for animal in load_animals().values() if animal.kind == "wrong" and not animal.slow]
 HERDS = herds(WRONG)
+WHOLE = [animal for animal in CORRECT if animal.parts]
+CORRECT_HERDS = herds(animal for animal in CORRECT if not animal.parts)
 # Herds whose hints are compared with `python -m hw4 check` in every `make test`; all by `make verify`.
 CHECKED_OFTEN = 1
 
@@ -62,10 +64,21 @@ def visit_of(grader: Grader) -> Callable[[Animal], Visit]:
     return visit
 
 
-@pytest.mark.parametrize("animal", CORRECT, ids=lambda animal: animal.name)
-def test_a_different_but_correct_submission_gets_full_marks(grader: Grader, animal: Animal) -> None:
-    # What it leaves as it is in the reference is graded by `make zoo`.
-    (visit,) = visit_herd(grader, [animal], everything=bool(animal.replacements))
+@pytest.mark.parametrize("number", range(len(CORRECT_HERDS)))
+def test_different_but_correct_submissions_get_full_marks(grader: Grader, number: int) -> None:
+    """Those that change different functions are one submission."""
+    for visit in visit_herd(
+        grader, CORRECT_HERDS[number], everything=any(a.replacements for a in CORRECT_HERDS[number])
+    ):
+        assert not visit.surprises, visit.animal.name
+        assert visit.score == PROBE_POINTS
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("animal", WHOLE, ids=lambda animal: animal.name)
+def test_a_correct_submission_of_parts_gets_full_marks(grader: Grader, animal: Animal) -> None:
+    """Every function replaced at once; its parts are graded by the test above in every `make test`."""
+    (visit,) = visit_herd(grader, [animal])
     assert not visit.surprises
     assert visit.score == PROBE_POINTS
 

@@ -6,7 +6,7 @@ first. Their keys are the fields of `Animal`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,20 @@ from hw4.handin.assignment import load_assignment
 from hw4.handin.strict_toml import TomlError, and_meant, read_entries
 
 ANIMALS = Path(__file__).resolve().parent / "animals"
+
+# Kinds of slips, and what they have in common.
+Slip = Literal["plain", "later", "size", "range", "collaborator", "draw", "rounding", "two", "lazy"]
+SLIPS: dict[str, str] = {
+    "plain": "a sentence or an equation of the docstring is not kept",
+    "later": "right in the first call, wrong in a later one or beside another object",
+    "size": "wrong where an axis has size 1",
+    "range": "wrong at the sizes and numbers of a graded run, or beyond",
+    "collaborator": "a function or an object that is passed in is handed the wrong things",
+    "draw": "something is not drawn as it should be, or can never be drawn or win",
+    "rounding": "ruined by rounding, or by a small constant that is added",
+    "two": "two slips at once",
+    "lazy": "part of the work is not done at all",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,8 @@ class Animal:
     slow: bool = False  # uses up a time limit: visited by `python -m autograder zoo` alone
     curves_fail: tuple[str, ...] = ()  # curves and effects that this bug must fail: its recorded runs set their floors
     curves_pass: tuple[str, ...] = ()  # curves and effects that it must pass: its recorded runs count for their bars
+    slip: Slip = "plain"  # what kind of slip it is, if wrong
+    parts: tuple[str, ...] = ()  # other animals whose regions it takes together
 
 
 def main_stub(animal: Animal) -> str:
@@ -61,7 +77,15 @@ def load_animals(folder: Path = ANIMALS) -> dict[str, Animal]:
 
         for animal in read_entries(files[name], "animals", Animal, wrong=wrong):
             animals[animal.name] = animal
-    return animals
+    for animal in animals.values():
+        if unknown := [part for part in animal.parts if part not in animals]:
+            raise TomlError(f"{animal.name} takes the unknown animal {and_meant(unknown[0], animals)}")
+    return {name: replace(animal, regions=_regions_of(animal, animals)) for name, animal in animals.items()}
+
+
+def _regions_of(animal: Animal, animals: dict[str, Animal]) -> dict[str, str]:
+    parts = [animals[part].regions for part in animal.parts]
+    return {stub_id: body for regions in (*parts, animal.regions) for stub_id, body in regions.items()}
 
 
 def _mistake(animal: Animal, file: str, taken: dict[str, Animal]) -> tuple[str, str] | None:
@@ -77,6 +101,8 @@ def _mistake(animal: Animal, file: str, taken: dict[str, Animal]) -> tuple[str, 
         for item_id in named:
             if item_id not in known:
                 return key, f"{animal.name} names the unknown curve {and_meant(item_id, known)}"
+    if animal.parts:
+        return None  # known only when every file is read
     if not animal.regions:
         return "name", f"{animal.name} changes no function"
     if (own := assignment.stub(main_stub(animal)).file) != file:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from autograder.grading.curves import load_bars, score_of_run
 from autograder.hidden_tests.graded import DECLARED, Declared
 from autograder.recorded.calibration import REFERENCE, implementations, key_of, read_recorded
-from autograder.zoo import load_animals, main_stub
+from autograder.zoo import SLIPS, load_animals, main_stub
 from autograder.zoo.visit import Visit, named_share
 from hw4.handin.assignment import RunItem, Stub, load_assignment
 
@@ -67,6 +67,7 @@ def zoo_page(visits: list[Visit]) -> str:
         wrong=wrong,
         correct=[visit for visit in visits if visit.animal.kind == "correct"],
         panels=panels,
+        slips=[(text, [visit for visit in wrong if visit.animal.slip == slip]) for slip, text in SLIPS.items()],
         columns=[column for panel in panels for column in panel.columns],
         probe_points=sum(stub.points for stub in assignment.stubs),
         named_share=named_share(visits),

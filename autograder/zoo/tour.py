@@ -22,7 +22,7 @@ def visit(console: Console, names: list[str], *, alone: bool, page: Path = PAGE)
     animals = [animal for animal in load_animals().values() if not names or animal.name in names]
     if unknown := set(names) - {animal.name for animal in animals}:
         raise SystemExit(f"there is no animal called {', '.join(sorted(unknown))}")
-    by_themselves = [animal for animal in animals if alone or animal.slow or animal.kind == "correct"]
+    by_themselves = [animal for animal in animals if alone or animal.slow]
     groups = [[animal] for animal in by_themselves]
     groups += herds(animal for animal in animals if animal not in by_themselves)
     groups.sort(key=lambda group: not group[0].slow)

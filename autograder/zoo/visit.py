@@ -83,7 +83,12 @@ def herds(animals: Iterable[Animal]) -> list[list[Animal]]:
 
 
 def meet(animal: Animal, other: Animal) -> bool:
-    """Whether one of two animals could change what is expected of the other."""
+    """Whether one of two animals could change what is expected of the other. Of correct ones nothing but full marks is
+    expected: they meet where they change the same.
+    """
+    if animal.kind == other.kind == "correct":
+        given = [{(file, old) for file, old, _ in one.replacements} for one in (animal, other)]
+        return bool(animal.regions.keys() & other.regions.keys() or given[0] or given[1])
     if surroundings_of(animal) != surroundings_of(other):
         return True
     return bool(expected_of(animal) & range_of(other) or expected_of(other) & range_of(animal))
