@@ -29,9 +29,10 @@ test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/ruff format --check .
 	$(RUN) -m pytest -n 3 --dist loadfile --durations 10 -m 'not verify'
 
-verify: $(READY)  ## the slow tests, and the attack bank in every mode that this machine can run
+verify: $(READY)  ## the slow tests, the attack bank in every mode that this machine can run, and mutants of the solution
 	$(RUN) -m pytest -m verify --durations 10 -rP
 	$(RUN) tests/attacks/verify.py
+	$(RUN) tests/mutations/verify.py
 
 zoo: $(READY)  ## grade the zoo of wrong and of correct but different submissions
 	$(RUN) -m autograder zoo
