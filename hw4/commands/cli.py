@@ -126,6 +126,7 @@ def train(options: Any) -> int:
 
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    from hw4.commands.shell import shell_command
     from hw4.commands.threads import use_one_thread
     from hw4.commands.train_seed import train_seed
 
@@ -149,12 +150,12 @@ def train(options: Any) -> int:
     except BaseException:
         if folder.exists():
             print(f"Stopped. {folder} keeps every finished episode.")
-            print(f"To resume: the same command with --name {name} --resume")
+            print(f"To resume: the same command with {shell_command('--name', name, '--resume')}")
         raise
     print(f"Wrote {folder}")
     _print_scores([read_run(folder)])
-    print(f"Next: python -m hw4 plot {folder}")
-    print(f"      python -m hw4 video {folder}")
+    print(f"Next: {shell_command('python', '-m', 'hw4', 'plot', folder)}")
+    print(f"      {shell_command('python', '-m', 'hw4', 'video', folder)}")
     return 0
 
 
