@@ -225,7 +225,7 @@ BYTE_FAULTS = {
     "tar_checksum": Fault(DAMAGED, (TAR,), in_tar(put(150, b"0"), checksum=False)),
     "negative": Fault(SIZE, (TAR,), in_tar(put(124, b"\xff" * 12))),
     "base256": Fault(SIZE, (TAR,), in_tar(put(124, b"\x80" + bytes(10) + b"\x05"))),
-    "endless": Fault("ends inside this member", (TAR,), in_tar(put(124, b"77777777777\0"))),
+    "endless": Fault("unpacks to more than 60,000 bytes", (TAR,), in_tar(put(124, b"77777777777\0"))),
     "end_missing": Fault("its end is missing", (TAR,), in_tar(remove_end)),
     "after_end": Fault(STRAY, (TAR,), in_tar(lambda raw: put(len(raw) - 9, b"hidden")(raw))),
     "pax_size": Fault(SIZE, (TAR,), in_tar(pax(b"size=-512"))),

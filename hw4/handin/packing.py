@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from hw4.handin.answer_cells import is_not_run
@@ -12,6 +13,7 @@ from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.at_once import write_at_once
 from hw4.handin.code_files import is_untouched
 from hw4.handin.intake import nothing_found
+from hw4.handin.look_alikes import look_alikes, names_on_disk, notes_on_look_alikes
 from hw4.handin.members import VERSION_FILE
 from hw4.handin.refusal import SubmissionRefused, readable
 from hw4.handin.update import installed_version
@@ -39,7 +41,7 @@ def write_submission(
         if name in contents and is_untouched(name, contents[name], assignment):
             del contents[name]
     if not contents:
-        raise nothing_found(hw4_folder.name, assignment)
+        raise nothing_found(names_on_disk(hw4_folder, notebooks_folder, assignment), hw4_folder.name, assignment)
     if notebooks_folder is not None:
         notebooks = _read(_notebooks_below(notebooks_folder, assignment))
         unused = {name for name in assignment.optional_notebooks if name in notebooks and is_not_run(notebooks[name])}
@@ -55,6 +57,21 @@ def write_submission(
             archive.writestr(entry, contents[name])
     write_at_once(target, buffer.getvalue())
     return target
+
+
+def notes_on_the_folder(
+    hw4_folder: Path, notebooks_folder: Path | None, packed: Iterable[str], assignment: Assignment
+) -> list[str]:
+    """What was not packed, but was probably meant to be: the zip itself cannot say it.
+
+    Args:
+        hw4_folder: as for `write_submission`.
+        notebooks_folder: as for `write_submission`; a folder that is not there holds nothing.
+        packed: names of the files in the zip.
+        assignment: names the files.
+    """
+    alike = look_alikes(names_on_disk(hw4_folder, notebooks_folder, assignment), assignment)
+    return list(notes_on_look_alikes(alike, packed, ()))
 
 
 def _read(files: dict[str, Path]) -> dict[str, bytes]:
