@@ -22,7 +22,7 @@ import nbformat
 import pytest
 from made_up_topic import assignment_with_topic
 
-from autograder.classroom.intake.submissions import Entry, Person
+from autograder.classroom.intake.entries import Entry, Person
 from autograder.classroom.marks.written_answers import (
     ASSIGNMENT_ID,
     MAX_SOURCE,

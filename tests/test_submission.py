@@ -26,6 +26,7 @@ from small_submissions import (
     ANSWERS,
     CODE,
     NOTEBOOK,
+    RELEASED_ANSWERS,
     answer_cell,
     code_cell,
     folder_of,
@@ -55,8 +56,7 @@ RELEASED_NOTEBOOK = (
 @pytest.fixture
 def assignment(monkeypatch: pytest.MonkeyPatch) -> Assignment:
     """Low limits, and one notebook with two answers."""
-    released = {"distribution_shift.ipynb": {"answer-a": 10, "answer-b": 10}}
-    monkeypatch.setattr(hw4.handin.answer_cells, "RELEASED_ANSWERS", released)
+    monkeypatch.setattr(hw4.handin.answer_cells, "RELEASED_ANSWERS", RELEASED_ANSWERS)
     return small_rules()
 
 

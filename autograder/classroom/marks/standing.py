@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from autograder.classroom.intake.entries import ClassError, Entry, Person
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.submissions import ClassError, Entry, Person
 from autograder.classroom.marks.changes import Applied, Change, apply, in_force, read_changes
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.policies import Lateness, PolicyError, extension_of, lateness, read_extensions

@@ -28,7 +28,8 @@ from typing import Any
 import tyro
 from tyro.conf import Positional
 
-from autograder.classroom.intake.submissions import ClassError, Entry, find_submissions, read_entry
+from autograder.classroom.intake.entries import ClassError, Entry
+from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
 from autograder.files import write_at_once
 from hw4.handin.assignment import Assignment, load_assignment

@@ -15,8 +15,9 @@ from typing import Any
 
 from rich.console import Console
 
+from autograder.classroom.intake.entries import Entry
 from autograder.classroom.intake.folder import ClassFolder, Done
-from autograder.classroom.intake.submissions import Entry, hash_of, read_entry
+from autograder.classroom.intake.submissions import hash_of, read_entry
 from autograder.classroom.marks.changes import read_changes
 from autograder.classroom.marks.lists import write_lists
 from autograder.classroom.marks.standing import Result, common_of, result_of
