@@ -64,7 +64,7 @@ def grade_class(
     retry_faults: bool = False,
     accept_weak_confinement: bool = False,
 ) -> int:
-    """Grade a class: a folder of submissions, or an export of Gradescope or Canvas as downloaded.
+    """Grade a class: a folder of submissions, or an export of Gradescope, Canvas or Moodle as downloaded.
 
     You can kill it at any moment and run it again: finished students are kept. The exit status is 0 when everyone has
     a verdict,
@@ -73,7 +73,8 @@ def grade_class(
     Args:
         submissions: the folder.
         output: folder of the results: grades.csv, index.html, students/ID/report.html.
-        roster: CSV with a column `id` and, optionally, `name`, `email`, `group` and `submitted_at`.
+        roster: CSV with a column `id` and, optionally, `name`, `email`, `group` and `submitted_at`, or the export of a
+            site.
         jobs: number of submissions graded at once.
         shard: "2/5" grades the second of five parts of the class; `merge` puts them together.
         engine: "local", or "dask" for the machines behind a scheduler.
@@ -89,6 +90,7 @@ def grade_class(
     """
     from autograder.classroom.intake.entries import ClassError
     from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.intake.left_over import left_over
     from autograder.classroom.intake.submissions import find_submissions
     from autograder.classroom.night.grade_class import grade_class as run
     from autograder.classroom.night.grade_class import local_canary, local_engine
@@ -129,6 +131,7 @@ def grade_class(
             shard=_shard(shard),
             retry_faults=retry_faults,
             ask_canary=ask,
+            left_over=left_over(submissions, entries),
         )
     console.print(
         f"Graded {summary.graded}, kept {summary.kept}, grader faults {summary.faults}: {output / 'index.html'}",

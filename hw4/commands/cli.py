@@ -325,9 +325,10 @@ def _print_problems(intake: Intake, assignment: Assignment) -> None:
         print(f"FIX THIS: {p.file}:{p.line}: Python cannot read this file: {p.message}")
         print(f"  The grader fails everything in it ({points} {kind}), and the learning curves that need it.")
     for problem in intake.unread_notebooks:
-        points = 0 if problem.file in assignment.optional_notebooks else assignment.written_points
+        is_optional = problem.file in assignment.optional_notebooks
+        cost = "no points" if is_optional else f"only written points (of {assignment.written_points})"
         print(f"FIX THIS: {problem}.")
-        print(f"  The code is graded all the same; this costs only written points (of {points}).")
+        print(f"  The code is graded all the same; this costs {cost}.")
     for i in intake.forbidden_imports:
         print(f"FIX THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
     if intake.forbidden_imports:

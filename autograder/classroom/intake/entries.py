@@ -11,6 +11,7 @@ from typing import Any
 
 MAX_FOLDER_NAME = 80  # characters
 MAX_TEXT = 200  # characters of a name
+MAX_PLACE = 1_000  # characters of paths
 
 
 class ClassError(ValueError):
@@ -41,6 +42,12 @@ class Entry:
     files: tuple[tuple[str, Path], ...] = ()  # (name, where) of files handed in one by one; `path` is the first of them
     named_in_problem: tuple[Path, ...] = ()  # where `problem` is about several files
 
+    @property
+    def place(self) -> str:
+        """Where people find what was handed in, safe to print."""
+        names = ", ".join(path.name for _, path in self.files)
+        return safe_text(f"{self.path.parent} ({names})" if self.path and self.files else self.path or "", MAX_PLACE)
+
 
 @dataclass(frozen=True)
 class LeftOver:
@@ -61,9 +68,9 @@ def folder_name(text: str) -> str:
     return f"{safe[:MAX_FOLDER_NAME]}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def safe_text(value: Any) -> str:
+def safe_text(value: Any, max_length: int = MAX_TEXT) -> str:
     """A text that is safe to print, bounded."""
-    text = "" if value is None else str(value)[:MAX_TEXT]
+    text = "" if value is None else str(value)[:max_length]
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text).strip()
 
 

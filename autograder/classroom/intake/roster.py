@@ -101,11 +101,11 @@ def _delimiter(text: str) -> str:
         return first[len("sep=")]
     known = {name for names in COLUMNS.values() for name in names} | {*OTHER_IDS}
 
-    def num_known(delimiter: str) -> int:
+    def num_columns(delimiter: str) -> tuple[int, int]:
         head = next(csv.reader([first], delimiter=delimiter), [])
-        return len({cell.strip().casefold() for cell in head} & known)
+        return len({cell.strip().casefold() for cell in head} & known), len(head)
 
-    return max(DELIMITERS, key=num_known)
+    return max(DELIMITERS, key=num_columns)
 
 
 QUOTE_IT = 'If a cell has the separator in it, put quotes around the cell: "Love, Ada"'
