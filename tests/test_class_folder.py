@@ -52,16 +52,16 @@ def students_of(folder: Path) -> tuple[dict[str, Entry], dict[str, str]]:
     return {entry.people[0].id: entry for entry in entries}, others
 
 
-@pytest.mark.parametrize("beside", ["submissions.zip", "hw4_submissions (1).zip", "old/mpc.py", "notes.pdf", "bob.zip"])
-def test_nobody_vanishes_from_a_canvas_download_whatever_is_next_to_it(tmp_path: Path, beside: str) -> None:
+@pytest.mark.parametrize("stray", ["submissions.zip", "hw4_submissions (1).zip", "old/mpc.py", "notes.pdf", "bob.zip"])
+def test_nobody_vanishes_from_a_canvas_download_whatever_is_next_to_it(tmp_path: Path, stray: str) -> None:
     """Two students have an archive, and two loose files."""
-    write(tmp_path, "loveada_101_900_hw4.zip", "hopperg_102_901_hw4.zip", beside, *JUNK)
+    write(tmp_path, "loveada_101_900_hw4.zip", "hopperg_102_901_hw4.zip", stray, *JUNK)
     loose(tmp_path, "turinga", 103)
     loose(tmp_path, "noethere", 104)
     found, others = students_of(tmp_path)
     assert found.keys() == {"101", "102", "103", "104"}
     assert read_entry(found["103"]).missing == ()
-    name = f"{beside.partition('/')[0]}/" if "/" in beside else beside
+    name = f"{stray.partition('/')[0]}/" if "/" in stray else stray
     assert others[name].startswith("belongs to nobody: its name is not of the form that the site gives")
     assert others.keys() == {name, ".DS_Store", "__MACOSX/", "Thumbs.db", "desktop.ini", ".hidden/"}
     assert others["__MACOSX/"] == "hidden, or written by a system"
@@ -275,6 +275,12 @@ def test_a_sites_own_export_is_a_roster(tmp_path: Path, site: str) -> None:
 )
 def test_a_separator_that_is_not_quoted_is_an_error_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     with pytest.raises(ClassError, match=rf"^roster\.csv:{line}: .*put quotes around the cell"):
+        rows_of(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ['id,name\n7,"Ada\n8,Bob\n', 'id,name\n7,"Ada" Love\n'])
+def test_a_quote_that_is_not_closed_swallows_nobody(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ClassError, match=r"^roster\.csv:\d: a quote is not closed, or is inside a cell"):
         rows_of(tmp_path, text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -111,9 +112,35 @@ def test_submit_names_copies_in_the_students_folders(tmp_path: Path) -> None:
         "topics/mppi.py is not handed in; did you mean 'hw4/topics/mppi copy.py'? If so, rename it to topics/mppi.py",
         "replanning.ipynb is handed in, and what looks like a copy of it is not: 'notebooks/replanning (1).ipynb'",
     ]
+    (root / "notebooks" / "Untitled.ipynb").write_bytes(b"{}")
+    (*_, note) = notes_on_the_folder(root / "hw4", root / "notebooks", packed, ASSIGNMENT)
+    assert note == "notebooks/Untitled.ipynb is not handed in: no notebook of the homework is called that"
     (root / "hw4" / "ensemble.py").unlink()
     with pytest.raises(SubmissionRefused, match=r"Did you mean 'hw4/mpc \(1\)\.py'\? If so, rename it to mpc\.py"):
         write_submission(root / "hw4", root / "notebooks", tmp_path / "a.zip", ASSIGNMENT)
+
+
+def test_submit_says_that_a_changed_notebook_of_a_topic_was_not_run(tmp_path: Path) -> None:
+    """As it was released, nothing is said of it."""
+    released = json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": "", "outputs": []}]}).encode()
+    root = folder_of(tmp_path, *((f"hw4/{name}", content) for name, content in CODE.items()))
+    root = folder_of(tmp_path, ("notebooks/mppi.ipynb", released))
+    hashes = {"notebooks/mppi.ipynb": hashlib.sha256(released).hexdigest()}
+    (root / "hw4" / "bundle.json").write_text(json.dumps({"version": "2030-01-01.aaaaaaaa", "files": hashes}))
+    assert notes_on_the_folder(root / "hw4", root / "notebooks", CODE, ASSIGNMENT) == []
+    (root / "notebooks" / "mppi.ipynb").write_bytes(released + b"\n")
+    assert notes_on_the_folder(root / "hw4", root / "notebooks", CODE, ASSIGNMENT) == [
+        "notebooks/mppi.ipynb is not handed in, because it was not run: run all its cells and save"
+    ]
+
+
+def test_a_folder_that_is_not_opened_is_listed(tmp_path: Path) -> None:
+    members = [*CODE.items(), (".hw4/mpc.py", b"x = 1\n"), ("venv/pyvenv.cfg", b""), ("__pycache__/mpc.pyc", b"")]
+    assert read_submission(folder_of(tmp_path, *members), ASSIGNMENT).ignored == (
+        ".hw4/(not opened)",
+        "__pycache__/(not opened)",
+        "venv/(not opened)",
+    )
 
 
 # Letters --------------------------------------------------------------------------------------------------------------
@@ -326,6 +353,8 @@ NEWER = {
     'y = f"{x\n}"\n': (1, "f-string"),
     "y = f\"{f'\\n'}\"\n": (1, "f-string"),
     "y = f'{x:{w:{p}}}'\n": (1, "f-string"),
+    "y = f'{x!r }'\n": (1, "f-string"),
+    "y = f'{x!s :>9}'\n": (1, "f-string"),
     'y = f"""{"""a"""}"""\n': (1, "f-string"),
     "y = f'{x + \\\n1}'\n": (None, "f-string"),
 }

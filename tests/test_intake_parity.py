@@ -305,8 +305,10 @@ def make_case(folder: Path, number: int, *, malformed: bool) -> Case:
         if fault not in BYTE_FAULTS.values():
             fault.spoil(rng, entries)
     case = Case(folder / f"{'bad' if malformed else 'good'}-{number}.{container}", [fault.reason for fault in chosen])
-    in_junk = ("__MACOSX", "__pycache__") if container == FOLDER else ()  # such folders are not even listed on disk
-    case.ignored = sorted(wrapper + name for name in brought if not name.startswith(in_junk))
+    in_junk = ("__MACOSX", "__pycache__") if container == FOLDER else ()  # on disk such folders are not opened
+    case.ignored = sorted(
+        wrapper + (f"{name.partition('/')[0]}/(not opened)" if name.startswith(in_junk) else name) for name in brought
+    )
     WRITERS[container](case.path, entries)
     if first in BYTE_FAULTS.values() and malformed:
         case.path.write_bytes(first.spoil(rng, case.path.read_bytes()))

@@ -20,6 +20,8 @@ from hw4.handin.members import (
 )
 from hw4.handin.refusal import SubmissionRefused, readable
 
+NOT_OPENED = "(not opened)"  # in place of all files in a folder that holds no student's work
+
 
 def folder_members(root: Path, assignment: Assignment) -> Iterator[Member]:
     rules = assignment.submission
@@ -40,7 +42,9 @@ def folder_members(root: Path, assignment: Assignment) -> Iterator[Member]:
             with readable(name):
                 mode = entry.lstat().st_mode
                 if stat.S_ISDIR(mode):
-                    if not Member(f"{name}/x", b"").is_junk and not (entry / "pyvenv.cfg").exists():
+                    if Member(f"{name}/x", b"").is_junk or (entry / "pyvenv.cfg").exists():
+                        yield Member(f"{name}/{NOT_OPENED}", b"")
+                    else:
                         folders.append(entry)
                     continue
             content, problem = b"", ""

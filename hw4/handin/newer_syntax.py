@@ -114,7 +114,7 @@ def _in_f_strings(text: str) -> Iterator[Construct]:
         return
     lines = [f"{line}\n" for line in text.split("\n")]
     started: list[tuple[tuple[int, int], str]] = []  # (where, prefix and quotes) of the f-strings around a token
-    previous = (1, 0)
+    previous, before = (1, 0), [""]  # where the token before ended, and the last two tokens
     for found in tokenize.generate_tokens(io.StringIO(text).readline):
         kind = F_STRING_TOKENS.get(found.type, "")
         in_braces = len(started) - (kind in ("FSTRING_MIDDLE", "FSTRING_END")) > 0
@@ -122,6 +122,8 @@ def _in_f_strings(text: str) -> Iterator[Construct]:
             yield Construct(found.start[0], "a comment inside the braces of an f-string", "3.12")
         elif in_braces and "\\" in _between(lines, previous, found.end):
             yield Construct(found.start[0], "a backslash inside the braces of an f-string", "3.12")
+        elif in_braces and before[-2:-1] == ["!"] and found.string in ("}", ":") and previous != found.start:
+            yield Construct(found.start[0], "an f-string with a blank after its conversion", "3.12")
         if kind == "FSTRING_START":
             started.append((found.start, found.string))
         elif kind == "FSTRING_END":
@@ -133,7 +135,7 @@ def _in_f_strings(text: str) -> Iterator[Construct]:
                 yield Construct(start[0], "a line break inside the braces of an f-string", "3.12")
             elif len(opening) + ends.end() < len(whole):
                 yield Construct(start[0], "an f-string whose braces hold its own quotes", "3.12")
-        previous = found.end
+        previous, before = found.end, [before[-1], found.string]
 
 
 def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:

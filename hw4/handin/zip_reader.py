@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -163,7 +164,7 @@ def _names(raw: bytes, flags: int, extra: bytes, archive_name: str) -> tuple[str
     except UnicodeDecodeError:
         raise SubmissionRefused("a name is not in the encoding that it claims", where=archive_name) from None
     for checksum, other in _unicode_paths(extra):
-        if other == name:
+        if unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name):
             continue
         parts, others = name.split("/"), other.split("/")
         is_spelling = len(parts) == len(others) and all(

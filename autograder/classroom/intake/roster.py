@@ -67,12 +67,13 @@ def read_roster(path: Path) -> list[Row]:
     delimiter = _delimiter(text)
     if text.lower().startswith("sep="):
         lines.readline()
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     skipped = 1 if text.lower().startswith("sep=") else 0
     try:
         table = [(reader.line_num + skipped, row) for row in reader]
     except csv.Error as error:
-        raise ClassError(f"the roster cannot be read: {path.name}:{reader.line_num + skipped}: {error}") from None
+        line = reader.line_num + skipped
+        raise ClassError(f"{path.name}:{line}: a quote is not closed, or is inside a cell: {error}") from None
     head = [cell.strip().casefold() for cell in table[0][1]] if table else []
     if not set(head) & set(COLUMNS["id"]):
         found = ", ".join(filter(None, map(safe_text, head))) or "none"
