@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import codecs
 import io
+import sys
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -42,18 +43,19 @@ class ForbiddenImport:
     module: str
 
 
-def parse(name: str, content: bytes, python: str) -> ast.Module | SyntaxProblem:
-    """The syntax tree of a code file, or what keeps the grader's Python from reading it. Nothing is run.
+def parse(name: str, content: bytes, python: str = "") -> ast.Module | SyntaxProblem:
+    """The syntax tree of a code file, or what keeps Python from reading it. Nothing is run.
 
     Args:
         name: of the file.
         content: of the file.
-        python: the version of Python as which it is read, "3.11": the same whatever version this process has.
+        python: the version as which it is read, such as the grader's "3.11"; by default that of this process.
     """
     if len(content) > MAX_CODE_BYTES:
         return SyntaxProblem(
             name, 1, f"the file has {len(content):,} bytes; a code file may have at most {MAX_CODE_BYTES:,}"
         )
+    python = python or "{}.{}".format(*sys.version_info)
     major, minor = map(int, python.split("."))
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
