@@ -5,15 +5,22 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 # For programs that need hw4 with the solutions filled in.
-SOLVED := PYTHONPATH=$(CURDIR)/build/solved:$(CURDIR) $(RUN)
+SOLVED := PYTHONPATH="$$PWD/build/solved:$$PWD" $(RUN)
 SUBMISSION ?= solutions
 OUTPUT ?= build/grade
+# Students choose the names of their files. So neither make nor the shell reads these texts: they are taken as they
+# stand, and recipes take them from the environment.
+override SUBMISSION := $(value SUBMISSION)
+override OUTPUT := $(value OUTPUT)
+override PYTHON := $(value PYTHON)
+export SUBMISSION OUTPUT PYTHON
 
 # One thread per learning run: on a busy machine, two threads are slower than one.
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 export PYTHONDONTWRITEBYTECODE = 1
+unexport MUJOCO_GL  # nothing here draws with MuJoCo, and a value meant for other homework can end its import
 
 .DEFAULT_GOAL := help
 .PHONY: help grade test verify bench zoo publish check gradescope handout notebooks solved calibrate lab lock clean
@@ -22,7 +29,7 @@ help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 grade: $(READY)  ## grade SUBMISSION (a folder or an archive; the reference solution by default) into OUTPUT
-	$(RUN) -m autograder grade $(SUBMISSION) --output $(OUTPUT)
+	$(RUN) -m autograder grade --output "$$OUTPUT" -- "$$SUBMISSION"
 
 test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/ruff check .
@@ -60,8 +67,8 @@ bench: $(READY) solved  ## the benchmarks, compared with other implementations i
 
 # mbrl-lib, for the benchmarks, in a separate environment.
 build/mbrl/.ready: benchmarks/mbrl-requirements.txt requirements.lock
-	$(PYTHON) -m venv build/mbrl
-	build/mbrl/bin/pip install --quiet $$(grep -E '^(torch|numpy|gymnasium|mujoco)==' requirements.lock) -r $<
+	"$$PYTHON" -m venv build/mbrl
+	build/mbrl/bin/pip install --quiet $$(grep -E '^(torch|numpy|gymnasium|mujoco)==' requirements.lock) -r benchmarks/mbrl-requirements.txt
 	build/mbrl/bin/pip install --quiet --no-deps mbrl==0.2.0
 	@touch $@
 
@@ -81,11 +88,11 @@ calibrate: $(READY)  ## record the reference runs of the graded curves; can be s
 	$(RUN) -m autograder calibrate
 
 lab: $(READY) solved  ## open JupyterLab on the notebooks, with the solved package
-	cd notebooks && PYTHONPATH=$(CURDIR)/build/solved ../$(VENV)/bin/jupyter lab
+	cd notebooks && PYTHONPATH="$${PWD%/notebooks}/build/solved" ../$(VENV)/bin/jupyter lab
 
 lock: ## write requirements.lock from a fresh environment
-	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet torch==$$(sed -n 's/^torch==//p' requirements.lock)
+	rm -rf build/lock && "$$PYTHON" -m venv build/lock
+	build/lock/bin/pip install --quiet "torch==$$(sed -n 's/^torch==//p' requirements.lock)"
 	build/lock/bin/pip install --quiet -e '.[staff]'
 	build/lock/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' > build/requirements.lock
 	mv build/requirements.lock requirements.lock
@@ -95,8 +102,8 @@ clean:  ## remove everything that was built
 
 # The marker is written last, so that an incomplete environment is never mistaken for a complete one.
 $(READY): requirements.lock requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
+	@"$$PYTHON" -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	"$$PYTHON" -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $(READY)

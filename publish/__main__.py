@@ -12,10 +12,11 @@ from autograder.solutions import ROOT
 from hw4.handin.assignment import AssignmentError
 from publish import drift, gate, places
 from publish.handout import HandoutError
+from publish.line_ends import LineEndError
 from publish.notebooks import MasterError
 from publish.stubs import MarkerError, write_solved
 
-BROKEN_SOURCE = (AssignmentError, GraderFault, HandoutError, MarkerError, MasterError)
+BROKEN_SOURCE = (AssignmentError, GraderFault, HandoutError, LineEndError, MarkerError, MasterError)
 
 
 def write() -> int:

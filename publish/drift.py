@@ -17,7 +17,7 @@ from publish.gradescope_bundle import GRADESCOPE_BUNDLE, gradescope_bundle
 from publish.handout import FIGURES, PDF
 from publish.handout.figures import draw_figures
 from publish.handout.typesetting import build_handout
-from publish.notebooks import build_notebooks
+from publish.notebooks import RELEASED_ANSWERS, build_notebooks, released_answers
 from publish.staff_bundle import STAFF_BUNDLE, STAFF_PDF, staff_bundle
 from publish.stubs import STUBS, build_stubs
 from publish.student_bundle import STUDENT_BUNDLE, student_bundle
@@ -50,6 +50,7 @@ def texts() -> Iterator[Artefact]:
     yield Artefact(STUBS / "reference_curves.csv", published_curves().encode(), recorded)
     ungraded = published_bands(read_runs()).encode()
     yield Artefact(STUBS / "reference_curves_ungraded.csv", ungraded, "publish/ungraded_runs.csv")
+    yield Artefact(RELEASED_ANSWERS, released_answers().encode(), "notebooks/masters/*.py")
     for path, text in build_notebooks().items():
         yield Artefact(path, text.encode(), f"notebooks/masters/{path.stem}.py")
 

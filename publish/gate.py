@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 
 from hw4.handin.assignment import load_assignment
 from hw4.handin.update import BUNDLE_FOLDER
 from publish import drift, leaks, places, reference_marks, rehearsal, stale_runs
 from publish.findings import Finding
+from publish.line_ends import wrong_line_ends
+from publish.staff_bundle import STAFF_PDF, WITHOUT_SUFFIX, staff_files
 from publish.student_bundle import STUDENT_BUNDLE
 
 Check = Callable[[], Iterable[Finding]]
@@ -19,6 +21,7 @@ Check = Callable[[], Iterable[Finding]]
 NAMES = "every name is known"
 QUICK: dict[str, Check] = {
     NAMES: places.misnamed,
+    "no file has the line ends of Windows, and scripts start": lambda: wrong_line_ends(tree_files(), WITHOUT_SUFFIX),
     "no generated file has drifted": lambda: drift.drifted(drift.in_the_tree()),
     "recorded runs match today's code": stale_runs.stale_curves,
     "so do the runs of figures and ungraded tasks": stale_runs.stale_others,
@@ -31,6 +34,11 @@ WHOLE: dict[str, Check] = {
     "the reference passes the curves, as recorded": stale_runs.reference_misses,
     "the student bundle works by itself": lambda: rehearsal.rehearse(STUDENT_BUNDLE.read_bytes()),
 }
+
+
+def tree_files() -> Iterator[tuple[str, bytes]]:
+    """(name, content) of everything that any archive is built from."""
+    return ((name, path.read_bytes()) for name, path in staff_files() if path != STAFF_PDF)
 
 
 def student_bundle_files() -> dict[str, bytes]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.grading.fingerprint import GRADER, python_files
 from autograder.solutions import ROOT
 from publish.archive import zip_of
+from publish.line_ends import LineEndError, with_right_line_ends
 
 GRADESCOPE_BUNDLE = ROOT / "build" / "gradescope-autograder.zip"
 ENTRY_POINTS = ("setup.sh", "run_autograder")  # at the root of the archive, executable
@@ -48,8 +50,12 @@ def grading_requirements() -> str:
 
 
 def gradescope_bundle() -> bytes:
-    """The archive; the same tree gives the same bytes."""
-    return zip_of(grader_files(), executable=ENTRY_POINTS)
+    """The archive; the same tree gives the same bytes.
+
+    Raises:
+        LineEndError: a script that would not start on Gradescope, or any other file with the line ends of Windows.
+    """
+    return zip_of(with_right_line_ends(grader_files(), ENTRY_POINTS), executable=ENTRY_POINTS)
 
 
 def write_gradescope_bundle(target: Path = GRADESCOPE_BUNDLE) -> Path:
@@ -59,4 +65,7 @@ def write_gradescope_bundle(target: Path = GRADESCOPE_BUNDLE) -> Path:
 
 
 if __name__ == "__main__":
-    print(f"wrote {write_gradescope_bundle().relative_to(ROOT)}")
+    try:
+        print(f"wrote {write_gradescope_bundle().relative_to(ROOT)}")
+    except LineEndError as error:
+        sys.exit(f"Nothing was written:\n{error}")

@@ -19,7 +19,8 @@ ROOMS = (
     *("notebooks/data", "notebooks/masters", "notebooks/release", "notebooks/source"),
 )
 FILES = (
-    *(".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md"),
+    *(".gitattributes", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md"),
+    "SECURITY.md",
     *("assignment.toml", "handout.pdf", "pyproject.toml", "requirements.lock", "requirements.txt"),
     *("notebooks/README.md", "notebooks/nbgrader_config.py", "notebooks/shared_cells.py"),
 )

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from autograder.classroom.intake.entries import Entry, Person
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.submissions import Entry, Person
 from autograder.classroom.marks import student_documents
 from autograder.classroom.marks.standing import Result, standing_of
 from autograder.classroom.night.engine import Task

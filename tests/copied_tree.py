@@ -29,7 +29,7 @@ def copy_of_the_tree(target: Path) -> Path:
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for path in ROOT.iterdir():
-        if path.is_file() and (not path.name.startswith(".") or path.name == ".gitignore"):
+        if path.is_file() and (not path.name.startswith(".") or path.name in (".gitattributes", ".gitignore")):
             shutil.copy(path, target / path.name)
     return target
 

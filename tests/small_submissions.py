@@ -23,7 +23,7 @@ UNIX_FILE = (stat.S_IFREG | 0o644) << 16
 
 
 def small_rules(max_files: int = 12) -> Assignment:
-    """The real rules for one notebook and 20 written points, with low limits: 20 kB a file, 60 kB in all."""
+    """The real rules for one notebook and 20 written points, low limits: 20 kB a file, 30 a notebook, 60 in all."""
     real = load_assignment()
     by_hand = [problem.id for problem in real.problems if problem.by_hand]
     problems = tuple(
@@ -34,6 +34,7 @@ def small_rules(max_files: int = 12) -> Assignment:
         real.submission,
         notebooks=("distribution_shift.ipynb",),
         max_file_bytes=20_000,
+        max_notebook_bytes=30_000,
         max_total_bytes=60_000,
         max_files=max_files,
     )
@@ -54,6 +55,7 @@ def notebook(*cells: Any) -> dict[str, bytes]:
     return {"distribution_shift.ipynb": json.dumps({"cells": list(cells), "nbformat": 4}).encode()}
 
 
+RELEASED_ANSWERS = {"distribution_shift.ipynb": {"answer-a": 10, "answer-b": 10}}  # in place of the real ones
 ANSWERS = (answer_cell("answer-a", "The two distributions are ..."), answer_cell("answer-b", ["Three ", "things."]))
 NOTEBOOK = notebook(*ANSWERS, code_cell({"output_type": "stream", "text": "2"}))  # answered and run
 

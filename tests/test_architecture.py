@@ -273,7 +273,7 @@ PRIVATE_PATH = re.compile(r"""(?<![\w.:/-])(/home/|/Users/|/root/|/mnt/|[A-Za-z]
 def text_files() -> Iterator[Path]:
     """Everything that is ours: no hidden folder but .ci and .github, nothing that was built."""
     for path in sorted(ROOT.iterdir()):
-        if path.name.startswith(".") and path.name not in (".ci", ".github", ".gitignore"):
+        if path.name.startswith(".") and path.name not in (".ci", ".gitattributes", ".github", ".gitignore"):
             continue
         if path.name in ("build", "runs") or path.name.endswith(".egg-info") or (path / "pyvenv.cfg").exists():
             continue

@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autograder.classroom import commands
+from autograder.classroom.intake.entries import ClassError, Person
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.submissions import ClassError, Person
 from autograder.classroom.marks import standing
 from autograder.classroom.marks.export import export, read_list
 from autograder.classroom.marks.gradebook import (

@@ -27,8 +27,8 @@ from class_samples import (
 )
 
 from autograder.classroom import commands
+from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.submissions import ClassError
 from autograder.classroom.marks.standing import read_class
 from autograder.classroom.night.engine import Task, grade_locally
 from autograder.classroom.night.grade_class import grade_class

@@ -15,8 +15,8 @@ import pytest
 from class_samples import POINTS, QUIET, TOTAL, canary, graded_class, measured, quick_pages, without_pages
 
 from autograder.classroom import commands
+from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.submissions import ClassError
 from autograder.classroom.marks import lists, regrade_class, standing
 from autograder.classroom.marks.changes import EVERYBODY, LOG, Change, append_change, in_force, read_changes
 from autograder.classroom.marks.regrade_class import Difference, bring_up_to_date, plan_of

@@ -28,9 +28,10 @@ from made_up_topic import SOLUTION, assignment_with_topic
 
 from autograder.classroom.commands import INTERRUPTED
 from autograder.classroom.commands import grade_class as grade
-from autograder.classroom.intake import submissions
+from autograder.classroom.intake import roster, sites, submissions
+from autograder.classroom.intake.entries import ClassError, folder_name
 from autograder.classroom.intake.folder import DONE, ClassFolder, Done
-from autograder.classroom.intake.submissions import ClassError, find_submissions, folder_name, read_entry
+from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.standing import read_class
 from autograder.classroom.night import engine
 from autograder.classroom.night.engine import Job
@@ -159,6 +160,7 @@ def test_the_file_of_a_topic_is_found_loose_and_in_an_archive(tmp_path: Path, mo
     """Canvas knows no folders, so it gives a topic's file by its name alone."""
     assignment = assignment_with_topic(tmp_path)
     monkeypatch.setattr(submissions, "load_assignment", lambda: assignment)
+    monkeypatch.setattr(sites, "load_assignment", lambda: assignment)
     topic = TOPIC.rpartition("/")[2]
     loose, code = tmp_path / "loose", reference_code()
     loose.mkdir()
@@ -174,27 +176,27 @@ def test_the_file_of_a_topic_is_found_loose_and_in_an_archive(tmp_path: Path, mo
 def groups_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     assignment = load_assignment()
     policies = replace(assignment.policies, max_group_size=2)
-    monkeypatch.setattr(submissions, "load_assignment", lambda: replace(assignment, policies=policies))
+    monkeypatch.setattr(roster, "load_assignment", lambda: replace(assignment, policies=policies))
 
 
 @pytest.mark.usefixtures("groups_of_two")
 def test_a_group_that_is_too_large_is_refused(tmp_path: Path) -> None:
     write_class(tmp_path / "in", ["ada"])
-    roster = tmp_path / "roster.csv"
-    roster.write_text("id,group\nada,g1\nbob,g1\ncleo,g1\ndora,g2\n")
+    listed = tmp_path / "roster.csv"
+    listed.write_text("id,group\nada,g1\nbob,g1\ncleo,g1\ndora,g2\n")
     with pytest.raises(ClassError, match=r"max_group_size = 2; these are larger: g1 \(3\)"):
-        find_submissions(tmp_path / "in", roster)
+        find_submissions(tmp_path / "in", listed)
 
 
 @pytest.mark.usefixtures("groups_of_two")
 def test_a_roster_names_people_joins_groups_and_shows_who_is_missing(tmp_path: Path) -> None:
     write_class(tmp_path / "in", ["ada", "solo", "stranger"])
-    roster = tmp_path / "roster.csv"
-    roster.write_text(
+    listed = tmp_path / "roster.csv"
+    listed.write_text(
         'ID,Name,Email,Group\nada,"Love, Ada",ada@x.org,g1\nbob,=Bob,,g1\nsolo,Solo,,\nlost,Lost,,\n',
         encoding="utf-8-sig",
     )
-    found = {entry.student: entry for entry in find_submissions(tmp_path / "in", roster)}
+    found = {entry.student: entry for entry in find_submissions(tmp_path / "in", listed)}
     assert [(p.id, p.name) for p in found["ada"].people] == [("ada", "Love, Ada"), ("bob", "=Bob")]
     assert found["lost"].path is None
     assert [entry.on_roster for entry in (found["solo"], found["stranger"])] == [True, False]
@@ -204,24 +206,24 @@ def test_a_roster_names_people_joins_groups_and_shows_who_is_missing(tmp_path: P
 def test_a_roster_may_say_when_somebody_handed_in(tmp_path: Path) -> None:
     """In a group the last of the times counts."""
     write_class(tmp_path / "in", ["ada", "solo", "eve"])
-    roster = tmp_path / "roster.csv"
+    listed = tmp_path / "roster.csv"
     rows = ["id,group,submitted_at", "ada,g1,2027-03-14T12:00:00Z", "bob,g1,2027-03-14 06:00:00 -0700", "solo,,"]
-    roster.write_text("\n".join([*rows, "eve,,"]))
-    found = {entry.student: entry.submitted for entry in find_submissions(tmp_path / "in", roster)}
+    listed.write_text("\n".join([*rows, "eve,,"]))
+    found = {entry.student: entry.submitted for entry in find_submissions(tmp_path / "in", listed)}
     assert found == {"ada": datetime(2027, 3, 14, 13, tzinfo=UTC), "eve": None, "solo": None}
     for text in ("2027-03-14T12:00:00", "yesterday"):
-        roster.write_text(f"id,submitted_at\nada,{text}\n")
+        listed.write_text(f"id,submitted_at\nada,{text}\n")
         with pytest.raises(ClassError, match="UTC offset"):
-            find_submissions(tmp_path / "in", roster)
+            find_submissions(tmp_path / "in", listed)
 
 
 @pytest.mark.usefixtures("groups_of_two")
 def test_two_submissions_of_one_group_are_refused(tmp_path: Path) -> None:
     write_class(tmp_path / "in", ["ada", "bob"])
-    roster = tmp_path / "roster.csv"
-    roster.write_text("id,group\nada,g1\nbob,g1\n")
+    listed = tmp_path / "roster.csv"
+    listed.write_text("id,group\nada,g1\nbob,g1\n")
     with pytest.raises(ClassError, match="same student or group"):
-        find_submissions(tmp_path / "in", roster)
+        find_submissions(tmp_path / "in", listed)
 
 
 @pytest.mark.parametrize("text", ["name\nada\n", "id\n\n", "id\nada\nada\n", "", "id,name\n,x\n"])

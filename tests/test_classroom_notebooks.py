@@ -18,11 +18,12 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+import nbconvert
 import nbformat
 import pytest
 from made_up_topic import assignment_with_topic
 
-from autograder.classroom.intake.submissions import Entry, Person
+from autograder.classroom.intake.entries import Entry, Person
 from autograder.classroom.marks.written_answers import (
     ASSIGNMENT_ID,
     MAX_SOURCE,
@@ -236,9 +237,7 @@ def test_a_huge_answer_is_cut_and_says_so(handed_in, release, answer):
     assert result.changes == ((answer, f"its text was cut at {MAX_SOURCE} characters of 5000000"),)
 
 
-@pytest.mark.parametrize(
-    "mime", ["text/html", "application/javascript", "image/svg+xml", "text/latex", "text/markdown"]
-)
+@pytest.mark.parametrize("mime", ["text/html", "application/javascript", "text/latex", "text/markdown"])
 def test_a_rich_output_is_left_out_and_its_plain_text_kept(handed_in, release, mime):
     data = {mime: HOSTILE, "text/plain": "<Figure>"}
     cell_of(handed_in, "sanity")["outputs"] = [{"output_type": "execute_result", "metadata": {}, "data": data}]
@@ -259,6 +258,129 @@ def test_a_picture_that_is_markup_is_left_out_and_a_picture_stays(handed_in, rel
     assert cell_of(result.notebook, "sanity")["outputs"] == [
         {"output_type": "display_data", "metadata": {}, "data": {"image/png": good}}
     ]
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9"><script>document.title = 1</script><rect onload="x()"/></svg>'
+MATPLOTLIBS = f'<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "x" "http://www.w3.org/x.dtd" [<!ENTITY a "b">]>\n{SVG}\n'
+KINDS = {  # mime -> content, as base64
+    "image/png": base64.b64encode(DOT).decode(),
+    "image/jpeg": base64.b64encode(b"\xff\xd8\xff\xe0 a photograph").decode(),
+    "image/gif": base64.b64encode(b"GIF89a ...").decode(),
+    "image/webp": base64.b64encode(b"RIFF1234WEBP...").decode(),
+    "image/svg+xml": base64.b64encode(SVG.encode()).decode(),
+}
+
+
+def page_of(notebook):
+    """As a TA and a student see it."""
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(nbformat.reads(json.dumps(notebook), as_version=4))
+    return page
+
+
+@pytest.mark.parametrize("mime", KINDS)
+def test_a_picture_that_was_pasted_into_an_answer_reaches_the_reader(handed_in, release, answer, mime):
+    cell = cell_of(handed_in, answer)
+    cell["source"] = ["See this:\n", '![my plot](attachment:image%20(1).png "a title") and more.']
+    cell["attachments"] = {"image (1).png": {mime: KINDS[mime]}}
+    result = restored(handed_in, release)
+    assert result.changes == ()
+    (name,) = cell_of(result.notebook, answer)["attachments"]
+    assert text(cell_of(result.notebook, answer)) == f"See this:\n![{name}](attachment:{name}) and more."
+    assert f'src="data:{mime};base64,{KINDS[mime]}"' in page_of(result.notebook)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"![x](data:image/svg+xml;base64,{KINDS['image/svg+xml']})",
+        f"<img alt='x' src='data:image/svg+xml;base64,{KINDS['image/svg+xml']}' width=3>",
+        f"before {SVG} after",
+        SVG.replace(' xmlns="http://www.w3.org/2000/svg"', ""),
+    ],
+)
+def test_a_picture_that_is_written_into_an_answer_is_drawn_and_runs_nothing(handed_in, release, answer, source):
+    cell_of(handed_in, answer)["source"] = f"Look: {source} {HOSTILE}"
+    result = restored(handed_in, release)
+    (bundle,) = cell_of(result.notebook, answer)["attachments"].values()
+    assert b"<rect" in base64.b64decode(bundle["image/svg+xml"])
+    page = page_of(result.notebook)
+    assert f'src="data:image/svg+xml;base64,{bundle["image/svg+xml"]}"' in page
+    assert "<svg onload" not in page
+    assert "<rect" not in page
+    assert "document.title = 1" not in page
+
+
+def test_an_own_cell_and_each_version_of_an_answer_keep_their_pictures(handed_in, release, answer):
+    """Jupyter calls every pasted picture image.png."""
+    own = {"cell_type": "markdown", "id": "own", "metadata": {}, "source": "![a](attachment:image.png)"}
+    own["attachments"] = {"image.png": {"image/gif": KINDS["image/gif"]}}
+    cell = cell_of(handed_in, answer)
+    again = copy.deepcopy(cell)
+    cell |= {"source": "![a](attachment:image.png)", "attachments": {"image.png": {"image/png": KINDS["image/png"]}}}
+    again |= {"source": "Or ![a](attachment:image.png)"}
+    again["attachments"] = {"image.png": {"image/jpeg": KINDS["image/jpeg"]}}
+    handed_in["cells"] += [again, own]
+    page = page_of(restored(handed_in, release).notebook)
+    for mime in ("image/png", "image/jpeg", "image/gif"):
+        assert f'src="data:{mime};base64,{KINDS[mime]}"' in page
+
+
+@pytest.mark.parametrize("drawing", [SVG, MATPLOTLIBS, [line + "\n" for line in MATPLOTLIBS.split("\n")]])
+@pytest.mark.parametrize("mime", ["image/svg+xml", "text/html"])
+def test_a_drawing_in_an_output_is_drawn_and_runs_nothing(handed_in, release, drawing, mime):
+    data = {mime: drawing, "text/plain": "<Figure>"}
+    cell_of(handed_in, "sanity")["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": data}]
+    result = restored(handed_in, release)
+    assert (result.changes == ()) == (mime == "image/svg+xml")
+    (output,) = cell_of(result.notebook, "sanity")["outputs"]
+    shown = output["data"]["text/html"]
+    assert re.fullmatch(r'<img alt="picture" src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+">', shown)
+    assert base64.b64decode(shown.partition("base64,")[2][:-2]).startswith(b"<svg")
+    assert shown.partition("src=")[2][:-1] in page_of(result.notebook)
+
+
+@pytest.mark.parametrize(
+    ("content", "bundle"),
+    [
+        ("![x](attachment:gone.png)", {}),
+        ("![x](attachment:a.png)", {"a.png": {"image/png": "no base64"}}),
+        ("![x](attachment:a.png)", {"a.png": {"text/html": "<script>"}}),
+        ("![x](attachment:a.png)", {"a.png": {"image/png": base64.b64encode(b"<script>alert(1)</script>").decode()}}),
+        ("![x](attachment:a.svg)", {"a.svg": {"image/svg+xml": "<svg><rect>"}}),
+        ("![x](data:text/html;base64,PHNjcmlwdD4=)", {}),
+        ("![x](data:image/png;base64,PHNjcmlwdD4=)", {}),
+    ],
+)
+def test_a_picture_that_is_none_is_not_shown_and_the_ta_hears_of_it(handed_in, release, answer, content, bundle):
+    cell_of(handed_in, answer).update(source=content, attachments=bundle)
+    result = restored(handed_in, release)
+    assert "attachments" not in cell_of(result.notebook, answer)
+    assert [cell for cell, _ in result.changes] == [answer] * len(result.changes)
+    assert result.changes
+    page_of(result.notebook)
+
+
+@pytest.mark.parametrize("part", ["<svg", "<img src='", "![x](data:image/", "![", "<img ", "<svg></svg"])
+def test_ten_megabytes_of_beginnings_of_pictures_take_no_time(handed_in, release, answer, part):
+    cell_of(handed_in, answer)["source"] = part * (10_000_000 // len(part))
+    start = time.monotonic()
+    restored(handed_in, release)
+    assert time.monotonic() - start < 10
+
+
+def test_a_notebook_that_cannot_be_read_is_filed_empty_and_its_original_named(tmp_path):
+    course = tmp_path / "notebooks"
+    shutil.copytree(RELEASES, course / "release" / ASSIGNMENT_ID)
+    large, broken, *_ = REQUIRED
+    files = {**reference_code(), f"notebooks/{large}": bytes(10_000_001), f"notebooks/{broken}": b"{"}
+    path = tmp_path / "ada.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    changes = [str(change) for change in file_class([Entry("ada", (Person("ada"),), path)], course)]
+    assert f"ada: {large}: unreadable (it is larger than 10,000,000 bytes): filed as an empty notebook" in changes
+    for name in (large, broken):
+        assert f"ada: {name}: look at the original: notebooks/{name} in {path}" in changes
 
 
 def test_a_traceback_is_kept_as_text(handed_in, release):
@@ -459,7 +581,7 @@ def test_filing_reports_by_cell_and_leaves_the_sound_alone(graded):
     assert "ada" not in by_student
     assert Change("damaged", NOTEBOOKS[0], first, "the answer was missing: restored empty") in changes
     assert Change("damaged", NOTEBOOKS[0], "", "had another kernel or none: set to python3") in changes
-    assert [(c.notebook, c.cell) for c in by_student["no_json"]] == [(NOTEBOOKS[0], "")]
+    assert {(c.notebook, c.cell) for c in by_student["no_json"]} == {(NOTEBOOKS[0], "")}
     assert [c.notebook for c in by_student["missing"]] == REQUIRED
     assert [c.what.partition(":")[0] for c in by_student["torn"]] == ["not filed"]
     assert [c.what.partition(":")[0] for c in by_student["'../outside'"]] == ["not filed"]

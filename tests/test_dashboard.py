@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from class_samples import measured, with_a_topic
 
-from autograder.classroom.intake.submissions import Person
+from autograder.classroom.intake.entries import Person
 from autograder.classroom.marks.changes import Change
 from autograder.classroom.marks.class_pictures import bins_of, histogram
 from autograder.classroom.marks.dashboard import dashboard, flags_of, items_of, queue_of

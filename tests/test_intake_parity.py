@@ -225,7 +225,7 @@ BYTE_FAULTS = {
     "tar_checksum": Fault(DAMAGED, (TAR,), in_tar(put(150, b"0"), checksum=False)),
     "negative": Fault(SIZE, (TAR,), in_tar(put(124, b"\xff" * 12))),
     "base256": Fault(SIZE, (TAR,), in_tar(put(124, b"\x80" + bytes(10) + b"\x05"))),
-    "endless": Fault("ends inside this member", (TAR,), in_tar(put(124, b"77777777777\0"))),
+    "endless": Fault("unpacks to more than 60,000 bytes", (TAR,), in_tar(put(124, b"77777777777\0"))),
     "end_missing": Fault("its end is missing", (TAR,), in_tar(remove_end)),
     "after_end": Fault(STRAY, (TAR,), in_tar(lambda raw: put(len(raw) - 9, b"hidden")(raw))),
     "pax_size": Fault(SIZE, (TAR,), in_tar(pax(b"size=-512"))),
@@ -305,8 +305,10 @@ def make_case(folder: Path, number: int, *, malformed: bool) -> Case:
         if fault not in BYTE_FAULTS.values():
             fault.spoil(rng, entries)
     case = Case(folder / f"{'bad' if malformed else 'good'}-{number}.{container}", [fault.reason for fault in chosen])
-    in_junk = ("__MACOSX", "__pycache__") if container == FOLDER else ()  # such folders are not even listed on disk
-    case.ignored = sorted(wrapper + name for name in brought if not name.startswith(in_junk))
+    in_junk = ("__MACOSX", "__pycache__") if container == FOLDER else ()  # on disk such folders are not opened
+    case.ignored = sorted(
+        wrapper + (f"{name.partition('/')[0]}/(not opened)" if name.startswith(in_junk) else name) for name in brought
+    )
     WRITERS[container](case.path, entries)
     if first in BYTE_FAULTS.values() and malformed:
         case.path.write_bytes(first.spoil(rng, case.path.read_bytes()))

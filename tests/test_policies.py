@@ -79,6 +79,7 @@ def test_a_group_has_the_longest_extension_of_its_members(tmp_path: Path) -> Non
     assert extensions == {"ada": 2.0, "bob": 0.5}
     assert extension_of(("bob", "cleo"), extensions) == 0.5
     assert extension_of(("dora",), extensions) == 0.0
+    assert extension_of(("Bob@X.org",), {"bob@x.ORG": 2.0}) == 2.0
 
 
 def test_without_a_file_nobody_has_longer(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -456,6 +457,34 @@ def test_submit_says_first_what_the_grader_will_not_take(
     assert f"Not started: {len(others)} of {len(others)} stubs" in after
     assert "2.4 cem in hw4/mpc.py (5 points)" in after
     assert (tree / "hw4_submission.zip").is_file()  # near a deadline, something is better than nothing
+
+
+def test_submit_says_what_is_wrong_with_notebooks_and_which_copies_it_leaves_out(
+    tmp_path: Path, in_tree: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, released = write_released(tmp_path), ROOT / "notebooks" / "release" / "hw4"
+    (tree / "notebooks").mkdir()
+    large, broken, lacking, *_ = ASSIGNMENT.submission.notebooks
+    (tree / "notebooks" / large).write_bytes(bytes(ASSIGNMENT.submission.max_notebook_bytes + 1))
+    (tree / "notebooks" / broken).write_text("<<<<<<< HEAD", encoding="utf-8")
+    notebook = json.loads((released / lacking).read_text(encoding="utf-8"))
+    gone = next(cell for cell in notebook["cells"] if "points" in cell["metadata"].get("nbgrader", {}))
+    notebook["cells"].remove(gone)
+    (tree / "notebooks" / lacking).write_text(json.dumps(notebook), encoding="utf-8")
+    (tree / "notebooks" / f"Copy of {lacking}").write_text("{}", encoding="utf-8")
+    (tree / "hw4" / "mpc.py").rename(tree / "hw4" / "mpc (1).py")
+    (tree / "hw4" / "ensemble.py").write_text("type X = int\n", encoding="utf-8")
+    in_tree(tree)
+    assert main(["submit"]) == 1
+    before, _, after = capsys.readouterr().out.partition("Wrote hw4_submission.zip")
+    assert f"FIX THIS: {large} cannot be read: it is larger than 10,000,000 bytes. To fix it, clear its large" in before
+    assert f"FIX THIS: {broken} cannot be read: it is not valid JSON. To fix it, open it in Jupyter" in before
+    assert "The code is graded all the same; this costs only written points (of 20)." in before
+    assert "FIX THIS: ensemble.py:1: Python cannot read this file: " in before
+    assert "a `type` statement needs Python 3.12, and the grader reads code as Python 3.11" in before
+    assert f"{lacking}: the cells for these answers are missing or have lost their metadata: {gone['id']}" in after
+    assert "mpc.py is not handed in; did you mean 'hw4/mpc (1).py'? If so, rename it to mpc.py" in after
+    assert f"what looks like a copy of it is not: 'notebooks/Copy of {lacking}'" in after
 
 
 def test_submit_refuses_as_the_grader_would(

@@ -26,6 +26,7 @@ from small_submissions import (
     ANSWERS,
     CODE,
     NOTEBOOK,
+    RELEASED_ANSWERS,
     answer_cell,
     code_cell,
     folder_of,
@@ -38,6 +39,7 @@ from small_submissions import (
     zip_bytes,
 )
 
+import hw4.handin.answer_cells
 import hw4.handin.code_files
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.code_files import stubs_not_started
@@ -52,7 +54,9 @@ RELEASED_NOTEBOOK = (
 
 
 @pytest.fixture
-def assignment() -> Assignment:
+def assignment(monkeypatch: pytest.MonkeyPatch) -> Assignment:
+    """Low limits, and one notebook with two answers."""
+    monkeypatch.setattr(hw4.handin.answer_cells, "RELEASED_ANSWERS", RELEASED_ANSWERS)
     return small_rules()
 
 
@@ -143,12 +147,16 @@ def notes_on(tmp_path: Path, assignment: Assignment, notebooks: dict[str, bytes]
     ("notebooks", "note"),
     [
         ({}, "is missing"),
-        ({"distribution_shift.ipynb": b"{"}, "is not valid JSON"),
-        ({"distribution_shift.ipynb": b"\xff\xfe"}, "is not valid JSON"),
-        ({"distribution_shift.ipynb": b"[" * 15_000}, "is not valid JSON"),
-        ({"distribution_shift.ipynb": b"[]"}, "is not a notebook"),
-        ({"distribution_shift.ipynb": b'{"cells": {}}'}, "is not a notebook"),
-        (notebook("text"), "is not a notebook"),
+        ({"distribution_shift.ipynb": b"{"}, "cannot be read: it is not valid JSON"),
+        ({"distribution_shift.ipynb": b"\xff\xfe"}, "cannot be read: it is not valid JSON"),
+        ({"distribution_shift.ipynb": b"[" * 15_000}, "cannot be read: it is not valid JSON"),
+        ({"distribution_shift.ipynb": b"[]"}, "cannot be read: it is not a notebook"),
+        ({"distribution_shift.ipynb": b'{"cells": {}}'}, "cannot be read: it is not a notebook"),
+        ({"distribution_shift.ipynb": b"PK\x03\x04"}, "cannot be read: it is a zip archive under another name"),
+        ({"distribution_shift.ipynb": b"x" * 30_001}, "cannot be read: it is larger than 30,000 bytes"),
+        ({"distribution_shift.ipynb": b"x" * 5_000_000}, "cannot be read: it is larger than 30,000 bytes"),
+        ({f"{d}/distribution_shift.ipynb": d.encode() for d in "ab"}, "cannot be read: two different notebooks"),
+        (notebook("text"), "cannot be read: it is not a notebook"),
     ],
 )
 def test_a_broken_notebook_costs_written_points_alone_and_the_note_says_so(
@@ -186,27 +194,41 @@ def test_an_emptied_answer_is_open(tmp_path: Path, assignment: Assignment) -> No
     assert notes == "distribution_shift.ipynb: not answered yet: answer-b (10 points)"
 
 
+LACKING = "distribution_shift.ipynb: the cells for these answers are missing or have lost their metadata: "
+ODD = "distribution_shift.ipynb: these graded cells are duplicated or changed: "
+
+
 @pytest.mark.parametrize(
     ("cells", "found"),
     [
-        ((), "0 of 20 written points: none."),
-        (ANSWERS[:1], "10 of 20 written points: answer-a (10 points)."),
-        ((*ANSWERS, ANSWERS[0]), "30 of 20 written points: answer-a (10 points), answer-b (10 points), answer-a"),
-        ((ANSWERS[0], {"cell_type": "markdown", "source": "Three things."}), "10 of 20 written points: answer-a"),
+        ((), [f"{LACKING}answer-a (10 points), answer-b (10 points)."]),
+        (ANSWERS[:1], [f"{LACKING}answer-b (10 points)."]),
+        ((*ANSWERS, ANSWERS[0]), [f"{ODD}answer-a (10 points)."]),
+        ((*ANSWERS, answer_cell("mine", "More points.", 5)), [f"{ODD}mine (5 points)."]),
+        ((ANSWERS[0], answer_cell("answer-b", "Three things.", 20)), [f"{ODD}answer-b (20 points)."]),
+        ((ANSWERS[0], {"cell_type": "markdown", "source": "Three things."}), [f"{LACKING}answer-b (10 points)."]),
     ],
 )
-def test_graded_cells_that_do_not_add_up_are_listed(
-    tmp_path: Path, assignment: Assignment, cells: tuple[dict[str, Any], ...], found: str
+def test_graded_cells_that_are_not_as_released_are_listed(
+    tmp_path: Path, assignment: Assignment, cells: tuple[dict[str, Any], ...], found: list[str]
 ) -> None:
-    assert f"the notebooks have cells for {found}" in notes_on(tmp_path, assignment, notebook(*cells))
+    """Each notebook by itself: a missing one hides nothing of the others."""
+    notes = notes_on(tmp_path, assignment, notebook(*cells)).splitlines()
+    assert [note.partition(" Copy your answers")[0] for note in notes] == found
+
+
+def test_a_deleted_answer_is_named_although_other_notebooks_are_missing(tmp_path: Path) -> None:
+    released = json.loads(RELEASED_NOTEBOOK)
+    released["cells"] = [cell for cell in released["cells"] if cell["id"] != "answer-honest"]
+    data = zip_bytes(*CODE.items(), ("distribution_shift.ipynb", json.dumps(released).encode()))
+    notes = of_one_notebook(read_bytes(tmp_path, data, load_assignment()).notes)
+    assert any(note.startswith(f"{LACKING}answer-honest (4 points). Copy your answers") for note in notes)
 
 
 @pytest.mark.parametrize("points", [-1, 10**400, float("nan"), float("inf"), "10", None, [10]])
 def test_points_that_are_no_points_make_no_answer(tmp_path: Path, assignment: Assignment, points: Any) -> None:
     cells = (ANSWERS[0], answer_cell("answer-b\u202e", "Three things.", points))
-    assert "cells for 10 of 20 written points: answer-a (10 points)." in notes_on(
-        tmp_path, assignment, notebook(*cells)
-    )
+    assert f"{LACKING}answer-b (10 points)." in notes_on(tmp_path, assignment, notebook(*cells))
 
 
 @pytest.mark.parametrize("change", [{"metadata": 3}, {"source": {"a": 1}}, {"source": [None]}, {"cell_type": []}])

@@ -26,7 +26,7 @@ def _told(command: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(command)
     def run(*args: object, **kwargs: object) -> int:
-        from autograder.classroom.intake.submissions import ClassError
+        from autograder.classroom.intake.entries import ClassError
         from autograder.classroom.night.grade_class import CanaryFailed
 
         console = Console(file=sys.stdout, soft_wrap=True)
@@ -64,7 +64,7 @@ def grade_class(
     retry_faults: bool = False,
     accept_weak_confinement: bool = False,
 ) -> int:
-    """Grade a class: a folder of submissions, or an export of Gradescope or Canvas as downloaded.
+    """Grade a class: a folder of submissions, or an export of Gradescope, Canvas or Moodle as downloaded.
 
     You can kill it at any moment and run it again: finished students are kept. The exit status is 0 when everyone has
     a verdict,
@@ -73,7 +73,8 @@ def grade_class(
     Args:
         submissions: the folder.
         output: folder of the results: grades.csv, index.html, students/ID/report.html.
-        roster: CSV with a column `id` and, optionally, `name`, `email`, `group` and `submitted_at`.
+        roster: CSV with a column `id` and, optionally, `name`, `email`, `group` and `submitted_at`, or the export of a
+            site.
         jobs: number of submissions graded at once.
         shard: "2/5" grades the second of five parts of the class; `merge` puts them together.
         engine: "local", or "dask" for the machines behind a scheduler.
@@ -87,8 +88,10 @@ def grade_class(
         retry_faults: grade again the students for whom the grader failed.
         accept_weak_confinement: grade even if `doctor` reports a missing guarantee.
     """
+    from autograder.classroom.intake.entries import ClassError
     from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.intake.submissions import ClassError, find_submissions
+    from autograder.classroom.intake.left_over import left_over
+    from autograder.classroom.intake.submissions import find_submissions
     from autograder.classroom.night.grade_class import grade_class as run
     from autograder.classroom.night.grade_class import local_canary, local_engine
     from autograder.classroom.night.job import Settings
@@ -128,6 +131,7 @@ def grade_class(
             shard=_shard(shard),
             retry_faults=retry_faults,
             ask_canary=ask,
+            left_over=left_over(submissions, entries),
         )
     console.print(
         f"Graded {summary.graded}, kept {summary.kept}, grader faults {summary.faults}: {output / 'index.html'}",
@@ -140,7 +144,7 @@ def _security(scheduler: str, ca: Path | None, cert: Path | None, key: Path | No
     """What Dask wants for TLS; None for an address without. Raises ClassError."""
     from distributed.security import Security
 
-    from autograder.classroom.intake.submissions import ClassError
+    from autograder.classroom.intake.entries import ClassError
 
     given = [path for path in (ca, cert, key) if path is not None]
     if scheduler.startswith("tls://") != (len(given) == 3) or len(given) in (1, 2):
@@ -161,7 +165,7 @@ def _ask_one(engine: Callable[..., Iterator[tuple[object, dict[str, Any]]]], pay
 
 
 def _known_functions(only: tuple[str, ...]) -> frozenset[str] | None:
-    from autograder.classroom.intake.submissions import ClassError
+    from autograder.classroom.intake.entries import ClassError
     from hw4.handin.assignment import load_assignment
 
     ids = {stub.id for stub in load_assignment().stubs}
@@ -173,7 +177,7 @@ def _known_functions(only: tuple[str, ...]) -> frozenset[str] | None:
 
 
 def _shard(text: str) -> tuple[int, int] | None:
-    from autograder.classroom.intake.submissions import ClassError
+    from autograder.classroom.intake.entries import ClassError
 
     if not text:
         return None
@@ -205,8 +209,8 @@ def override(
         withdraw: undo the earlier decision about this student and test.
         author: who decides; the name of this account if not given.
     """
+    from autograder.classroom.intake.entries import ClassError
     from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.intake.submissions import ClassError
 
     place = ClassFolder(folder)
     names = [entry["student"] for entry in place.read_class()["students"]]
@@ -308,7 +312,7 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
         parts: their output folders; one folder that all of them wrote into will do.
         output: folder of the whole class.
     """
-    from autograder.classroom.intake.submissions import ClassError
+    from autograder.classroom.intake.entries import ClassError
     from autograder.classroom.night.merge import merge as run
 
     if not parts:

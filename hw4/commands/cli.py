@@ -126,6 +126,7 @@ def train(options: Any) -> int:
 
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    from hw4.commands.shell import shell_command
     from hw4.commands.threads import use_one_thread
     from hw4.commands.train_seed import train_seed
 
@@ -149,12 +150,12 @@ def train(options: Any) -> int:
     except BaseException:
         if folder.exists():
             print(f"Stopped. {folder} keeps every finished episode.")
-            print(f"To resume: the same command with --name {name} --resume")
+            print(f"To resume: the same command with {shell_command('--name', name, '--resume')}")
         raise
     print(f"Wrote {folder}")
     _print_scores([read_run(folder)])
-    print(f"Next: python -m hw4 plot {folder}")
-    print(f"      python -m hw4 video {folder}")
+    print(f"Next: {shell_command('python', '-m', 'hw4', 'plot', folder)}")
+    print(f"      {shell_command('python', '-m', 'hw4', 'video', folder)}")
     return 0
 
 
@@ -287,7 +288,7 @@ def submit(
     """
     from hw4.handin.code_files import stubs_not_started
     from hw4.handin.intake import read_submission
-    from hw4.handin.packing import write_submission
+    from hw4.handin.packing import notes_on_the_folder, write_submission
     from hw4.handin.refusal import SubmissionRefused
 
     assignment = load_assignment()
@@ -306,13 +307,14 @@ def submit(
         raise CommandFailed(f"Refused, as the grader would: {refusal}") from None
     _print_problems(intake, assignment)  # first: below everything else it would be overlooked
     print(f"{'Read' if only_check else 'Wrote'} {only_check or output}: {', '.join(intake.files)}")
-    for note in intake.notes:
+    others = [] if only_check else notes_on_the_folder(PACKAGE, notebooks_folder, intake.files, assignment)
+    for note in (*intake.notes, *others):
         print(f"  note: {note}")
     open_stubs = stubs_not_started(intake.files, assignment)
     _print_open_stubs([stub for stub in open_stubs if not assignment.is_optional(stub)], intake, assignment)
     _print_topics(open_stubs, intake, assignment)
     _print_unknowns(intake, assignment)
-    return 1 if intake.syntax_errors or intake.forbidden_imports else 0
+    return 1 if intake.syntax_errors or intake.forbidden_imports or intake.unread_notebooks else 0
 
 
 def _print_problems(intake: Intake, assignment: Assignment) -> None:
@@ -322,6 +324,11 @@ def _print_problems(intake: Intake, assignment: Assignment) -> None:
         kind = "bonus points" if p.file in assignment.optional_code else "points"
         print(f"FIX THIS: {p.file}:{p.line}: Python cannot read this file: {p.message}")
         print(f"  The grader fails everything in it ({points} {kind}), and the learning curves that need it.")
+    for problem in intake.unread_notebooks:
+        is_optional = problem.file in assignment.optional_notebooks
+        cost = "no points" if is_optional else f"only written points (of {assignment.written_points})"
+        print(f"FIX THIS: {problem}.")
+        print(f"  The code is graded all the same; this costs {cost}.")
     for i in intake.forbidden_imports:
         print(f"FIX THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
     if intake.forbidden_imports:

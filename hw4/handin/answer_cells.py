@@ -9,9 +9,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from hw4.handin.assignment import Assignment
+from hw4.handin.look_alikes import question
 from hw4.handin.refusal import shown
+from hw4.handin.released_answers import RELEASED_ANSWERS
 
 MAX_POINTS = 1_000  # of one cell of a notebook
+
+
+MAKE_SMALLER = "clear its large outputs, or pack it again"
+COPY_ANSWERS = "Copy your answers into a fresh copy of the notebook"
+SAVE_AGAIN = "open it in Jupyter and save it again"
+
+
+@dataclass(frozen=True)
+class UnreadNotebook:
+    """A notebook that was handed in and cannot be read."""
+
+    file: str  # as in assignment.toml
+    where: str  # its name in the submission, safe to print
+    reason: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.file} cannot be read: {self.reason}. To fix it, {self.fix}"
 
 
 @dataclass(frozen=True)
@@ -23,38 +43,60 @@ class _Answer:
     is_open: bool  # empty, or as it was released
 
 
-def notebook_notes(notebooks: dict[str, bytes], assignment: Assignment) -> Iterator[str]:
+def notebook_notes(
+    notebooks: dict[str, bytes],
+    unread: tuple[UnreadNotebook, ...],
+    alike: dict[str, list[str]],
+    assignment: Assignment,
+) -> Iterator[str]:
     """What people will miss when they read the answers. None of it touches what is graded by program.
 
     The notebook of a topic holds no written answers: all that is said of it is that it cannot be read.
+
+    Args:
+        notebooks: name -> content of those that are there.
+        unread: those of them, and others, that cannot be read.
+        alike: of `look_alikes`, for those that are missing.
+        assignment: names the notebooks.
     """
-    written_points = assignment.written_points
-    cost = f"this costs only written points (of {written_points})"
-    answers: list[_Answer] = []
-    all_readable = True
+    cost = f"this costs only written points (of {assignment.written_points})"
+    problems = {problem.file: problem for problem in unread}
     for name in assignment.submission.notebooks:
-        content = notebooks.get(name)
-        cells = [] if content is None else _cells(content)
-        if name in assignment.optional_notebooks:
-            if isinstance(cells, str):
-                yield f"{name} {cells}"
-            continue
-        if content is None or isinstance(cells, str):
-            all_readable = False
-            yield f"{name} is missing: {cost}" if content is None else f"{name} {cells}; {cost}"
-            continue
-        of_notebook = [answer for cell in cells if (answer := _answer(cell)) is not None]
-        answers += of_notebook
-        if open_answers := [answer for answer in of_notebook if answer.is_open]:
-            yield f"{name}: not answered yet: {_listed(open_answers)}"
-        if not _has_outputs(cells):
-            yield f"{name}: no code cell has an output: run all cells and save, so that graders see your figures"
-    found = sum(answer.points for answer in answers)
-    if all_readable and assignment.submission.notebooks and found != written_points:
+        is_optional = name in assignment.optional_notebooks
+        if name in problems:
+            yield str(problems[name]) if is_optional else f"{problems[name]}; {cost}"
+        elif name not in notebooks and not is_optional:
+            yield f"{name} is missing: {cost}" + (f"; {question(alike[name], name)}" if name in alike else "")
+        elif name in notebooks and not is_optional:
+            cells = _cells(notebooks[name])
+            assert not isinstance(cells, str)
+            yield from _notes_on_answers(name, cells)
+            if not _has_outputs(cells):
+                yield f"{name}: no code cell has an output: run all cells and save, so that graders see your figures"
+
+
+def _notes_on_answers(name: str, cells: list[dict[str, Any]]) -> Iterator[str]:
+    """Answers that are open, and graded cells that are not as they were released."""
+    answers = [answer for cell in cells if (answer := _answer(cell)) is not None]
+    if open_answers := [answer for answer in answers if answer.is_open]:
+        yield f"{name}: not answered yet: {_listed(open_answers)}"
+    released = RELEASED_ANSWERS.get(name, {})
+    found = {answer.grade_id: answer.points for answer in answers}
+    if missing := [_Answer(grade_id, points, True) for grade_id, points in released.items() if grade_id not in found]:
         yield (
-            f"the notebooks have cells for {found:g} of {written_points} written points: {_listed(answers)}. A graded "
-            f"cell is missing, duplicated or changed: copy your answers into a fresh copy of the notebook"
+            f"{name}: the cells for these answers are missing or have lost their metadata: {_listed(missing)}. "
+            f"{COPY_ANSWERS}"
         )
+    odd = [answer for answer in answers if released.get(answer.grade_id) != answer.points]
+    odd += [answer for i, answer in enumerate(answers) if answer.grade_id in [a.grade_id for a in answers[:i]]]
+    if odd:
+        yield f"{name}: these graded cells are duplicated or changed: {_listed(odd)}. {COPY_ANSWERS}"
+
+
+def unreadable(content: bytes) -> str:
+    """Why nobody can read a notebook; "" if it can be read."""
+    cells = _cells(content)
+    return cells if isinstance(cells, str) else ""
 
 
 def is_not_run(notebook: bytes) -> bool:
@@ -73,14 +115,14 @@ def _listed(answers: list[_Answer]) -> str:
 
 
 def _cells(content: bytes) -> list[dict[str, Any]] | str:
-    """The cells of a notebook, or what is wrong with it, to follow its name."""
+    """The cells of a notebook, or what is wrong with it."""
     try:
         notebook = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        return "is not valid JSON: open it in Jupyter and save it again"
+        return "it is not valid JSON"
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        return "is not a notebook (nbformat 4 or later): open it in Jupyter and save it again"
+        return "it is not a notebook (nbformat 4 or later)"
     return cells
 
 

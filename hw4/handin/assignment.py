@@ -112,8 +112,10 @@ class Submission:
     code: tuple[str, ...]  # the files of the stubs, in the order of the stubs
     notebooks: tuple[str, ...]
     max_file_bytes: int
-    max_total_bytes: int
+    max_notebook_bytes: int
+    max_total_bytes: int  # without the notebooks
     max_files: int
+    python: str  # "3.11": code is read as this version
     allowed_imports: tuple[str, ...]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import codecs
 import io
+import sys
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hw4.handin.assignment import Assignment, Stub
+from hw4.handin.newer_syntax import looks_newer, newer_syntax
 from hw4.handin.refusal import shown
 from hw4.handin.update import published_files
 
@@ -41,12 +43,20 @@ class ForbiddenImport:
     module: str
 
 
-def parse(name: str, content: bytes) -> ast.Module | SyntaxProblem:
-    """The syntax tree of a code file, or what keeps Python from reading it. Nothing is run."""
+def parse(name: str, content: bytes, python: str = "") -> ast.Module | SyntaxProblem:
+    """The syntax tree of a code file, or what keeps Python from reading it. Nothing is run.
+
+    Args:
+        name: of the file.
+        content: of the file.
+        python: the version as which it is read, such as the grader's "3.11"; by default that of this process.
+    """
     if len(content) > MAX_CODE_BYTES:
         return SyntaxProblem(
             name, 1, f"the file has {len(content):,} bytes; a code file may have at most {MAX_CODE_BYTES:,}"
         )
+    python = python or "{}.{}".format(*sys.version_info)
+    major, minor = map(int, python.split("."))
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig"):
@@ -54,7 +64,11 @@ def parse(name: str, content: bytes) -> ast.Module | SyntaxProblem:
         text = content.decode("utf-8-sig")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text, filename=name)
+            tree = ast.parse(text, filename=name)
+            newer = newer_syntax(text, tree, (major, minor))
+        if newer is None:
+            return tree
+        return SyntaxProblem(name, newer.line, f"{newer}, and the grader reads code as Python {python}")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return SyntaxProblem(name, line, "the file is not UTF-8: save it as UTF-8")
@@ -62,7 +76,12 @@ def parse(name: str, content: bytes) -> ast.Module | SyntaxProblem:
         if error.lineno is None and _first_bad_byte(content) is not None:
             line = content.count(b"\n", 0, _first_bad_byte(content)) + 1
             return SyntaxProblem(name, line, "the file is not UTF-8: save it as UTF-8")
-        return SyntaxProblem(name, error.lineno or 1, shown(error.msg))
+        line = error.lineno or 1
+        lines = content.decode("utf-8", "replace").splitlines()
+        text = lines[line - 1] if line <= len(lines) else ""
+        newer = looks_newer(text, line, error.msg, (major, minor))
+        hint = f" ({newer}, and the grader reads code as Python {python})" if newer else ""
+        return SyntaxProblem(name, line, shown(error.msg) + hint)
     except (ValueError, RecursionError, MemoryError) as error:
         return SyntaxProblem(name, 1, shown(str(error)) or "the code is nested too deeply")
 
@@ -140,7 +159,8 @@ def stubs_not_started(files: dict[str, bytes], assignment: Assignment) -> tuple[
 
     Of files that are absent or that Python cannot read, none is found.
     """
-    trees = {name: parse(name, content) for name, content in files.items() if name in assignment.submission.code}
+    rules = assignment.submission
+    trees = {name: parse(name, content, rules.python) for name, content in files.items() if name in rules.code}
     functions = {name: functions_of(tree) for name, tree in trees.items() if isinstance(tree, ast.Module)}
     return tuple(
         stub

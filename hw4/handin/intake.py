@@ -3,6 +3,7 @@
 A submission is a folder, a .zip or a .tar.gz with the code files named in `assignment.toml`, and the notebooks if there
 are any. Nothing is ever unpacked to disk, unpickled or run here. What is ambiguous or dangerous is refused, never
 repaired; what an honest upload brings along (given files, a wrapping folder, what macOS adds) is ignored and listed.
+A notebook that cannot be read never keeps the code from being graded: it is named, with the place of the original.
 
 All code files are in one folder, which may be called anything and takes the place of `hw4`. The file of a topic is in
 the folder `topics` below it, or next to the other code files. Topics are optional: nothing is said of one that is
@@ -11,12 +12,12 @@ absent, and one in which nothing is written yet counts as absent.
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hw4.handin.answer_cells import notebook_notes
+from hw4.handin.answer_cells import MAKE_SMALLER, SAVE_AGAIN, UnreadNotebook, notebook_notes, unreadable
 from hw4.handin.assignment import Assignment
 from hw4.handin.code_files import (
     NOT_WHEN_GRADED,
@@ -27,7 +28,8 @@ from hw4.handin.code_files import (
     parse,
 )
 from hw4.handin.folder_reader import folder_members
-from hw4.handin.members import VERSION_FILE, Member, refuse_colliding_names
+from hw4.handin.look_alikes import look_alikes, notes_on_look_alikes, question
+from hw4.handin.members import MAX_ARCHIVE_BYTES, VERSION_FILE, Member, refuse_colliding_names
 from hw4.handin.refusal import SubmissionRefused, readable, shown
 from hw4.handin.tar_reader import tar_members
 from hw4.handin.update import VERSION
@@ -56,6 +58,7 @@ class Intake:
     forbidden_imports: tuple[ForbiddenImport, ...]
     notes: tuple[str, ...]
     bundle_version: str = ""  # as the submission says; "" if it does not
+    unread_notebooks: tuple[UnreadNotebook, ...] = ()  # the code is graded all the same
 
 
 def read_submission(path: Path, assignment: Assignment) -> Intake:
@@ -75,8 +78,7 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
     members = [entry for entry in entries if not entry.is_folder]
     bundle_version = _bundle_version(members)
     members = [entry for entry in members if entry.name != VERSION_FILE]
-    found, misplaced = _pick_wanted([member for member in members if not member.is_junk], assignment)
-    ignored = [member for member in members if member not in found.values()]
+    found, misplaced = _pick_code([member for member in members if not member.is_junk], assignment)
     _refuse_wrong_content(found, assignment)
     untouched = [
         found.pop(name)
@@ -84,29 +86,40 @@ def read_submission(path: Path, assignment: Assignment) -> Intake:
         if name in found and is_untouched(name, found[name].content, assignment)
     ]
     code = {name: found[name].content for name in assignment.submission.code if name in found}
-    notebooks = {name: found[name].content for name in assignment.submission.notebooks if name in found}
+    notebooks, unread = _notebooks(members, assignment)
+    taken = {id(member) for member in (*found.values(), *notebooks.values())}
+    named = {problem.file for problem in unread}
+    ignored = [m for m in members if id(m) not in taken and (m.is_junk or m.base_name not in named)]
     syntax_errors: list[SyntaxProblem] = []
     forbidden_imports: list[ForbiddenImport] = []
     for name, content in code.items():
-        tree = parse(name, content)
+        tree = parse(name, content, assignment.submission.python)
         if isinstance(tree, SyntaxProblem):
             syntax_errors.append(tree)
         else:
             forbidden_imports += forbidden_imports_in(name, tree, assignment)
     missing = tuple(name for name in assignment.required_code if name not in code)
+    others = [member for member in ignored if not member.is_junk and member not in untouched]
+    alike = look_alikes((member.name for member in others), assignment)
     return Intake(
-        files={**code, **notebooks},
+        files={**code, **{name: member.content for name, member in notebooks.items()}},
         missing=missing,
-        ignored=tuple(sorted(shown(member.name) for member in (*ignored, *untouched))),
+        ignored=tuple(sorted(shown(member.name) for member in ignored)),
         syntax_errors=tuple(syntax_errors),
         forbidden_imports=tuple(forbidden_imports),
         notes=(
-            *(f"{name} is missing: everything in it counts as not started" for name in missing),
-            *notebook_notes(notebooks, assignment),
-            *_ignored_notes(ignored, untouched, misplaced, [*code], assignment),
+            *(_missing_note(name, alike) for name in missing),
+            *notebook_notes({name: member.content for name, member in notebooks.items()}, unread, alike, assignment),
+            *_ignored_notes(others, untouched, misplaced, alike, missing, [*code, *notebooks], assignment),
         ),
         bundle_version=bundle_version,
+        unread_notebooks=unread,
     )
+
+
+def _missing_note(name: str, alike: dict[str, list[str]]) -> str:
+    ask = f"; {question(alike[name], name)}" if name in alike else ""
+    return f"{name} is missing: everything in it counts as not started{ask}"
 
 
 def _bundle_version(members: Iterable[Member]) -> str:
@@ -117,16 +130,16 @@ def _bundle_version(members: Iterable[Member]) -> str:
 
 
 def _archive_members(path: Path, assignment: Assignment) -> Iterator[Member]:
-    limit = assignment.submission.max_total_bytes
     with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise SubmissionRefused(f"the file has more than {limit:,} bytes", where=path.name)
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_ARCHIVE_BYTES:
+            raise SubmissionRefused(f"the file has more than {MAX_ARCHIVE_BYTES:,} bytes", where=path.name)
+        data = file.read(size)
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return zip_members(data, path.name, assignment)
     if data.startswith(b"\x1f\x8b"):
         return tar_members(data, path.name, assignment)
-    what = next((what for magic, what in ARCHIVE_MAGIC.items() if data.startswith(magic)), None)
+    what = _kind_of_archive(data)
     reason = f"this is {what}, not a .zip or .tar.gz" if what else "this is not a .zip or .tar.gz archive"
     raise SubmissionRefused(reason if data else "the file is empty", where=path.name)
 
@@ -141,11 +154,11 @@ class _Candidate:
     is_flat: bool = False  # a topic's file that is not in the folder `topics`
 
 
-def _pick_wanted(members: list[Member], assignment: Assignment) -> tuple[dict[str, Member], dict[str, str]]:
-    """The wanted files by name, and what was probably meant by topics' files in the wrong folder.
+def _pick_code(members: list[Member], assignment: Assignment) -> tuple[dict[str, Member], dict[str, str]]:
+    """The code files by name, and what was probably meant by topics' files in the wrong folder.
 
     Returns:
-        code file or notebook -> member; name of another member -> code file that it was probably meant to be.
+        code file -> member; name of another member -> code file that it was probably meant to be.
     """
     rules = assignment.submission
     candidates = [candidate for member in members if (candidate := _candidate(member, rules.code)) is not None]
@@ -159,17 +172,30 @@ def _pick_wanted(members: list[Member], assignment: Assignment) -> tuple[dict[st
             else "Hand in the inner archive itself",
         )
     if not candidates:
-        raise nothing_found(_renamed(members, assignment), assignment)
+        raise nothing_found([member.name for member in members], "the submission", assignment)
     code, misplaced = _code_files(candidates)
     found = {candidate.name: candidate.member for candidate in code}
-    for notebook in rules.notebooks:
-        copies = [member for member in members if member.base_name == notebook]
-        if len({member.content for member in copies}) > 1:
-            where = " and ".join(member.name for member in copies[:2])
-            raise SubmissionRefused("two different notebooks have this name", where=where, fix="Keep one of them")
-        if copies:
-            found[notebook] = copies[0]
     return found, {candidate.member.name: candidate.name for candidate in misplaced}
+
+
+def _notebooks(members: list[Member], assignment: Assignment) -> tuple[dict[str, Member], tuple[UnreadNotebook, ...]]:
+    """The notebooks by name, and those that are there but cannot be read, which costs nothing but written points."""
+    found: dict[str, Member] = {}
+    unread = []
+    for name in assignment.submission.notebooks:
+        copies = [member for member in members if member.base_name == name and not member.is_junk]
+        where = " and ".join(shown(member.name) for member in copies[:2])
+        if len({(member.content, member.problem) for member in copies}) > 1:
+            unread.append(UnreadNotebook(name, where, "two different notebooks have this name", "keep one of them"))
+        elif copies and copies[0].problem:
+            unread.append(UnreadNotebook(name, shown(copies[0].name), copies[0].problem, MAKE_SMALLER))
+        elif copies:
+            found[name] = copies[0]
+            what = _kind_of_archive(copies[0].content)
+            problem = f"it is {what} under another name" if what else unreadable(copies[0].content)
+            if problem:
+                unread.append(UnreadNotebook(name, shown(copies[0].name), problem, SAVE_AGAIN))
+    return found, tuple(unread)
 
 
 def _candidate(member: Member, code: tuple[str, ...]) -> _Candidate | None:
@@ -215,24 +241,22 @@ def _is_given(candidate: _Candidate, roots: set[str]) -> bool:
     return any(folder.partition("/")[0] in NOT_WHEN_GRADED for folder in below)
 
 
-def nothing_found(where: str, assignment: Assignment) -> SubmissionRefused:
-    names = ", ".join(assignment.required_code)
-    return SubmissionRefused(f"none of the code files was found ({names})", where=where)
+def nothing_found(names: Iterable[str], where: str, assignment: Assignment) -> SubmissionRefused:
+    """The refusal of a submission without code.
 
-
-def _renamed(members: Iterable[Member], assignment: Assignment) -> str:
-    """The first member that looks like a code file under another name, or "the submission"."""
-    for member in members:
-        if _likely_meant(member.base_name, assignment) is not None:
-            return member.name
-    return "the submission"
-
-
-def _likely_meant(base_name: str, assignment: Assignment) -> str | None:
-    """ "mpc (1).py", "MPC.py" and "mpc.py.txt" are not mpc.py, but were probably meant to be."""
-    plain = re.sub(r"[ _-]*(\(\d+\)|copy|final)|\.txt$", "", base_name.casefold())
-    names = {PurePosixPath(name).name: name for name in assignment.submission.code}
-    return names.get(plain) if base_name != plain else None
+    Args:
+        names: of the files that are there.
+        where: what is named if none of them looks like a code file.
+        assignment: names the code files.
+    """
+    wanted = ", ".join(assignment.required_code)
+    alike = look_alikes(names, assignment)
+    code = [(name, alike[name]) for name in assignment.submission.code if name in alike]
+    reason = f"none of the code files was found ({wanted})"
+    if not code:
+        return SubmissionRefused(reason, where=where)
+    questions = "; ".join(question(others, name) for name, others in code)
+    return SubmissionRefused(reason, where=code[0][1][0], fix=questions[0].upper() + questions[1:])
 
 
 def _refuse_wrong_content(found: dict[str, Member], assignment: Assignment) -> None:
@@ -242,26 +266,36 @@ def _refuse_wrong_content(found: dict[str, Member], assignment: Assignment) -> N
             raise SubmissionRefused(
                 f"the file is larger than {limit:,} bytes",
                 where=member.name,
-                fix="Clear the notebook's large outputs" if member.name.endswith(".ipynb") else "Hand in code only",
+                fix="Hand in code only",
             )
-        what = next((what for magic, what in ARCHIVE_MAGIC.items() if member.content.startswith(magic)), None)
-        if what is not None:
+        if what := _kind_of_archive(member.content):
             raise SubmissionRefused(f"the file is {what} under another name", where=member.name)
 
 
+def _kind_of_archive(content: bytes) -> str:
+    return next((what for magic, what in ARCHIVE_MAGIC.items() if content.startswith(magic)), "")
+
+
 def _ignored_notes(
-    ignored: list[Member], untouched: list[Member], misplaced: dict[str, str], taken: list[str], assignment: Assignment
+    others: list[Member],
+    untouched: list[Member],
+    misplaced: dict[str, str],
+    alike: dict[str, list[str]],
+    missing: tuple[str, ...],
+    taken: list[str],
+    assignment: Assignment,
 ) -> Iterator[str]:
     """What is worth knowing of the members that are not graded."""
     if untouched:
         names = ", ".join(shown(member.name) for member in untouched)
         counts = "it counts" if len(untouched) == 1 else "they count"
         yield f"nothing is written in {names} yet: {counts} as not handed in"
-    for member in ignored:
-        meant = misplaced.get(member.name) or _likely_meant(member.base_name, assignment)
-        if meant is not None and meant not in taken and not member.is_junk:
-            yield f"{shown(member.name)} is ignored: rename it to {meant} if you meant that"
-    others = sum(not member.is_junk for member in ignored)
+    for name, meant in misplaced.items():
+        if meant not in taken:
+            yield f"{shown(name)} is ignored: rename it to {meant} if you meant that"
+    required = {name for name in assignment.submission.notebooks if name not in assignment.optional_notebooks}
+    yield from notes_on_look_alikes(alike, taken, {*missing, *required})
     if others:
-        files = "1 other file is" if others == 1 else f"{others} other files are"
-        yield f"{files} ignored: the grader copies only {', '.join(taken)} into a fresh copy of the given files"
+        files = "1 other file is" if len(others) == 1 else f"{len(others)} other files are"
+        code = [name for name in taken if name in assignment.submission.code]
+        yield f"{files} ignored: the grader copies only {', '.join(code)} into a fresh copy of the given files"

@@ -8,9 +8,13 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from hw4.handin.refusal import SubmissionRefused
+from hw4.handin.assignment import Submission
+from hw4.handin.refusal import SubmissionRefused, unpacks_to_more_than
 
 MAX_NAME_LENGTH = 255
+MAX_ARCHIVE_BYTES = 500_000_000  # of an archive, and of what it unpacks to, with what is only skipped
+TURNS_TEXT = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # its reading direction
+PRIVATE_USE = 0xE000  # characters that no rule of Unicode changes
 VERSION_FILE = "bundle_version.txt"  # which student bundle was worked with; in a zip that `submit` wrote
 JUNK_FOLDERS = ("__MACOSX", "__pycache__")
 JUNK_FILES = (".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r")
@@ -23,6 +27,8 @@ class Member:
     name: str  # "hw4/mpc.py": forward slashes, neither "." nor ".."
     content: bytes
     is_folder: bool = False
+    problem: str = ""  # why a notebook's content was not read
+    compared_as: str = ""  # in place of the name, if its letters are not known: see `legacy_name`
 
     @property
     def base_name(self) -> str:
@@ -57,9 +63,61 @@ def checked_name(raw: str) -> str:
             f"the name has {len(name)} characters; at most {MAX_NAME_LENGTH} are allowed", where=raw
         )
     visible = "/".join(parts[:-1]) if parts and parts[-1] in JUNK_FILES else name
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in visible):
-        raise SubmissionRefused("the name contains an invisible or undecodable character", where=raw)
+    if any(unicodedata.category(char) in ("Cc", "Cs") or char in TURNS_TEXT for char in visible):
+        raise SubmissionRefused("the name contains an invisible control character", where=raw)
     return name
+
+
+def legacy_name(raw: bytes) -> tuple[str, str]:
+    """A name in the letters of an unknown code page, as archives of Windows have it: to show, and to compare.
+
+    In those of East Asia the byte of a backslash can be the second half of a letter. Only a slash is always a slash, so
+    folders and the ASCII names of wanted files are found whatever the code page is.
+    """
+    letters = re.sub(rb"(?<=[\x80-\xff])\\", b"?", raw)
+    parts = [
+        part.decode() if part.isascii() else "".join(chr(PRIVATE_USE + byte) for byte in part)
+        for part in raw.split(b"/")
+    ]
+    return letters.decode("cp437"), "/".join(parts)
+
+
+def decoded_name(raw: bytes) -> tuple[str, str]:
+    """A name to show, and what it is compared as if that is something else: UTF-8, or see `legacy_name`."""
+    try:
+        return raw.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        return legacy_name(raw)
+
+
+class Budget:
+    """How many bytes of a submission are read at most. What is too much of notebooks costs nothing but them."""
+
+    def __init__(self, rules: Submission) -> None:
+        self._rules = rules
+        self._notebooks = rules.max_notebook_bytes * len(rules.notebooks)
+        self._others = rules.max_total_bytes
+
+    def is_notebook(self, name: str) -> bool:
+        return PurePosixPath(name).name in self._rules.notebooks
+
+    def spend(self, name: str, size: int, archive_name: str) -> str:
+        """Count a member in. Returns why it must not be read: only a notebook is ever left out.
+
+        Raises:
+            SubmissionRefused: everything but the notebooks is too large.
+        """
+        if not self.is_notebook(name):
+            self._others -= size
+            if self._others < 0:
+                raise SubmissionRefused(unpacks_to_more_than(self._rules.max_total_bytes), where=archive_name)
+            return ""
+        if size > self._rules.max_notebook_bytes:
+            return f"it is larger than {self._rules.max_notebook_bytes:,} bytes"
+        if size > self._notebooks:
+            return f"all notebooks together are larger than {self._notebooks:,} bytes"
+        self._notebooks -= size
+        return ""
 
 
 def _collision_key(name: str) -> str:
@@ -73,7 +131,7 @@ def refuse_colliding_names(entries: list[Member]) -> None:
     for entry in entries:
         if entry.is_folder:
             continue
-        key = _collision_key(entry.name)
+        key = _collision_key(entry.compared_as or entry.name)
         if key in files and files[key] == entry.name:
             raise SubmissionRefused("this name appears twice", where=entry.name)
         if key in files:
@@ -83,7 +141,7 @@ def refuse_colliding_names(entries: list[Member]) -> None:
             )
         files[key] = entry.name
     for entry in entries:
-        path = PurePosixPath(_collision_key(entry.name))
+        path = PurePosixPath(_collision_key(entry.compared_as or entry.name))
         for folder in (path, *path.parents) if entry.is_folder else path.parents:
             if str(folder) in files:
                 raise SubmissionRefused("the name is both a file and a folder", where=files[str(folder)])

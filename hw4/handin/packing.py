@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import stat
 import zipfile
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
 from hw4.handin.answer_cells import is_not_run
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.at_once import write_at_once
 from hw4.handin.code_files import is_untouched
 from hw4.handin.intake import nothing_found
+from hw4.handin.look_alikes import look_alikes, names_on_disk, notes_on_look_alikes
 from hw4.handin.members import VERSION_FILE
-from hw4.handin.refusal import SubmissionRefused, readable
-from hw4.handin.update import installed_version
+from hw4.handin.refusal import SubmissionRefused, readable, shown
+from hw4.handin.update import installed_version, is_as_released
 
 
 def write_submission(
@@ -39,7 +41,7 @@ def write_submission(
         if name in contents and is_untouched(name, contents[name], assignment):
             del contents[name]
     if not contents:
-        raise nothing_found(hw4_folder.name, assignment)
+        raise nothing_found(names_on_disk(hw4_folder, notebooks_folder, assignment), hw4_folder.name, assignment)
     if notebooks_folder is not None:
         notebooks = _read(_notebooks_below(notebooks_folder, assignment))
         unused = {name for name in assignment.optional_notebooks if name in notebooks and is_not_run(notebooks[name])}
@@ -55,6 +57,39 @@ def write_submission(
             archive.writestr(entry, contents[name])
     write_at_once(target, buffer.getvalue())
     return target
+
+
+def notes_on_the_folder(
+    hw4_folder: Path, notebooks_folder: Path | None, packed: Iterable[str], assignment: Assignment
+) -> list[str]:
+    """What was not packed, but was probably meant to be: the zip itself cannot say it.
+
+    Args:
+        hw4_folder: as for `write_submission`.
+        notebooks_folder: as for `write_submission`; a folder that is not there holds nothing.
+        packed: names of the files in the zip.
+        assignment: names the files.
+    """
+    names = names_on_disk(hw4_folder, notebooks_folder, assignment)
+    alike = look_alikes(names, assignment)
+    notes = list(notes_on_look_alikes(alike, packed, ()))
+    for name in names:
+        base_name = PurePosixPath(name).name
+        is_left_out = base_name in assignment.optional_notebooks and base_name not in packed
+        is_unknown = base_name.endswith(".ipynb") and base_name not in assignment.submission.notebooks
+        if is_left_out and _was_changed(hw4_folder.parent, name):
+            notes.append(f"{shown(name)} is not handed in, because it was not run: run all its cells and save")
+        elif is_unknown and not any(name in others for others in alike.values()):
+            notes.append(f"{shown(name)} is not handed in: no notebook of the homework is called that")
+    return notes
+
+
+def _was_changed(root: Path, name: str) -> bool:
+    """Whether a file is not as it was released, or cannot be read."""
+    try:
+        return not is_as_released(root, name, (root / name).read_bytes())
+    except OSError:
+        return True
 
 
 def _read(files: dict[str, Path]) -> dict[str, bytes]:

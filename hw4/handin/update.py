@@ -53,6 +53,12 @@ def installed_version(root: Path) -> str:
     return bundle.version if bundle else ""
 
 
+def is_as_released(root: Path, name: str, content: bytes) -> bool:
+    """Whether a file is as the unpacked bundle had it; True if no bundle was unpacked."""
+    bundle = _installed(root)
+    return bundle is None or bundle.hashes.get(name) == hashlib.sha256(content).hexdigest()
+
+
 @cache
 def published_files(root: Path) -> frozenset[str]:
     """Names of the files that students were given, such as "hw4/agents.py": without those they added.

@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hw4.handin.assignment import Assignment
-from hw4.handin.members import MAX_NAME_LENGTH, Member, checked_name, kind_of_file, refuse_special_bits
-from hw4.handin.refusal import SubmissionRefused, unpacks_to_more_than
+from hw4.handin.members import (
+    MAX_NAME_LENGTH,
+    Budget,
+    Member,
+    checked_name,
+    decoded_name,
+    kind_of_file,
+    refuse_special_bits,
+)
+from hw4.handin.refusal import SubmissionRefused
 
 END_RECORD = struct.Struct("<4s4H2LH")  # signature, disks, entries, size and offset of the directory, comment length
 DIRECTORY_ENTRY = struct.Struct("<4s6H3L5H2L")
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # signature, version, flags, method, time, crc, sizes, name and extra lengths
 EXTRA_FIELD = struct.Struct("<HH")  # kind, size
-UNICODE_PATH = 0x7075  # an extra field that gives another name
+UNICODE_PATH = 0x7075  # an extra field that gives the name in UTF-8
+UNICODE_PATH_HEAD = struct.Struct("<BL")  # version, checksum of the name that it replaces
 ZIP64_LOCATOR_SIZE = 20
 ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 SIZES_FOLLOW_FLAG = 0x8  # the local header leaves them out; they come after the data
@@ -35,13 +45,13 @@ class _ZipEntry:
 
     raw_name: bytes
     name: str
+    compared_as: str  # see `Member`
     flags: int
     method: int
     crc: int
     compressed: int  # bytes in the archive
     size: int  # bytes unpacked
     mode: int  # Unix mode, or 0
-    extra: bytes
     offset: int  # of the local header
 
     @property
@@ -56,15 +66,33 @@ class _ZipEntry:
 def zip_members(data: bytes, archive_name: str, assignment: Assignment) -> Iterator[Member]:
     rules = assignment.submission
     directory_offset, entries = _zip_directory(data, archive_name, rules.max_files)
-    for entry in entries:
-        _refuse_zip_entry(entry, archive_name)
-    if sum(entry.size for entry in entries) > rules.max_total_bytes:
-        raise SubmissionRefused(unpacks_to_more_than(rules.max_total_bytes), where=archive_name)
+    budget = Budget(rules)
+    problems = [_problem_of(entry, archive_name, budget) for entry in entries]
     spans = [_zip_span(data, entry) for entry in entries]
     _refuse_zip_gaps(data, directory_offset, sorted(zip(spans, entries, strict=True), key=lambda pair: pair[0]))
-    for (_, begin, end), entry in zip(spans, entries, strict=True):
-        content = _zip_content(data[begin:end], entry)
-        yield Member(checked_name(entry.name), content, entry.is_folder)
+    for (_, begin, end), entry, problem in zip(spans, entries, problems, strict=True):
+        content = b""
+        if not problem:
+            try:
+                content = _zip_content(data[begin:end], entry)
+            except SubmissionRefused as refused:
+                if not budget.is_notebook(entry.name):
+                    raise
+                problem = refused.reason
+        yield Member(checked_name(entry.name), content, entry.is_folder, problem, entry.compared_as)
+
+
+def _problem_of(entry: _ZipEntry, archive_name: str, budget: Budget) -> str:
+    """Why a notebook is not read, or "". Raises SubmissionRefused for any other member that cannot be."""
+    if not checked_name(entry.name) and not entry.is_folder:
+        raise SubmissionRefused("a member has no name", where=archive_name)
+    try:
+        _refuse_zip_entry(entry)
+    except SubmissionRefused as refused:
+        if entry.is_folder or not budget.is_notebook(entry.name):
+            raise
+        return refused.reason
+    return budget.spend(entry.name, entry.size, archive_name)
 
 
 def _zip_directory(data: bytes, archive_name: str, max_files: int) -> tuple[int, list[_ZipEntry]]:
@@ -99,12 +127,9 @@ def _zip_directory(data: bytes, archive_name: str, max_files: int) -> tuple[int,
         at = name_end + extra_length + comment_length
         if at > end or disk:
             raise SubmissionRefused("the zip archive is damaged", where=archive_name)
-        try:
-            name = raw_name.decode("utf-8" if flags & UTF8_FLAG else "cp437")
-        except UnicodeDecodeError:
-            raise SubmissionRefused("a name is not in the encoding that it claims", where=archive_name) from None
+        names = _names(raw_name, flags, extra, archive_name)
         mode = attributes >> 16
-        entries.append(_ZipEntry(raw_name, name, flags, method, crc, compressed, unpacked, mode, extra, start))
+        entries.append(_ZipEntry(raw_name, *names, flags, method, crc, compressed, unpacked, mode, start))
     if len(entries) != num_entries:
         raise SubmissionRefused(
             f"the zip archive says that it has {num_entries} entries, but it has {len(entries)}", where=archive_name
@@ -112,10 +137,8 @@ def _zip_directory(data: bytes, archive_name: str, max_files: int) -> tuple[int,
     return offset, entries
 
 
-def _refuse_zip_entry(entry: _ZipEntry, archive_name: str) -> None:
+def _refuse_zip_entry(entry: _ZipEntry) -> None:
     name = entry.name
-    if not checked_name(name) and not entry.is_folder:
-        raise SubmissionRefused("a member has no name", where=archive_name)
     if stat.S_IFMT(entry.mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise SubmissionRefused(f"this is {kind_of_file(entry.mode)}, not a plain file", where=name)
     if stat.S_ISDIR(entry.mode) and not entry.is_folder:
@@ -128,13 +151,41 @@ def _refuse_zip_entry(entry: _ZipEntry, archive_name: str) -> None:
         raise SubmissionRefused("the member is compressed in an unusual way", where=name)
     if entry.is_folder and entry.size:
         raise SubmissionRefused("a folder has content", where=name)
-    extra = entry.extra
+
+
+def _names(raw: bytes, flags: int, extra: bytes, archive_name: str) -> tuple[str, str]:
+    """A member's name, and what it is compared as if that is something else.
+
+    Without the flag for UTF-8 a name is in the code page of some system; macOS leaves the flag out of UTF-8 as well. An
+    extra field may then give the name in UTF-8. It may replace letters that the code page lacks, and nothing else.
+    """
+    try:
+        name, compared_as = (raw.decode("utf-8"), "") if flags & UTF8_FLAG else decoded_name(raw)
+    except UnicodeDecodeError:
+        raise SubmissionRefused("a name is not in the encoding that it claims", where=archive_name) from None
+    for checksum, other in _unicode_paths(extra):
+        if unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name):
+            continue
+        parts, others = name.split("/"), other.split("/")
+        is_spelling = len(parts) == len(others) and all(
+            one == two or not two.isascii() for one, two in zip(parts, others, strict=True)
+        )
+        if flags & UTF8_FLAG or not is_spelling:
+            raise SubmissionRefused("the member has two names", where=name)
+        if checksum == zlib.crc32(raw):  # else the field belongs to an earlier name
+            return other, ""
+    return name, compared_as
+
+
+def _unicode_paths(extra: bytes) -> Iterator[tuple[int, str]]:
+    """(checksum of the name that it replaces, name) of each extra field with a name."""
     while len(extra) >= EXTRA_FIELD.size:
         kind, size = EXTRA_FIELD.unpack_from(extra)
-        other_name = extra[EXTRA_FIELD.size + 5 : EXTRA_FIELD.size + size]
-        if kind == UNICODE_PATH and entry.raw_name.isascii() and other_name != entry.raw_name:
-            raise SubmissionRefused("the member has two names", where=name)
+        field = extra[EXTRA_FIELD.size : EXTRA_FIELD.size + size]
         extra = extra[EXTRA_FIELD.size + size :]
+        if kind == UNICODE_PATH and len(field) >= UNICODE_PATH_HEAD.size:
+            _, checksum = UNICODE_PATH_HEAD.unpack_from(field)
+            yield checksum, field[UNICODE_PATH_HEAD.size :].decode("utf-8", "replace")
 
 
 def _zip_span(data: bytes, entry: _ZipEntry) -> tuple[int, int, int]:

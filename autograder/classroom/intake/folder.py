@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autograder.classroom.intake.submissions import ClassError
+from autograder.classroom.intake.entries import ClassError
 from autograder.files import write_at_once, write_through
 
 DONE, RECORD, STANDING = "done.json", "record.json", "standing.json"

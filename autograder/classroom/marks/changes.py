@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autograder.classroom.intake.submissions import ClassError
+from autograder.classroom.intake.entries import ClassError
 from autograder.grading.scoring import Report
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.words import points as shown

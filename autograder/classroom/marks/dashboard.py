@@ -20,7 +20,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from autograder.classroom.marks.class_pictures import SHARE, bins_of, class_curve, histogram
-from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result
+from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result, unread_notebooks
 from autograder.grading.curves import FIRST_RUNS
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade
@@ -52,6 +52,7 @@ KINDS = {
     "late, but when?": "The site does not say when it came in: add a column `submitted_at` to the roster to get days "
     "and penalty.",
     "refused": "Nothing was graded: tell the student how to fix it.",
+    "notebook": "A notebook cannot be read, which costs nothing but written points: grade it from the original.",
     "nothing handed in": "On the roster, without a submission.",
     "not on the roster": "A submission from somebody who is not on the roster.",
     "staff": "Staff changed these points.",
@@ -182,6 +183,9 @@ def _flags_of(result: Result) -> Iterator[Flag]:
         yield Flag("grader fault", result, result.message)
     if result.status == "refused":
         yield Flag("refused", result, result.message)
+    for problem in unread_notebooks(result):
+        place = result.record.get("handed_in", "")
+        yield Flag("notebook", result, f"{problem.file}: {problem.reason}. The original is {problem.where} in {place}")
     if result.status == "missing":
         yield Flag("nothing handed in", result, "")
     if result.late and result.submitted is None:

@@ -14,7 +14,7 @@ import csv
 import io
 from typing import Literal
 
-from autograder.classroom.intake.submissions import ClassError
+from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.marks.gradebook import Written, split_name
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.spreadsheet import guarded, unguarded, write_csv

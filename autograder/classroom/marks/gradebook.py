@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 
-from autograder.classroom.intake.submissions import ClassError, Person
+from autograder.classroom.intake.entries import ClassError, Person
 from autograder.classroom.marks.standing import Class
 from hw4.handin.assignment import load_assignment
 

@@ -73,8 +73,9 @@ def lateness(
 
 
 def extension_of(members: Sequence[str], extensions: Mapping[str, float]) -> float:
-    """Extension of a student or of a group: the longest that any member has."""
-    return max((extensions.get(member, 0.0) for member in members), default=0.0)
+    """Extension of a student or of a group: the longest that any member has. E-mail addresses may differ in case."""
+    known = {name.casefold(): days for name, days in extensions.items()}
+    return max((known.get(member.casefold(), 0.0) for member in members), default=0.0)
 
 
 def read_extensions(path: Path) -> dict[str, float]:

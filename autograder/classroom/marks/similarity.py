@@ -19,8 +19,9 @@ from copydetect import CodeFingerprint, compare_files
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.submissions import ClassError, find_submissions, read_entry
+from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.dashboard import sha256_source
 from autograder.solutions import ROOT, reference_code
 from hw4.handin.assignment import load_assignment

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from autograder.classroom.intake.entries import ClassError, Entry, LeftOver, Person
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.submissions import ClassError, Entry, Person
 from autograder.classroom.marks.changes import Applied, Change, apply, in_force, read_changes
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.policies import Lateness, PolicyError, extension_of, lateness, read_extensions
@@ -17,6 +17,7 @@ from autograder.classroom.night.record import grade_of
 from autograder.grading.scoring import Report
 from autograder.grading.session import Grade
 from autograder.report.words import points as shown
+from hw4.handin.answer_cells import UnreadNotebook
 from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
 
 COMMON = ("student", "people", "group", "late", "on_roster", "submitted")
@@ -103,6 +104,7 @@ class Class:
     curves: bool  # whether learning curves were graded; without, nothing here is a grade
     only: frozenset[str] | None
     changes: tuple[Change, ...]
+    left_over: tuple[LeftOver, ...] = ()  # what was in the folder of submissions and in nobody's submission
 
     @property
     def is_graded(self) -> bool:
@@ -134,7 +136,9 @@ def read_class(folder: ClassFolder) -> Class:
         raise ClassError(f"extensions of this class cannot be read: {error}") from None
     results = tuple(_result(folder, entry, changes, extensions) for entry in facts["students"])
     only = facts["options"]["only"]
-    return Class(results, facts["options"]["curves"], None if only is None else frozenset(only), tuple(changes))
+    left_over = tuple(LeftOver(**one) for one in facts.get("left_over", ()))
+    only = None if only is None else frozenset(only)
+    return Class(results, facts["options"]["curves"], only, tuple(changes), left_over)
 
 
 def _result(
@@ -165,6 +169,11 @@ def result_of(record: dict[str, Any], common: dict[str, Any], changes: list[Chan
     return Result(
         **common, status=status, message=message, grade=changed, by_program=grade, applied=tuple(applied), record=record
     )
+
+
+def unread_notebooks(result: Result) -> tuple[UnreadNotebook, ...]:
+    """Notebooks that cannot be read: people look at the originals."""
+    return tuple(UnreadNotebook(**problem) for problem in result.record.get("intake", {}).get("unread_notebooks", ()))
 
 
 def standing_of(result: Result) -> dict[str, Any]:

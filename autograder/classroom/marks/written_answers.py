@@ -2,7 +2,7 @@
 
 The release notebook is the truth: cells that students must not change are restored from it, answers that are missing
 are put back empty, and every cell's metadata is the release's. What is left of the student's is text, plain-text
-outputs and PNG pictures: nothing that a browser would run when a TA opens formgrader or a student opens the feedback.
+outputs and pictures: nothing that a browser would run when a TA opens formgrader or a student opens the feedback.
 Nothing is executed here, and whatever a notebook holds, the others of the student and of the class are filed.
 
     python -m autograder.classroom.marks.written_answers SUBMISSIONS --roster ROSTER
@@ -12,14 +12,12 @@ SUBMISSIONS and ROSTER are what `autograder grade-class` takes.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +26,10 @@ from typing import Any
 import tyro
 from tyro.conf import Positional
 
-from autograder.classroom.intake.submissions import ClassError, Entry, find_submissions, read_entry
+from autograder.classroom.intake.entries import ClassError, Entry
+from autograder.classroom.intake.left_over import left_over
+from autograder.classroom.intake.submissions import find_submissions, read_entry
+from autograder.classroom.marks.notebook_pictures import MAX_PICTURES, PicturesOfACell, pictures_in
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
 from autograder.files import write_at_once
 from hw4.handin.assignment import Assignment, load_assignment
@@ -39,10 +40,7 @@ STUDENT_ID = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]{0,99}")  # what may be a
 
 MAX_SOURCE = 20_000  # characters of a cell
 MAX_TEXT = 20_000  # characters of all text outputs of a cell
-MAX_PICTURE = 1_000_000  # characters of one picture, as base64
-MAX_PICTURES = 10  # of a cell
 MAX_OWN_CELLS = 100  # that a student added
-PNG = b"\x89PNG\r\n\x1a\n"
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")  # but for tab, newline and the escape of colours
 TAG = re.compile(r"<(?=[A-Za-z/!?])")  # begins HTML or an autolink in Markdown
@@ -105,32 +103,38 @@ def file_submission(
     if not STUDENT_ID.fullmatch(student):
         return (Change(repr(student), "", "", "not filed: a student id may contain only letters, digits and - _ . @"),)
     try:
-        files: Mapping[str, bytes] = read_entry(entry, assignment).files
+        intake = read_entry(entry, assignment)
     except SubmissionRefused as refused:
-        return (Change(student, "", "", f"not filed: the submission was refused: {refused.reason}"),)
+        says = f"not filed: the submission was refused: {refused.reason}. It is {entry.place}"
+        return (Change(student, "", "", says),)
+    files, unread = intake.files, {problem.file: problem for problem in intake.unread_notebooks}
     changes = []
     folder = course / "submitted" / student / ASSIGNMENT_ID
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in assignment.submission.notebooks:
-        if name in assignment.optional_notebooks and name not in files:
+        if name in assignment.optional_notebooks and name not in files and name not in unread:
             continue
         release = json.loads((course / "release" / ASSIGNMENT_ID / name).read_text(encoding="utf-8"))
-        restored = restore(files.get(name), release)
+        why = f"unreadable ({unread[name].reason})" if name in unread else "not handed in"
+        restored = restore(files.get(name), release, why_absent=why)
         write_at_once(folder / name, (json.dumps(restored.notebook, indent=1, sort_keys=True) + "\n").encode())
         changes += [Change(student, name, cell, what) for cell, what in restored.changes]
+        if name in unread:
+            changes.append(Change(student, name, "", f"look at the original: {unread[name].where} in {entry.place}"))
     return tuple(changes)
 
 
-def restore(content: bytes | None, release: dict[str, Any]) -> Restored:
+def restore(content: bytes | None, release: dict[str, Any], why_absent: str = "not handed in") -> Restored:
     """A notebook with the release's structure and the student's answers.
 
     Args:
         content: the file as it was handed in; None if it was not.
         release: the release notebook (nbformat 4), as JSON. It is left unchanged.
+        why_absent: what to say where there is no file.
     """
     if content is None:
-        return Restored(copy.deepcopy(release), (("", "not handed in: filed as an empty notebook"),))
+        return Restored(copy.deepcopy(release), (("", f"{why_absent}: filed as an empty notebook"),))
     try:
         handed_in = _read(content)
     except ValueError as error:
@@ -222,14 +226,14 @@ class _Mending:
     def _mended_cell(self, name: str, release: dict[str, Any]) -> dict[str, Any]:
         """The release's cell with what the student may change of it."""
         restored = copy.deepcopy(release)
-        versions = self.found.get(name, [])
+        versions, pictures = self.found.get(name, []), PicturesOfACell()
         if not versions:
             self._note(
                 name, "the answer was missing: restored empty" if _is_answer(release) else "was missing: restored"
             )
             return restored
         if _is_answer(release) or not _is_locked(release):
-            restored["source"] = self._source_of(name, release, versions)
+            restored["source"] = self._source_of(name, release, versions, pictures)
         elif any(_text(cell.get("source")) != _text(release["source"]) for cell in versions):
             self._note(name, "was changed, although students may not change it: restored")
         if len(versions) > 1 and not _is_answer(release):
@@ -246,14 +250,38 @@ class _Mending:
             restored["outputs"] = self._outputs_of(name, versions[0])
             restored["execution_count"] = None
         else:
-            restored.pop("attachments", None)
-            if any(cell.get("attachments") for cell in versions):
-                self._note(name, "its attached files were left out")
+            self._attach(name, restored, pictures)
+            num_attached = sum(len(a) for cell in versions if isinstance(a := cell.get("attachments"), dict))
+            if num_attached > len(pictures.pictures) and not pictures.num_lost:
+                self._note(name, "attached files that its text does not show were left out")
         return restored
 
-    def _source_of(self, name: str, release: dict[str, Any], versions: list[dict[str, Any]]) -> str:
-        """The student's text of a cell; of an answer that appears twice, every version that says something."""
+    def _attach(self, name: str, cell: dict[str, Any], pictures: PicturesOfACell) -> None:
+        """Put the pictures of a text back, where it is inert."""
+        cell["source"], attachments = pictures.put_back(_text(cell["source"]))
+        cell.pop("attachments", None)
+        if attachments:
+            cell["attachments"] = attachments
+        if pictures.num_lost:
+            self._note(
+                name,
+                f"{pictures.num_lost} of the pictures in its text cannot be shown: damaged, of an unknown kind, too "
+                f"large or more than {MAX_PICTURES}. Look at the original",
+            )
+
+    def _source_of(
+        self, name: str, release: dict[str, Any], versions: list[dict[str, Any]], pictures: PicturesOfACell
+    ) -> str:
+        """The student's text of a cell; of an answer that appears twice, every version that says something.
+
+        In place of its pictures, which are taken out into `pictures`, it has marks.
+        """
         sources = [_text(cell.get("source")) for cell in versions]
+        if release["cell_type"] == "markdown":
+            sources = [
+                pictures.take_out(source, cell.get("attachments"))
+                for source, cell in zip(sources, versions, strict=True)
+            ]
         if _is_answer(release) and len(versions) > 1:
             own = list(dict.fromkeys(s for s in sources if s.strip() and s != _text(release["source"])))
             self._note(name, f"appeared {len(versions)} times: its {len(own)} different answers were combined")
@@ -279,32 +307,38 @@ class _Mending:
         for number, cell in enumerate(self.own.get(after, []), start=1):
             kind = "code" if cell.get("cell_type") == "code" else "markdown"
             name = f"own-{after or 'first'}-{number}"[:64]
-            source = self._inert_source(name, _text(cell.get("source")), kind)
+            source, pictures = _text(cell.get("source")), PicturesOfACell()
+            if kind == "markdown":
+                source = pictures.take_out(source, cell.get("attachments"))
+            source = self._inert_source(name, source, kind)
             restored: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": source}
-            if kind == "code":
+            if kind == "markdown":
+                self._attach(name, restored, pictures)
+            else:
                 restored |= {"execution_count": None, "outputs": self._outputs_of(name, cell)}
             cells.append(restored)
         return cells
 
     def _outputs_of(self, name: str, cell: dict[str, Any]) -> list[dict[str, Any]]:
-        """Text and PNG pictures of a cell's outputs, bounded."""
+        """Text and pictures of a cell's outputs, bounded."""
         given = cell.get("outputs")
         outputs: list[dict[str, Any]] = []
         room, num_pictures, dropped = MAX_TEXT, 0, set()
         for output in given if isinstance(given, list) else []:
             kind = output.get("output_type") if isinstance(output, dict) else None
             data = output.get("data") if kind in ("display_data", "execute_result") else None
-            picture = _png(data.get("image/png")) if isinstance(data, dict) else None
-            if isinstance(data, dict):
-                dropped |= {"a rich output" for mime in data if mime not in ("image/png", "text/plain")}
-                if "image/png" in data and picture is None:
-                    dropped.add("a picture that is not a PNG or is too large")
-            if picture is not None and num_pictures < MAX_PICTURES:
-                num_pictures += 1
-                outputs.append({"output_type": "display_data", "metadata": {}, "data": {"image/png": picture}})
-                continue
-            if picture is not None:
+            bundle = data if isinstance(data, dict) else {}
+            pictures = pictures_in(bundle)
+            dropped |= {"a rich output" for mime in bundle if not mime.startswith(("image/", "text/plain"))}
+            if not pictures and any(mime.startswith("image/") for mime in bundle):
+                dropped.add("a picture that is damaged, of an unknown kind or too large")
+            if len(pictures) > MAX_PICTURES - num_pictures:
                 dropped.add(f"more than {MAX_PICTURES} pictures")
+                pictures = pictures[: MAX_PICTURES - num_pictures]
+            outputs += [picture.output for picture in pictures]
+            num_pictures += len(pictures)
+            if pictures:
+                continue
             text = _clean(_plain_text(output, kind, data))
             if len(text) > room:
                 dropped.add(f"more than {MAX_TEXT} characters of text")
@@ -330,18 +364,6 @@ def _plain_text(output: Any, kind: Any, data: Any) -> str:
     if kind == "error":
         return _text(output.get("traceback"), separator="\n")
     return _text(data.get("text/plain")) if isinstance(data, dict) else ""
-
-
-def _png(value: Any) -> str | None:
-    """A picture as base64 again, if it is one."""
-    text = _text(value)
-    if not text or len(text) > MAX_PICTURE:
-        return None
-    try:
-        picture = base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return base64.b64encode(picture).decode() if picture.startswith(PNG) else None
 
 
 def _text(value: Any, separator: str = "") -> str:
@@ -389,8 +411,8 @@ def main(
     """File the notebooks of every submission in a folder, and write what was fixed.
 
     Args:
-        submissions: a folder of archives or folders, or an export of Gradescope or Canvas as downloaded.
-        roster: a CSV file of the class, with at least a column `id`.
+        submissions: a folder of archives or folders, or an export of Gradescope, Canvas or Moodle as downloaded.
+        roster: a CSV file of the class, with at least a column `id`, or the export of a site.
         course: nbgrader's course directory; `nbgrader generate_assignment` has been run in it.
         table: the CSV file to write.
     """
@@ -401,6 +423,8 @@ def main(
     changes = file_class(entries, course)
     for change in changes:
         print(change)
+    for one in left_over(submissions, entries):
+        print(f"not a submission: {one}")
     table.parent.mkdir(parents=True, exist_ok=True)
     write_at_once(table, write_csv(as_table(changes)))
     print(f"{sum(entry.path is not None for entry in entries)} submissions; wrote {table}")

@@ -16,7 +16,7 @@ from typing import Any
 
 from distributed import Client, KilledWorker, as_completed
 
-from autograder.classroom.intake.submissions import ClassError
+from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.night.engine import Job, Task
 from autograder.classroom.night.job import Settings, fault
 

@@ -15,11 +15,12 @@ from typing import Any
 
 from rich.console import Console
 
+from autograder.classroom.intake.entries import Entry, LeftOver
 from autograder.classroom.intake.folder import ClassFolder, Done
-from autograder.classroom.intake.submissions import Entry, hash_of, read_entry
+from autograder.classroom.intake.submissions import hash_of, read_entry
 from autograder.classroom.marks.changes import read_changes
 from autograder.classroom.marks.lists import write_lists
-from autograder.classroom.marks.standing import Result, common_of, result_of
+from autograder.classroom.marks.standing import Result, common_of, result_of, unread_notebooks
 from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Job, Task, grade_locally
 from autograder.classroom.night.job import Settings, encode_files, payload_of
@@ -56,8 +57,9 @@ class _Known:
 
     entry: Entry
     key: str
-    found: Intake | SubmissionRefused | str
+    found: Intake | SubmissionRefused | str  # without the notebooks: those of a class would fill the memory
     submission: str  # hash of what was handed in
+    facts: dict[str, Any] | None = None  # of an intake, notebooks included
 
 
 def grade_class(
@@ -71,6 +73,7 @@ def grade_class(
     ask_canary: Callable[[bytes], dict[str, Any]],
     shard: tuple[int, int] | None = None,
     retry_faults: bool = False,
+    left_over: Iterable[LeftOver] = (),
 ) -> Summary:
     """Grade what is not done yet.
 
@@ -84,6 +87,7 @@ def grade_class(
         ask_canary: where the reference is graded first.
         shard: (i, n): only every n-th submission, from the i-th, counted from 1. Lists are written by `merge`.
         retry_faults: grade again where the grader failed.
+        left_over: what is in the folder and in nobody's submission; shown, and kept for the page of the class.
 
     Raises:
         ClassError: another process writes into the folder.
@@ -93,7 +97,10 @@ def grade_class(
     folder.open()
     with folder.locked(writer):
         folder.recover(writer)
-        folder.write_class(class_facts(entries, settings))
+        others = list(left_over)
+        folder.write_class(class_facts(entries, settings, others))
+        for one in others:
+            console.print(f"not a submission: {one}", markup=False, highlight=False, style="yellow")
         own = entries if shard is None else entries[shard[0] - 1 :: shard[1]]
         todo = [_read(entry, settings) for entry in own if entry.path is not None]
         done = {known.entry.student: folder.done(known.entry.student) for known in todo}
@@ -110,9 +117,10 @@ def grade_class(
     return summary
 
 
-def class_facts(entries: list[Entry], settings: Settings) -> dict[str, Any]:
+def class_facts(entries: list[Entry], settings: Settings, left_over: Iterable[LeftOver] = ()) -> dict[str, Any]:
     """class.json."""
     return {
+        "left_over": [dataclasses.asdict(one) for one in left_over],
         "options": options(curves=settings.curves, only=settings.only),
         "students": [
             {
@@ -138,7 +146,12 @@ def _read(entry: Entry, settings: Settings) -> _Known:
         found = error
     except Exception as error:  # a disk that does not read, or a fault of the intake: this submission alone
         found = f"{type(error).__name__}: {error}"
-    return _Known(entry, key_of(hash_of(found), settings), found, hash_of(found))
+    handed_in = hash_of(found)
+    if not isinstance(found, Intake):
+        return _Known(entry, key_of(handed_in, settings), found, handed_in)
+    facts, code = facts_of_intake(found), load_assignment().submission.code
+    found = dataclasses.replace(found, files={name: content for name, content in found.files.items() if name in code})
+    return _Known(entry, key_of(handed_in, settings), found, handed_in, facts)
 
 
 def key_of(submission: str, settings: Settings) -> str:
@@ -228,14 +241,13 @@ def _grade_all(
     for task, answer in engine(payloads) if tasks else ():
         known = by_student[task.student]
         assert isinstance(known.found, Intake)
-        finish(known, _record_of(known.found, answer))
+        assert known.facts is not None
+        finish(known, _record_of(known.found, known.facts, answer))
     return Summary(graded=num_done, kept=num_kept, faults=num_faults)
 
 
-def _record_of(intake: Intake, answer: dict[str, Any]) -> dict[str, Any]:
-    code = load_assignment().submission.code
-    files = encode_files({name: content for name, content in intake.files.items() if name in code})
-    read = {"intake": facts_of_intake(intake), "files": files}
+def _record_of(intake: Intake, facts: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    read = {"intake": facts, "files": encode_files(intake.files)}
     if "fault" in answer:
         return {"status": "fault", "message": str(answer["fault"]), **read}
     today = {"core": core_hash(), "tests": hashes_of_tests(), "effects": hashes_of_effects()}
@@ -249,7 +261,7 @@ def _commit(known: _Known, record: dict[str, Any], folder: ClassFolder, settings
     entry = known.entry
     result = result_of(record, common_of(entry), read_changes(folder.root))
     documents = documents_of(result, is_graded=settings.curves and settings.only is None)
-    record = {**record, "graded_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    record = {**record, "graded_at": datetime.now(UTC).isoformat(timespec="seconds"), "handed_in": entry.place}
     # A fault that staff settled by an override is a fault of the grading all the same: `--retry-faults` grades it.
     by_program = result.by_program
     status = "fault" if by_program is not None and by_program.report.faults else result.status
@@ -262,6 +274,8 @@ def _line(result: Result, number: int, total: int, seconds_left: float | None) -
     bonus = "" if result.grade is None else bonus_of(result.grade.report)
     score = "no grade" if result.score is None else f"{points(result.score)} points{bonus}"
     note = "" if result.status == "graded" else f" ({result.status}: {result.message[:100]})"
+    if unread := unread_notebooks(result):
+        note += f" (cannot be read: {', '.join(problem.file for problem in unread)})"
     left = "" if seconds_left is None else f", {_duration(seconds_left)} left"
     text = f"[{number} of {total}{left}] {result.student}: {score}{note}"
     return "".join(char if char.isprintable() else "?" for char in text)

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.submissions import ClassError
 from autograder.classroom.marks.changes import LOG
 from autograder.classroom.marks.lists import write_lists
 from autograder.classroom.marks.standing import Class

@@ -23,6 +23,7 @@ from autograder.hidden_tests.graded import EFFECTS, load_hidden_tests
 from autograder.isolation.confinement import Confinement
 from autograder.recorded.code_hash import check_hash, is_hidden_check
 from autograder.report.receipt import facts_of_grader, facts_of_submission
+from hw4.handin.answer_cells import UnreadNotebook
 from hw4.handin.assignment import load_assignment
 from hw4.handin.code_files import ForbiddenImport, SyntaxProblem
 from hw4.handin.imports import reached
@@ -68,6 +69,7 @@ def facts_of_intake(intake: Intake) -> dict[str, Any]:
         "syntax_errors": [dataclasses.asdict(problem) for problem in intake.syntax_errors],
         "forbidden_imports": [dataclasses.asdict(found) for found in intake.forbidden_imports],
         "notes": intake.notes,
+        "unread_notebooks": [dataclasses.asdict(problem) for problem in intake.unread_notebooks],
     }
 
 
@@ -113,6 +115,7 @@ def _intake(facts: dict[str, Any]) -> Intake:
         syntax_errors=tuple(SyntaxProblem(**problem) for problem in facts["syntax_errors"]),
         forbidden_imports=tuple(ForbiddenImport(**found) for found in facts["forbidden_imports"]),
         notes=tuple(facts["notes"]),
+        unread_notebooks=tuple(UnreadNotebook(**problem) for problem in facts.get("unread_notebooks", ())),
     )
 
 
