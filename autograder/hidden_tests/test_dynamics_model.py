@@ -2,125 +2,97 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autograder.hidden_tests import dynamics_model_oracle as oracle
+from autograder.hidden_tests.fitting_runs import FittingRun
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
-from hw4.checking.answers import AnyOf, check, check_close, check_shape
+from autograder.hidden_tests.known_models import OBS_DIM, Model, transitions
+from hw4.checking.answers import AnyOf, check, check_close, check_every_time, check_shape
+from hw4.checking.model_slips import epsilon_in
 from hw4.checking.subject import Subject
+from hw4.checking.worked_example import stack
 from hw4.transitions import Transition
 
 RNG = np.random.Generator
-OBS_DIM, ACT_DIM = 4, 3
+FAR = 2.0**20  # so far out that a mean is nothing to it
+
+# fit_normalizer -------------------------------------------------------------------------------------------------------
 
 
-def _fitted(subject: Subject, values: Any) -> Any:
-    """mean and std of the fitted normaliser, read off what it does: normalise 0 and 1."""
-    normalizer = subject.call("dynamics_model.fit_normalizer", values)
-    check(normalizer is not None, "fit_normalizer returns None: a return statement is missing", "returns_none")
-    dim = values.shape[-1]
-    shift = subject.call_method(normalizer, "unnormalize", np.zeros(dim))
-    check(getattr(shift, "shape", None) == (dim,), f"mean and std must have shape ({dim},)", "statistics_axis")
-    check_shape(shift, (dim,), "unnormalize(0), the mean")
-    scale = subject.call_method(normalizer, "unnormalize", np.ones(dim))
-    check_shape(scale, (dim,), "unnormalize(1), mean + std")
-    return shift, scale - shift
+class _Fitted:
+    """A normaliser of the student's: what it holds, and what it does."""
+
+    def __init__(self, subject: Subject, values: Any) -> None:
+        self._subject, self._dim = subject, values.shape[-1]
+        self._handle = subject.call("dynamics_model.fit_normalizer", values)
+        check(self._handle is not None, "fit_normalizer returns None: a return statement is missing", "returns_none")
+
+    @property
+    def mean(self) -> Any:
+        return self._subject.call("checking.doubles.statistics_of", self._handle)[0]
+
+    @property
+    def std(self) -> Any:
+        return self._subject.call("checking.doubles.statistics_of", self._handle)[1]
+
+    def normalize(self, values: Any) -> Any:
+        return self._subject.call_method(self._handle, "normalize", values)
+
+    def scales(self) -> dict[str, Any]:
+        """The std as it is held, and as the two methods use it."""
+        divided, multiplied = (self._span(name) for name in ("normalize", "unnormalize"))
+        with np.errstate(divide="ignore"):
+            divisor = 1 / divided
+        return {"std": self.std, "what normalize divides by": divisor, "what unnormalize multiplies by": multiplied}
+
+    def _span(self, name: str) -> Any:
+        """How much a method stretches one unit of each feature."""
+        ends = [self._subject.call_method(self._handle, name, np.full(self._dim, end)) for end in (0.0, FAR)]
+        near, far = stack(ends, name)
+        return (far - near) / FAR
 
 
-def _normalizer(subject: Subject, mean: Any, std: Any) -> Any:
-    return subject.call("dynamics_model.Normalizer", mean, std)
-
-
-class _Model:
-    """A DynamicsModel of the student's around a hidden linear network, and the same in NumPy."""
-
-    def __init__(self, subject: Subject, rng: RNG, members: int | None = None) -> None:
-        in_dim = OBS_DIM + ACT_DIM
-        self.in_mean, self.in_std = rng.normal(size=in_dim), rng.uniform(0.5, 3.0, in_dim)
-        self.d_mean, self.d_std = rng.normal(size=OBS_DIM), rng.uniform(0.1, 4.0, OBS_DIM)
-        shape = (in_dim, OBS_DIM) if members is None else (members, in_dim, OBS_DIM)
-        self.weight = rng.normal(size=shape)
-        self.network = subject.call("checking.doubles.LinearNetwork", self.weight)
-        self.handle = subject.call(
-            "dynamics_model.DynamicsModel",
-            self.network,
-            input_normalizer=_normalizer(subject, self.in_mean, self.in_std),
-            delta_normalizer=_normalizer(subject, self.d_mean, self.d_std),
-        )
-
-    def answer(self, observation: Any, action: Any, *, normalized: bool = True) -> Any:
-        """What the network answers, in normalised units."""
-        inputs = np.concatenate([observation, action], axis=-1)
-        return ((inputs - self.in_mean) / self.in_std if normalized else inputs) @ self.weight
-
-    def target(self, batch: Transition) -> Any:
-        return (batch.next_observation - batch.observation - self.d_mean) / self.d_std
-
-
-def _transitions(rng: RNG, *shape: int) -> Transition:
-    observation = rng.normal(size=(*shape, OBS_DIM))
-    return Transition(
-        observation, rng.uniform(-1, 1, (*shape, ACT_DIM)), observation + rng.normal(size=(*shape, OBS_DIM))
+def _check_std(fitted: _Fitted, values: Any, *, slips: Callable[[Any], dict[str, Any]] = lambda seen: {}) -> None:
+    """The std in every form; the one that the normaliser holds first, so that a wrong shape shows there."""
+    _, wanted = oracle.normalizer(values)
+    samples = values.reshape(-1, values.shape[-1])
+    check_close(
+        fitted.std, wanted, "std", rtol=2e-4, atol=0, slips=lambda: _std_slips(samples, wanted, fitted.std, slips)
     )
+    for what, scale in fitted.scales().items():
+        known = _std_slips(samples, wanted, scale, slips)
+        check_close(scale, wanted, what, rtol=2e-4, atol=0, slips=known)
 
 
-@graded("normalizer_fit", weight=2)
-def test_normalizer_takes_mean_and_std_of_each_feature(subject: Subject, rng: RNG) -> None:
-    """Mean and standard deviation of each feature, divisor N."""
-    values = rng.normal(size=(11, 5)) * rng.uniform(0.5, 20, 5) + rng.normal(size=5) * 10
-    mean, std = _fitted(subject, values)
-    wanted_mean, wanted_std = oracle.normalizer(values)
-    check_close(mean, wanted_mean, "mean", slips={"statistics_axis": np.full(5, values.mean())})
-    slips = {
-        "std_divisor": values.std(axis=0, ddof=1),
-        "statistics_axis": np.full(5, values.std()),
-        "root_missing": AnyOf((values.var(axis=0), values.var(axis=0, ddof=1))),
-        "deviation_center": np.sqrt((values**2).mean(axis=0)),
+def _std_slips(samples: Any, wanted: Any, seen: Any, more: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    of_sample = samples.std(axis=0, ddof=1) if len(samples) > 1 else wanted
+    of_all = (samples.std(), samples.std(ddof=len(samples) > 1))
+    across = tuple(samples.std(axis=1, ddof=ddof) for ddof in (0, 1)) if samples.shape[1] > 1 else ()
+    return {
+        **more(seen),
+        "std_floor_too_high": np.where(seen == 1, 1.0, wanted) if np.shape(seen) == wanted.shape else wanted,
+        "std_divisor": AnyOf((of_sample, *epsilon_in(seen, of_sample))),
+        "statistics_axis": AnyOf((*of_all, *(np.full_like(wanted, one) for one in of_all), *across)),
+        "root_missing": AnyOf((wanted**2, of_sample**2)),
+        "root_twice": AnyOf((np.sqrt(wanted), np.sqrt(of_sample))),
+        "deviation_center": np.sqrt((samples**2).mean(axis=0)),
+        "epsilon_added": AnyOf(epsilon_in(seen, wanted)),
     }
-    check_close(std, wanted_std, "std", slips=slips)
 
 
-@graded("normalizer_fit")
-def test_normalizer_divides_a_constant_feature_by_one(subject: Subject, rng: RNG) -> None:
-    """A feature whose std is below MIN_STD is divided by 1, not by a tiny number; any other by its std."""
-    values = rng.normal(size=(9, 4))
-    values[:, 1] = 2.0
-    values[:, 2] *= 1e-8
-    values[:, 3] *= 3e-4  # its variance is below MIN_STD, its std is not
-    mean, std = _fitted(subject, values)
-    check(bool(np.isfinite(std).all()), "the std of a constant feature is not finite", "not_finite")
-    check(bool((np.abs(std[1:3]) > 0.5).all()), "the std of a constant feature is tiny", "std_floor")
-    check(std[3] < 0.5, "a feature of small std counts as constant", "std_floor_too_high")
-    wanted_mean, wanted_std = oracle.normalizer(values)
-    check_close(std, wanted_std, "std", slips={"std_divisor": _with_one(values.std(axis=0, ddof=1))})
-    slips = {"constant_not_shifted": np.where(wanted_std == 1.0, 0.0, wanted_mean)}
-    check_close(mean, wanted_mean, "mean next to a constant feature", slips=slips)
+def _mean_slips(samples: Any) -> dict[str, Any]:
+    of_all = samples.mean()
+    return {"statistics_axis": AnyOf((of_all, np.full(samples.shape[-1], of_all), samples.mean(axis=1)))}
 
 
-@graded("normalizer_fit")
-def test_normalizer_takes_all_leading_dimensions_as_samples(subject: Subject, rng: RNG) -> None:
-    """All leading dimensions together are the samples; one sample is enough."""
-    values = rng.normal(size=(3, 7, 4)) * 2 + 1
-    mean, std = _fitted(subject, values)
-    wanted_mean, wanted_std = oracle.normalizer(values)
-    parts = (*values, *values.swapaxes(0, 1))
-    slips: dict[str, Any] = {"statistics_axis": AnyOf(tuple(part.mean(axis=0) for part in parts))}
-    check_close(mean, wanted_mean, "mean of values of shape (3, 7, 4)", slips=slips)
-    flat = values.reshape(-1, 4)
-    means_of_stds = tuple(values.std(axis=axis, ddof=ddof).mean(axis=0) for axis in (0, 1) for ddof in (0, 1))
-    slips = {
-        "std_divisor": flat.std(axis=0, ddof=1),
-        "statistics_axis": AnyOf((*(part.std(axis=0) for part in parts), *means_of_stds)),
-    }
-    check_close(std, wanted_std, "std of values of shape (3, 7, 4)", slips=slips)
-    one = rng.normal(size=(1, 4))
-    mean, std = _fitted(subject, one)
-    check_close(mean, one[0], "mean of one sample")
-    check_close(std, np.ones(4), "std of one sample")
+def _features(rng: RNG, *leading: int) -> Any:
+    """Values whose five features differ a hundredfold in size."""
+    return rng.normal(size=(*leading, 5)) * np.array([0.01, 20.0, 0.5, 3.0, 0.08]) + rng.normal(size=5) * 2
 
 
 @graded("normalizer_fit", weight=0.5, needs_another=True)
@@ -130,318 +102,388 @@ def test_normalizer_leaves_the_data_as_they_were(subject: Subject, rng: RNG) -> 
     check(normalizer is not None, "fit_normalizer returns None: a return statement is missing", "returns_none")
 
 
-def _with_one(std: Any) -> Any:
-    return np.where(std < 1e-6, 1.0, std)
+@graded("normalizer_fit", weight=2)
+def test_normalizer_takes_mean_and_std_of_each_feature(subject: Subject, rng: RNG) -> None:
+    """Mean and standard deviation of each feature, divisor N, for few samples and for thousands."""
+    for n in (11, 3001):
+        values = _features(rng, n)
+        fitted = _Fitted(subject, values)
+        wanted_mean, wanted_std = oracle.normalizer(values)
+        check_close(fitted.mean, wanted_mean, "mean", slips=_mean_slips(values))
+        _check_std(fitted, values)
+        normalized = (values - wanted_mean) / wanted_std
+        check_close(fitted.normalize(values), normalized, "the normalised data", atol=1e-2)
 
 
-@graded("model_predict", weight=3)
-def test_predict_adds_the_unnormalized_change(subject: Subject, rng: RNG) -> None:
-    """The next observation: s plus the un-normalised answer of the network to normalised inputs."""
-    model = _Model(subject, rng)
-    batch = _transitions(rng, 6)
-    s, a = batch.observation, batch.action
-    answer, raw = model.answer(s, a), model.answer(s, a, normalized=False)
-    inputs = np.concatenate([s, a], axis=-1)
-    centered = inputs - inputs.mean(axis=0)
-    half = (((inputs - model.in_mean) @ model.weight), (inputs / model.in_std) @ model.weight)
-    swapped = (np.concatenate([a, s], axis=-1) - model.in_mean) / model.in_std
-    seen = (inputs - model.in_mean) / model.in_std
-    twice = (seen - model.in_mean) / model.in_std
-    partly = tuple(
-        np.concatenate([x[..., :OBS_DIM], y[..., OBS_DIM:]], axis=-1) @ model.weight
-        for x, y in ((seen, inputs), (inputs, seen))
-    )
-
-    def after(answered: Any) -> Any:
-        return s + answered * model.d_std + model.d_mean
-
+@graded("normalizer_fit")
+def test_normalizer_divides_a_constant_feature_by_one(subject: Subject, rng: RNG) -> None:
+    """A feature whose std is below MIN_STD is divided by 1, not by a tiny number; any other by its std."""
+    signs = np.where(np.arange(10) % 2, 1.0, -1.0)
+    values = np.stack([2.0 + 0 * signs, 4e-7 * signs, 2e-8 * signs, 3e-6 * signs, 3e-4 * signs, signs], axis=-1)
+    fitted = _Fitted(subject, values)
+    mean, std = fitted.mean, fitted.std
+    check_shape(mean, (6,), "mean")
+    check_shape(std, (6,), "std")
+    check(bool((np.abs(std[:3]) > 0.5).all()), "the std of a constant feature is tiny", "std_floor")
+    check(bool((std[3:5] < 0.5).all()), "a feature of small std counts as constant", "std_floor_too_high")
+    wanted_mean, wanted_std = oracle.normalizer(values)
     slips = {
-        "input_not_normalized": AnyOf((after(raw), after(half[0]), after(half[1]), s + raw, *map(after, partly))),
-        "output_not_unnormalized": AnyOf((s + answer, s + answer + model.d_mean)),
-        "delta_mean_missing": s + answer * model.d_std,
-        "delta_not_added": answer * model.d_std + model.d_mean,
-        "absolute_target": s + after(answer),
-        "statistics_swapped": s + answer * model.in_std[:OBS_DIM] + model.in_mean[:OBS_DIM],
-        "batch_statistics": AnyOf(
-            tuple(after(centered / inputs.std(axis=0, ddof=ddof) @ model.weight) for ddof in (0, 1))
-        ),
-        "inputs_swapped": after(swapped @ model.weight),
-        "values_clamped": AnyOf(tuple(after(np.clip(seen, -c, c) @ model.weight) for c in (1, 2, 3, 5, 10))),
-        "normalized_twice": after(twice @ model.weight),
-        "unnormalize_wrong": AnyOf(
-            (s + (answer - model.d_mean) / model.d_std, s + (answer + model.d_mean) * model.d_std)
-        ),
-        "normalized_observation_added": seen[..., :OBS_DIM] + answer * model.d_std + model.d_mean,
+        "std_divisor": values[:, 4:].std(axis=0, ddof=1),
+        "epsilon_added": AnyOf(epsilon_in(std[4:], wanted_std[4:])),
     }
-    check_close(subject.call_method(model.handle, "predict", s, a), after(answer), "predict", slips=slips)
-    model, far = _Model(subject, rng), 30.0 * s
-    wanted = far + model.answer(far, a) * model.d_std + model.d_mean
-    predicted = subject.call_method(model.handle, "predict", far, a)
-    seen = (np.concatenate([far, a], axis=-1) - model.in_mean) / model.in_std
-    clamped = (np.clip(seen, -c, c) @ model.weight for c in (5, 10, 20, 50))
-    slips = {"values_clamped": AnyOf(tuple(far + answered * model.d_std + model.d_mean for answered in clamped))}
-    check_close(predicted, wanted, "predict far away from the data", slips=slips)
+    check_close(std[4:], wanted_std[4:], "std of features that are not constant", slips=slips, atol=0)
+    check_close(std[:3], np.ones(3), "std of constant features", otherwise="std_floor")
+    check_close(std[3], wanted_std[3], "std of a feature that is nearly constant", atol=1e-5)
+    check_close(mean[:3], wanted_mean[:3], "mean of a constant feature", slips={"constant_not_shifted": np.zeros(3)})
+    check_close(mean, wanted_mean, "mean next to a constant feature")
+    for constants in (rng.normal(size=(1, 4)), np.full((60, 1), 0.7)):  # one sample, and one feature
+        fitted = _Fitted(subject, constants)
+        _check_constants(fitted, constants[0])
+    # As a rule, float32 holds no exact sum of these; of a thousand, the mean is off by some of its spacings.
+    large = rng.uniform(16, 30, 12).astype(np.float32)
+    fitted = _Fitted(subject, np.tile(large, (1000, 1)))
+    std = fitted.std
+    check_shape(std, large.shape, "std of constants")
+    is_noise = bool(((std >= 1e-6) & (std < 1e-2)).any()) and np.ptp(std) > 0.1 * std.max()
+    check(not is_noise, "the std of a large constant is rounding noise", "constant_by_rounding")
+    _check_constants(fitted, large)
 
 
-@graded("model_predict")
-def test_predict_takes_any_leading_dimensions(subject: Subject, rng: RNG) -> None:
-    """One observation without a batch, a batch, and a batch of batches."""
-    for shape in ((), (5,), (2, 6)):
-        model = _Model(subject, rng)
-        batch = _transitions(rng, *shape)
-        predicted = subject.call_method(model.handle, "predict", batch.observation, batch.action)
-        wanted = batch.observation + model.answer(batch.observation, batch.action) * model.d_std + model.d_mean
-        check_close(predicted, wanted, f"predict for leading dimensions {shape}")
+def _check_constants(fitted: _Fitted, constants: Any) -> None:
+    std = fitted.std
+    check_close(std, np.ones(constants.shape), "std of constants", otherwise="std_floor")
+    slips = {"constant_not_shifted": np.zeros(constants.shape)}
+    check_close(fitted.mean, constants, "mean of constants", slips=slips)
 
 
-@graded("model_predict")
-def test_predict_serves_an_ensemble_network(subject: Subject, rng: RNG) -> None:
-    """With an ensemble network the member axis comes first, and each member predicts its own."""
-    model = _Model(subject, rng, members=3)
-    batch = _transitions(rng, 3, 5)
-    predicted = subject.call_method(model.handle, "predict", batch.observation, batch.action)
-    wanted = batch.observation + model.answer(batch.observation, batch.action) * model.d_std + model.d_mean
-    check_close(predicted, wanted, "predict of an ensemble", slips={"states_averaged": wanted.mean(axis=0)})
-    shared = _transitions(rng, 5)  # one batch for all members
-    predicted = subject.call_method(model.handle, "predict", shared.observation, shared.action)
-    wanted = shared.observation + model.answer(shared.observation, shared.action) * model.d_std + model.d_mean
-    slips = {"states_averaged": wanted.mean(axis=0), "one_member_only": AnyOf(tuple(wanted))}
-    check_close(predicted, wanted, "predict of an ensemble for one batch", slips=slips)
+@graded("normalizer_fit")
+def test_normalizer_is_fitted_anew_every_time(subject: Subject, rng: RNG) -> None:
+    """Each call looks at its own values, and normalisers fitted before stay as they were."""
+    first = _features(rng, 11)  # the later ones have no larger numbers: whatever is right for the first is so for them
+    data = [first, *(factor * first[rng.integers(11, size=11)] for factor in (1.0, -0.5, 0.3))]
+    fitted = [_Fitted(subject, values) for values in (*data, data[0])]
+    wanted = [oracle.normalizer(values) for values in (*data, data[0])]
+    means, stds = [one.mean for one in fitted], [one.std for one in fitted]
+    check_every_time(means, [mean for mean, _ in wanted], "mean", cause="state_kept", slips=_mean_slips(data[0]))
+    slips = _std_slips(data[0], wanted[0][1], stds[0], lambda seen: {})
+    check_every_time(stds, [std for _, std in wanted], "std", cause="state_kept", slips=slips)
+
+
+@graded("normalizer_fit")
+def test_normalizer_is_right_far_away_from_zero(subject: Subject, rng: RNG) -> None:
+    """The mean and the std of features far away from zero, however many samples there are."""
+    spread, offset = rng.uniform(0.2, 0.5, 4), rng.uniform(1000, 3000, 4) * np.array([1, -1, 1, -1])
+    for n, away in ((1001, 0.0), (1002, 1.0)):
+        values = (rng.normal(size=(n, 4)) * spread + away * offset).astype(np.float32).astype(np.float64)
+        fitted = _Fitted(subject, values)
+        wanted_mean, wanted_std = oracle.normalizer(values)
+        mean, std = fitted.mean, fitted.std
+        if not away:
+            check_close(mean, wanted_mean, "mean", slips=_mean_slips(values))
+            check_close(std, wanted_std, "std", slips=_std_slips(values, wanted_std, std, lambda seen: {}), atol=0)
+        else:
+            check_close(mean, wanted_mean, "mean far away from 0", otherwise="values_clamped")
+            check_close(std, wanted_std, "std far away from 0", otherwise="cancellation", rtol=1e-2, atol=0)
+
+
+@graded("normalizer_fit")
+def test_normalizer_takes_all_leading_dimensions_as_samples(subject: Subject, rng: RNG) -> None:
+    """All leading dimensions together are the samples."""
+    values = rng.normal(size=(6, 7, 4)) * 2 + 1
+    fitted = _Fitted(subject, values)
+    parts = (*values, *values.swapaxes(0, 1))
+    own_means: dict[str, Any] = {
+        "statistics_axis": AnyOf((*(p.mean(axis=0) for p in parts), *_axis_by_axis(values, np.mean)))
+    }
+    check_close(fitted.mean, oracle.normalizer(values)[0], "mean of values of shape (6, 7, 4)", slips=own_means)
+    stds = [part.std(axis=0, ddof=ddof) for part in parts for ddof in (0, 1)]
+    stds += [values.std(axis=axis, ddof=ddof).mean(axis=0) for axis in (0, 1) for ddof in (0, 1)]
+    stds += [*_axis_by_axis(values, np.std), *_axis_by_axis(values, lambda v, axis: v.std(axis=axis, ddof=1))]
+    _check_std(fitted, values, slips=lambda seen: {"statistics_axis": AnyOf(tuple(stds))})
+
+
+def _axis_by_axis(values: Any, function: Callable[..., Any]) -> list[Any]:
+    return [function(values, axis=0), function(values, axis=1), function(values, axis=2), function(values, axis=(1, 2))]
+
+
+@graded("normalizer_fit")
+def test_normalizer_keeps_axes_of_size_one(subject: Subject, rng: RNG) -> None:
+    """The mean and the std have shape (dim,), whatever is 1: the features, the samples, or a leading dimension."""
+    for shape in ((9, 1), (1, 1), (1, 8, 1), (1, 1, 1), (1, 9, 4), (8, 1, 4), (1, 1, 4)):
+        values = rng.normal(size=shape) * 3
+        fitted = _Fitted(subject, values)
+        wanted_mean, wanted_std = oracle.normalizer(values)
+        check_close(fitted.mean, wanted_mean, f"mean of values of shape {shape}")
+        if values.size > shape[-1]:
+            check_close(fitted.std, wanted_std, f"std of values of shape {shape}")
+        else:
+            check(
+                np.shape(fitted.std) == wanted_std.shape,
+                f"std of one sample has shape {np.shape(fitted.std)}",
+                "wrong_shape",
+            )
+
+
+# DynamicsModel.predict ------------------------------------------------------------------------------------------------
 
 
 @graded("model_predict", weight=0.5, needs_another=True)
 def test_predict_leaves_its_inputs_and_normalizers_as_they_were(subject: Subject, rng: RNG) -> None:
     """The observation and action are not changed in place, and a second call gives the same answer."""
-    model = _Model(subject, rng)
-    batch = _transitions(rng, 5)
-    s, a = batch.observation, batch.action
+    model = Model(subject, rng)
+    s, a, _ = batch = model.transitions(rng, 5)
     first, _ = call_and_check_inputs(subject, ".predict", model.handle, s, a)
-    again = subject.call_method(model.handle, "predict", s, a)
+    again = model.predict(batch)
     for predicted in (first, again):
         check_shape(predicted, s.shape, "predict")
     same = np.allclose(again, first, rtol=1e-6, atol=1e-6, equal_nan=True)
     check(same, "a second call predicts something else: a stored normaliser has changed", "inplace")
 
 
-@graded("model_loss", weight=2)
-def test_loss_is_the_mean_squared_error_in_normalized_units(subject: Subject, rng: RNG) -> None:
-    """Mean squared error between the network's answer and the normalised change."""
-    model = _Model(subject, rng)
-    batch = _transitions(rng, 9)
-    s, a, after = batch
-    answer, target = model.answer(s, a), model.target(batch)
-    error = answer - target
-    inputs, change = np.concatenate([s, a], axis=-1), after - s
-    answers, targets = [answer], [target]
-    for ddof in (0, 1):
-        answers.append((inputs - inputs.mean(axis=0)) / inputs.std(axis=0, ddof=ddof) @ model.weight)
-        targets.append((change - change.mean(axis=0)) / change.std(axis=0, ddof=ddof))
-    raw_answer = model.answer(s, a, normalized=False)
-    swapped = (np.concatenate([a, s], axis=-1) - model.in_mean) / model.in_std @ model.weight
-    huber = np.mean(np.where(np.abs(error) < 1, 0.5 * error**2, np.abs(error) - 0.5))
-    slips = {
-        "loss_raw_units": AnyOf((np.mean((error * model.d_std) ** 2), np.mean((answer - change) ** 2))),
-        "input_not_normalized": AnyOf(
-            (
-                np.mean((raw_answer - target) ** 2),
-                np.mean((raw_answer - change) ** 2),
-                np.mean(((inputs - model.in_mean) @ model.weight - target) ** 2),
-                np.mean((inputs / model.in_std @ model.weight - target) ** 2),
-            )
-        ),
-        "loss_summed": AnyOf(
-            (
-                np.sum(error**2),
-                np.sum(error**2) / len(error),
-                np.sum(error**2) / OBS_DIM,
-                np.mean(error**2, axis=0),
-                np.mean(error**2, axis=1),
-            )
-        ),
-        "loss_not_squared": AnyOf((np.mean(np.abs(error)), np.mean(error**2) ** 0.5, huber, 2 * huber)),
-        "loss_halved": np.mean(error**2) / 2,
-        "absolute_target": np.mean((answer - (after - model.d_mean) / model.d_std) ** 2),
-        "delta_mean_missing": np.mean((answer - change / model.d_std) ** 2),
-        "inputs_swapped": np.mean((swapped - target) ** 2),
-        "batch_statistics": AnyOf(tuple(np.mean((x - y) ** 2) for x in answers for y in targets)[1:]),
+@graded("model_predict", weight=3)
+def test_predict_adds_the_unnormalized_change(subject: Subject, rng: RNG) -> None:
+    """The next observation: s plus the un-normalised answer of the network to normalised inputs."""
+    model = Model(subject, rng)
+    batch = model.transitions(rng, 6)
+    slips = _by_name(model.known.prediction_slips, batch.observation, batch.action)
+    check_close(model.predict(batch), model.next_observation(batch), "predict", slips=slips)
+
+
+def _by_name(function: Callable[..., dict[str, AnyOf]], *args: Any) -> Callable[[], dict[str, AnyOf]]:
+    return lambda: function(*args)
+
+
+@graded("model_predict")
+def test_predict_answers_every_call_by_itself(subject: Subject, rng: RNG) -> None:
+    """Each call depends on its own arguments and model alone, with other calls and another model in between."""
+    one, other = (Model(subject, rng) for _ in range(2))
+    first = one.transitions(rng, 6)
+    # The first rows in another order: whatever is right for the first batch is right for the others.
+    later = [first, *(_rows(first, rng.permutation(6)) for _ in range(2)), _rows(first, np.arange(5)), first]
+    answers = [(one.predict(batch), other.predict(batch)) for batch in later]
+    slips = _by_name(one.known.prediction_slips, first.observation, first.action)
+    wanted = [one.next_observation(batch) for batch in later]
+    check_every_time([answer for answer, _ in answers], wanted, "predict", cause="state_kept", slips=slips)
+    wanted = [other.next_observation(batch) for batch in later]
+    kept = {"state_kept": one.next_observation(first)}
+    check_every_time([a for _, a in answers], wanted, "predict of a second model", cause="state_kept", slips=kept)
+
+
+def _rows(batch: Transition, chosen: Any) -> Transition:
+    return Transition(*(field[chosen] for field in batch))
+
+
+@graded("model_predict")
+def test_predict_clamps_nothing(subject: Subject, rng: RNG) -> None:
+    """Right for hundreds of observations, far away from the data, and for large actions."""
+    model = Model(subject, rng)
+    near = model.transitions(rng, 300)
+    slips = _by_name(model.known.prediction_slips, near.observation, near.action)
+    check_close(model.predict(near), model.next_observation(near), "predict for 300 observations", slips=slips)
+    for what, size, strength in (
+        ("for large actions", 1.0, 8.0),
+        ("far away from the data", 40.0, 1.0),
+        ("very far away from the data", 3000.0, 30.0),
+    ):
+        model = Model(subject, rng)
+        s, a, after = model.transitions(rng, 300)
+        far = Transition(size * s, strength * a, after)
+        wanted = model.next_observation(far)
+        check_close(model.predict(far), wanted, f"predict {what}", otherwise="values_clamped", atol=2e-2)
+
+
+@graded("model_predict")
+def test_predict_takes_any_leading_dimensions(subject: Subject, rng: RNG) -> None:
+    """One observation without a batch, a batch, and a batch of batches."""
+    model = Model(subject, rng)
+    for shape in ((), (5,), (7, 6), (7, 5, 9)):
+        batch = model.transitions(rng, *shape)
+        known = _by_name(model.known.prediction_slips, batch.observation, batch.action) if len(shape) < 2 else None
+        check_close(model.predict(batch), model.next_observation(batch), f"predict for {shape}", slips=known)
+
+
+@graded("model_predict")
+def test_predict_serves_an_ensemble_network(subject: Subject, rng: RNG) -> None:
+    """With an ensemble network the member axis comes first, and each member predicts its own."""
+    model = Model(subject, rng, members=6)
+    batch = model.transitions(rng, 6, 5)
+    wanted = model.next_observation(batch)
+    slips: dict[str, Any] = {
+        "states_averaged": AnyOf((wanted.mean(axis=0), np.broadcast_to(wanted.mean(axis=0), wanted.shape)))
     }
-    loss = subject.call_method(model.handle, "loss", batch)
-    check_close(loss, np.mean(error**2), "loss", slips=slips)
+    check_close(model.predict(batch), wanted, "predict of an ensemble", slips=slips)
+    for shape, what in (((5,), "one batch"), ((), "one observation")):  # the same for all members
+        shared = model.transitions(rng, *shape)
+        wanted = model.next_observation(shared)
+        slips = {"states_averaged": wanted.mean(axis=0), "one_member_only": AnyOf(tuple(wanted))}
+        check_close(model.predict(shared), wanted, f"predict of an ensemble for {what}", slips=slips)
 
 
-@graded("model_loss")
-def test_loss_keeps_one_entry_per_member(subject: Subject, rng: RNG) -> None:
-    """For an ensemble the loss has shape (E,): the average is over batch and features only."""
-    model = _Model(subject, rng, members=3)
-    batch = _transitions(rng, 3, 8)
-    error = model.answer(batch.observation, batch.action) - model.target(batch)
-    loss = subject.call_method(model.handle, "loss", batch)
-    of_all = np.mean(error**2)
-    slips = {
-        "loss_over_members": AnyOf((of_all, np.full(3, of_all), np.full(3, of_all / 3))),
-        "loss_summed": AnyOf((np.sum(error**2, axis=(1, 2)), *(np.mean(error**2, axis=axis) for axis in (1, 2)))),
-    }
-    check_close(loss, np.mean(error**2, axis=(1, 2)), "loss of an ensemble", slips=slips)
+@graded("model_predict")
+def test_predict_keeps_axes_of_size_one(subject: Subject, rng: RNG) -> None:
+    """An axis of size 1 stays: of the batch, of the observation, of the action, or of the members."""
+    for members, obs_dim, act_dim, shape in (
+        (None, 4, 2, (1,)),
+        (None, 4, 2, (1, 1)),
+        (None, 4, 1, (1, 6)),
+        (None, 1, 2, (6,)),
+        (None, 1, 1, ()),
+        (None, 1, 1, (1,)),
+        (None, 1, 1, (1, 1)),
+        (1, 4, 2, (6,)),
+        (1, 1, 1, (1,)),
+        (5, 1, 1, (5, 1)),
+    ):
+        model = Model(subject, rng, members=members, obs_dim=obs_dim, act_dim=act_dim)
+        batch = model.transitions(rng, *shape)
+        wanted = model.next_observation(batch)
+        crossed = batch.observation + np.squeeze(model.answer(batch) * model.d_std + model.d_mean)
+        slips = {"size_one": crossed} if crossed.size != wanted.size else {}  # every row meets every other
+        check_close(model.predict(batch), wanted, f"predict with obs_dim {obs_dim}, {shape}", slips=slips)
 
 
-@graded("model_loss")
-def test_loss_is_differentiable_in_the_weights(subject: Subject, rng: RNG) -> None:
-    """The gradient of the loss reaches the network's weights."""
-    model = _Model(subject, rng)
-    batch = _transitions(rng, 7)
-    inputs = (np.concatenate([batch.observation, batch.action], axis=-1) - model.in_mean) / model.in_std
-    error = inputs @ model.weight - model.target(batch)
-    wanted = 2 * inputs.T @ error / error.size
-    gradient = subject.call("checking.doubles.loss_gradient", model.handle, model.network, batch)
-    check_close(gradient, wanted, "gradient of the loss", slips={"loss_detached": np.zeros_like(wanted)})
+# DynamicsModel.loss ---------------------------------------------------------------------------------------------------
+
+
+def _check_losses(model: Model, batches: list[Transition]) -> None:
+    """The losses of several batches at once: so many numbers tell one slip from another."""
+    seen = stack([model.ask_loss(batch) for batch in batches], "loss")
+    wanted = np.array([model.loss(batch) for batch in batches])
+    check_close(seen, wanted, "loss of several batches", slips=lambda: model.known.loss_slips(batches))
 
 
 @graded("model_loss", weight=0.5, needs_another=True)
 def test_loss_leaves_the_batch_and_the_normalizers_as_they_were(subject: Subject, rng: RNG) -> None:
     """The batch is not changed in place, and a second call gives the same loss."""
-    model = _Model(subject, rng)
-    batch = _transitions(rng, 6)
+    model = Model(subject, rng)
+    batch = model.transitions(rng, 6)
     first, _ = call_and_check_inputs(subject, ".loss", model.handle, batch)
-    again = subject.call_method(model.handle, "loss", batch)
+    again = model.ask_loss(batch)
     for loss in (first, again):
         check_shape(loss, (), "loss")
     same = np.allclose(again, first, rtol=1e-6, atol=1e-6, equal_nan=True)
     check(same, "a second call gives another loss: a stored normaliser has changed", "inplace")
 
 
-class _Fit:
-    """Calls of the student's `fit` on a quadratic model, with everything they asked for."""
-
-    def __init__(
-        self,
-        subject: Subject,
-        rng: RNG,
-        *,
-        members: int | None = None,
-        steps: int,
-        calls: int = 1,
-        momentum: float = 0.0,
-        far: bool = True,
-    ) -> None:
-        self.data = _transitions(rng, 13)
-        # Far from the data: the first gradients are large, so that clipping them shows.
-        shape = (OBS_DIM,) if members is None else (members, OBS_DIM)
-        self.start = (20.0 if far else 0.0) + (10.0 if far else 0.1) * rng.normal(size=shape)
-        self.rate = 0.3
-        batch_shape = (5,) if members is None else (members, 5)
-        self.drawn = [rng.integers(0, 13, batch_shape) for _ in range(calls * steps + 10)]
-        self.events: list[tuple[str, Any]] = []
-        self.num_draws = 0
-        self.path = [self.start]  # the weights after each step of the optimiser
-        model = subject.call("checking.doubles.QuadraticModel", self.start, self._on_fit_normalizers, self._on_batch)
-        self._subject, self._model = subject, model
-        optimizer = subject.call("checking.doubles.sgd", model, self.rate, momentum, self._on_step)
-        for _ in range(calls):
-            self.losses = subject.call(
-                "dynamics_model.fit", model, self.data, optimizer, sample_indices=self._draw, gradient_steps=steps
-            )
-        self.weights = subject.call_method(model, "current_weights")
-
-    def _draw(self) -> Any:
-        self.num_draws += 1
-        return self.drawn[(self.num_draws - 1) % len(self.drawn)]
-
-    def _on_fit_normalizers(self, observation: Any) -> None:
-        self.events.append(("fit_normalizers", observation))
-
-    def _on_batch(self, observation: Any) -> None:
-        self.events.append(("loss", observation))
-
-    def _on_step(self) -> None:
-        self.path.append(self._subject.call_method(self._model, "current_weights"))
-
-    @property
-    def num_optimizer_steps(self) -> int:
-        return len(self.path) - 1
-
-    @property
-    def uses_other_batches(self) -> bool:
-        """Whether a loss was taken of something that `sample_indices` did not draw."""
-        drawn = [self.data.observation[indices] for indices in self.drawn[: self.num_draws]]
-        seen = [batch for what, batch in self.events if what == "loss"]
-        return any(all(a.shape != b.shape or not np.allclose(a, b, atol=1e-5) for b in drawn) for a in seen)
-
-    @property
-    def goes_along_the_gradients(self) -> bool:
-        """Whether every step goes down its own minibatch's gradient, however far."""
-        if self.num_optimizer_steps != self.num_draws:
-            return False
-        for before, after, indices in zip(self.path, self.path[1:], self.drawn, strict=False):
-            down = -(before[..., None, :] - self.data.observation[indices]).mean(axis=-2).ravel()
-            step = (after - before).ravel()
-            if step @ down < 0.999 * np.linalg.norm(step) * np.linalg.norm(down):
-                return False
-        return True
-
-    @property
-    def moves_one_member_at_a_time(self) -> bool:
-        if any(np.shape(weights) != self.start.shape for weights in self.path):
-            return False
-        moved = [(np.abs(after - before) > 1e-6).any(axis=-1).sum() for before, after in itertools.pairwise(self.path)]
-        return len(moved) > 0 and all(count <= 1 for count in moved)
-
-    @property
-    def bypasses_the_optimizer(self) -> bool:
-        moved = np.shape(self.weights) != self.start.shape or not np.allclose(self.weights, self.start)
-        return self.num_optimizer_steps == 0 and moved
-
-    def replay(
-        self,
-        steps: int,
-        *,
-        summed: Any = 1.0,
-        zeroed: bool = True,
-        late: bool = False,
-        momentum: float = 0.0,
-        restart: int = 0,
-    ) -> tuple[Any, Any]:
-        """(weights after, losses before each step) of gradient descent.
-
-        Args:
-            steps: how many.
-            summed: factor of the gradient, or of each member's.
-            zeroed: whether gradients are forgotten between steps.
-            late: whether each step uses the gradient of the step before.
-            momentum: weight of the earlier steps.
-            restart: forget the momentum after so many steps; 0 is never.
-        """
-        weights, gradient, velocity, losses = self.start.copy(), np.zeros_like(self.start), 0 * self.start, []
-        for number, indices in enumerate(self.drawn[:steps]):
-            error = weights[..., None, :] - self.data.observation[indices]
-            losses.append(float(np.sum(np.mean(error**2, axis=(-2, -1)))))
-            step = 2 * error.mean(axis=-2) / OBS_DIM * summed
-            if late:
-                weights, gradient = weights - self.rate * gradient, step
-                continue
-            gradient = step if zeroed else gradient + step
-            forget = restart and number % restart == 0
-            velocity = gradient if forget else momentum * velocity + gradient
-            weights = weights - self.rate * velocity
-        return weights, np.array(losses)
+@graded("model_loss", weight=2)
+def test_loss_is_the_mean_squared_error_in_normalized_units(subject: Subject, rng: RNG) -> None:
+    """Mean squared error between the network's answer and the normalised change."""
+    model = Model(subject, rng)
+    _check_losses(model, [model.transitions(rng, 9) for _ in range(5)])
+    s, a, _ = batch = model.transitions(rng, 9)
+    perfect = Transition(s, a, model.next_observation(batch))
+    check_close(model.ask_loss(perfect), 0.0, "loss of a network that is right", atol=1e-6)
 
 
-def _check_draws(run: _Fit, wanted: int) -> None:
+@graded("model_loss")
+def test_loss_answers_every_call_by_itself(subject: Subject, rng: RNG) -> None:
+    """Each call depends on its own batch and model alone, with other calls and another model in between."""
+    one, other = (Model(subject, rng) for _ in range(2))
+    first = one.transitions(rng, 9)
+    # Some rows of the first: whatever is right for the first batch is right for the others.
+    later = [first, *(_rows(first, rng.integers(9, size=size)) for size in (9, 9, 5)), first]
+    losses = [(one.ask_loss(batch), other.ask_loss(batch)) for batch in later]
+    check_every_time([loss for loss, _ in losses], [one.loss(b) for b in later], "loss", cause="state_kept")
+    wanted, slips = [other.loss(batch) for batch in later], {"state_kept": one.loss(first)}
+    check_every_time([loss for _, loss in losses], wanted, "loss of a second model", cause="state_kept", slips=slips)
+
+
+@graded("model_loss")
+def test_loss_is_right_when_it_is_tiny_or_huge(subject: Subject, rng: RNG) -> None:
+    """Nothing is clamped: the loss of a large batch, a tiny loss, and huge ones, of far observations and changes."""
+    model = Model(subject, rng)
+    _check_losses(model, [model.transitions(rng, 300) for _ in range(4)])
+    for what, size, of_change, strength in (
+        ("a loss of actions beyond 1", 1, 1, 8),
+        ("a loss above 100", 1, 50, 1),
+        ("a loss far away from the data", 300, 1, 1),
+        ("a huge loss", 1, 3000, 1),
+    ):
+        model = Model(subject, rng)
+        s, a, after = model.transitions(rng, 300)
+        far = Transition(size * s, strength * a, size * s + of_change * (after - s))
+        check_close(model.ask_loss(far), model.loss(far), what, otherwise="values_clamped", rtol=5e-3, atol=0)
+    model = Model(subject, rng)
+    s, a, after = batch = model.transitions(rng, 300)
+    close = Transition(s, a, model.next_observation(batch) + 0.01 * model.d_std * (after - s))
+    check_close(model.ask_loss(close), model.loss(close), "a loss below 0.01", rtol=5e-3, atol=0)
+
+
+@graded("model_loss")
+def test_loss_keeps_one_entry_per_member(subject: Subject, rng: RNG) -> None:
+    """For an ensemble the loss has shape (E,): the average is over batch and features only."""
+    model = Model(subject, rng, members=6)
+    batch = model.transitions(rng, 6, 8)
+    of_all, squared = np.mean(model.error(batch) ** 2), model.error(batch) ** 2
+    slips = {
+        "loss_over_members": AnyOf((of_all, np.full(6, of_all), np.full(6, of_all / 6), 6 * of_all)),
+        "loss_summed": AnyOf((np.sum(squared, axis=(1, 2)), *(np.mean(squared, axis=axis) for axis in (1, 2)))),
+    }
+    check_close(model.ask_loss(batch), model.loss(batch), "loss of an ensemble", slips=slips)
+    twice = model.transitions(rng, 2, 6, 8)
+    check_close(model.ask_loss(twice), model.loss(twice), "loss for leading dimensions (2, 6)")
+
+
+@graded("model_loss")
+def test_loss_keeps_axes_of_size_one(subject: Subject, rng: RNG) -> None:
+    """The shape is (...), whatever is 1: the minibatch, the observation, the action, or the ensemble."""
+    for members, obs_dim, act_dim, shape in (
+        (None, 4, 2, (1,)),
+        (None, 1, 2, (6,)),
+        (None, 4, 1, (6,)),
+        (None, 1, 1, (1,)),
+        (1, 4, 2, (1, 6)),
+        (1, 1, 1, (1, 1)),
+        (5, 1, 2, (5, 1)),
+        (5, 4, 2, (1, 5, 1)),
+    ):
+        model = Model(subject, rng, members=members, obs_dim=obs_dim, act_dim=act_dim)
+        batch = model.transitions(rng, *shape)
+        change = (batch.next_observation - batch.observation - model.d_mean) / model.d_std
+        crossed = (np.squeeze(model.answer(batch)) - change) ** 2
+        means = (crossed.mean(), crossed.mean(axis=tuple(range(crossed.ndim))[-2:]))
+        slips = {"size_one": AnyOf(means)} if crossed.size != change.size else {}  # every row meets every other
+        what = f"loss with obs_dim {obs_dim}, fields {shape}"
+        check_close(model.ask_loss(batch), model.loss(batch), what, slips=slips)
+
+
+@graded("model_loss")
+def test_loss_is_differentiable_in_the_weights(subject: Subject, rng: RNG) -> None:
+    """The gradient of the loss reaches the network's weights, and each member's loss its own weights alone."""
+    model = Model(subject, rng)
+    near = model.transitions(rng, 7)
+    far = Transition(near.observation, near.action, near.observation + 100 * (near.next_observation - near.observation))
+    for batch, causes in ((near, ()), (far, ("values_clamped",))):
+        wanted = model.gradient(batch)
+        gradient = subject.call("checking.doubles.loss_gradient", model.handle, model.network, batch)
+        slips = {"loss_detached": np.zeros_like(wanted), **dict.fromkeys(causes, gradient)}
+        check_close(gradient, wanted, "gradient of the loss", slips=slips, atol=1e-3)
+    ensemble = Model(subject, rng, members=5)
+    batch = ensemble.transitions(rng, 5, 7)
+    for member in (0, 2, 4):
+        wanted = ensemble.gradient(batch)
+        wanted[np.arange(5) != member] = 0
+        gradient = subject.call("checking.doubles.loss_gradient", ensemble.handle, ensemble.network, batch, member)
+        slips = {"loss_detached": np.zeros_like(wanted), "loss_over_members": AnyOf((ensemble.gradient(batch),))}
+        check_close(gradient, wanted, "gradient of one member's loss", slips=slips)
+
+
+# fit ------------------------------------------------------------------------------------------------------------------
+
+
+def _check_draws(run: FittingRun, wanted: int) -> None:
     cause = {0: "minibatch_ignored", 1: "same_minibatch"}.get(run.num_draws, "wrong_step_count")
     check(run.num_draws == wanted, f"sample_indices was called {run.num_draws} times for {wanted} steps", cause)
 
 
-@graded("model_fit", weight=2)
-def test_fit_takes_the_gradient_steps(subject: Subject, rng: RNG) -> None:
-    """`gradient_steps` optimiser steps, each on a fresh minibatch from `sample_indices`, gradients zeroed."""
-    run = _Fit(subject, rng, steps=6)
-    _check_draws(run, 6)
-    weights, losses = run.replay(6)
-    slips = {
+def _step_slips(run: FittingRun, steps: int) -> dict[str, Any]:
+    """Weights that known mistakes lead to after a fit of so many steps, each on a minibatch of its own."""
+    slips: dict[str, Any] = {
         "no_gradient_step": run.start,
-        "gradients_not_zeroed": run.replay(6, zeroed=False)[0],
-        "wrong_step_count": AnyOf((run.replay(5)[0], run.replay(7)[0])),
-        "step_before_backward": run.replay(6, late=True)[0],
-        "same_minibatch": _Fit.replay(_repeated(run), 6)[0],
+        "gradients_not_zeroed": run.replay(zeroed=False)[0],
+        "wrong_step_count": AnyOf(tuple(run.replay(steps=n)[0] for n in range(1, steps))),
+        "step_before_backward": run.replay(late=True)[0],
+        "same_minibatch": run.replay(batches=lambda number: 0)[0],
     }
     if run.bypasses_the_optimizer:
         slips["optimizer_bypassed"] = AnyOf((run.weights,))
@@ -449,84 +491,13 @@ def test_fit_takes_the_gradient_steps(subject: Subject, rng: RNG) -> None:
         slips["minibatch_ignored"] = AnyOf((run.weights,))
     elif run.goes_along_the_gradients:
         slips["step_size_changed"] = AnyOf((run.weights,))
-    check_close(run.weights, weights, "the weights after fitting", slips=slips)
-    after = np.append(losses[1:], np.mean((weights - run.data.observation[run.drawn[5]]) ** 2))
-    so_far = np.cumsum(losses)
-    slips = {
-        "wrong_step_count": AnyOf((losses[:1], losses[:5], losses[-1], losses[-1:])),
-        "mean_taken": AnyOf((losses.mean(), so_far, so_far / np.arange(1, 7))),
-    }
-    check_close(run.losses, losses, "the returned losses", slips={**slips, "loss_after_step": after})
-    # Near the optimum losses rise and fall with the minibatches: no reason to stop.
-    near = _Fit(subject, rng, steps=12, far=False)
-    _check_draws(near, 12)
-    check_close(near.weights, near.replay(12)[0], "the weights after fitting, from near the data")
-
-
-def _repeated(run: _Fit) -> _Fit:
-    """The same run, if the first minibatch had been used at every step."""
-    twin = object.__new__(_Fit)
-    twin.__dict__.update(run.__dict__)
-    twin.drawn = [run.drawn[0]] * len(run.drawn)
-    return twin
-
-
-@graded("model_fit")
-def test_fit_refreshes_the_normalizers_first_from_all_data(subject: Subject, rng: RNG) -> None:
-    """The normalisers are refreshed once, before the first loss, from all the transitions."""
-    run = _Fit(subject, rng, steps=3)
-    refreshed = [i for i, (what, _) in enumerate(run.events) if what == "fit_normalizers"]
-    check(len(refreshed) > 0, "fit_normalizers was never called", "normalizers_not_refreshed")
-    seen = run.events[refreshed[0]][1]
-    check(
-        seen.shape == run.data.observation.shape, "fit_normalizers saw part of the data", "normalizers_from_minibatch"
-    )
-    check(len(refreshed) == 1, f"fit_normalizers was called {len(refreshed)} times", "normalizers_from_minibatch")
-    check(refreshed[0] == 0, "a loss was taken before fit_normalizers was called", "normalizers_not_refreshed")
-    check_close(seen, run.data.observation, "what fit_normalizers saw")
-
-
-@graded("model_fit")
-def test_fit_steps_on_the_sum_of_the_members_losses(subject: Subject, rng: RNG) -> None:
-    """For an ensemble each member takes exactly its own gradient step."""
-    run = _Fit(subject, rng, members=3, steps=4)
-    weights, losses = run.replay(4)
-    first_alone, last_alone = (run.replay(4, summed=np.eye(3)[e][:, None])[0] for e in (0, 2))
-    slips = {
-        "members_not_summed": run.replay(4, summed=1 / 3)[0],
-        "one_member_only": AnyOf((first_alone, last_alone)),
-        "no_gradient_step": run.start,
-    }
-    if run.moves_one_member_at_a_time:
-        slips["one_member_only"] = AnyOf((run.weights,))
-    check_close(run.weights, weights, "the members' weights after fitting", slips=slips)
-    per_member = getattr(run.losses, "shape", None) in ((4, 3), (3, 4))
-    check(not per_member, "the returned losses hold one entry per member", "members_not_summed")
-    check_close(run.losses, losses, "the returned losses", slips={"members_not_summed": losses / 3})
-
-
-@graded("model_fit")
-def test_fit_steps_with_the_optimizer_it_is_given(subject: Subject, rng: RNG) -> None:
-    """The optimiser itself takes the steps, and it keeps its state between two fits."""
-    run = _Fit(subject, rng, steps=3, calls=2, momentum=0.8)
-    slips = {
-        "optimizer_bypassed": run.replay(6)[0],
-        "optimizer_restarted": run.replay(6, momentum=0.8, restart=3)[0],
-        "no_gradient_step": run.start,
-        "gradients_not_zeroed": run.replay(6, momentum=0.8, zeroed=False)[0],
-        "step_before_backward": run.replay(6, late=True)[0],
-    }
-    if run.bypasses_the_optimizer:
-        slips["optimizer_bypassed"] = run.weights
-    check_close(run.weights, run.replay(6, momentum=0.8)[0], "the weights after two fits with momentum", slips=slips)
-    message = f"the optimiser took {run.num_optimizer_steps} steps, wanted 6"
-    check(run.num_optimizer_steps == 6, message, "optimizer_bypassed")
+    return slips
 
 
 @graded("model_fit", weight=0.5, needs_another=True)
 def test_fit_leaves_the_data_as_they_were_and_returns_plain_numbers(subject: Subject, rng: RNG) -> None:
     """The transitions are not changed in place, and the returned losses are detached."""
-    data = _transitions(rng, 9)
+    data = transitions(rng, 9)
     model = subject.call("checking.doubles.QuadraticModel", rng.normal(size=OBS_DIM))
     optimizer = subject.call("checking.doubles.sgd", model, 0.2)
     losses, has_graph = call_and_check_inputs(
@@ -536,7 +507,141 @@ def test_fit_leaves_the_data_as_they_were_and_returns_plain_numbers(subject: Sub
         data,
         optimizer,
         sample_indices=lambda: np.array([2, 5]),
-        gradient_steps=3,
+        gradient_steps=6,
     )
     check(not has_graph, "the returned losses are not detached", "losses_not_detached")
-    check_shape(losses, (3,), "the returned losses")
+    check_shape(losses, (6,), "the returned losses")
+
+
+@graded("model_fit", weight=2)
+def test_fit_takes_the_gradient_steps(subject: Subject, rng: RNG) -> None:
+    """`gradient_steps` optimiser steps, each on a fresh minibatch from `sample_indices`, gradients zeroed."""
+    run = FittingRun(subject, rng, start=0.3).fit(6)
+    _check_draws(run, 6)
+    weights, losses = run.replay()
+    check_close(run.weights, weights, "the weights after fitting", slips=lambda: _step_slips(run, 6))
+    data, indices = run.drawn[5]
+    after = np.append(losses[1:], np.mean((weights - data.observation[indices]) ** 2))
+    so_far = np.cumsum(losses)
+    slips = {
+        "wrong_step_count": AnyOf((losses[:1], losses[:5], losses[-1], losses[-1:])),
+        "mean_taken": AnyOf((losses.mean(), so_far, so_far / np.arange(1, 7))),
+        "loss_after_step": after,
+    }
+    check_close(run.losses, losses, "the returned losses", slips=slips)
+
+
+@graded("model_fit")
+def test_fit_takes_every_step_as_it_is(subject: Subject, rng: RNG) -> None:
+    """No clipping, no stopping early, no other learning rate: be losses tiny, rising or huge."""
+    near = FittingRun(subject, rng, size=0.02, start=0.5).fit(6)
+    check_close(
+        near.weights, near.replay()[0], "the weights after fitting", slips=lambda: _step_slips(near, 6), atol=1e-6
+    )
+    far = FittingRun(subject, rng, start=1000.0).fit(7)
+    _check_all_steps(far, 7)
+    check_close(far.weights, far.replay()[0], "the weights from far away", otherwise="gradients_clipped")
+    check_close(far.losses, far.replay()[1], "huge losses", otherwise="values_clamped")
+    # Near the optimum losses rise and fall with the minibatches: no reason to stop, nor to step more carefully.
+    long = FittingRun(subject, rng, start=0.3, watched=False).fit(130)
+    _check_all_steps(long, 130)
+    check_close(long.weights, long.replay()[0], "the weights after many steps", otherwise="step_size_changed")
+    check_close(long.losses, long.replay()[1], "many losses", otherwise="values_clamped")
+    tiny = FittingRun(subject, rng, obs_dim=1, start=0.3, watched=False)
+    point = transitions(rng, 1, obs_dim=1)
+    data = Transition(*(np.repeat(field, tiny.num_transitions, axis=0) for field in point))
+    tiny.fit(30, data)
+    _check_all_steps(tiny, 30)
+    check_close(tiny.losses, tiny.replay()[1], "ever smaller losses")
+
+
+def _check_all_steps(run: FittingRun, steps: int) -> None:
+    """As many minibatches as steps, and as many losses: in a run that tempts to stop early."""
+    check(run.num_draws == steps, f"{run.num_draws} minibatches were drawn in {steps} steps", "stopped_early")
+    if np.shape(run.losses) != (steps,):
+        check_close(run.losses, run.replay()[1], "the returned losses", otherwise="stopped_early")
+
+
+@graded("model_fit")
+def test_fit_refreshes_the_normalizers_first_from_all_data(subject: Subject, rng: RNG) -> None:
+    """The normalisers are refreshed once at each fit, before the first loss, from all the transitions of that fit."""
+    run, other = FittingRun(subject, rng), FittingRun(subject, rng)
+    fits = [run, other, run, run, other, run]
+    for number, one in enumerate(fits):
+        n = (13, 13, 13, 9, 9, 400)[number]
+        one.num_transitions = n
+        one.fit(6)
+        refreshed = one.refreshed_from()[-1]
+        check(len(refreshed) > 0, f"fit {number + 1} never called fit_normalizers", "normalizers_not_refreshed")
+        check(
+            refreshed[0] is not None, "a loss was taken before fit_normalizers was called", "normalizers_not_refreshed"
+        )
+        partly = refreshed[0].shape == one.data.observation.shape
+        check(partly, "fit_normalizers saw part of the data", "normalizers_from_minibatch")
+        once = len(refreshed) == 1
+        check(once, f"fit_normalizers was called {len(refreshed)} times", "normalizers_from_minibatch")
+        stale = {"normalizers_not_refreshed": refreshed[0]} if number else None
+        check_close(refreshed[0], one.data.observation, "what fit_normalizers saw", slips=stale)
+
+
+@graded("model_fit")
+def test_fit_steps_on_the_sum_of_the_members_losses(subject: Subject, rng: RNG) -> None:
+    """For an ensemble each member takes exactly its own gradient step."""
+    run = FittingRun(subject, rng, members=6).fit(7)
+    weights, losses = run.replay()
+    slips: dict[str, Any] = {
+        "members_not_summed": run.replay(summed=1 / 6)[0],
+        "one_member_only": AnyOf(tuple(run.replay(summed=np.eye(6)[e][:, None])[0] for e in (0, 5))),
+        "no_gradient_step": run.start,
+        "gradients_not_zeroed": run.replay(zeroed=False)[0],
+    }
+    if run.moves_one_member_at_a_time:
+        slips["one_member_only"] = AnyOf((run.weights,))
+    check_close(run.weights, weights, "the members' weights after fitting", slips=slips)
+    per_member = getattr(run.losses, "shape", None) in ((7, 6), (6, 7))
+    check(not per_member, "the returned losses hold one entry per member", "members_not_summed")
+    check_close(run.losses, losses, "the returned losses", slips={"members_not_summed": losses / 6})
+
+
+@graded("model_fit")
+def test_fit_takes_one_step_one_member_and_one_transition(subject: Subject, rng: RNG) -> None:
+    """The returned losses have shape (gradient_steps,), whatever is 1."""
+    for steps, members, n, batch, obs_dim in (
+        (1, None, 13, 5, 4),
+        (1, 6, 13, 5, 4),
+        (2, 1, 13, 5, 4),
+        (2, None, 1, 5, 4),
+        (2, None, 13, 1, 4),
+        (2, None, 13, 5, 1),
+        (1, 1, 1, 1, 1),
+    ):
+        run = FittingRun(subject, rng, members=members, num_transitions=n, batch=batch, obs_dim=obs_dim)
+        run.fit(steps)
+        weights, losses = run.replay()
+        check_close(run.weights, weights, f"the weights after {steps} steps")
+        check_close(run.losses, losses, f"the losses of {steps} steps, {n} transitions, minibatches of {batch}")
+
+
+@graded("model_fit")
+def test_fit_steps_with_the_optimizer_it_is_given(subject: Subject, rng: RNG) -> None:
+    """The optimiser itself takes the steps, and it keeps its state between fits, with another in between."""
+    run, other = (FittingRun(subject, rng, momentum=0.8) for _ in range(2))
+    for number in range(4):
+        run.fit(7)
+        other.fit(6)
+        slips = {
+            "optimizer_bypassed": run.replay(momentum=0.0)[0],
+            "optimizer_restarted": run.replay(restart=7)[0],
+            "no_gradient_step": run.start,
+            "gradients_not_zeroed": run.replay(zeroed=False)[0],
+            "step_before_backward": run.replay(late=True, momentum=0.0)[0],
+        }
+        if run.bypasses_the_optimizer:
+            slips["optimizer_bypassed"] = run.weights
+        elif number > 0:
+            slips["optimizer_restarted"] = run.weights
+        check_close(run.weights, run.replay()[0], f"the weights after fit {number + 1}, with momentum", slips=slips)
+    _check_draws(run, 28)
+    message = f"the optimiser took {run.num_optimizer_steps} steps, wanted 28"
+    check(run.num_optimizer_steps == 28, message, "optimizer_bypassed")
+    check_close(other.weights, other.replay()[0], "the weights of a second model", otherwise="state_kept")

@@ -6,7 +6,7 @@ one of them, the failure names that cause, and `hw4.checking.hints` explains it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,16 @@ class AnyOf(tuple[Any, ...]):
     """Several answers that the same slip can give, for the `slips` of a check."""
 
 
+Slips = Mapping[str, Any]  # cause -> what that mistake would have returned, or `AnyOf((this, that))`
+
+
 def check_close(
     actual: Any,
     wanted: Any,
     what: str,
     *,
-    slips: Mapping[str, Any] | None = None,
+    slips: Slips | Callable[[], Slips] | None = None,
+    otherwise: str = "wrong_value",
     rtol: float = 1e-3,
     atol: float = 1e-4,
 ) -> None:
@@ -45,27 +49,50 @@ def check_close(
         actual: what the code returned.
         wanted: an array or a number.
         what: names the answer in the message, for example "new_mean".
-        slips: cause -> what that mistake would have returned, or `AnyOf((this, that))`.
+        slips: what known mistakes would have returned, or a function that is asked only if the answer is wrong.
+        otherwise: the cause of another wrong answer of the right shape, where what was right before speaks for one.
     """
     wanted = np.asarray(wanted)
     answer = _as_numbers(actual, what)
     if answer.shape != wanted.shape:
-        for cause, slip in (slips or {}).items():
+        message = f"{what} must have shape {wanted.shape}, got {answer.shape}"
+        for cause, slip in _known(slips).items():
             if _is_slip(answer, slip, rtol, atol):
-                raise CheckFailed(f"{what} must have shape {wanted.shape}, got {answer.shape}", cause)
-        raise CheckFailed(
-            f"{what} must have shape {wanted.shape}, got {answer.shape}", _cause_of(answer.shape, wanted.shape)
-        )
+                raise CheckFailed(message, cause)
+        raise CheckFailed(message, _cause_of(answer.shape, wanted.shape))
     if not np.isfinite(answer).all() and np.isfinite(wanted).all():
         count = int((~np.isfinite(answer)).sum())
         raise CheckFailed(f"{what} contains {count} NaN or infinite numbers out of {answer.size}", "not_finite")
     if _equal(answer, wanted, rtol, atol):
         return
-    for cause, slip in (slips or {}).items():
+    for cause, slip in _known(slips).items():
         if _is_slip(answer, slip, rtol, atol):
             raise CheckFailed(f"{what} is not what the docstring says", cause)
+    if otherwise != "wrong_value":
+        raise CheckFailed(f"{what} is not what the docstring says", otherwise)
     close = _equal(answer, wanted, 4 * HALF_PRECISION, 4 * HALF_PRECISION * float(np.abs(wanted).max(initial=0.0)))
     raise CheckFailed(f"{what} is not what the docstring says", "imprecise" if close else "wrong_value")
+
+
+def check_every_time(
+    answers: Sequence[Any],
+    wanted: Sequence[Any],
+    what: str,
+    *,
+    cause: str,
+    slips: Slips | Callable[[], Slips] | None = None,
+    rtol: float = 1e-3,
+    atol: float = 1e-4,
+) -> None:
+    """Check several answers of one function: the first as `check_close` does.
+
+    Args:
+        cause: what a wrong answer speaks for where the first is right.
+        slips: of the first answer.
+    """
+    check_close(answers[0], wanted[0], what, slips=slips, rtol=rtol, atol=atol)
+    for number, (answer, right) in enumerate(zip(answers[1:], wanted[1:], strict=True), start=2):
+        check_close(answer, right, f"{what} at call {number}", otherwise=cause, rtol=rtol, atol=atol)
 
 
 def check_shape(actual: Any, shape: tuple[int, ...], what: str) -> None:
@@ -104,12 +131,14 @@ def check_pair(actual: Any, what: str) -> tuple[Any, Any]:
 
 
 def _cause_of(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Whether nothing but axes of size 1 are missing."""
-    left = iter(wanted)
-    is_part = all(any(size == other for other in left) for size in shape)
-    without = [size for size in wanted if size != 1]
-    is_squeezed = len(shape) < len(wanted) and is_part and [size for size in shape if size != 1] == without
-    return "squeezed" if is_squeezed else "wrong_shape"
+    """Whether nothing but axes of size 1 are missing, or too many."""
+    if len(shape) == len(wanted) or [size for size in shape if size != 1] != [size for size in wanted if size != 1]:
+        return "wrong_shape"
+    return "squeezed" if len(shape) < len(wanted) else "axis_kept"
+
+
+def _known(slips: Slips | Callable[[], Slips] | None) -> Slips:
+    return slips() if callable(slips) else slips or {}
 
 
 def _as_numbers(actual: Any, what: str) -> np.ndarray[Any, Any]:

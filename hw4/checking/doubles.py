@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -85,10 +86,12 @@ class LinearNetwork(torch.nn.Module):
         return inputs @ self.weight
 
 
-def loss_gradient(model: Any, network: LinearNetwork, batch: Transition) -> Tensor:
-    """Gradient of the summed `model.loss(batch)` in the network's weight, the weight's shape."""
+def loss_gradient(model: Any, network: LinearNetwork, batch: Transition, member: int | None = None) -> Tensor:
+    """Gradient of the summed `model.loss(batch)`, or of one member's, in the network's weight, the weight's shape."""
     network.weight.grad = None
     loss = model.loss(batch)
+    if member is not None:
+        loss = loss[member]
     if isinstance(loss, Tensor) and loss.requires_grad:
         loss.sum().backward()  # type: ignore[no-untyped-call]
     return torch.zeros_like(network.weight) if network.weight.grad is None else network.weight.grad
@@ -111,6 +114,32 @@ def call_and_look(name: str, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any,
         answer = getattr(importlib.import_module(f"hw4.{module}"), symbol)(*args, **kwargs)
     handed_in = [tensor for value in (*args, *kwargs.values()) for tensor in _tensors_of(value)]
     return answer, tuple(handed_in), isinstance(answer, Tensor) and answer.requires_grad
+
+
+def statistics_of(normalizer: Any) -> tuple[Any, Any]:
+    """The mean and the std of a normaliser, as they are."""
+    return normalizer.mean, normalizer.std
+
+
+def leaves_other_generators_alone(name: str, *args: Any, **kwargs: Any) -> bool:
+    """Whether a call of hw4's "module.function" draws nothing from the global generators of torch, NumPy and Python."""
+    before = _global_states()
+    call_and_look(name, *args, **kwargs)
+    return all(np.array_equal(old, new) for old, new in zip(before, _global_states(), strict=True))
+
+
+def _global_states() -> list[Any]:
+    numpy_state = np.random.get_state(legacy=False)["state"]
+    return [torch.get_rng_state().numpy(), numpy_state["key"], numpy_state["pos"], random.getstate()[1]]
+
+
+def exception_of(name: str, *args: Any) -> str:
+    """The name of the exception that a call of hw4's "module.function" raises; empty if there is none."""
+    try:
+        call_and_look(name, *args)
+    except Exception as error:
+        return type(error).__name__
+    return ""
 
 
 def _tensors_of(value: Any) -> list[Any]:

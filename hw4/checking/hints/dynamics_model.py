@@ -5,6 +5,31 @@ from __future__ import annotations
 from hw4.checking.hint import Hint
 
 HINTS: dict[str, Hint] = {
+    "axis_kept": Hint(
+        "Your answer has an axis of size 1 too many, so probably `keepdim=True` or `unsqueeze` leaves it there, or it "
+        "is the axis over which something should be taken.",
+        "Conventions: shapes",
+    ),
+    "epsilon_added": Hint(
+        "Your numbers are those of a spread with a small constant added to it or to its square, so probably an epsilon "
+        "is there to avoid a division by 0. Use the spread as it is; what is nearly 0 has its own rule where needed.",
+        "the docstring of the stub",
+    ),
+    "cancellation": Hint(
+        "Your spread is right for numbers near 0 and wrong for numbers far from it, so probably the square of the mean "
+        "is subtracted from the mean of the squares, whose leading digits are the same. Take the mean off before you "
+        "square.",
+        "the docstring of the stub",
+    ),
+    "constant_by_rounding": Hint(
+        "Your std of a large constant is neither 0 nor 1 but rounding noise, so probably it is written out in float32, "
+        "or taken of one feature at a time. Let torch's `std` take it, of all features at once.",
+        "the docstring of the stub",
+    ),
+    "root_twice": Hint(
+        "Your std is its own square root, so probably a root is taken of what is a std already.",
+        "Conventions: normalising",
+    ),
     "std_divisor": Hint(
         "Your standard deviation is a little too large, so probably it divides by N - 1, the default of torch's "
         "`std`. Here the divisor is N: pass `correction=0`.",
@@ -25,8 +50,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: normalising",
     ),
     "statistics_axis": Hint(
-        "Your statistics are taken over the wrong axes, so probably features are mixed with each other, or leading "
-        "dimensions are kept. There is one number per entry, over all samples.",
+        "Your statistics are taken over the wrong axis, so probably features are mixed with each other, or a `dim` is "
+        "wrong. There is one number per feature, over all samples.",
         "Conventions: shapes",
     ),
     "constant_not_shifted": Hint(
@@ -109,6 +134,11 @@ HINTS: dict[str, Hint] = {
         "over the last two axes, or a mean over only one of them.",
         "the docstring of the stub",
     ),
+    "fields_counted": Hint(
+        "Your loss is divided by the number of fields of a `Transition`, so probably `len(batch)` is taken for the "
+        "size of the minibatch. It is a named tuple: ask one of its fields.",
+        "the docstring of the stub",
+    ),
     "loss_halved": Hint(
         "Your loss is half of what it should be, so probably there is a 1/2 in front of the square. Here it is "
         "the plain mean.",
@@ -176,8 +206,18 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "optimizer_restarted": Hint(
-        "Your second fit does not continue where the first ended, so probably the optimiser's state is cleared, or a "
-        "new optimiser is created. Keep its state between calls.",
+        "Your first fit is right, and a later one does not continue where it ended, so probably the optimiser's state "
+        "is cleared, its learning rate is changed, or a new optimiser is created. Keep it as it is between calls.",
+        "the docstring of the stub",
+    ),
+    "gradients_clipped": Hint(
+        "Your steps are right where gradients are small and wrong where they are large, so probably gradients or "
+        "losses are clipped or squashed. The optimiser takes its step down the gradient as it is.",
+        "the docstring of the stub",
+    ),
+    "stopped_early": Hint(
+        "Your fit takes all its steps at first and fewer where the loss is small, large or rises, so probably it stops "
+        "early. Take `gradient_steps` steps, whatever the loss is.",
         "the docstring of the stub",
     ),
     "step_size_changed": Hint(

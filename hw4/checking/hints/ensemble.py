@@ -34,6 +34,16 @@ HINTS: dict[str, Hint] = {
         "the entries. Every entry must be equally likely.",
         "Conventions: randomness",
     ),
+    "draws_in_order": Hint(
+        "Your draws go up or down along a row, so probably they are sorted, or counted up from a first one. Every "
+        "entry is drawn independently of the one before.",
+        "Conventions: randomness",
+    ),
+    "duplicates_lost": Hint(
+        "Your minibatches draw a transition that a data set holds several times no more often than one that it holds "
+        "once, so probably duplicates are removed. Draw positions: the duplicates are the bootstrap.",
+        "Conventions: ensembles",
+    ),
     "states_averaged": Hint(
         "Your members' states are averaged during the roll-out, so probably a mean over members is taken inside the "
         "loop. Each member follows its own state, and only returns may be averaged.",
@@ -70,6 +80,16 @@ HINTS: dict[str, Hint] = {
     "spread_for_extreme": Hint(
         "Your pessimist or optimist is a mean minus or plus a spread. Return the smallest or the largest member's "
         "return itself.",
+        "the docstring of the stub",
+    ),
+    "middle_for_extreme": Hint(
+        "Your answer is a middle member's return, so probably a median or a quantile is taken, or the smallest and the "
+        "largest are left out.",
+        "the docstring of the stub",
+    ),
+    "not_refused": Hint(
+        "Your function answers for an unknown aggregation, so probably the given check above the TODO is gone. Raise a "
+        "ValueError.",
         "the docstring of the stub",
     ),
     "index_returned": Hint(
