@@ -323,6 +323,7 @@ def test_predict_serves_an_ensemble_network(subject: Subject, rng: RNG) -> None:
 def test_predict_keeps_axes_of_size_one(subject: Subject, rng: RNG) -> None:
     """An axis of size 1 stays: of the batch, of the observation, of the action, or of the members."""
     for members, obs_dim, act_dim, shape in (
+        (1, 4, 2, (6,)),
         (None, 4, 2, (1,)),
         (None, 4, 2, (1, 1)),
         (None, 4, 1, (1, 6)),
@@ -330,7 +331,6 @@ def test_predict_keeps_axes_of_size_one(subject: Subject, rng: RNG) -> None:
         (None, 1, 1, ()),
         (None, 1, 1, (1,)),
         (None, 1, 1, (1, 1)),
-        (1, 4, 2, (6,)),
         (1, 1, 1, (1,)),
         (5, 1, 1, (5, 1)),
     ):
