@@ -19,13 +19,26 @@ class Model:
     """One model with statistics far from doing nothing."""
 
     def __init__(
-        self, subject: Subject, rng: RNG, *, members: int | None = None, obs_dim: int = OBS_DIM, act_dim: int = ACT_DIM
+        self,
+        subject: Subject,
+        rng: RNG,
+        *,
+        members: int | None = None,
+        obs_dim: int = OBS_DIM,
+        act_dim: int = ACT_DIM,
+        answers: float = 1.0,
+        spread: float = 1.0,
     ) -> None:
+        """
+        Args:
+            answers: factor of what the network answers.
+            spread: factor of the spread of the changes.
+        """
         self.subject, self.obs_dim, self.act_dim = subject, obs_dim, act_dim
         in_dim = obs_dim + act_dim
-        self.in_mean, self.in_std = rng.normal(size=in_dim), rng.uniform(0.5, 3.0, in_dim)
-        self.d_mean, self.d_std = rng.normal(size=obs_dim), rng.uniform(0.1, 4.0, obs_dim)
-        self.weight = rng.normal(size=(in_dim, obs_dim) if members is None else (members, in_dim, obs_dim))
+        self._spread = spread
+        self._draw_statistics(rng)
+        self.weight = answers * rng.normal(size=(in_dim, obs_dim) if members is None else (members, in_dim, obs_dim))
         self.network = subject.call("checking.doubles.LinearNetwork", self.weight)
         self.handle = subject.call(
             "dynamics_model.DynamicsModel",
@@ -34,6 +47,22 @@ class Model:
             delta_normalizer=normalizer(subject, self.d_mean, self.d_std),
         )
         self.known = KnownModel(lambda x: x @ self.weight, self.in_mean, self.in_std, self.d_mean, self.d_std)
+
+    def _draw_statistics(self, rng: RNG) -> None:
+        in_dim = self.obs_dim + self.act_dim
+        self.in_mean, self.in_std = rng.normal(size=in_dim), rng.uniform(0.5, 3.0, in_dim)
+        self.d_mean = rng.normal(size=self.obs_dim)
+        self.d_std = self._spread * rng.uniform(0.1, 4.0, self.obs_dim)
+
+    def renew(self, rng: RNG) -> None:
+        """Give the model other normalisers, as a fit to more data does."""
+        self._draw_statistics(rng)
+        self.subject.call(
+            "checking.doubles.give_normalizers",
+            self.handle,
+            normalizer(self.subject, self.in_mean, self.in_std),
+            normalizer(self.subject, self.d_mean, self.d_std),
+        )
 
     def transitions(self, rng: RNG, *shape: int) -> Transition:
         return transitions(rng, *shape, obs_dim=self.obs_dim, act_dim=self.act_dim)

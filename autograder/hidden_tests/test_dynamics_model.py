@@ -196,6 +196,8 @@ def test_normalizer_takes_all_leading_dimensions_as_samples(subject: Subject, rn
         "statistics_axis": AnyOf((*(p.mean(axis=0) for p in parts), *_axis_by_axis(values, np.mean)))
     }
     check_close(fitted.mean, oracle.normalizer(values)[0], "mean of values of shape (6, 7, 4)", slips=own_means)
+    alone = rng.normal(size=4)  # no leading dimension at all: one sample
+    check_close(_Fitted(subject, alone).mean, alone, "mean of values of shape (4,)", otherwise="statistics_axis")
     stds = [part.std(axis=0, ddof=ddof) for part in parts for ddof in (0, 1)]
     stds += [values.std(axis=axis, ddof=ddof).mean(axis=0) for axis in (0, 1) for ddof in (0, 1)]
     stds += [*_axis_by_axis(values, np.std), *_axis_by_axis(values, lambda v, axis: v.std(axis=axis, ddof=1))]
@@ -274,12 +276,26 @@ def _rows(batch: Transition, chosen: Any) -> Transition:
 
 
 @graded("model_predict")
+def test_predict_uses_the_normalizers_of_today(subject: Subject, rng: RNG) -> None:
+    """Normalisers that a later fit has refreshed are used from then on."""
+    model = Model(subject, rng)
+    for _ in range(3):
+        batch = model.transitions(rng, 6)
+        predicted = model.predict(batch)
+        check_close(predicted, model.next_observation(batch), "predict after a refresh", otherwise="normalizers_stale")
+        model.renew(rng)
+
+
+@graded("model_predict")
 def test_predict_clamps_nothing(subject: Subject, rng: RNG) -> None:
     """Right for hundreds of observations, far away from the data, and for large actions."""
     model = Model(subject, rng)
     near = model.transitions(rng, 300)
     slips = _by_name(model.known.prediction_slips, near.observation, near.action)
     check_close(model.predict(near), model.next_observation(near), "predict for 300 observations", slips=slips)
+    again = Model(subject, rng)
+    more = again.transitions(rng, 300)
+    check_close(again.predict(more), again.next_observation(more), "predict of another model", otherwise="state_shared")
     for what, size, strength in (
         ("for large actions", 1.0, 8.0),
         ("far away from the data", 40.0, 1.0),
@@ -389,6 +405,16 @@ def test_loss_answers_every_call_by_itself(subject: Subject, rng: RNG) -> None:
 
 
 @graded("model_loss")
+def test_loss_uses_the_normalizers_of_today(subject: Subject, rng: RNG) -> None:
+    """Normalisers that a later fit has refreshed are used from then on."""
+    model = Model(subject, rng)
+    for _ in range(3):
+        batch = model.transitions(rng, 9)
+        check_close(model.ask_loss(batch), model.loss(batch), "loss after a refresh", otherwise="normalizers_stale")
+        model.renew(rng)
+
+
+@graded("model_loss")
 def test_loss_is_right_when_it_is_tiny_or_huge(subject: Subject, rng: RNG) -> None:
     """Nothing is clamped: the loss of a large batch, a tiny loss, and huge ones, of far observations and changes."""
     model = Model(subject, rng)
@@ -407,6 +433,17 @@ def test_loss_is_right_when_it_is_tiny_or_huge(subject: Subject, rng: RNG) -> No
     s, a, after = batch = model.transitions(rng, 300)
     close = Transition(s, a, model.next_observation(batch) + 0.01 * model.d_std * (after - s))
     check_close(model.ask_loss(close), model.loss(close), "a loss below 0.01", rtol=5e-3, atol=0)
+    model = Model(subject, rng, answers=600.0)
+    s, a, _ = batch = model.transitions(rng, 300)
+    near = Transition(s, a, model.next_observation(batch) + 0.1 * model.d_std * rng.normal(size=s.shape))
+    check_close(
+        model.ask_loss(near), model.loss(near), "a small loss of large answers", rtol=0.1, otherwise="cancellation"
+    )
+    model = Model(subject, rng, spread=0.01)
+    s, a, _ = batch = model.transitions(rng, 300)
+    near = Transition(s, a, model.next_observation(batch) + 0.5 * model.d_std * rng.normal(size=s.shape))
+    what = "a loss of changes that spread little"
+    check_close(model.ask_loss(near), model.loss(near), what, rtol=5e-3, otherwise="epsilon_added")
 
 
 @graded("model_loss")
@@ -520,8 +557,8 @@ def test_fit_takes_the_gradient_steps(subject: Subject, rng: RNG) -> None:
     _check_draws(run, 6)
     weights, losses = run.replay()
     check_close(run.weights, weights, "the weights after fitting", slips=lambda: _step_slips(run, 6))
-    data, indices = run.drawn[5]
-    after = np.append(losses[1:], np.mean((weights - data.observation[indices]) ** 2))
+    reached = zip(run.path[1:], run.drawn, strict=False)
+    after = np.array([np.mean((one - data.observation[indices]) ** 2) for one, (data, indices) in reached])
     so_far = np.cumsum(losses)
     slips = {
         "wrong_step_count": AnyOf((losses[:1], losses[:5], losses[-1], losses[-1:])),
@@ -538,15 +575,24 @@ def test_fit_takes_every_step_as_it_is(subject: Subject, rng: RNG) -> None:
     check_close(
         near.weights, near.replay()[0], "the weights after fitting", slips=lambda: _step_slips(near, 6), atol=1e-6
     )
+    check_close(near.losses, near.replay()[1], "the returned losses", atol=1e-6)
     far = FittingRun(subject, rng, start=1000.0).fit(7)
     _check_all_steps(far, 7)
-    check_close(far.weights, far.replay()[0], "the weights from far away", otherwise="gradients_clipped")
+    otherwise = "gradients_clipped" if far.goes_along_the_gradients else "only_moderate"
+    check_close(far.weights, far.replay()[0], "the weights from far away", otherwise=otherwise)
     check_close(far.losses, far.replay()[1], "huge losses", otherwise="values_clamped")
     # Near the optimum losses rise and fall with the minibatches: no reason to stop, nor to step more carefully.
     long = FittingRun(subject, rng, start=0.3, watched=False).fit(130)
     _check_all_steps(long, 130)
     check_close(long.weights, long.replay()[0], "the weights after many steps", otherwise="step_size_changed")
     check_close(long.losses, long.replay()[1], "many losses", otherwise="values_clamped")
+    longest = FittingRun(subject, rng, start=0.3, watched=False).fit(1300)
+    _check_draws(longest, 1300)
+    # What was left over from before the fit is no part of its first gradient.
+    left = FittingRun(subject, rng, start=0.3)
+    subject.call("checking.doubles.leave_gradient", left.model, 5.0)
+    left.fit(6)
+    check_close(left.weights, left.replay()[0], "the weights after an older gradient", otherwise="gradients_not_zeroed")
     tiny = FittingRun(subject, rng, obs_dim=1, start=0.3, watched=False)
     point = transitions(rng, 1, obs_dim=1)
     data = Transition(*(np.repeat(field, tiny.num_transitions, axis=0) for field in point))
@@ -568,7 +614,7 @@ def test_fit_refreshes_the_normalizers_first_from_all_data(subject: Subject, rng
     run, other = FittingRun(subject, rng), FittingRun(subject, rng)
     fits = [run, other, run, run, other, run]
     for number, one in enumerate(fits):
-        n = (13, 13, 13, 9, 9, 400)[number]
+        n = (13, 13, 13, 9, 9, 1200)[number]
         one.num_transitions = n
         one.fit(6)
         refreshed = one.refreshed_from()[-1]
@@ -638,6 +684,8 @@ def test_fit_steps_with_the_optimizer_it_is_given(subject: Subject, rng: RNG) ->
         }
         if run.bypasses_the_optimizer:
             slips["optimizer_bypassed"] = run.weights
+        elif run.uses_other_batches:
+            slips["minibatch_ignored"] = run.weights
         elif number > 0:
             slips["optimizer_restarted"] = run.weights
         check_close(run.weights, run.replay()[0], f"the weights after fit {number + 1}, with momentum", slips=slips)

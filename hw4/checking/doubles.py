@@ -64,6 +64,16 @@ def same_generator(generator: torch.Generator) -> torch.Generator:
     return generator
 
 
+def give_normalizers(model: Any, input_normalizer: Any, delta_normalizer: Any) -> None:
+    """Replace both normalisers of a model, as `fit_normalizers` does."""
+    model.input_normalizer, model.delta_normalizer = input_normalizer, delta_normalizer
+
+
+def leave_gradient(model: QuadraticModel, value: float) -> None:
+    """Leave a gradient behind, as something before a fit may do."""
+    model.weights.grad = torch.full_like(model.weights, value)
+
+
 def length_of_replay(agent: Any) -> int:
     """How many transitions an agent keeps."""
     return len(agent.replay)

@@ -15,6 +15,11 @@ HINTS: dict[str, Hint] = {
         "is there to avoid a division by 0. Use the spread as it is; what is nearly 0 has its own rule where needed.",
         "the docstring of the stub",
     ),
+    "normalizers_stale": Hint(
+        "Your model goes on with the normalisers of an earlier call, so probably they are kept somewhere else. Read "
+        "`self.input_normalizer` and `self.delta_normalizer` at each call: a fit replaces them.",
+        "the docstring of the stub",
+    ),
     "cancellation": Hint(
         "Your spread is right for numbers near 0 and wrong for numbers far from it, so probably the square of the mean "
         "is subtracted from the mean of the squares, whose leading digits are the same. Take the mean off before you "
