@@ -333,11 +333,12 @@ def _check_shooting(subject: Subject, rng: RNG, scores: Any, winner: int, shape:
     plan = subject.call("mpc.random_shooting", objective, low, high, num_sequences=len(u), uniform=uniform)
     candidates = low + (high - low) * u
     check(asked == [shape], f"the objective was asked about {asked[:3]}, not once about all", "wrong_candidate_count")
+    equal = np.flatnonzero(scores == scores[winner])
     if np.shape(plan) == shape[1:]:
-        equal = np.flatnonzero(scores == scores[winner])
         winner = int(equal[np.abs(plan - candidates[equal]).max(axis=(1, 2)).argmin()])
     slips = {
         "takes_smallest": candidates[scores.argmin()],
+        "candidates_averaged": candidates[equal].mean(axis=0),
         "wrong_candidate": AnyOf(tuple(candidates[:50])),
         "noise_repeated": np.repeat(candidates[winner][:1], shape[1], axis=0),
     }
