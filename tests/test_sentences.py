@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from autograder.solutions import ROOT
 from hw4.handin.assignment import load_assignment
 from publish.checked_sentences import hidden_tests_in, sentence_tables, unchecked
 from publish.findings import Finding
+from publish.handout import HANDOUT
+from publish.handout.facts import gather_facts
 from publish.places import HIDDEN_TESTS, SENTENCES
 from publish.sentences import MODULE, sentences, sentences_in_file, split_sentences
 
@@ -249,3 +252,10 @@ def test_the_tables_for_staff_have_every_sentence_and_every_test() -> None:
         for row in table["rows"]:
             assert bool(row["tests"]) != bool(row["no_promise"])
             assert set(row["tests"]) <= set(letters)
+
+
+def test_students_read_of_no_hidden_test() -> None:
+    facts = json.dumps(gather_facts(load_assignment()))
+    assert [name for name in load_hidden_tests() if name in facts] == []
+    shown = '#if facts.staff != none { include "sentences.typ" }'
+    assert shown in (HANDOUT / "handout.typ").read_text(encoding="utf-8")
