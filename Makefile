@@ -48,7 +48,7 @@ publish: $(READY)  ## write every generated file and the three bundles, then run
 	$(RUN) -m publish write
 	$(RUN) -m publish check
 
-check: $(READY)  ## the quick part of the gate: names, drift of generated files, stale recorded runs
+check: $(READY)  ## the quick part of the gate: names, unchecked sentences, drift of generated files, stale recorded runs
 	$(RUN) -m publish drift
 
 bench: $(READY) solved  ## the benchmarks, compared with other implementations in the same run

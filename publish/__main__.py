@@ -9,14 +9,14 @@ import tyro
 
 from autograder.isolation.fork_server import GraderFault
 from autograder.solutions import ROOT
-from hw4.handin.assignment import AssignmentError
+from hw4.handin.strict_toml import TomlError
 from publish import drift, gate, places
 from publish.handout import HandoutError
 from publish.line_ends import LineEndError
 from publish.notebooks import MasterError
 from publish.stubs import MarkerError, write_solved
 
-BROKEN_SOURCE = (AssignmentError, GraderFault, HandoutError, LineEndError, MarkerError, MasterError)
+BROKEN_SOURCE = (TomlError, GraderFault, HandoutError, LineEndError, MarkerError, MasterError)
 
 
 def write() -> int:

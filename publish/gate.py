@@ -10,7 +10,7 @@ from io import BytesIO
 
 from hw4.handin.assignment import load_assignment
 from hw4.handin.update import BUNDLE_FOLDER
-from publish import drift, leaks, places, reference_marks, rehearsal, stale_runs
+from publish import checked_sentences, drift, leaks, places, reference_marks, rehearsal, stale_runs
 from publish.findings import Finding
 from publish.line_ends import wrong_line_ends
 from publish.staff_bundle import STAFF_PDF, WITHOUT_SUFFIX, staff_files
@@ -22,6 +22,7 @@ NAMES = "every name is known"
 QUICK: dict[str, Check] = {
     NAMES: places.misnamed,
     "no file has the line ends of Windows, and scripts start": lambda: wrong_line_ends(tree_files(), WITHOUT_SUFFIX),
+    "hidden tests check every sentence of a docstring": checked_sentences.unchecked,
     "no generated file has drifted": lambda: drift.drifted(drift.in_the_tree()),
     "recorded runs match today's code": stale_runs.stale_curves,
     "so do the runs of figures and ungraded tasks": stale_runs.stale_others,

@@ -58,11 +58,14 @@ class Part:
         return (PurePosixPath(self.folder) / path.parent / self.file.format(name=path.stem)).as_posix()
 
 
+HIDDEN_TESTS = Part("autograder/hidden_tests", "test_{name}.py", "no hidden test", r'@graded\(\s*"(\w+)"')
+SENTENCES = Part("autograder/hidden_tests", "{name}_sentences.toml", "no list of sentences", r'^stub = "(\w+)"')
 PARTS = (
     Part("solutions", "{name}.py", "no solution region", r"### BEGIN SOLUTION (\w+):"),
     Part("hw4/checking/examples", "{name}.py", "no worked example", r'stub_id="(\w+)"'),
     Part("hw4/tests", "test_{name}.py", "no public test", r'mark\.stub\("(\w+)"', holds_others=True),
-    Part("autograder/hidden_tests", "test_{name}.py", "no hidden test", r'@graded\(\s*"(\w+)"'),
+    HIDDEN_TESTS,
+    SENTENCES,
     Part("autograder/zoo/animals", "{name}.toml", "no animal of the zoo", r"^(\w+) = '''"),
     Part("handout", "{name}.typ", "no box in the handout", r'#api\("(\w+)"', holds_others=True),
 )

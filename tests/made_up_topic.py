@@ -202,6 +202,23 @@ def test_daydream_softens(subject: Subject, rng: np.random.Generator) -> None:
     check_close(subject.call("topics.daydream.soften", plan, 0.25), 0.25 * plan, "plan")
 '''
 
+SENTENCES = """# The sentences of the docstrings in solutions/topics/daydream.py, and the hidden tests that check them.
+
+[[sentences]]
+says = "Planning by daydreams: the best of a few random plans, made less bold (optional topic)."
+no_promise = "a title"
+
+[[sentences]]
+stub = "dream_pick"
+says = "The dream with the largest return (`dream_pick`)."
+tests = ["test_daydream_picks_the_best", "test_daydream_leaves_its_inputs_as_they_are"]
+
+[[sentences]]
+stub = "dream_soften"
+says = "factor * plan (`dream_soften`)."
+tests = ["test_daydream_softens"]
+"""
+
 ANIMALS = """# Animals of the topic daydream.
 
 [[animals]]
@@ -251,6 +268,7 @@ FILES = {
     f"hw4/tests/topics/test_{NAME}.py": TESTS,
     f"autograder/hidden_tests/topics/{NAME}_oracle.py": ORACLE,
     f"autograder/hidden_tests/topics/test_{NAME}.py": HIDDEN_TESTS,
+    f"autograder/hidden_tests/topics/{NAME}_sentences.toml": SENTENCES,
     f"autograder/zoo/animals/topics/{NAME}.toml": ANIMALS,
     f"handout/topics/{NAME}.typ": CHAPTER,
     f"notebooks/masters/{NAME}.py": NOTEBOOK,

@@ -462,6 +462,7 @@ def test_a_new_stub_is_listed_with_all_that_it_lacks_and_with_the_right_recipe(t
             "cem_refits has no worked example in hw4/checking/examples/mpc.py",
             "cem_refits has no public test in hw4/tests/test_mpc.py",
             "cem_refits has no hidden test in autograder/hidden_tests/test_mpc.py",
+            "cem_refits has no list of sentences in autograder/hidden_tests/mpc_sentences.toml",
             "cem_refits has no animal of the zoo in autograder/zoo/animals/mpc.toml",
             "cem_refits has no box in the handout in handout/handout.typ",
         ),

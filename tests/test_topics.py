@@ -157,6 +157,7 @@ def test_the_gate_lists_what_a_topic_lacks_and_what_one_has_left_behind(tmp_path
         f"no worked example in hw4/checking/examples/topics/{NAME}.py",
         f"no public test in hw4/tests/topics/test_{NAME}.py",
         f"no hidden test in autograder/hidden_tests/topics/test_{NAME}.py",
+        f"no list of sentences in autograder/hidden_tests/topics/{NAME}_sentences.toml",
         f"no animal of the zoo in autograder/zoo/animals/topics/{NAME}.toml",
         f"no box in the handout in handout/topics/{NAME}.typ",
     }

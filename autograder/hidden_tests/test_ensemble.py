@@ -313,9 +313,11 @@ def test_members_advance_together(subject: Subject, rng: RNG) -> None:
 
 @graded("member_returns")
 def test_member_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG) -> None:
-    """Several start observations at once: shape (E, ..., number of sequences)."""
-    starts, sequences = rng.normal(size=(2, OBS_DIM)), rng.uniform(-1, 1, (2, NUM_SEQUENCES, HORIZON, ACT_DIM))
-    _check_returns(subject, _Ensemble(rng), starts, sequences, "returns for 2 start observations")
+    """Several start observations at once, in one axis or in two: shape (E, ..., number of sequences)."""
+    for shape in ((2,), (2, 3)):
+        starts = rng.normal(size=(*shape, OBS_DIM))
+        sequences = rng.uniform(-1, 1, (*shape, NUM_SEQUENCES, HORIZON, ACT_DIM))
+        _check_returns(subject, _Ensemble(rng), starts, sequences, f"returns for start observations of shape {shape}")
 
 
 @graded("member_returns", weight=0.5, needs_another=True)

@@ -116,9 +116,11 @@ def test_the_last_action_of_a_plan_counts(subject: Subject, rng: RNG) -> None:
 
 @graded("sequence_returns")
 def test_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG) -> None:
-    """Several start observations at once, each with its own sequences."""
-    starts, sequences = rng.normal(size=(6, OBS_DIM)), rng.uniform(-1, 1, (6, NUM_SEQUENCES, HORIZON, ACT_DIM))
-    _check_returns(subject, _World(rng), starts, sequences, "returns for 6 start observations")
+    """Several start observations at once, in one axis or in two, each with its own sequences."""
+    for shape in ((6,), (2, 3)):
+        starts = rng.normal(size=(*shape, OBS_DIM))
+        sequences = rng.uniform(-1, 1, (*shape, NUM_SEQUENCES, HORIZON, ACT_DIM))
+        _check_returns(subject, _World(rng), starts, sequences, f"returns for start observations of shape {shape}")
 
 
 @graded("sequence_returns")
@@ -281,7 +283,7 @@ def test_random_shooting_scores_every_candidate_once(subject: Subject, rng: RNG)
 
 @graded("random_shooting")
 def test_random_shooting_lets_any_candidate_win(subject: Subject, rng: RNG) -> None:
-    """Every candidate can be the best, the first and the last too, at any size and in every call."""
+    """Every candidate can be the best, at any size and in every call, and either of two that are equally good."""
 
     def at(num_sequences: int, horizon: int, act_dim: int, winner: int, best: float = 5.0, gap: float = 1.0) -> None:
         scores = best - gap - gap * rng.permutation(num_sequences)
@@ -304,10 +306,16 @@ def test_random_shooting_lets_any_candidate_win(subject: Subject, rng: RNG) -> N
     )
     for winner in range(7):
         at(7, HORIZON, ACT_DIM, winner)
+    equal = -1.0 * rng.permutation(7)
+    equal[[1, 4]] = 5.0
+    _check_shooting(subject, rng, equal, 1, (7, HORIZON, ACT_DIM))
 
 
 def _check_shooting(subject: Subject, rng: RNG, scores: Any, winner: int, shape: tuple[int, int, int]) -> None:
-    """One search in wide bounds whose objective gives these scores, whatever it is asked about."""
+    """One search in wide bounds whose objective gives these scores, whatever it is asked about.
+
+    Where another candidate has the same score as `winner`, it may win, too.
+    """
     low, high = 20.0 * LOW[: shape[2]], 20.0 * HIGH[: shape[2]]
     u = rng.uniform(size=shape)
     asked: list[Any] = []
@@ -325,8 +333,12 @@ def _check_shooting(subject: Subject, rng: RNG, scores: Any, winner: int, shape:
     plan = subject.call("mpc.random_shooting", objective, low, high, num_sequences=len(u), uniform=uniform)
     candidates = low + (high - low) * u
     check(asked == [shape], f"the objective was asked about {asked[:3]}, not once about all", "wrong_candidate_count")
+    equal = np.flatnonzero(scores == scores[winner])
+    if np.shape(plan) == shape[1:]:
+        winner = int(equal[np.abs(plan - candidates[equal]).max(axis=(1, 2)).argmin()])
     slips = {
         "takes_smallest": candidates[scores.argmin()],
+        "candidates_averaged": candidates[equal].mean(axis=0),
         "wrong_candidate": AnyOf(tuple(candidates[:50])),
         "noise_repeated": np.repeat(candidates[winner][:1], shape[1], axis=0),
     }

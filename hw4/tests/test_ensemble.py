@@ -233,6 +233,10 @@ def test_member_returns_take_leading_batch_dimensions() -> None:
         member_returns(add_member, arrival, s, p, ensemble_size=ENSEMBLE) for s, p in zip(starts, plans, strict=True)
     ]
     check_close(together.numpy(), torch.stack(alone, dim=1).numpy(), "returns of a batch of starts", atol=1e-2)
+    starts, plans = starts.reshape(2, 3, OBS_DIM), plans.reshape(2, 3, SEQUENCES, HORIZON, ACT_DIM)
+    in_two_axes = member_returns(add_member, arrival, starts, plans, ensemble_size=ENSEMBLE).numpy()
+    wanted = together.reshape(ENSEMBLE, 2, 3, SEQUENCES).numpy()
+    check_close(in_two_axes, wanted, "returns of starts in two axes", atol=1e-2)
 
 
 @pytest.mark.stub("member_returns")

@@ -64,6 +64,9 @@ def test_sequence_returns_take_leading_batch_dimensions() -> None:
     ]
     slips = {"states_misaligned": torch.stack(mixed).numpy()}
     check_close(together.numpy(), alone.numpy(), "returns of a batch of starts", atol=1e-2, slips=slips)
+    starts, plans = starts.reshape(2, 2, OBS_DIM), plans.reshape(2, 2, POPULATION, HORIZON, ACT_DIM)
+    in_two_axes = sequence_returns(drift, arrival, starts, plans).numpy()
+    check_close(in_two_axes, alone.reshape(2, 2, POPULATION).numpy(), "returns of starts in two axes", atol=1e-2)
 
 
 @pytest.mark.stub("sequence_returns")
@@ -157,6 +160,17 @@ def test_random_shooting_lets_every_candidate_win(num_sequences: int, horizon: i
         plan = random_shooting(objective, LOW, HIGH, num_sequences=num_sequences, uniform=lambda n: draws[:n])
         wanted = LOW + (HIGH - LOW) * draws[winner]
         check_close(plan.numpy(), wanted.numpy(), f"plan if candidate {winner + 1} is the best")
+
+
+@pytest.mark.stub("random_shooting")
+def test_random_shooting_returns_one_of_two_equal_candidates() -> None:
+    draws = torch.linspace(0.1, 0.9, 5)[:, None, None].expand(-1, HORIZON, ACT_DIM)
+    scores = torch.tensor([-7.0, -6.0, -8.0, -6.0, -7.0])
+    plan = random_shooting(lambda plans: scores, LOW, HIGH, num_sequences=5, uniform=lambda n: draws[:n])
+    second, fourth = (LOW + (HIGH - LOW) * draws[i] for i in (1, 3))
+    wanted = fourth if torch.allclose(plan, fourth, atol=1e-4) else second
+    slips = {"candidates_averaged": ((second + fourth) / 2).numpy()}
+    check_close(plan.numpy(), wanted.numpy(), "plan if two candidates are the best", slips=slips)
 
 
 @pytest.mark.stub("random_shooting")

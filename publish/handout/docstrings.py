@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,7 @@ class StubSpec:
 
 def stub_spec(file_name: str, symbol: str) -> StubSpec:
     """Signature and docstring of a symbol of a solution file. The body is never looked at."""
-    source = (SOLUTIONS / file_name).read_text(encoding="utf-8")
-    scope: list[ast.stmt] = ast.parse(source).body
-    *classes, function_name = symbol.split(".")
-    for class_name in classes:
-        scope = next((n.body for n in scope if isinstance(n, ast.ClassDef) and n.name == class_name), [])
-    node = next((n for n in scope if isinstance(n, ast.FunctionDef) and n.name == function_name), None)
+    node = function_in(ast.parse((SOLUTIONS / file_name).read_text(encoding="utf-8")), symbol)
     docstring = ast.get_docstring(node) if node else None
     if node is None or docstring is None:
         raise HandoutError(f"solutions/{file_name} has no {symbol} with a docstring, but assignment.toml names it")
@@ -51,6 +47,15 @@ def stub_spec(file_name: str, symbol: str) -> StubSpec:
         returns=text_blocks(inspect.cleandoc(parts.get("Returns", ""))),
         test=parts.get("test", ""),
     )
+
+
+def function_in(tree: ast.Module, symbol: str) -> ast.FunctionDef | None:
+    """The definition of "function" or "Class.method" in a file, if it is there."""
+    scope: list[ast.stmt] = tree.body
+    *classes, function_name = symbol.split(".")
+    for class_name in classes:
+        scope = next((n.body for n in scope if isinstance(n, ast.ClassDef) and n.name == class_name), [])
+    return next((n for n in scope if isinstance(n, ast.FunctionDef) and n.name == function_name), None)
 
 
 def signature(node: ast.FunctionDef) -> str:
@@ -84,22 +89,33 @@ def split_docstring(docstring: str) -> dict[str, str]:
     return {name: "\n".join(lines).strip("\n") for name, lines in parts.items()}
 
 
-def text_blocks(text: str) -> list[dict[str, Any]]:
-    """Split docstring text into paragraphs and numbered items, which may be refilled, and equations, which may not."""
-    blocks: list[dict[str, Any]] = []
+def blocks_of(text: str) -> Iterator[tuple[str, str, str]]:
+    """Split docstring text into (kind, number of the item or "", text).
+
+    The kinds are "paragraph" and "item", whose lines are joined, and "equation", whose lines are as they were.
+    """
     for chunk in re.split(r"\n\s*\n", text):
         if not chunk.strip():
             continue
         if all(line.startswith("    ") for line in chunk.splitlines()):
-            blocks.append({"kind": "equation", "text": inspect.cleandoc("\n" + chunk)})
+            yield "equation", "", inspect.cleandoc("\n" + chunk)
             continue
         for paragraph in re.split(r"\n(?=\d+\. )", chunk):
             filled = " ".join(paragraph.split())
             numbered = NUMBERED.match(filled)
-            if numbered:
-                blocks.append({"kind": "item", "number": numbered[1], "spans": spans(numbered[2])})
-            else:
-                blocks.append({"kind": "paragraph", "spans": spans(filled)})
+            yield ("item", numbered[1], numbered[2]) if numbered else ("paragraph", "", filled)
+
+
+def text_blocks(text: str) -> list[dict[str, Any]]:
+    """Split docstring text into paragraphs and numbered items, which may be refilled, and equations, which may not."""
+    blocks: list[dict[str, Any]] = []
+    for kind, number, block in blocks_of(text):
+        if kind == "equation":
+            blocks.append({"kind": kind, "text": block})
+        elif kind == "item":
+            blocks.append({"kind": kind, "number": number, "spans": spans(block)})
+        else:
+            blocks.append({"kind": kind, "spans": spans(block)})
     return blocks
 
 

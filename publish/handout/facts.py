@@ -17,6 +17,7 @@ from hw4.checking.answers import check_close
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.handin.assignment import Assignment
 from hw4.handin.update import BUNDLE_FOLDER
+from publish.checked_sentences import sentence_tables
 from publish.handout import MINUS
 from publish.handout.docstrings import constant_text, field_docs, spans, stub_spec
 from publish.handout.notebook_answers import model_answers, written_answers
@@ -34,7 +35,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
     Args:
         assignment: the facts of the homework.
         bars_file: bars and floors, if they are recorded.
-        staff: with solutions and model answers, for the staff edition.
+        staff: with what students do not get, for the staff edition.
     """
     course = assignment.course
     specs = {stub.id: stub_spec(stub.file, stub.symbol) for stub in assignment.stubs}
@@ -118,9 +119,18 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "error_rates": error_rates(assignment, bars_file),
         "policies": policies(assignment),
         "colab_cell": colab_cell(),
-        "staff": {"solutions": solutions(assignment), "answers": model_answers(assignment)} if staff else None,
+        "staff": facts_for_staff(assignment) if staff else None,
         "hill": hill_facts(),
         "runs": run_facts(),
+    }
+
+
+def facts_for_staff(assignment: Assignment) -> dict[str, Any]:
+    """What the staff edition adds."""
+    return {
+        "solutions": solutions(assignment),
+        "answers": model_answers(assignment),
+        "sentences": sentence_tables(assignment),
     }
 
 

@@ -7,7 +7,7 @@ Reinforcement Learning"). PDDM draws the candidates with noise that is correlate
 
     python -m hw4 train cartpole_ensemble --planner mppi
 
-Both functions leave what they are given unchanged, and return new tensors.
+Both functions leave what they are given unchanged.
 """
 
 from __future__ import annotations
