@@ -116,6 +116,17 @@ class FittingRun:
         return True
 
     @property
+    def goes_downhill_in_every_weight(self) -> bool:
+        """Whether every step lowers its own minibatch's loss along each weight by itself, however far it goes."""
+        if self.num_optimizer_steps != self.num_draws or any(np.shape(w) != self.start.shape for w in self.path):
+            return False
+        steps = zip(self.path, self.path[1:], self.drawn, strict=False)
+        return all(
+            bool(((after - before) * (data.observation[indices].mean(axis=-2) - before) > 0).all())
+            for before, after, (data, indices) in steps
+        )
+
+    @property
     def moves_one_member_at_a_time(self) -> bool:
         if any(np.shape(weights) != self.start.shape for weights in self.path):
             return False

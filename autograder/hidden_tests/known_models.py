@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from hw4.checking.answers import AnyOf
 from hw4.checking.model_slips import KnownModel
 from hw4.checking.subject import Subject
 from hw4.checking.worked_example import normalizer
@@ -37,6 +39,7 @@ class Model:
         self.subject, self.obs_dim, self.act_dim = subject, obs_dim, act_dim
         in_dim = obs_dim + act_dim
         self._spread = spread
+        self._earlier: list[tuple[Any, ...]] = []
         self._draw_statistics(rng)
         self.weight = answers * rng.normal(size=(in_dim, obs_dim) if members is None else (members, in_dim, obs_dim))
         self.network = subject.call("checking.doubles.LinearNetwork", self.weight)
@@ -56,6 +59,7 @@ class Model:
 
     def renew(self, rng: RNG) -> None:
         """Give the model other normalisers, as a fit to more data does."""
+        self._earlier.append((self.in_mean, self.in_std, self.d_mean, self.d_std))
         self._draw_statistics(rng)
         self.subject.call(
             "checking.doubles.give_normalizers",
@@ -63,6 +67,17 @@ class Model:
             normalizer(self.subject, self.in_mean, self.in_std),
             normalizer(self.subject, self.d_mean, self.d_std),
         )
+
+    def by_earlier_normalizers(self, answer: Callable[[Transition], Any], batch: Transition) -> AnyOf:
+        """What comes out if one normaliser or both are those of an earlier time."""
+        now = (self.in_mean, self.in_std, self.d_mean, self.d_std)
+        answers = []
+        for old in self._earlier:
+            for mixture in ((*old[:2], *now[2:]), (*now[:2], *old[2:]), old):
+                self.in_mean, self.in_std, self.d_mean, self.d_std = mixture
+                answers.append(answer(batch))
+        self.in_mean, self.in_std, self.d_mean, self.d_std = now
+        return AnyOf(tuple(answers))
 
     def transitions(self, rng: RNG, *shape: int) -> Transition:
         return transitions(rng, *shape, obs_dim=self.obs_dim, act_dim=self.act_dim)
