@@ -168,7 +168,9 @@ def epsilon_in(seen: Any, wanted: Array) -> tuple[Array, ...]:
     """
     if not isinstance(seen, np.ndarray) or seen.shape != wanted.shape or wanted.max() < 10 * wanted.min():
         return ()
-    for added in (seen - wanted, seen**2 - wanted**2):
-        if added.min() > 0 and np.ptp(added) < 0.1 * added.max():
+    for added, size in ((seen - wanted, wanted), (seen**2 - wanted**2, wanted**2)):
+        constant = added[np.argmin(wanted)]
+        rounding = 1e-6 * size  # of float32
+        if constant > 0 and (np.abs(added - constant) < 0.1 * constant + rounding).all():
             return (seen,)
     return ()
