@@ -377,6 +377,22 @@ def test_shapes_that_do_not_fit_are_told_from_a_result_of_the_wrong_shape(explan
     assert HINTS["wrong_shape"] != HINTS["shapes_do_not_fit"]
 
 
+@pytest.mark.parametrize(
+    ("type_name", "message", "cause"),
+    [
+        ("OSError", "[Errno 30] Read-only file system: 'x'", "raised"),
+        ("NameError", "name 'cuda' is not defined", "raised"),
+        ("KeyError", "'broadcast'", "raised"),
+        ("UnboundLocalError", "cannot access local variable 'nonetype'", "raised"),
+        ("ValueError", "assignment destination is read-only", "inplace"),
+        ("OSError", "pytest: reading from stdin while output is captured", "asks_for_input"),
+        ("numpy.exceptions.AxisError", "axis 2 is out of bounds for array of dimension 2", "index_beyond_end"),
+    ],
+)
+def test_the_type_of_an_exception_decides_before_words_in_its_message(type_name: str, message: str, cause: str) -> None:
+    assert cause_of_exception(type_name, message) == cause
+
+
 def test_an_endless_loop_is_ended_and_the_grader_s_limit_named(
     reports: dict[str, StubReport], explanations: dict[str, str]
 ) -> None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-# Words in the message of an exception, in lower case, and the cause they speak for; the first that fits counts.
-MESSAGES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("reading from stdin", "eof when reading a line"), "asks_for_input"),
-    (("cuda", "nvidia driver", "expected all tensors to be on the same device", "mps backend"), "device"),
-    (("does not require grad",), "loss_detached"),
-    (("nonetype",), "none_value"),
-    (("is out of bounds", "list index out of range", "pop from an empty"), "index_beyond_end"),
-    (("out of memory", "can't allocate memory", "unable to allocate"), "out_of_memory"),
+# Types of exceptions, words in the message in lower case, and the cause they speak for; the first that fits counts.
+# Words say nothing beside another type: a read-only file system is no tensor that is changed in place.
+WRONG_VALUES = frozenset({"RuntimeError", "ValueError", "IndexError", "AxisError"})
+MESSAGES: tuple[tuple[frozenset[str], tuple[str, ...], str], ...] = (
+    (frozenset({"OSError", "EOFError"}), ("reading from stdin", "eof when reading a line"), "asks_for_input"),
     (
+        frozenset({"RuntimeError", "AssertionError", "TypeError", "ValueError", "AcceleratorError"}),
+        ("cuda", "nvidia driver", "expected all tensors to be on the same device", "mps backend"),
+        "device",
+    ),
+    (frozenset({"RuntimeError"}), ("does not require grad",), "loss_detached"),
+    (frozenset({"TypeError", "AttributeError"}), ("nonetype",), "none_value"),
+    (WRONG_VALUES, ("is out of bounds", "list index out of range", "pop from an empty"), "index_beyond_end"),
+    (
+        frozenset({"RuntimeError", "OutOfMemoryError", "ArrayMemoryError", "_ArrayMemoryError"}),
+        ("out of memory", "can't allocate memory", "unable to allocate"),
+        "out_of_memory",
+    ),
+    (
+        frozenset({"RuntimeError", "ValueError"}),
         (
             "inplace",
             "in-place",
@@ -21,6 +32,7 @@ MESSAGES: tuple[tuple[tuple[str, ...], str], ...] = (
         "inplace",
     ),
     (
+        frozenset({"TypeError"}),
         (
             "unexpected keyword argument",
             "positional argument",
@@ -30,6 +42,7 @@ MESSAGES: tuple[tuple[tuple[str, ...], str], ...] = (
         "missing_argument",
     ),
     (
+        WRONG_VALUES,
         (
             "must match the size",
             "must match the existing size",
@@ -73,10 +86,11 @@ def cause_of_exception(type_name: str, message: str) -> str:
 
     Args:
         type_name: name of its class, with or without the module ("BdbQuit", "bdb.BdbQuit").
-        message: its text; only a few known phrases are looked for.
+        message: its text; only a few known phrases are looked for, and only beside the types that they belong to.
     """
     name = type_name.rpartition(".")[2]
     if name in TYPES:
         return TYPES[name]
     lowered = message.lower()
-    return next((cause for phrases, cause in MESSAGES if any(phrase in lowered for phrase in phrases)), "raised")
+    fitting = (cause for types, words, cause in MESSAGES if name in types and any(word in lowered for word in words))
+    return next(fitting, "raised")
