@@ -18,8 +18,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: shapes",
     ),
     "shapes_do_not_fit": Hint(
-        "Two shapes do not fit together in the line named, or an axis is not there: print the shapes just before it and "
-        "compare them with the docstring.",
+        "Two shapes do not fit together in the line named, or an axis is not there. Print the shapes just before it, "
+        "and compare them with the docstring.",
         "Conventions: shapes",
     ),
     "arguments_do_not_fit": Hint(
