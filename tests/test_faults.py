@@ -290,14 +290,18 @@ def test_a_test_that_vanishes_is_the_graders_fault(grader: Grader, monkeypatch: 
 
 
 def test_the_overall_deadline_leaves_a_partial_grade(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
-    class EndsAfterTheFirst(Silent):
+    ended: list[Outcome] = []
+
+    class EndsAfterTheSecond(Silent):
         def test_ended(self, outcome: Outcome) -> None:
-            monkeypatch.setattr("autograder.grading.suite.time", SimpleNamespace(monotonic=lambda: math.inf))
+            ended.append(outcome)
+            if len(ended) == 2:  # the first of a function earns nothing without another
+                monkeypatch.setattr("autograder.grading.suite.time", SimpleNamespace(monotonic=lambda: math.inf))
 
     monkeypatch.setattr(grader, "_deadline_seconds", 3600.0)
-    grade = grader.grade(intake_of(reference_code()), EndsAfterTheFirst(), curves=False, only=ONLY)
+    grade = grader.grade(intake_of(reference_code()), EndsAfterTheSecond(), curves=False, only=ONLY)
     outcomes = [test.outcome for stub in grade.report.stubs for test in stub.tests]
-    assert [outcome.verdict for outcome in outcomes].count("passed") == 1
+    assert [outcome.verdict for outcome in outcomes].count("passed") == 2
     assert {outcome.message for outcome in outcomes if outcome.verdict == "grader_fault"} == {DEADLINE_PASSED}
     assert 0 < grade.report.score < POINTS
 

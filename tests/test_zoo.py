@@ -23,7 +23,7 @@ from autograder.recorded.calibration import RecordedRun, key_of, recorded_file, 
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of, load_animals, main_stub
 from autograder.zoo.matrix import columns_of, recorded_results, zoo_page
-from autograder.zoo.visit import Visit, herd_of, herds, meet, named_share, range_of, surroundings_of, visit_herd
+from autograder.zoo.visit import Visit, herd_of, herds, meet, range_of, surroundings_of, visit_herd
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
@@ -37,6 +37,7 @@ WRONG = [animal for animal in load_animals().values() if animal.kind == "wrong" 
 HERDS = herds(WRONG)
 WHOLE = [animal for animal in CORRECT if animal.parts]
 CORRECT_HERDS = herds(animal for animal in CORRECT if not animal.parts)
+# Every second herd is graded in `make test`, all of them by `make verify`.
 # Herds whose hints are compared with `python -m hw4 check` in every `make test`; all by `make verify`.
 CHECKED_OFTEN = 1
 
@@ -86,7 +87,14 @@ def test_a_correct_submission_of_parts_gets_full_marks(grader: Grader, animal: A
     assert visit.score == PROBE_POINTS
 
 
-@pytest.mark.parametrize("animal", WRONG, ids=lambda animal: animal.name)
+@pytest.mark.parametrize(
+    "animal",
+    [
+        pytest.param(animal, id=animal.name, marks=[pytest.mark.verify] if number % 2 else [])
+        for number, herd in enumerate(HERDS)
+        for animal in herd
+    ],
+)
 def test_a_bug_gets_the_report_it_deserves(visit_of: Callable[[Animal], Visit], animal: Animal) -> None:
     visit = visit_of(animal)
     assert not visit.surprises
@@ -94,12 +102,15 @@ def test_a_bug_gets_the_report_it_deserves(visit_of: Callable[[Animal], Visit], 
     assert visit.score < PROBE_POINTS
 
 
-def test_the_first_hint_names_the_cause_of_nearly_every_bug(visit_of: Callable[[Animal], Visit]) -> None:
-    assert named_share(map(visit_of, WRONG)) >= 0.85
+# What each bug fails, and whether its first hint names the cause, is tested above, one bug after another.
 
 
-def test_every_hidden_test_catches_a_bug(visit_of: Callable[[Animal], Visit]) -> None:
-    assert [column.test.name for column in columns_of(map(visit_of, WRONG)) if not column.caught] == []
+def test_the_first_hint_names_the_cause_of_nearly_every_bug() -> None:
+    assert sum(not animal.unnamed for animal in WRONG) / len(WRONG) >= 0.85
+
+
+def test_every_hidden_test_catches_a_bug() -> None:
+    assert set(DECLARED) <= {name for animal in WRONG for name in animal.fails}
 
 
 def test_there_are_enough_animals() -> None:
