@@ -104,7 +104,13 @@ def test_bootstrap_serves_one_member_and_one_transition(subject: Subject, rng: R
     """The shape is (E, N), also for one member or one transition, and for thousands of transitions."""
     (generator,) = _generators(subject, _seeds(rng, 1))
     for n, members in ((1, 1), (1, 6), (40, 1), (2, 5), (4001, 5), (1, 2)):
-        _bootstrap(subject, n, members, generator)
+        drawn = _bootstrap(subject, n, members, generator)
+        if n == 40:  # 40 draws of 40 without a repetition have the probability 1e-16
+            check(len(np.unique(drawn)) < n, "one member gets every transition once", "without_replacement")
+    _bootstrap(subject, 60, 5, generator)
+    grown = _bootstrap(subject, 600, 5, generator)
+    # Of these 300 entries 30 are expected below 60, and more than 100 have a probability below 1e-25.
+    check((grown[:, :60] < 60).sum() <= 100, "new data sets keep the entries of older ones", "state_kept")
     alone = np.concatenate([_bootstrap(subject, 5, 1, generator) for _ in range(120)])
     check_uniform(alone, 5, "indices for one member")
 
