@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,18 @@ LOW, HIGH = torch.tensor([-2.0, 0.0]), torch.tensor([1.0, 10.0])
 def numbers(*shape: int) -> Tensor:
     """Different numbers of moderate size, the same at every run."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def in_order(rows: Tensor) -> Callable[[int], Tensor]:
+    """Stands in for random draws: hands out the rows in order, all at once or in several calls, again and again."""
+    drawn = 0
+
+    def draw(count: int) -> Tensor:
+        nonlocal drawn
+        drawn += count
+        return rows[torch.arange(drawn - count, drawn) % len(rows)]
+
+    return draw
 
 
 # sequence_returns -----------------------------------------------------------------------------------------------------
@@ -134,7 +147,7 @@ def test_random_shooting_fills_bounds_that_differ_by_action() -> None:
         return -plans.sum(dim=(1, 2))
 
     draws = torch.stack([torch.zeros(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)])
-    plan = random_shooting(objective, LOW, HIGH, num_sequences=2, uniform=lambda n: draws[:n])
+    plan = random_shooting(objective, LOW, HIGH, num_sequences=2, uniform=in_order(draws))
     first = scored[0][0].numpy()
     shape = (HORIZON, ACT_DIM)
     lowest = (np.zeros(shape), np.full(shape, -1.0), -HIGH.expand(shape).numpy())
@@ -157,7 +170,7 @@ def test_random_shooting_lets_every_candidate_win(num_sequences: int, horizon: i
         def objective(plans: Tensor, scores: Tensor = scores) -> Tensor:
             return scores
 
-        plan = random_shooting(objective, LOW, HIGH, num_sequences=num_sequences, uniform=lambda n: draws[:n])
+        plan = random_shooting(objective, LOW, HIGH, num_sequences=num_sequences, uniform=in_order(draws))
         wanted = LOW + (HIGH - LOW) * draws[winner]
         check_close(plan.numpy(), wanted.numpy(), f"plan if candidate {winner + 1} is the best")
 
@@ -366,7 +379,7 @@ def test_cem_plan_clips_the_mean_only_at_the_end() -> None:
         num_iterations=2,
         num_elites=2,
         smoothing=0.5,
-        noise=lambda n: torch.tensor([0.0, -3.0])[:n, None, None],
+        noise=in_order(torch.tensor([0.0, -3.0])[:, None, None]),
     )
     check_close(np.array(scored), np.array([1.0, 1.0]), "the lower candidate", slips={"mean_clipped": [1.0, -0.5]})
 
