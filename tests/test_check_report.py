@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from test_student_mistakes import line_of, replace_in, run_python
+from student_tree import line_of, replace_in, run_python
 
 import hw4.checking.importing
 import hw4.checking.public_tests

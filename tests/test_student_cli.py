@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
+from student_tree import run_python
 
 import hw4.checking.public_tests
 import hw4.commands.cli
@@ -42,21 +40,6 @@ QUICK = [
     *("--num-episodes", "2", "--num-initial-episodes", "1", "--gradient-steps", "3", "--horizon", "6"),
     *("--population-size", "8", "--num-elites", "2", "--num-kept-elites", "1", "--refit-every", "20"),
 ]
-
-
-def run_python(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Python in a tree that holds the package, as a student runs it."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONUTF8": "1"}
-    environment.pop("PYTHONPATH", None)
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=tree,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-    )
 
 
 TRAIN_ALL = f"""

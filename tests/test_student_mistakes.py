@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from student_tree import line_of, replace_in, run_python
 
 from hw4.checking.importing import syntax_error
 from hw4.commands.cli import main
@@ -22,14 +20,6 @@ QUICK = [
 ]
 
 
-def run_python(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "PYTHONUTF8": "1"}
-    environment.pop("PYTHONPATH", None)
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True, timeout=120
-    )
-
-
 @pytest.fixture(scope="module")
 def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_solved(tmp_path_factory.mktemp("mistakes") / "solved")
@@ -40,18 +30,6 @@ def tree(solved: Path, tmp_path: Path) -> Path:
     """A solved tree to make mistakes in."""
     shutil.copytree(solved, tmp_path / "tree", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "tree"
-
-
-def line_of(path: Path, text: str) -> int:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    (number,) = (number for number, line in enumerate(lines, start=1) if text in line)
-    return number
-
-
-def replace_in(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times in {path.name}"
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture

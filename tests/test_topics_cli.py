@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up_topic import FILE, STUB_IDS, give_topic
 from rich.console import Console
+from student_tree import run_python
 
 import hw4.checking.public_tests
 import hw4.checking.report
@@ -28,14 +26,6 @@ from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.intake import read_submission
 from hw4.topics import planners
 from publish.stubs import STUBS, write_solved
-
-
-def run_python(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONUTF8": "1"}
-    environment.pop("PYTHONPATH", None)
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True, timeout=300
-    )
 
 
 @pytest.fixture(scope="module")

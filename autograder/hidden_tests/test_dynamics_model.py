@@ -274,13 +274,18 @@ def _rows(batch: Transition, chosen: Any) -> Transition:
 
 
 @graded("model_predict")
-def test_predict_uses_the_normalizers_of_today(subject: Subject, rng: RNG) -> None:
+def test_predict_uses_refreshed_normalizers(subject: Subject, rng: RNG) -> None:
     """Normalisers that a later fit has refreshed are used from then on."""
     model = Model(subject, rng)
+    _check_refreshed(model, rng, model.predict, model.next_observation, "predict")
+
+
+def _check_refreshed(model: Model, rng: RNG, ask: Callable[[Transition], Any], right: Any, what: str) -> None:
+    """Ask three times, each time with other normalisers in the model."""
     for _ in range(3):
         batch = model.transitions(rng, 6)
-        slips = {"normalizers_stale": model.by_earlier_normalizers(model.next_observation, batch)}
-        check_close(model.predict(batch), model.next_observation(batch), "predict after a refresh", slips=slips)
+        slips = {"normalizers_stale": model.by_earlier_normalizers(right, batch)}
+        check_close(ask(batch), right(batch), f"{what} after a refresh", slips=slips)
         model.renew(rng)
 
 
@@ -403,14 +408,10 @@ def test_loss_answers_every_call_by_itself(subject: Subject, rng: RNG) -> None:
 
 
 @graded("model_loss")
-def test_loss_uses_the_normalizers_of_today(subject: Subject, rng: RNG) -> None:
+def test_loss_uses_refreshed_normalizers(subject: Subject, rng: RNG) -> None:
     """Normalisers that a later fit has refreshed are used from then on."""
     model = Model(subject, rng)
-    for _ in range(3):
-        batch = model.transitions(rng, 9)
-        slips = {"normalizers_stale": model.by_earlier_normalizers(model.loss, batch)}
-        check_close(model.ask_loss(batch), model.loss(batch), "loss after a refresh", slips=slips)
-        model.renew(rng)
+    _check_refreshed(model, rng, model.ask_loss, model.loss, "loss")
 
 
 @graded("model_loss")

@@ -310,11 +310,7 @@ def test_members_advance_together(subject: Subject, rng: RNG) -> None:
         "ensemble.member_returns", trace.predict, trace.reward, start, sequences, ensemble_size=MEMBERS
     )
     check_shape(returns, (MEMBERS, 20), "returns")
-    calls = len(trace.predictions)
-    whole = all(observation.shape[:-1] == trace.shape for observation, _, _ in trace.predictions)
-    cause = "extra_predictions" if whole else "loop_over_sequences"
-    check(calls == HORIZON, f"{calls} calls of predict for a horizon of {HORIZON}", cause)
-    check(whole, "predict was called with a part of the sequences", "loop_over_sequences")
+    trace.check_calls()
 
 
 @graded("member_returns")

@@ -130,16 +130,7 @@ def test_all_sequences_advance_together(subject: Subject, rng: RNG) -> None:
     trace = _World(rng).trace(start, sequences)
     returns = subject.call("mpc.sequence_returns", trace.predict, trace.reward, start, sequences)
     check_shape(returns, (30,), "returns")
-    _check_calls(trace)
-
-
-def _check_calls(trace: RolloutTrace) -> None:
-    """Exactly `horizon` calls of predict, each on everything."""
-    calls = len(trace.predictions)
-    whole = all(observation.shape[:-1] == trace.shape for observation, _, _ in trace.predictions)
-    cause = "extra_predictions" if whole else "loop_over_sequences"
-    check(calls == trace.horizon, f"{calls} calls of predict for a horizon of {trace.horizon}", cause)
-    check(whole, "predict was called with a part of the sequences", "loop_over_sequences")
+    trace.check_calls()
 
 
 @graded("sequence_returns", weight=0.5, needs_another=True)
@@ -555,7 +546,7 @@ def test_refit_is_exact_far_from_zero(subject: Subject, rng: RNG) -> None:
         check(np.shape(new_std) == wanted.shape, "new_std has another shape than std", "wrong_shape")
         is_right = bool(np.allclose(new_std, wanted, rtol=0.02, atol=1e-4))
         where = f"new_std of actions about {offset:g} with a spread of 0.05"
-        check(is_right, f"{where} is not what the docstring says", "squares_subtracted" if offset else "wrong_value")
+        check(is_right, f"{where} is not what the docstring says", "cancellation" if offset else "wrong_value")
 
 
 @graded("cem_refit", weight=0.5, needs_another=True)
@@ -955,7 +946,7 @@ def test_mpc_acts_at_any_size_and_beside_another(subject: Subject, rng: RNG) -> 
             try:
                 _check_start(planner, initial_mean, number, every)
             except CheckFailed as failure:
-                raise CheckFailed(f"beside other controllers: {failure}", "state_shared") from failure
+                raise CheckFailed(f"next to other controllers: {failure}", "state_shared") from failure
 
 
 @graded("mpc_act", weight=0.5, needs_another=True)
@@ -1064,7 +1055,7 @@ def test_record_keeps_two_agents_apart(subject: Subject, rng: RNG) -> None:
         first.record(rng)
         second.record(rng)
     for seen, wanted in ((first.fitted_at, alone.fitted_at), (first.lengths, alone.lengths)):
-        check(seen == wanted, f"fits {seen} beside another agent, and {wanted} alone", "state_shared")
+        check(seen == wanted, f"fits {seen} next to another agent, and {wanted} alone", "state_shared")
     check(first.fitted_at != second.fitted_at, "two agents with different schedules fit together", "state_shared")
 
 

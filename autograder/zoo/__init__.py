@@ -21,7 +21,7 @@ ANIMALS = Path(__file__).resolve().parent / "animals"
 Slip = Literal["plain", "later", "size", "range", "collaborator", "draw", "rounding", "two", "lazy"]
 SLIPS: dict[str, str] = {
     "plain": "a sentence or an equation of the docstring is not kept",
-    "later": "right in the first call, wrong in a later one or beside another object",
+    "later": "right in the first call, wrong in a later one or next to another object",
     "size": "wrong where an axis has size 1",
     "range": "wrong at the sizes and numbers of a graded run, or beyond",
     "collaborator": "a function or an object that is passed in is handed the wrong things",

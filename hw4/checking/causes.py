@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Types of exceptions, words in the message in lower case, and the cause they speak for; the first that fits counts.
-# Words say nothing beside another type: a read-only file system is no tensor that is changed in place.
+# Words say nothing with another type: a read-only file system is no tensor that is changed in place.
 WRONG_VALUES = frozenset({"RuntimeError", "ValueError", "IndexError", "AxisError"})
 MESSAGES: tuple[tuple[frozenset[str], tuple[str, ...], str], ...] = (
     (frozenset({"OSError", "EOFError"}), ("reading from stdin", "eof when reading a line"), "asks_for_input"),
@@ -86,7 +86,7 @@ def cause_of_exception(type_name: str, message: str) -> str:
 
     Args:
         type_name: name of its class, with or without the module ("BdbQuit", "bdb.BdbQuit").
-        message: its text; only a few known phrases are looked for, and only beside the types that they belong to.
+        message: its text; only a few known phrases are looked for, and only with the types that they belong to.
     """
     name = type_name.rpartition(".")[2]
     if name in TYPES:

@@ -132,7 +132,7 @@ class CemTrace:
         if not right_mean and right_std and _fits(used[0], self._clip(mean)):
             return f"the mean {where} was clipped before candidates were drawn around it", "mean_clipped"
         if right_mean and not right_std:
-            for other, cause in ((std**2, "variance_for_std"), (np.sqrt(std), "std_rooted"), (1.0, "std_not_used")):
+            for other, cause in ((std**2, "variance_for_std"), (np.sqrt(std), "root_twice"), (1.0, "std_not_used")):
                 if _fits(used[1], other * np.ones_like(std)):
                     return f"candidates have another std {where}", cause
         for cause, other_mean, other_std in refits:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw4.checking.answers import CheckFailed, check_close
+from hw4.checking.answers import CheckFailed, check, check_close
 
 Array = NDArray[Any]
 Slip = tuple[str, str]  # (what is wrong, its cause: a key of the hints)
@@ -78,6 +78,14 @@ class RolloutTrace:
             if found is None:
                 raise
             raise CheckFailed(f"{what}: {found[0]}", found[1]) from failure
+
+    def check_calls(self) -> None:
+        """Exactly `horizon` calls of predict, each about everything."""
+        calls = len(self.predictions)
+        whole = all(observation.shape[:-1] == self.shape for observation, _, _ in self.predictions)
+        cause = "extra_predictions" if whole else "loop_over_sequences"
+        check(calls == self.horizon, f"{calls} calls of predict for a horizon of {self.horizon}", cause)
+        check(whole, "predict was called with a part of the sequences", "loop_over_sequences")
 
     def slip(self) -> Slip | None:
         """The first thing that was handed over and is not what it should be, if that can be told for certain."""

@@ -96,7 +96,7 @@ def test_filtered_noise_is_a_running_average_of_unit_variance(subject: Subject, 
     def at(beta: float, shape: tuple[int, int, int]) -> None:
         noise = rng.normal(size=shape)
         answer = subject.call(FILTER, noise, beta)
-        slips = _kept_between_calls(noise, beta, earlier) | _filter_slips(noise, beta, answer)
+        slips = _of_earlier_calls(noise, beta, earlier) | _filter_slips(noise, beta, answer)
         check_close(answer, oracle.filtered(noise, beta), "the filtered noise", slips=slips)
         earlier.append(beta)
 
@@ -105,11 +105,11 @@ def test_filtered_noise_is_a_running_average_of_unit_variance(subject: Subject, 
         at(beta, shape)
 
 
-def _kept_between_calls(noise: Any, beta: float, earlier: list[float]) -> dict[str, Any]:
+def _of_earlier_calls(noise: Any, beta: float, earlier: list[float]) -> dict[str, Any]:
     """What a function gives that keeps its filter, or its standard deviations, from a call with another beta."""
     horizon = noise.shape[1]
     return {
-        "kept_between_calls": AnyOf(
+        "state_kept": AnyOf(
             (
                 *(_recursion(noise, beta) / _stds(other, horizon) for other in earlier),
                 *(oracle.filtered(noise, other) for other in earlier),
@@ -162,11 +162,11 @@ def test_beta_of_one_leaves_the_noise_as_it_is(subject: Subject, rng: RNG) -> No
         "beta_swapped": np.zeros_like(noise),
         "filter_axis": AnyOf((noise[:, ::-1], noise[::-1])),
         "noise_rescaled_by_sample": AnyOf(tuple(noise / spread for spread in sample_stds)),
-        **_kept_between_calls(noise, 1.0, [0.4]),
+        **_of_earlier_calls(noise, 1.0, [0.4]),
     }
     for beta, wanted, slips in (
         (1.0, noise, identity_slips),
-        (0.4, oracle.filtered(noise, 0.4), _filter_slips(noise, 0.4) | _kept_between_calls(noise, 0.4, [1.0])),
+        (0.4, oracle.filtered(noise, 0.4), _filter_slips(noise, 0.4) | _of_earlier_calls(noise, 0.4, [1.0])),
         (1.0, noise, identity_slips),
     ):
         check_close(subject.call(FILTER, noise, beta), wanted, f"the noise with beta = {beta:g}", slips=slips)

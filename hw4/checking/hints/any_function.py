@@ -53,7 +53,7 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "state_shared": Hint(
-        "Each of two objects is right alone, and wrong beside the other, so probably they share something: a module's "
+        "Each of two objects is right alone, and wrong next to the other, so probably they share something: a module's "
         "or a class's variable, or a default argument that is changed.",
         "the docstring of the stub",
     ),

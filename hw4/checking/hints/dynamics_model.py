@@ -23,7 +23,7 @@ HINTS: dict[str, Hint] = {
     "cancellation": Hint(
         "Your spread is right for numbers near 0 and wrong for numbers far from it, so probably the square of the mean "
         "is subtracted from the mean of the squares, whose leading digits are the same. Take the mean off before you "
-        "square.",
+        "square, or use torch's `std`.",
         "the docstring of the stub",
     ),
     "constant_by_rounding": Hint(
@@ -32,8 +32,9 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "root_twice": Hint(
-        "Your std is its own square root, so probably a root is taken of what is a std already.",
-        "Conventions: normalising",
+        "The square root of a std stands where the std belongs, so probably a root is taken of what is a std already, "
+        "or a std is passed where a variance is wanted.",
+        "the docstring of the stub",
     ),
     "std_divisor": Hint(
         "Your standard deviation is a little too large, so probably it divides by N - 1, the default of torch's "

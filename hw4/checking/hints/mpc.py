@@ -128,11 +128,6 @@ HINTS: dict[str, Hint] = {
         "weight 1/|E|.",
         "Conventions: CEM",
     ),
-    "squares_subtracted": Hint(
-        "Your std is right near 0 and wrong for the same spread far from 0, so probably it is the root of a mean of "
-        "squares minus a squared mean, which rounding ruins. Take the std with torch's `std`.",
-        "Conventions: divisors",
-    ),
     "spread_floor": Hint(
         "Your std does not fall to 0 where the elites agree, so probably there is a lower limit or a small number is "
         "added. The docstring has neither.",
@@ -209,11 +204,6 @@ HINTS: dict[str, Hint] = {
     "noise_repeated": Hint(
         "One draw is used for several steps, actions or candidates, so probably the noise is drawn with an axis of "
         "size 1 or only its first row is used. `noise(n)` gives each of them a draw of its own.",
-        "Conventions: CEM",
-    ),
-    "std_rooted": Hint(
-        "Your candidates have the square root of the std as their std, so probably it is passed where a variance is "
-        "wanted, or the root is taken twice. `std` is a standard deviation already.",
         "Conventions: CEM",
     ),
     "refit_not_used": Hint(

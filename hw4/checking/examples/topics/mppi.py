@@ -96,7 +96,7 @@ FILTER_NOISE = WorkedExample(
         },
         "filtered with beta = 1": {
             "beta_swapped": _column([0.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
-            "kept_between_calls": _column([16.0, 0.0, 0.0], [0.0, 16.0, -8.754446]),
+            "state_kept": _column([16.0, 0.0, 0.0], [0.0, 16.0, -8.754446]),
         },
     },
 )

@@ -40,11 +40,6 @@ HINTS: dict[str, Hint] = {
         "beta * u_0.",
         "the docstring of the stub",
     ),
-    "kept_between_calls": Hint(
-        "Your answer depends on an earlier call with another `beta`, so probably something is computed once and kept. "
-        "Compute it in every call.",
-        "the docstring of the stub",
-    ),
     "filter_variance": Hint(
         "Your filter is right and its division is not: probably each step is divided by another number than its own "
         "standard deviation. v_t adds up the squares of the weights of the noise up to step t.",
