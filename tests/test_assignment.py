@@ -35,7 +35,7 @@ def refused(tmp_path: Path, text: str) -> str:
         ("by_hand = true", "by_hand = 1", "by_hand must be true or false, got 1"),
         ('file = "replanning.ipynb"', "file = 1", "file must be a text, got 1"),
         ('problem = "curves"', 'problem = "curve"', "belongs to the unknown problem 'curve' (did you mean 'curves'?)"),
-        ('"planning", "ensembles"]', '"planing", "ensembles"]', "needs the unknown problem 'planing' (did you mean"),
+        ('needs = [\n    "norm', 'needs = [\n    "nrm', "needs the unknown function 'nrmalizer_fit' (did you mean"),
         (
             'ai_use = "declared"',
             'ai_use = "maybe"',

@@ -158,6 +158,57 @@ def test_an_agent_that_is_good_before_it_learned_is_noted_for_staff_alone() -> N
         assert (item.score, item.verdict, item.flags) == (CURVE.points, "passed", ())
 
 
+# The functions that a curve runs --------------------------------------------------------------------------------------
+
+
+def with_failures(stub_ids: Sequence[str], cause: str, *, but_for: int = 0) -> Measured:
+    """Runs at the bar, and every check of these functions failed but for the first few."""
+    known = measured([39.0] * 3)
+    failed = {
+        test.name: Outcome(test.name, "failed", cause)
+        for stub_id in stub_ids
+        for test in [test for test in DECLARED.values() if test.stub_id == stub_id][but_for:]
+    }
+    return dataclasses.replace(known, outcomes={**known.outcomes, **failed})
+
+
+def test_a_curve_counts_by_what_the_functions_earned_that_it_runs() -> None:
+    """Of 38 points, full from 34.2 on and nothing at 26.6 or below."""
+    behind = {stub.id: stub.points for stub in ASSIGNMENT.stubs_behind(CURVE)}
+    total = sum(behind.values())
+    for lost in (["agent_record"], ["model_predict"], ["sequence_returns"], ["model_predict", "cem_plan", "mpc_act"]):
+        share = 1 - sum(behind[stub_id] for stub_id in lost) / total
+        counts = min(1.0, max(0.0, (share - 0.7) / 0.2))
+        item = curve_of(report_on(with_failures(lost, "wrong_value")))
+        assert item.score == pytest.approx(CURVE.points * counts, abs=0.01)
+        assert (item.verdict == "passed") is (counts == 1.0)
+        assert item.cause == ("" if counts == 1.0 else "functions_lost_points")
+        assert any("points" in flag for flag in item.flags) is (counts < 1.0)
+        assert item.cause == "" or item.cause in HINTS
+        assert f"although {', '.join(lost)}, which" in item.message
+
+
+def test_a_function_that_a_curve_does_not_run_costs_it_nothing() -> None:
+    others = [stub.id for stub in ASSIGNMENT.stubs if stub.id not in CURVE.needs]
+    assert "random_shooting" in others
+    item = curve_of(report_on(with_failures(others, "not_started")))
+    assert (item.score, item.verdict, item.flags, "for staff" in item.message) == (CURVE.points, "passed", (), False)
+
+
+@pytest.mark.parametrize("stub_id", CURVE.needs)
+def test_a_curve_with_a_function_that_is_not_started_earns_nothing(stub_id: str) -> None:
+    """Also if its runs pass: something else than the function did the work."""
+    item = curve_of(report_on(with_failures([stub_id], "not_started")))
+    assert (item.score, item.verdict, item.cause) == (0.0, "not_run", "runs_blocked")
+    assert stub_id in item.message
+
+
+def test_one_slip_costs_no_curve() -> None:
+    """Some of a function's checks fail, as with most slips."""
+    item = curve_of(report_on(with_failures(["model_predict"], "wrong_value", but_for=2)))
+    assert (item.score, item.verdict, item.flags) == (CURVE.points, "passed", ())
+
+
 # A receipt ------------------------------------------------------------------------------------------------------------
 
 

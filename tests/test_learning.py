@@ -15,6 +15,7 @@ import pytest
 
 from hw4.envs.cliff_hill import BOTTOM_HEIGHT, EDGE_X
 from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import load_assignment
 from publish.stubs import write_solved
 
 INITIAL_EPISODES = EXPERIMENTS["cliff_hill"].num_initial_episodes
@@ -132,3 +133,46 @@ def test_the_same_seed_gives_the_same_curve_to_the_last_bit(tree: Path, replanni
     assert again["returns"] == replanning[seed]["returns"][:num_episodes]
     assert again["paths"] == replanning[seed]["paths"][:num_episodes]
     assert again["returns"] != replanning[seed + 1]["returns"][:num_episodes]
+
+
+# What a curve runs ----------------------------------------------------------------------------------------------------
+
+
+CALLED = """
+import dataclasses, json, sys
+import torch
+from hw4.agents import build_agent
+from hw4.envs import make_env
+from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import load_assignment
+from hw4.training import train
+
+torch.set_num_threads(1)
+assignment = load_assignment()
+symbols = {(f"/hw4/{stub.file}", stub.symbol): stub.id for stub in assignment.stubs}
+called = set()
+
+def note(frame, event, argument):
+    path = frame.f_code.co_filename
+    if event == "call" and "/hw4/" in path:
+        called.add(symbols.get((path[path.rindex("/hw4/"):], frame.f_code.co_qualname)))
+
+def ids_called(curve):
+    called.clear()
+    settings = EXPERIMENTS[curve.experiment]
+    experiment = dataclasses.replace(settings, gradient_steps=2, num_episodes=settings.num_initial_episodes + 1)
+    sys.setprofile(note)
+    agent = build_agent(experiment, 0)
+    for _ in train(make_env(experiment.task_name), agent, num_episodes=experiment.num_episodes, seed=0):
+        pass
+    sys.setprofile(None)
+    return sorted(called - {None})
+
+print(json.dumps({curve.id: ids_called(curve) for curve in assignment.curves}))
+"""
+
+
+def test_a_curve_needs_the_functions_that_its_agent_calls(tree: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    done = subprocess.run([sys.executable, "-c", CALLED], cwd=tree, env=environment, capture_output=True, check=True)
+    assert json.loads(done.stdout) == {curve.id: sorted(curve.needs) for curve in load_assignment().curves}

@@ -4,6 +4,8 @@
 2. Three hidden runs. All at or above the bar: full credit. None: their median decides. Otherwise seven runs, median;
    once four of them reach the bar, so does the median, and the rest are not run.
 3. Credit is 0 at the floor, 1 at the bar, and linear in between.
+4. It counts in full if the functions that the item runs have earned 90 % of their points, not at all at 70 % or less,
+   and in proportion in between (`gate`): runs can be won without the work, so they only confirm it.
 
 Bars and floors follow from recorded runs (`bar_of`, `floor_of`).
 """
@@ -25,6 +27,7 @@ FIRST_RUNS = 3
 ALL_RUNS = 7
 MAJORITY = ALL_RUNS // 2 + 1
 MORE_RUNS = 2  # are added at a time
+GATE_SHUT, GATE_OPEN = 0.7, 0.9  # shares of the points of the functions that an item runs
 BAR_QUANTILE = 0.05
 FLOOR_QUANTILE = 0.9
 
@@ -110,6 +113,11 @@ def grade_runs(scores: Sequence[float], *, bar: float, floor: float) -> RunsGrad
 def credit(score: float, *, bar: float, floor: float) -> float:
     """0 at the floor, 1 at the bar, linear in between."""
     return float(np.clip((score - floor) / (bar - floor), 0.0, 1.0)) if math.isfinite(score) else 0.0
+
+
+def gate(share: float) -> float:
+    """How much of an item's credit counts, by the share of points that the functions it runs have earned."""
+    return float(np.clip((share - GATE_SHUT) / (GATE_OPEN - GATE_SHUT), 0.0, 1.0))
 
 
 def bar_of(scores_by_implementation: dict[str, list[float]], step: float = 1.0) -> float:

@@ -16,8 +16,10 @@ from autograder.grading.curves import (
     ALL_RUNS,
     CUT_SHORT,
     FIRST_RUNS,
+    GATE_OPEN,
     NOT_THE_STUDENTS,
     Bar,
+    gate,
     grade_runs,
     needs_more_runs,
     score_of_run,
@@ -109,8 +111,10 @@ def judge(
     for stub in assignment.stubs:
         if measured.only is None or stub.id in measured.only:
             items.append(_judge_stub(stub, measured, assignment, declared))
+    functions = {report.id: report for report in items}
     for item in assignment.run_items:
-        items.append(_judge_runs(item, measured, bars.get(item.id), assignment))
+        report = _judge_runs(item, measured, bars.get(item.id), assignment)
+        items.append(_with_gate(report, [functions[id_] for id_ in item.needs if id_ in functions]))
     items = [dataclasses.replace(report, is_bonus=assignment.is_optional(report.item)) for report in items]
     untouched = _untouched(items)
     return full_report(assignment, (_absent(r.item) if r.item.problem in untouched else r for r in items))
@@ -226,6 +230,38 @@ def why_cut(run: Run, score: float) -> str:
         return f"it counts as none, because {why}{error}"
     worst = "worst of the " if run.failure in CUT_SHORT else ""
     return f"{why}; the {worst}episodes that finished count"
+
+
+def _with_gate(report: ItemReport, functions: Sequence[ItemReport]) -> ItemReport:
+    """The rule: what is run with functions that lost points counts less, and with one that is not started not at all.
+
+    Args:
+        report: of a curve or an effect.
+        functions: the reports of those that it runs.
+    """
+    if report.verdict in ("absent", "not_run") or not functions:
+        return report
+    if missing := [function.id for function in functions if not _is_written(function)]:
+        return _blocked(report.item, f"blocked by {', '.join(missing)}: not written yet")
+    if report.verdict == "passed" and (nothing := [function.id for function in functions if function.score == 0]):
+        note = f"for staff: it passed although {', '.join(nothing)}, which it runs, earned nothing"
+        report = dataclasses.replace(report, message=f"{report.message}; {note}")
+    earned, points = sum(function.score for function in functions), sum(function.points for function in functions)
+    counts = gate(earned / points)
+    if counts == 1.0 or report.verdict == "grader_fault":
+        return report
+    flag = (
+        f"only {counts:.0%} of this counts, because the functions that it runs earned {earned:g} of {points} points "
+        f"(all of it counts from {GATE_OPEN:.0%} on)"
+    )
+    passed = report.verdict == "passed"
+    return dataclasses.replace(
+        report,
+        score=round(report.score * counts, 2),
+        verdict="failed",
+        cause="functions_lost_points" if passed else report.cause,
+        flags=(*report.flags, flag) if report.score > 0 else report.flags,
+    )
 
 
 # The agent behind a curve ---------------------------------------------------------------------------------------------

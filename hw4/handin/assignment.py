@@ -73,7 +73,7 @@ class Curve:
     experiment: str
     title: str
     score_episodes: int  # the score is the mean return of the last so many
-    needs: tuple[str, ...]  # problems whose code it runs
+    needs: tuple[str, ...]  # ids of the functions that its agent runs
     points: int
     number: str
     agent: str = "agents.build_agent"  # "module.function" of hw4: takes the experiment and a seed, returns an agent
@@ -194,7 +194,7 @@ class Assignment:
         """The functions that the grade of an item depends on."""
         if item.kind == "function":
             return (item,)
-        return tuple(stub for stub in self.stubs if {stub.id, stub.problem} & {*item.needs})
+        return tuple(stub for stub in self.stubs if stub.id in item.needs)
 
     def is_optional(self, item: Item) -> bool:
         """Whether an item belongs to a topic: its points are a bonus."""
@@ -332,16 +332,13 @@ def _check(found: Assignment, file: TomlFile) -> None:
             if entry_id in seen:
                 file.fail(table, i, "id", f"the id {entry_id!r} is used twice, first in {seen[entry_id]}")
             seen[entry_id] = f"line {file.lines.line(table, i, 'id')}"
-    for i, curve in enumerate(found.curves):
-        for needed in curve.needs:
-            if needed not in ids_of["problems"]:
-                meant = and_meant(needed, ids_of["problems"])
-                file.fail("curves", i, "needs", f"{curve.id} needs the unknown problem {meant}")
-    for i, effect in enumerate(found.effects):
-        for needed in effect.needs:
-            if needed not in ids_of["stubs"]:
-                meant = and_meant(needed, ids_of["stubs"])
-                file.fail("effects", i, "needs", f"{effect.id} needs the unknown function {meant}")
+    tables: dict[str, tuple[RunItem, ...]] = {"curves": found.curves, "effects": found.effects}
+    for table, items in tables.items():
+        for i, item in enumerate(items):
+            for needed in item.needs:
+                if needed not in ids_of["stubs"]:
+                    meant = and_meant(needed, ids_of["stubs"])
+                    file.fail(table, i, "needs", f"{item.id} needs the unknown function {meant}")
     for i, problem in enumerate(found.problems):
         if problem.by_hand and problem.optional:
             file.fail("problems", i, "optional", f"{problem.id} is graded by hand: only a program grades a topic")

@@ -9,7 +9,16 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from autograder.grading.curves import ALL_RUNS, BAR_QUANTILE, FIRST_RUNS, FLOOR_QUANTILE, MAJORITY, load_bars
+from autograder.grading.curves import (
+    ALL_RUNS,
+    BAR_QUANTILE,
+    FIRST_RUNS,
+    FLOOR_QUANTILE,
+    GATE_OPEN,
+    GATE_SHUT,
+    MAJORITY,
+    load_bars,
+)
 from autograder.recorded.calibration import REFERENCE
 from autograder.recorded.error_rates import ALL_CORRECT, CONFIDENCE, rates_of
 from autograder.solutions import ROOT, SOLUTIONS
@@ -79,7 +88,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
             {
                 **dataclasses.asdict(curve),
                 "optional": assignment.is_optional(curve),
-                "labels": [assignment.problem(needed).label for needed in curve.needs],
+                "numbers": [assignment.stub(needed).number for needed in curve.needs],
                 "bar": bar_of(curve.id, bars_file),
             }
             for curve in assignment.curves
@@ -114,6 +123,8 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
             "majority": NUMBER_WORDS[MAJORITY],
             "bar_quantile": f"{BAR_QUANTILE * 100:g} %",
             "floor_quantile": f"{FLOOR_QUANTILE * 100:g} %",
+            "gate_open": f"{GATE_OPEN * 100:g} %",
+            "gate_shut": f"{GATE_SHUT * 100:g} %",
             "confidence": f"{CONFIDENCE * 100:g} %",
         },
         "error_rates": error_rates(assignment, bars_file),

@@ -16,6 +16,11 @@ HINTS: dict[str, Hint] = {
         "yet: fix failing functions first.",
         "How grading works",
     ),
+    "functions_lost_points": Hint(
+        "Your runs reach the bar, but functions that they call lost points, so the runs count less. Probably these "
+        "points come by themselves once those functions pass.",
+        "How grading works: what a curve asks of its agent",
+    ),
     "runs_blocked": Hint(
         "This could not be run because a part that it needs is missing or failed, so probably these points come by "
         "themselves once those parts pass.",
