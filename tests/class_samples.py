@@ -124,6 +124,7 @@ def measured(
         "runs": runs,
         "integrity": integrity,
         "broken_files": {},
+        "put_back": [],
         "confinement": dataclasses.asdict(Confinement({}, {}, 20_000)),
         "num_swept": 0,
         "speed": 0.05,

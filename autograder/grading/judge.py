@@ -55,6 +55,7 @@ class Measured:
     runs: Mapping[str, Sequence[Run]] = field(default_factory=dict)  # of curves and effects, by id
     integrity: Mapping[str, Integrity] = field(default_factory=dict)  # of curves that earn points, by id
     broken_files: Mapping[str, Outcome] = field(default_factory=dict)  # that do not import, by name
+    put_back: tuple[str, ...] = ()  # given parts that were changed: curves run the published ones
     only: frozenset[str] | None = None  # ids of the functions that were graded; all if None
 
     @classmethod
@@ -67,6 +68,7 @@ class Measured:
         runs: Json,
         integrity: Json,
         broken_files: Json,
+        put_back: Iterable[str],
         only: Iterable[str] | None,
     ) -> Measured:
         """What a receipt or a record of a class holds, as it was written: dataclasses as dictionaries, NaN as null."""
@@ -83,6 +85,7 @@ class Measured:
                 for curve_id, facts in integrity.items()
             },
             broken_files={name: Outcome(**facts) for name, facts in broken_files.items()},
+            put_back=tuple(put_back),
             only=None if only is None else frozenset(only),
         )
 
@@ -191,6 +194,8 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
         for i, (run, score) in enumerate(zip(runs, scores, strict=True), 1)
         if run.failure
     ]
+    if measured.put_back and item.kind == "curve":
+        flags.append(f"a curve runs the published version of what is given, not of {', '.join(measured.put_back)}")
     if len(runs) > FIRST_RUNS:
         flags.append(f"the first three runs disagreed: {len(runs)} runs")
     verdict: Verdict = "passed" if grade.credit == 1.0 else "failed"

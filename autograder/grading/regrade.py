@@ -107,6 +107,7 @@ def rescore(then: dict[str, Any]) -> tuple[list[Rescored], Report]:
         runs=then["runs"],
         integrity=then.get("integrity", {}),
         broken_files=then.get("broken_files", {}),
+        put_back=then.get("put_back", ()),
         only=then.get("only"),
     )
     report = judge(measured, bars=load_bars(), assignment=load_assignment(), declared=load_hidden_tests())

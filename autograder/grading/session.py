@@ -33,6 +33,7 @@ from autograder.grading.private import graded_runs, load_private, rng_of_test
 from autograder.grading.promises import Integrity
 from autograder.grading.referee import BadAction, RemoteAgent, run_curve
 from autograder.grading.running import Run
+from autograder.grading.scaffold import scaffolded_code
 from autograder.grading.scoring import ExampleRun, Report, stub_report
 from autograder.grading.suite import DEADLINE_PASSED, Suite
 from autograder.hidden_tests.graded import DECLARED, EFFECTS
@@ -202,6 +203,7 @@ class _Session:
     def grade(self, start: float, with_runs: bool, only: frozenset[str] | None) -> Grade:
         self._check_canary(SUITE_SLOT)
         self._student = self._importable_package()
+        self._scaffold, self._put_back = scaffolded_code(self._student)  # what curves run
         with ThreadPoolExecutor(self._jobs) as pool:
             try:
                 measured = self._measure(pool, with_runs, only)
@@ -265,6 +267,7 @@ class _Session:
             examples=self._examples(stubs, outcomes),
             runs=runs,
             broken_files=self._broken_files,
+            put_back=self._put_back,
             only=only,
         )
         checks = {
@@ -393,7 +396,7 @@ class _Session:
 
     def _run_curve(self, curve: Curve, number: int, slot: int, actions: list[bytes]) -> Run:
         return run_curve(
-            lambda: self._open(self._student, slot, self._budget(curve)),
+            lambda: self._open(self._scaffold, slot, self._budget(curve)),
             EXPERIMENTS[curve.experiment],
             graded_runs(curve.id)[number],
             lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
@@ -413,7 +416,7 @@ class _Session:
         with self._slots.one() as slot:
             try:
                 return confirmed(
-                    lambda: self._open(self._student, slot, self._budget(curve)),
+                    lambda: self._open(self._scaffold, slot, self._budget(curve)),
                     lambda: self._open(self._canary, slot, self._budget(curve)),
                     EXPERIMENTS[curve.experiment],
                     rng_of_test(f"integrity of {curve.id}"),

@@ -11,11 +11,11 @@ from autograder.hidden_tests import ensemble_oracle as oracle
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
 from autograder.hidden_tests.rollouts import rollout_return, rollout_returns
-from autograder.hidden_tests.variations import vary
 from hw4.checking.answers import AnyOf, check, check_close, check_every_time, check_pair, check_shape
 from hw4.checking.draws import check_frequencies, check_rows_are_independent, check_uniform, check_whole_numbers
 from hw4.checking.rollout_trace import RolloutTrace
 from hw4.checking.subject import Seed, Subject
+from hw4.checking.variations import vary
 
 RNG = np.random.Generator
 OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS = 4, 2, 5, 6, 7

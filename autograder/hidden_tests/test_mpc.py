@@ -12,11 +12,14 @@ from autograder.hidden_tests import mpc_oracle as oracle
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
 from autograder.hidden_tests.rollouts import rollout_return, rollout_returns
-from autograder.hidden_tests.variations import vary
 from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_pair, check_shape
 from hw4.checking.cem_trace import CemTrace, causes_with, repeats
+from hw4.checking.controller import NumberedPlanner, check_actions, check_start
 from hw4.checking.rollout_trace import RolloutTrace
+from hw4.checking.schedules import check_schedule
+from hw4.checking.shooting import check_winner
 from hw4.checking.subject import AsNumPy, Handle, Subject
+from hw4.checking.variations import vary
 from hw4.transitions import Transition
 
 RNG = np.random.Generator
@@ -276,10 +279,13 @@ def test_random_shooting_scores_every_candidate_once(subject: Subject, rng: RNG)
 def test_random_shooting_lets_any_candidate_win(subject: Subject, rng: RNG) -> None:
     """Every candidate can be the best, at any size and in every call, and either of two that are equally good."""
 
+    def wide(act_dim: int) -> tuple[Any, Any]:
+        return 20.0 * LOW[:act_dim], 20.0 * HIGH[:act_dim]
+
     def at(num_sequences: int, horizon: int, act_dim: int, winner: int, best: float = 5.0, gap: float = 1.0) -> None:
         scores = best - gap - gap * rng.permutation(num_sequences)
         scores[winner] = best
-        _check_shooting(subject, rng, scores, winner, (num_sequences, horizon, act_dim))
+        check_winner(subject, scores, winner, rng.uniform(size=(num_sequences, horizon, act_dim)), *wide(act_dim))
 
     ones = ((1, 1, 1), (7, 1, 1), (7, 4, 1), (7, 1, ACT_DIM), (1, 4, ACT_DIM))
     falling = itertools.count(9.0, -1.0)
@@ -299,41 +305,7 @@ def test_random_shooting_lets_any_candidate_win(subject: Subject, rng: RNG) -> N
         at(7, HORIZON, ACT_DIM, winner)
     equal = -1.0 * rng.permutation(7)
     equal[[1, 4]] = 5.0
-    _check_shooting(subject, rng, equal, 1, (7, HORIZON, ACT_DIM))
-
-
-def _check_shooting(subject: Subject, rng: RNG, scores: Any, winner: int, shape: tuple[int, int, int]) -> None:
-    """One search in wide bounds whose objective gives these scores, whatever it is asked about.
-
-    Where another candidate has the same score as `winner`, it may win, too.
-    """
-    low, high = 20.0 * LOW[: shape[2]], 20.0 * HIGH[: shape[2]]
-    u = rng.uniform(size=shape)
-    asked: list[Any] = []
-    drawn = 0
-
-    def objective(candidates: Any) -> Any:
-        asked.append(np.shape(candidates))
-        return scores
-
-    def uniform(n: Any) -> Any:
-        nonlocal drawn
-        drawn += _count(n)
-        return u[np.arange(drawn - int(n), drawn) % len(u)]
-
-    plan = subject.call("mpc.random_shooting", objective, low, high, num_sequences=len(u), uniform=uniform)
-    candidates = low + (high - low) * u
-    check(asked == [shape], f"the objective was asked about {asked[:3]}, not once about all", "wrong_candidate_count")
-    equal = np.flatnonzero(scores == scores[winner])
-    if np.shape(plan) == shape[1:]:
-        winner = int(equal[np.abs(plan - candidates[equal]).max(axis=(1, 2)).argmin()])
-    slips = {
-        "takes_smallest": candidates[scores.argmin()],
-        "candidates_averaged": candidates[equal].mean(axis=0),
-        "wrong_candidate": AnyOf(tuple(candidates[:50])),
-        "noise_repeated": np.repeat(candidates[winner][:1], shape[1], axis=0),
-    }
-    check_close(plan, candidates[winner], f"the plan if candidate {winner + 1} of {len(u)} is the best", slips=slips)
+    check_winner(subject, equal, 1, rng.uniform(size=(7, HORIZON, ACT_DIM)), *wide(ACT_DIM))
 
 
 @graded("random_shooting", weight=0.5, needs_another=True)
@@ -784,28 +756,7 @@ def test_cem_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     check_shape(plan, (HORIZON, ACT_DIM), "the plan")
 
 
-class _Planner:
-    """Plans whose entries name their plan and their step: 100 * plan + step + half of the action's number."""
-
-    def __init__(self, horizon: int, act_dim: int = ACT_DIM, *, first: int = 1) -> None:
-        self.horizon, self.act_dim, self.first = horizon, act_dim, first
-        self.means: list[Any] = []
-        self.observations: list[Any] = []
-
-    def __call__(self, observation: Any, mean: Any) -> Any:
-        fits = np.ndim(observation) == 1 and np.ndim(mean) == 2
-        shapes = f"{np.shape(observation)} and {np.shape(mean)}"
-        check(fits, f"the planner was called with arguments of the shapes {shapes}", "arguments_do_not_fit")
-        self.observations.append(np.array(observation))
-        self.means.append(np.array(mean))
-        return self.plan(len(self.means) - 1)
-
-    def plan(self, number: int) -> Any:
-        steps = 100.0 * (number + self.first) + np.arange(self.horizon)
-        return steps[:, None] + 0.5 * np.arange(self.act_dim)
-
-
-def _controller(subject: Subject, planner: _Planner, initial_mean: Any, replan_every: int) -> Any:
+def _controller(subject: Subject, planner: NumberedPlanner, initial_mean: Any, replan_every: int) -> Any:
     return subject.call("mpc.MPC", planner, initial_mean=initial_mean, replan_every=replan_every)
 
 
@@ -813,84 +764,23 @@ def _controller(subject: Subject, planner: _Planner, initial_mean: Any, replan_e
 def test_mpc_executes_the_plan_and_replans_on_time(subject: Subject, rng: RNG) -> None:
     """Executes `replan_every` actions of each plan, in order, then plans from the current observation."""
     for horizon, every in ((4, 1), (6, 3), (5, 2), (4, 4), (1, 1), (LONG_HORIZON, 17)):
-        planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))
+        planner, initial_mean = NumberedPlanner(horizon, ACT_DIM), rng.normal(size=(horizon, ACT_DIM))
         controller = _controller(subject, planner, initial_mean, every)
-        _check_actions(subject, controller, planner, every, rng.normal(size=(4 * every + 1, OBS_DIM)))
-
-
-def _check_actions(subject: Subject, controller: Any, planner: _Planner, every: int, observations: Any) -> None:
-    """Act once for each observation: the first of a new episode, then the following."""
-    steps, first = len(observations), len(planner.means)
-    actions: list[Any] = []
-    planned_at: list[int] = []
-    for t in range(steps):
-        actions.append(subject.call_method(controller, "act", observations[t]))
-        planned_at += [t] * (len(planner.means) - first - len(planned_at))
-    causes = {tuple(range(0, steps, planner.horizon)): "never_replans", tuple(range(steps)): "replans_always"}
-    wanted = tuple(range(0, steps, every))
-    message = f"planned at the steps {planned_at}, replan_every={every}"
-    check(len(set(planned_at)) == len(planned_at), message, "plans_twice")
-    check(tuple(planned_at) == wanted, message, causes.get(tuple(planned_at), "replans_off_by_one"))
-    for t in wanted:
-        slips = {"stale_observation": AnyOf(tuple(observations[:t]))}
-        seen = planner.observations[first + t // every]
-        check_close(seen, observations[t], "what was planned from", slips=slips)
-    for t in range(steps):
-        number, step = divmod(t, every)
-        plan = planner.plan(first + number)
-        whole = (plan, plan[:every]) if every > 1 else (plan,)
-        slips = {"executes_last_action": plan[-1 - step], "returns_whole_plan": AnyOf(whole)}
-        slips["values_clamped"] = np.clip(plan[step], -1.0, 1.0)
-        if len(plan) > step + 1:
-            slips["action_skipped"] = plan[step + 1]
-        if step > 0:
-            slips["first_action_repeated"] = plan[0]
-        elif t > 0:
-            slips["count_not_reset"] = AnyOf(tuple(plan[1:]))
-        check_close(actions[t], plan[step], f"action {t + 1}", slips=slips)
+        check_actions(subject, controller, planner, every, rng.normal(size=(4 * every + 1, OBS_DIM)))
 
 
 @graded("mpc_act", weight=2)
 def test_mpc_starts_the_search_from_the_shifted_plan(subject: Subject, rng: RNG) -> None:
     """Every search starts from the rest of the plan before it, followed by the last rows of `initial_mean`."""
     for horizon, every in ((4, 1), (6, 4), (5, 5), (1, 1)):
-        planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))
+        planner, initial_mean = NumberedPlanner(horizon, ACT_DIM), rng.normal(size=(horizon, ACT_DIM))
         controller = _controller(subject, planner, initial_mean, every)
         for number in range(1, 5):
             for _ in range(every + 1 if number == 1 else every):
                 subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
             check(len(planner.means) == number + 1, f"{len(planner.means)} plans, wanted {number + 1}", "never_replans")
             check_close(planner.means[0], initial_mean, "where the first search starts")
-            _check_start(planner, initial_mean, number, every)
-
-
-def _check_start(planner: _Planner, initial_mean: Any, number: int, every: int) -> None:
-    """Where search `number` starts, counted from 0."""
-    horizon = len(initial_mean)
-    start, plan = planner.means[number], planner.plan(number - 1)
-    check(start.ndim == 2, f"the mean of search {number + 1} has no rows", "wrong_shape")
-    rest, tail = plan[every:], initial_mean[horizon - every :]
-    tails = (np.zeros((0, ACT_DIM)), *(initial_mean[k:] for k in range(horizon)))
-    shifted = (np.concatenate([plan[k:], end]) for k in range(horizon) for end in tails if k != every)
-    slips = {
-        "no_warm_start": AnyOf((initial_mean, plan, np.concatenate([initial_mean[every:], tail]))),
-        "shift_by_one": np.concatenate([plan[1:], initial_mean[-1:]]),
-        "wrong_tail": AnyOf(
-            (
-                np.concatenate([rest, np.zeros((every, ACT_DIM))]),
-                np.concatenate([rest, np.repeat(plan[-1:], every, axis=0)]),
-                np.concatenate([rest, initial_mean[:every]]),
-            )
-        ),
-        "wrong_shift": AnyOf((*shifted, np.concatenate([plan, initial_mean]))),
-    }
-    if 0 < len(rest) < len(start) and np.allclose(start[: len(rest)], rest, atol=1e-4):
-        slips["wrong_tail"] = AnyOf((start,))
-    if number > 1:
-        older = [planner.plan(n)[every:] for n in range(number - 1)]
-        stale = AnyOf(tuple(np.concatenate([one, tail]) for one in older))
-        slips = {"stale_plan": stale, "warm_only_once": slips.pop("no_warm_start"), **slips}
-    check_close(start, np.concatenate([rest, tail]), f"where search {number + 1} starts", slips=slips)
+            check_start(planner, initial_mean, number, every)
 
 
 @graded("mpc_act")
@@ -898,7 +788,7 @@ def test_mpc_forgets_the_plan_at_a_new_episode(subject: Subject, rng: RNG) -> No
     """After `begin_episode` it plans again, from `initial_mean`, and executes the first action."""
     horizon, every = 5, 3
     for steps in (2, 4):
-        planner, initial_mean = _Planner(horizon), rng.normal(size=(horizon, ACT_DIM))
+        planner, initial_mean = NumberedPlanner(horizon, ACT_DIM), rng.normal(size=(horizon, ACT_DIM))
         controller = _controller(subject, planner, initial_mean, every)
         for _episode in range(3):
             for _ in range(steps):
@@ -927,12 +817,12 @@ def test_mpc_forgets_the_plan_at_a_new_episode(subject: Subject, rng: RNG) -> No
 def test_mpc_acts_at_any_size_and_beside_another(subject: Subject, rng: RNG) -> None:
     """One action, one observation, one step of horizon; and controllers that take turns."""
     for obs_dim, act_dim, horizon in ((1, 1, 1), (OBS_DIM, 1, 5), (1, ACT_DIM, 1)):
-        planner = _Planner(horizon, act_dim)
+        planner = NumberedPlanner(horizon, act_dim)
         controller = _controller(subject, planner, np.zeros((horizon, act_dim)), 1)
-        _check_actions(subject, controller, planner, 1, rng.normal(size=(3, obs_dim)))
+        check_actions(subject, controller, planner, 1, rng.normal(size=(3, obs_dim)))
     pairs = []
     for horizon, every, first in ((5, 2, 1), (5, 3, 40), (7, 3, 80)):
-        planner, initial_mean = _Planner(horizon, first=first), rng.normal(size=(horizon, ACT_DIM))
+        planner, initial_mean = NumberedPlanner(horizon, ACT_DIM, first=first), rng.normal(size=(horizon, ACT_DIM))
         pairs.append((planner, _controller(subject, planner, initial_mean, every), every, initial_mean))
     for t in range(8):
         for planner, controller, every, _ in pairs:
@@ -944,7 +834,7 @@ def test_mpc_acts_at_any_size_and_beside_another(subject: Subject, rng: RNG) -> 
     for planner, _, every, initial_mean in pairs:
         for number in range(1, len(planner.means)):
             try:
-                _check_start(planner, initial_mean, number, every)
+                check_start(planner, initial_mean, number, every)
             except CheckFailed as failure:
                 raise CheckFailed(f"next to other controllers: {failure}", "state_shared") from failure
 
@@ -953,7 +843,7 @@ def test_mpc_acts_at_any_size_and_beside_another(subject: Subject, rng: RNG) -> 
 def test_mpc_leaves_plan_and_initial_mean_as_they_were(subject: Subject, rng: RNG) -> None:
     """The observation, the plans and `initial_mean` are not changed in place."""
     initial_mean = rng.normal(size=(4, ACT_DIM))
-    planner = _Planner(4)
+    planner = NumberedPlanner(4, ACT_DIM)
     controller = _controller(subject, planner, initial_mean, 2)
     for _ in range(5):
         call_and_check_inputs(subject, ".act", controller, rng.normal(size=OBS_DIM))
@@ -995,44 +885,13 @@ class _Agent:
     def num_kept(self) -> int:
         return int(self.subject.call("checking.doubles.length_of_replay", self.handle))
 
+    def keeps(self) -> bool:
+        return self.num_kept > 0
+
     def record(self, rng: RNG) -> None:
         self.steps += 1
         transition = Transition(rng.normal(size=OBS_DIM), rng.normal(size=ACT_DIM), rng.normal(size=OBS_DIM))
         self.subject.call_method(self.handle, "record", Transition(*map(AsNumPy, transition)))
-
-
-def _check_schedule(agent: _Agent, wanted: list[int], slips: list[tuple[str, list[int]]]) -> None:
-    if agent.fitted_at == wanted:
-        return
-    causes = {cause for cause, slip in slips if agent.fitted_at == slip}
-    if not agent.fitted_at:
-        causes = {"never_fits" if agent.num_kept > 0 else "not_appended"}
-    elif not causes and agent.fitted_at[:2] == wanted[:2] and len(wanted) > 2:
-        causes = {"later_fits_wrong"}
-    too_early = min(agent.fitted_at, default=wanted[0]) < wanted[0]
-    otherwise = "fits_too_early" if too_early else "wrong_schedule"
-    # A schedule that two slips give names neither.
-    check(False, f"fitted after env steps {agent.fitted_at[:6]}", causes.pop() if len(causes) == 1 else otherwise)
-
-
-def _schedule_slips(start: int, every: int, steps: int) -> list[tuple[str, list[int]]]:
-    """What known slips make of a schedule. With `start` 2 or more off every multiple of `every`, all differ."""
-    wanted, multiples = range(start, steps + 1, every), range(every, steps + 1, every)
-    return [
-        ("fits_once", [start]),
-        ("fits_every_step", list(range(start, steps + 1))),
-        ("fits_every_step", list(range(1, steps + 1))),
-        ("counts_from_zero", list(multiples)),
-        ("counts_from_zero", [step for step in multiples if step >= start]),
-        ("counts_from_zero", sorted({start, *(step for step in multiples if step >= start)})),
-        ("fits_late", [step + 1 for step in wanted if step < steps]),
-        ("fits_late", [start, *(step + 1 for step in wanted[1:] if step < steps)]),
-        ("fits_too_early", [step - 1 for step in (*wanted, wanted[-1] + every) if step <= steps + 1]),
-        ("fits_too_early", [start, *(step - 1 for step in (*wanted[1:], wanted[-1] + every) if step <= steps + 1)]),
-        ("wrong_period", list(range(start, steps + 1, every + 1))),
-        ("wrong_period", list(range(start, steps + 1, every - 1)) if every > 1 else []),
-        ("later_fits_wrong", [start, *range(start + every, steps + 1)]),
-    ]
 
 
 @graded("agent_record", weight=2)
@@ -1042,7 +901,7 @@ def test_record_fits_on_schedule(subject: Subject, rng: RNG) -> None:
         agent = _Agent(subject, initial_steps=start, refit_every=every)
         for _ in range(31):
             agent.record(rng)
-        _check_schedule(agent, list(range(start, 32, every)), _schedule_slips(start, every, 31))
+        check_schedule(agent.fitted_at, start, every, steps=31, keeps=agent.keeps)
 
 
 @graded("agent_record")
@@ -1065,8 +924,7 @@ def test_record_fits_once_when_told_so(subject: Subject, rng: RNG) -> None:
     agent = _Agent(subject, initial_steps=4, refit_every=None)
     for _ in range(12):
         agent.record(rng)
-    slips = [("fits_every_step", list(range(4, 13))), ("fits_late", [5])]
-    _check_schedule(agent, [4], slips)
+    check_schedule(agent.fitted_at, 4, None, steps=12, keeps=agent.keeps)
 
 
 @graded("agent_record", weight=2)

@@ -41,6 +41,7 @@ def receipt(grade: Grade) -> dict[str, Any]:
         },
         "tests": {name: dataclasses.asdict(outcome) for name, outcome in measured.outcomes.items()},
         "broken_files": {name: dataclasses.asdict(outcome) for name, outcome in measured.broken_files.items()},
+        "put_back": list(measured.put_back),
         "integrity": {curve_id: dataclasses.asdict(found) for curve_id, found in measured.integrity.items()},
         "runs": {item_id: [dataclasses.asdict(run) for run in runs] for item_id, runs in measured.runs.items()},
         "faults": grade.report.faults,

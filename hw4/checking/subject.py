@@ -67,7 +67,9 @@ class LocalSubject:
         return self._call(function, args, kwargs)
 
     def call_method(self, handle: Handle, name: str, *args: Any, **kwargs: Any) -> Any:
-        return self._call(getattr(self._objects[handle.number], name), args, kwargs)
+        owner = self._objects[handle.number]
+        method = getattr(type(owner), name)  # that of the class, whatever the object calls by this name
+        return self._call(method, (handle, *args), kwargs)
 
     def _call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = function(*(self.to_torch(a) for a in args), **{k: self.to_torch(v) for k, v in kwargs.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from hw4.checking.draws import check_frequencies, check_rows_are_independent, ch
 from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.rollout_trace import Drift, RolloutTrace
 from hw4.checking.subject import LocalSubject
+from hw4.checking.variations import vary
 from hw4.checking.worked_example import check_example
 from hw4.ensemble import (
     aggregate_returns,
@@ -194,20 +196,25 @@ def test_member_returns_worked_example() -> None:
 
 
 @pytest.mark.stub("member_returns")
-@pytest.mark.parametrize(
-    ("members", "obs_dim", "act_dim", "num_sequences", "horizon"),
-    [(5, 4, 2, 7, 6), (1, 4, 2, 7, 6), (5, 1, 1, 1, 1), (5, 4, 1, 1, 6), (5, 1, 2, 7, 1), (5, 4, 2, 60, 25)],
-)
-def test_member_returns_of_models_whose_returns_are_known(
-    members: int, obs_dim: int, act_dim: int, num_sequences: int, horizon: int
-) -> None:
-    rng = np.random.default_rng(num_sequences)
-    world, start = Drift(obs_dim, act_dim, members=members), 100.0 * rng.normal(size=obs_dim)
-    plans = rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
-    trace = RolloutTrace(world.predict, world.reward, start, plans, members=members)
-    arguments = (trace.predict, trace.reward, start, plans)
-    returns = LocalSubject().call("ensemble.member_returns", *arguments, ensemble_size=members)
-    trace.check_returns(returns, world.returns(start, plans), "returns")
+def test_member_returns_of_models_whose_returns_are_known() -> None:
+    """At any size, in every call, and far from 0."""
+    rng = np.random.default_rng(0)
+
+    def at(members: int, obs_dim: int, act_dim: int, num_sequences: int, horizon: int, *, size: float = 1.0) -> None:
+        world, start = Drift(obs_dim, act_dim, members=members), size * rng.normal(size=obs_dim)
+        plans = rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
+        trace = RolloutTrace(world.predict, world.reward, start, plans, members=members)
+        arguments = (trace.predict, trace.reward, start, plans)
+        returns = LocalSubject().call("ensemble.member_returns", *arguments, ensemble_size=members)
+        trace.check_returns(returns, world.returns(start, plans), "returns")
+
+    ones = ((1, 4, 2, 7, 6), (5, 1, 1, 1, 1), (5, 4, 1, 1, 6), (5, 1, 2, 7, 6), (5, 4, 2, 7, 1))
+    vary(
+        lambda: at(5, 4, 2, 7, 6),
+        again=2,
+        size_one=[partial(at, *sizes) for sizes in ones],
+        large=[lambda: at(5, 4, 2, 60, 25), lambda: at(5, 4, 2, 7, 6, size=100.0)],
+    )
 
 
 @pytest.mark.stub("member_returns")

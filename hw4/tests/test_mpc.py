@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_shape
+from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_pair
 from hw4.checking.cem_trace import CemTrace, repeats
+from hw4.checking.controller import NumberedPlanner, check_actions, check_start
 from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.rollout_trace import Drift, RolloutTrace
+from hw4.checking.schedules import check_schedule
+from hw4.checking.shooting import DrawsInOrder, check_winner
 from hw4.checking.subject import LocalSubject
+from hw4.checking.variations import vary
 from hw4.checking.worked_example import check_example
 from hw4.mpc import MPC, ModelBasedAgent, cem, random_shooting, refit_to_elites, sequence_returns
 from hw4.transitions import ReplayBuffer, Transition
@@ -28,18 +32,6 @@ def numbers(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-def in_order(rows: Tensor) -> Callable[[int], Tensor]:
-    """Stands in for random draws: hands out the rows in order, all at once or in several calls, again and again."""
-    drawn = 0
-
-    def draw(count: int) -> Tensor:
-        nonlocal drawn
-        drawn += count
-        return rows[torch.arange(drawn - count, drawn) % len(rows)]
-
-    return draw
-
-
 # sequence_returns -----------------------------------------------------------------------------------------------------
 
 
@@ -50,6 +42,10 @@ def drift(observation: Tensor, action: Tensor) -> Tensor:
 
 def arrival(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
     return next_observation.sum(dim=-1) + 100.0 * observation[..., 0] + 10_000.0 * action[..., 1]
+
+
+def first_on_arrival(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
+    return next_observation[..., 0]
 
 
 @pytest.mark.stub("sequence_returns")
@@ -94,8 +90,8 @@ def test_sequence_returns_leave_the_start_as_it_was() -> None:
 def test_sequence_returns_hand_the_reward_its_three_arguments_in_order() -> None:
     """From 1 by +2 and +3: (100 * 1 + 10 * 2 + 3) + (100 * 3 + 10 * 3 + 6) = 459."""
     returns = sequence_returns(
-        lambda s, a: s + a,
-        lambda s, a, after: (100.0 * s + 10.0 * a + after)[..., 0],
+        lambda observation, action: observation + action,
+        lambda observation, action, next_observation: (100 * observation + 10 * action + next_observation)[..., 0],
         torch.ones(1),
         torch.tensor([[[2.0], [3.0]]]),
     )
@@ -108,29 +104,43 @@ def test_sequence_returns_hand_the_reward_its_three_arguments_in_order() -> None
 
 @pytest.mark.stub("sequence_returns")
 def test_sequence_returns_pay_for_the_last_action() -> None:
-    plans = torch.zeros(2, HORIZON, ACT_DIM)
-    plans[1, -1, 0] = 1.0
-    returns = sequence_returns(drift, lambda s, a, after: after[..., 0], torch.zeros(OBS_DIM), plans)
-    check_close(returns.numpy(), np.array([0.0, 1.0]), "returns", slips={"reward_on_old_observation": np.zeros(2)})
+    """From 0 by +1 five times, but for a last step of +3: 1 + 2 + 3 + 4 + 5 = 15, and 17."""
+    plans = torch.ones(2, HORIZON, ACT_DIM)
+    plans[1, -1, 0] = 3.0
+    returns = sequence_returns(drift, first_on_arrival, torch.zeros(OBS_DIM), plans)
+    slips = {"reward_on_old_observation": np.full(2, 10.0)}
+    check_close(returns.numpy(), np.array([15.0, 17.0]), "returns", slips=slips)
 
 
 @pytest.mark.stub("sequence_returns")
-@pytest.mark.parametrize(
-    ("obs_dim", "act_dim", "num_sequences", "horizon"),
-    [(4, 2, 7, 5), (1, 1, 1, 1), (4, 1, 1, 5), (1, 2, 7, 1), (4, 2, 60, 25)],
-)
-def test_sequence_returns_of_a_model_whose_returns_are_known(
-    obs_dim: int, act_dim: int, num_sequences: int, horizon: int
-) -> None:
-    rng = np.random.default_rng(num_sequences)
-    world, start = Drift(obs_dim, act_dim), 100.0 * rng.normal(size=obs_dim)
-    plans = rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
-    trace = RolloutTrace(world.predict, world.reward, start, plans)
-    returns = LocalSubject().call("mpc.sequence_returns", trace.predict, trace.reward, start, plans)
-    trace.check_returns(returns, world.returns(start, plans), "returns")
+def test_sequence_returns_of_a_model_whose_returns_are_known() -> None:
+    """At any size, in every call, far from 0, and where nothing moves."""
+    rng = np.random.default_rng(0)
+
+    def at(
+        obs_dim: int, act_dim: int, num_sequences: int, horizon: int, *, size: float = 1.0, push: float = 1.0
+    ) -> None:
+        world, start = Drift(obs_dim, act_dim), size * rng.normal(size=obs_dim)
+        plans = push * rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
+        trace = RolloutTrace(world.predict, world.reward, start, plans)
+        returns = LocalSubject().call("mpc.sequence_returns", trace.predict, trace.reward, start, plans)
+        trace.check_returns(returns, world.returns(start, plans), "returns")
+
+    vary(
+        lambda: at(4, 2, 7, 5),
+        again=2,
+        size_one=[partial(at, *sizes) for sizes in ((1, 1, 1, 1), (4, 1, 1, 5), (1, 2, 7, 5), (4, 2, 7, 1))],
+        large=[lambda: at(4, 2, 60, 25), lambda: at(4, 2, 7, 5, size=100.0), lambda: at(4, 2, 7, 5, push=0.0)],
+    )
 
 
 # random_shooting ------------------------------------------------------------------------------------------------------
+
+
+def rows_of(rows: Tensor) -> Any:
+    """Stands in for random draws: hands out the rows in order."""
+    draws = DrawsInOrder(rows.numpy())
+    return lambda count: torch.from_numpy(draws(count))
 
 
 @pytest.mark.stub("random_shooting")
@@ -147,7 +157,7 @@ def test_random_shooting_fills_bounds_that_differ_by_action() -> None:
         return -plans.sum(dim=(1, 2))
 
     draws = torch.stack([torch.zeros(HORIZON, ACT_DIM), torch.ones(HORIZON, ACT_DIM)])
-    plan = random_shooting(objective, LOW, HIGH, num_sequences=2, uniform=in_order(draws))
+    plan = random_shooting(objective, LOW, HIGH, num_sequences=2, uniform=rows_of(draws))
     first = scored[0][0].numpy()
     shape = (HORIZON, ACT_DIM)
     lowest = (np.zeros(shape), np.full(shape, -1.0), -HIGH.expand(shape).numpy())
@@ -160,30 +170,30 @@ def test_random_shooting_fills_bounds_that_differ_by_action() -> None:
 
 
 @pytest.mark.stub("random_shooting")
-@pytest.mark.parametrize(("num_sequences", "horizon"), [(5, 4), (1, 4), (1, 1)])
-def test_random_shooting_lets_every_candidate_win(num_sequences: int, horizon: int) -> None:
-    draws = torch.linspace(0.1, 0.9, num_sequences)[:, None, None].expand(-1, horizon, ACT_DIM)
-    for winner in range(num_sequences):
-        scores = torch.full((num_sequences,), -7.0)
-        scores[winner] = -6.0
+def test_random_shooting_lets_every_candidate_win() -> None:
+    """At any size, in every call, and whatever the size of the returns; of two that are equally good, either."""
+    rng = np.random.default_rng(1)
 
-        def objective(plans: Tensor, scores: Tensor = scores) -> Tensor:
-            return scores
+    def at(num_sequences: int, horizon: int, act_dim: int, winner: int, *, best: float = 6.0, gap: float = 1.0) -> None:
+        scores = best - gap - gap * rng.permutation(num_sequences)
+        scores[winner] = best
+        check_winning(scores, winner, horizon, act_dim)
 
-        plan = random_shooting(objective, LOW, HIGH, num_sequences=num_sequences, uniform=in_order(draws))
-        wanted = LOW + (HIGH - LOW) * draws[winner]
-        check_close(plan.numpy(), wanted.numpy(), f"plan if candidate {winner + 1} is the best")
+    def check_winning(scores: Any, winner: int, horizon: int, act_dim: int) -> None:
+        draws, bounds = rng.uniform(size=(len(scores), horizon, act_dim)), (LOW.numpy(), HIGH.numpy())
+        check_winner(LocalSubject(), scores, winner, draws, *(20.0 * bound[:act_dim] for bound in bounds))
 
-
-@pytest.mark.stub("random_shooting")
-def test_random_shooting_returns_one_of_two_equal_candidates() -> None:
-    draws = torch.linspace(0.1, 0.9, 5)[:, None, None].expand(-1, HORIZON, ACT_DIM)
-    scores = torch.tensor([-7.0, -6.0, -8.0, -6.0, -7.0])
-    plan = random_shooting(lambda plans: scores, LOW, HIGH, num_sequences=5, uniform=lambda n: draws[:n])
-    second, fourth = (LOW + (HIGH - LOW) * draws[i] for i in (1, 3))
-    wanted = fourth if torch.allclose(plan, fourth, atol=1e-4) else second
-    slips = {"candidates_averaged": ((second + fourth) / 2).numpy()}
-    check_close(plan.numpy(), wanted.numpy(), "plan if two candidates are the best", slips=slips)
+    falling = iter((8.0, 7.0, 6.0))
+    vary(
+        lambda: at(5, 4, ACT_DIM, 2, best=next(falling)),
+        again=2,
+        size_one=[partial(at, *sizes, 0) for sizes in ((1, 1, 1), (5, 1, 1), (5, 4, 1), (1, 4, ACT_DIM))],
+        large=[lambda: at(60, 25, ACT_DIM, 59), lambda: at(5, 4, ACT_DIM, 2, best=1e5, gap=1e4)],
+        negative=[lambda: at(5, 4, ACT_DIM, 1, best=-30.0)],
+    )
+    for winner in range(5):
+        at(5, 4, ACT_DIM, winner)
+    check_winning(np.array([-7.0, 6.0, -8.0, 6.0, -9.0]), 1, HORIZON, ACT_DIM)
 
 
 @pytest.mark.stub("random_shooting")
@@ -252,6 +262,30 @@ def test_refit_to_a_single_elite_is_that_elite_with_std_0() -> None:
 
 
 @pytest.mark.stub("cem_refit")
+def test_refit_at_any_size_and_in_every_call() -> None:
+    """Without smoothing it leaves the mean and the std of the elites, the candidates with the largest returns."""
+    rng = np.random.default_rng(2)
+
+    def at(population: int, horizon: int, act_dim: int, k: int, *, scale: float = 1.0, best: float = 4.0) -> None:
+        candidates = scale * rng.normal(size=(population, horizon, act_dim))
+        returns = best - rng.permutation(population)
+        old = np.full((horizon, act_dim), 2.0 * scale)
+        answer = LocalSubject().call("mpc.refit_to_elites", candidates, returns, old, old, num_elites=k, smoothing=0.0)
+        new_mean, new_std = check_pair(answer, "(new_mean, new_std)")
+        elites = candidates[returns > best - k]
+        check_close(new_mean, elites.mean(axis=0), "new_mean")
+        check_close(new_std, elites.std(axis=0), "new_std")
+
+    vary(
+        lambda: at(9, 5, 2, 4),
+        again=2,
+        size_one=[partial(at, *sizes) for sizes in ((1, 1, 1, 1), (9, 1, 1, 4), (9, 5, 1, 4), (9, 5, 2, 1))],
+        large=[lambda: at(300, 25, 2, 30), lambda: at(9, 5, 2, 4, scale=30.0), lambda: at(9, 5, 2, 4, best=1e5)],
+        negative=[lambda: at(9, 5, 2, 4, best=-30.0)],
+    )
+
+
+@pytest.mark.stub("cem_refit")
 def test_refit_takes_no_elite_too_many_when_returns_are_equal() -> None:
     plans = torch.tensor([8.0, 4.0, 4.0, 4.0, 0.0])[:, None, None].expand(5, HORIZON, ACT_DIM)
     new_mean, _ = refit(action_sequences=plans, returns=torch.tensor([3.0, 2.0, 2.0, 2.0, 1.0]), num_elites=2)
@@ -283,6 +317,10 @@ def test_inputs_out_of_range_are_refused(changes: dict[str, Any], message: str) 
 
 
 # cem ------------------------------------------------------------------------------------------------------------------
+
+
+# So many candidates that whoever draws them in another order comes as near: within 0.015 in 200 searches.
+THOROUGH = {"population_size": 300, "num_elites": 30, "num_iterations": 15}
 
 
 class CountedNoise:
@@ -325,15 +363,66 @@ def test_cem_plan_worked_example() -> None:
 
 
 @pytest.mark.stub("cem_plan")
+@pytest.mark.parametrize(("shape", "num_kept_elites"), [((5, 2), 0), ((5, 2), 3), ((1, 1), 0), ((4, 1), 2)])
+def test_cem_plan_draws_from_the_mean_and_std_that_the_refit_gives(
+    shape: tuple[int, int], num_kept_elites: int
+) -> None:
+    """Searches one after the other, in bounds so wide that nothing is clipped; refits by `refit_to_elites`."""
+    rng = np.random.default_rng(3)
+    low, high = np.full(shape[1], -60.0), np.full(shape[1], 50.0)
+    earlier = np.zeros((0, *shape))
+
+    def search() -> None:
+        nonlocal earlier
+        target, first_mean, first_std = (rng.uniform(0.6, 1.4, shape) for _ in range(3))
+
+        def returns_of(candidates: Any) -> Any:
+            return -((candidates - target) ** 2).sum(axis=(1, 2))
+
+        def refit_to(scored: Any, num_elites: int = 4, smoothing: float = 0.3) -> Any:
+            settings: Any = {"num_elites": num_elites, "smoothing": smoothing}
+            return LocalSubject().call("mpc.refit_to_elites", scored, returns_of(scored), mean, std, **settings)
+
+        mean, std = first_mean, first_std
+        trace = CemTrace(returns_of, lambda n: rng.normal(size=(n, *shape)), low, high)
+        plan = LocalSubject().call(
+            "mpc.cem",
+            *(trace.objective, mean, std, low, high),
+            **{"population_size": 12, "num_iterations": 4, "num_elites": 4, "smoothing": 0.3},
+            noise=trace.noise,
+            num_kept_elites=num_kept_elites,
+        )
+        trace.check_counts(plan, 12, 4, shape)
+        again = len(earlier) > 0 and bool(repeats(trace.scored[0], earlier).any())
+        check(not again, "candidates of an earlier search are scored again", "state_kept")
+        earlier = np.concatenate(trace.scored)
+        slips: list[Any] = []
+        for number, scored in enumerate(trace.scored):
+            check(len(trace.new(number)) >= 12 - num_kept_elites * (number > 0), "too many are kept", "too_many_kept")
+            if not trace.explained(trace.new(number), mean, std).all():
+                raise CheckFailed(*trace.slip(number, mean, std, slips))
+            slips = [
+                ("smoothing_ignored", *refit_to(scored, smoothing=0.0)),
+                ("non_elites", *refit_to(scored, num_elites=12)),
+                ("mean_not_refit", first_mean, None),
+                ("std_not_refit", None, first_std),
+            ]
+            mean, std = refit_to(scored)
+        check_close(plan, mean, "the plan: the final mean")
+
+    vary(search, again=2)
+
+
+@pytest.mark.stub("cem_plan")
 def test_cem_plan_finds_the_best_plan_inside_the_bounds() -> None:
     target = torch.tensor([[-1.0, 2.0], [0.5, 9.0], [0.0, 5.0], [-1.5, 1.0], [0.8, 8.0]])
-    plan, _, _ = plan_with_cem(target)
+    plan, _, _ = plan_with_cem(target, **THOROUGH)
     check_close(plan.numpy(), target.numpy(), "plan", atol=0.3)
 
 
 @pytest.mark.stub("cem_plan")
 def test_cem_plan_stays_inside_bounds_that_are_not_symmetric() -> None:
-    plan, scored, _ = plan_with_cem(torch.tensor([5.0, -3.0]).expand(HORIZON, ACT_DIM))
+    plan, scored, _ = plan_with_cem(torch.tensor([5.0, -3.0]).expand(HORIZON, ACT_DIM), **THOROUGH)
     check(bool((scored >= LOW).all() & (scored <= HIGH).all()), "a candidate was scored out of bounds", "not_clipped")
     check(bool((plan >= LOW).all() & (plan <= HIGH).all()), "the plan leaves the bounds", "final_not_clipped")
     check_close(plan.numpy(), torch.tensor([1.0, 0.0]).expand(HORIZON, ACT_DIM).numpy(), "plan", atol=0.3)
@@ -379,48 +468,9 @@ def test_cem_plan_clips_the_mean_only_at_the_end() -> None:
         num_iterations=2,
         num_elites=2,
         smoothing=0.5,
-        noise=in_order(torch.tensor([0.0, -3.0])[:, None, None]),
+        noise=rows_of(torch.tensor([0.0, -3.0])[:, None, None]),
     )
     check_close(np.array(scored), np.array([1.0, 1.0]), "the lower candidate", slips={"mean_clipped": [1.0, -0.5]})
-
-
-@pytest.mark.stub("cem_plan")
-@pytest.mark.parametrize(("shape", "num_kept_elites"), [((5, 2), 0), ((5, 2), 3), ((1, 1), 0), ((4, 1), 2)])
-def test_cem_plan_draws_from_the_mean_and_std_that_the_refit_gives(
-    shape: tuple[int, int], num_kept_elites: int
-) -> None:
-    """Two searches, one after the other, in bounds so wide that nothing is clipped; refits by `refit_to_elites`."""
-    low, high = np.full(shape[1], -60.0), np.full(shape[1], 50.0)
-    earlier = np.zeros((0, *shape))
-    for seed in (1, 2):
-        rng = np.random.default_rng(seed)
-        target, mean, std = (rng.uniform(0.6, 1.4, shape) for _ in range(3))
-
-        def objective(plans: Any, target: Any = target) -> Any:
-            return -((plans - target) ** 2).sum(axis=(1, 2))
-
-        def noise(n: int, rng: np.random.Generator = rng) -> Any:
-            return rng.normal(size=(n, *shape))
-
-        trace = CemTrace(objective, noise, low, high)
-        settings: dict[str, Any] = {"num_elites": 4, "smoothing": 0.3}
-        plan = LocalSubject().call(
-            "mpc.cem",
-            *(trace.objective, mean, std, low, high),
-            **(settings | {"population_size": 12, "num_iterations": 4, "num_kept_elites": num_kept_elites}),
-            noise=trace.noise,
-        )
-        trace.check_counts(plan, 12, 4, shape)
-        again = len(earlier) > 0 and bool(repeats(trace.scored[0], earlier).any())
-        check(not again, "candidates of an earlier search are scored again", "state_kept")
-        earlier = np.concatenate(trace.scored)
-        for number, scored in enumerate(trace.scored):
-            check(len(trace.new(number)) >= 12 - num_kept_elites * (number > 0), "too many are kept", "too_many_kept")
-            if not trace.explained(trace.new(number), mean, std).all():
-                raise CheckFailed(*trace.slip(number, mean, std))
-            returns = -((scored - target) ** 2).sum(axis=(1, 2))
-            mean, std = LocalSubject().call("mpc.refit_to_elites", scored, returns, mean, std, **settings)
-        check_close(plan, mean, "the plan: the final mean")
 
 
 @pytest.mark.stub("cem_plan")
@@ -457,40 +507,28 @@ def test_mpc_act_worked_example() -> None:
 
 
 @pytest.mark.stub("mpc_act")
-def test_mpc_act_returns_one_action() -> None:
-    controller = MPC(CountingPlanner(), initial_mean=torch.zeros(HORIZON, ACT_DIM))
-    assert controller.act(torch.zeros(OBS_DIM)).shape == (ACT_DIM,)
-
-
-@pytest.mark.stub("mpc_act")
-@pytest.mark.parametrize(
-    ("replan_every", "wanted"),
-    [(1, [11, 21, 31, 41, 51, 61]), (3, [11, 12, 13, 21, 22, 23]), (5, [11, 12, 13, 14, 15, 21])],
-)
-def test_mpc_act_executes_that_many_actions_of_each_plan(replan_every: int, wanted: list[float]) -> None:
-    controller = MPC(CountingPlanner(), initial_mean=torch.zeros(HORIZON, ACT_DIM), replan_every=replan_every)
-    assert actions_of(controller, 6) == wanted
-
-
-@pytest.mark.stub("mpc_act")
-@pytest.mark.parametrize(("horizon", "act_dim"), [(1, 1), (5, 1), (1, 2)])
-def test_mpc_act_returns_one_action_of_any_size(horizon: int, act_dim: int) -> None:
-    controller = MPC(lambda observation, mean: mean + 1.0, initial_mean=torch.zeros(horizon, act_dim))
-    for _ in range(3):
-        check_shape(controller.act(torch.zeros(1)).numpy(), (act_dim,), "action")
+@pytest.mark.parametrize(("horizon", "replan_every"), [(5, 1), (5, 3), (5, 5), (1, 1)])
+@pytest.mark.parametrize(("obs_dim", "act_dim"), [(3, 2), (1, 1)])
+def test_mpc_act_executes_that_many_actions_of_each_plan(
+    horizon: int, replan_every: int, obs_dim: int, act_dim: int
+) -> None:
+    planner, subject = NumberedPlanner(horizon, act_dim), LocalSubject()
+    mean = np.zeros((horizon, act_dim))
+    controller = subject.call("mpc.MPC", planner, initial_mean=mean, replan_every=replan_every)
+    observations = np.random.default_rng(4).normal(size=(4 * replan_every + 1, obs_dim))
+    check_actions(subject, controller, planner, replan_every, observations)
 
 
 @pytest.mark.stub("mpc_act")
 def test_mpc_act_starts_every_search_from_the_plan_before_it() -> None:
-    planner, initial_mean = CountingPlanner(), numbers(HORIZON, ACT_DIM)
-    actions_of(MPC(planner, initial_mean=initial_mean, replan_every=2), 9)
+    planner, subject = NumberedPlanner(HORIZON, ACT_DIM), LocalSubject()
+    initial_mean = numbers(HORIZON, ACT_DIM).numpy()
+    controller = subject.call("mpc.MPC", planner, initial_mean=initial_mean, replan_every=2)
+    for _ in range(9):
+        subject.call_method(controller, "act", np.zeros(OBS_DIM))
+    check(len(planner.means) == 5, f"{len(planner.means)} plans in 9 steps, wanted 5", "never_replans")
     for number in range(1, 5):
-        plan = (10.0 * number + torch.arange(1.0, HORIZON + 1)).unsqueeze(1).repeat(1, ACT_DIM)
-        wanted = torch.cat([plan[2:], initial_mean[-2:]]).numpy()
-        slips: dict[str, Any] = {"no_warm_start": AnyOf((initial_mean.numpy(), plan.numpy()))}
-        if number > 1:
-            slips = {"warm_only_once": slips["no_warm_start"]}
-        check_close(planner.means[number].numpy(), wanted, f"mean of search {number + 1}", slips=slips)
+        check_start(planner, initial_mean, number, 2)
 
 
 @pytest.mark.stub("mpc_act")
@@ -521,11 +559,19 @@ def test_mpc_act_leaves_the_initial_mean_as_it_was() -> None:
 # ModelBasedAgent.record -----------------------------------------------------------------------------------------------
 
 
-def fits_of_an_agent(env_steps: int, *, initial_steps: int, refit_every: int | None) -> tuple[list[int], Transition]:
-    """The replay buffer's length at each fit, and all it holds in the end."""
+def fits_of_an_agent(
+    env_steps: int, *, initial_steps: int, refit_every: int | None, far_at: int | None = None
+) -> tuple[list[int], list[int], Transition]:
+    """The env steps after which it fits, the replay buffer's length at each fit, and all it holds in the end.
+
+    Observations are 0, 1, 2, ..., but for 400 at time `far_at`.
+    """
+    fitted_at: list[int] = []
     lengths: list[int] = []
+    recorded = 0
 
     def fit(replay: ReplayBuffer) -> None:
+        fitted_at.append(recorded)
         lengths.append(len(replay))
 
     agent = ModelBasedAgent(
@@ -537,8 +583,11 @@ def fits_of_an_agent(env_steps: int, *, initial_steps: int, refit_every: int | N
         refit_every=refit_every,
     )
     for time in range(env_steps):
-        agent.record(Transition(np.full(OBS_DIM, time), np.zeros(ACT_DIM), np.full(OBS_DIM, time + 1)))
-    return lengths, agent.replay.stacked()
+        recorded += 1
+        observation = np.full(OBS_DIM, 400.0 if time == far_at else time)
+        agent.record(Transition(observation, np.zeros(ACT_DIM), np.full(OBS_DIM, time + 1)))
+    none = Transition(*(np.zeros((0, OBS_DIM)),) * 3)
+    return fitted_at, lengths, agent.replay.stacked() if len(agent.replay) else none
 
 
 @pytest.mark.stub("agent_record")
@@ -549,24 +598,34 @@ def test_record_worked_example() -> None:
 
 @pytest.mark.stub("agent_record")
 @pytest.mark.parametrize(
-    ("initial_steps", "refit_every", "wanted"),
-    [(4, 3, [4, 7, 10]), (4, 6, [4, 10]), (1, 5, [1, 6, 11]), (4, None, [4]), (20, 3, [])],
+    ("initial_steps", "refit_every"), [(6, 4), (3, 7), (11, 4), (2, 5), (1, 3), (4, 1), (4, None), (1, None)]
 )
-def test_record_fits_on_schedule(initial_steps: int, refit_every: int | None, wanted: list[int]) -> None:
-    lengths, _ = fits_of_an_agent(11, initial_steps=initial_steps, refit_every=refit_every)
-    assert lengths == wanted
+def test_record_fits_on_schedule(initial_steps: int, refit_every: int | None) -> None:
+    fitted_at, lengths, data = fits_of_an_agent(23, initial_steps=initial_steps, refit_every=refit_every)
+    check_schedule(fitted_at, initial_steps, refit_every, steps=23, keeps=lambda: len(data.observation) > 0)
+    late = [length + 1 for length in lengths] == fitted_at
+    check(not late, "the newest transition is missing when the model is fitted", "fits_before_append")
+    check(lengths == fitted_at, f"{lengths[:6]} transitions at the fits", "data_replaced")
+
+
+@pytest.mark.stub("agent_record")
+def test_record_does_not_fit_before_the_base_policy_is_done() -> None:
+    fitted_at, _, _ = fits_of_an_agent(11, initial_steps=20, refit_every=3)
+    check(not fitted_at, f"fitted after env steps {fitted_at}", "fits_too_early")
 
 
 @pytest.mark.stub("agent_record")
 def test_record_keeps_every_transition_in_order() -> None:
-    _, data = fits_of_an_agent(11, initial_steps=2, refit_every=2)
-    wanted = np.arange(11.0)
-    check(len(data.observation) == 11, f"11 transitions were recorded, {len(data.observation)} kept", "data_replaced")
-    check_close(data.observation[:, 0], wanted, "recorded observations")
-    check_close(data.next_observation[:, 0], wanted + 1, "recorded next observations")
+    *_, data = fits_of_an_agent(11, initial_steps=2, refit_every=2, far_at=5)
+    wanted = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 400.0, 6.0, 7.0, 8.0, 9.0, 10.0])
+    seen = data.observation[:, 0]
+    cause = "data_changed" if seen[:1].tolist() == [0.0] else "data_replaced"
+    check(len(seen) == 11, f"11 transitions were recorded, {len(seen)} kept", cause)
+    check_close(seen, wanted, "recorded observations", otherwise="data_changed")
+    check_close(data.next_observation[:, 0], np.arange(1.0, 12.0), "next observations", otherwise="data_changed")
 
 
 @pytest.mark.stub("agent_record")
 def test_record_keeps_what_a_long_run_saw() -> None:
-    _, data = fits_of_an_agent(1050, initial_steps=2, refit_every=None)
+    *_, data = fits_of_an_agent(1050, initial_steps=2, refit_every=None)
     check(len(data.observation) == 1050, f"of 1050 transitions {len(data.observation)} are kept", "data_replaced")

@@ -165,6 +165,7 @@ def _keep(folder: ClassFolder, result: Result, answer: dict[str, Any], settings:
             "outcomes": {**others, **answer["outcomes"]},
             "examples": {**examples, **answer["examples"]},
             "broken_files": answer["broken_files"],
+            "put_back": answer["put_back"],
             "tests": answer["tests"],
         }
         answer = {**old, **changed}

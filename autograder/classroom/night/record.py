@@ -44,6 +44,7 @@ def measured(grade: Grade, *, curves: bool, only: frozenset[str] | None) -> dict
         "runs": {item: [dataclasses.asdict(run) for run in runs] for item, runs in known.runs.items()},
         "integrity": {curve: dataclasses.asdict(found) for curve, found in known.integrity.items()},
         "broken_files": {name: dataclasses.asdict(outcome) for name, outcome in known.broken_files.items()},
+        "put_back": list(known.put_back),
         "confinement": dataclasses.asdict(grade.confinement),
         "num_swept": grade.num_swept,
         "speed": grade.speed,
@@ -92,6 +93,7 @@ def grade_of(intake: dict[str, Any], found: dict[str, Any], bars: dict[str, Bar]
         runs=found["runs"],
         integrity=found["integrity"],
         broken_files=found["broken_files"],
+        put_back=found["put_back"],
         only=found["options"]["only"],
     )
     return Grade(

@@ -9,9 +9,9 @@ import numpy as np
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import call_and_check_inputs
 from autograder.hidden_tests.topics import mppi_oracle as oracle
-from autograder.hidden_tests.variations import repeat, vary
 from hw4.checking.answers import AnyOf, check, check_close, check_shape
 from hw4.checking.subject import Subject
+from hw4.checking.variations import repeat, vary
 
 RNG = np.random.Generator
 FILTER, UPDATE = "topics.mppi.filter_noise", "topics.mppi.mppi_update"

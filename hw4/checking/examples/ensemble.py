@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hw4.checking.answers import AnyOf, CheckFailed, check_pair
+from hw4.checking.rollout_trace import RolloutTrace
 from hw4.checking.subject import Seed, Subject
 from hw4.checking.worked_example import Array, WorkedExample, few
 
@@ -147,14 +148,10 @@ def _run_member_returns(subject: Subject) -> dict[str, Any]:
         reward: Array = next_observation[..., 0] ** 2 + 0.1 * action[..., 0]
         return reward
 
-    returns = subject.call(
-        "ensemble.member_returns",
-        counting_predict,
-        squared_position,
-        np.array([1.0]),
-        action_sequences,
-        ensemble_size=3,
-    )
+    start = np.array([1.0])
+    trace = RolloutTrace(counting_predict, squared_position, start, action_sequences, members=3)
+    arguments = (trace.predict, trace.reward, start, action_sequences)
+    returns = subject.call("ensemble.member_returns", *arguments, ensemble_size=3)
     # Offsets 1, 10, 100, 1000: the digits of a return say how often each member took part in it.
     digits = subject.call(
         "ensemble.member_returns",

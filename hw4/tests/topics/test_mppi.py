@@ -10,15 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checking.answers import AnyOf, check, check_close
+from hw4.checking.answers import AnyOf, check, check_close, check_shape
 from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.examples.topics.mppi import DOUBLES
 from hw4.checking.subject import LocalSubject
+from hw4.checking.variations import vary
 from hw4.checking.worked_example import check_example
 from hw4.experiments import EXPERIMENTS
 from hw4.mpc import MPC, Objective
 from hw4.topics.mppi import build_planner, filter_noise, mppi_update
 
 POPULATION, HORIZON, ACT_DIM = 11, 5, 2
+KAPPAS = (0.5, 2.0, 0.9, DOUBLES)
 
 
 def numbers(*shape: int) -> Tensor:
@@ -75,14 +78,29 @@ def test_filter_noise_with_beta_1_changes_nothing() -> None:
 
 
 @pytest.mark.stub("filter_noise")
-@pytest.mark.parametrize("shape", [(1, 1, 1), (4, 1, 3), (1, 200, 1)])
-def test_filter_noise_takes_any_size(shape: tuple[int, int, int]) -> None:
-    noise = numbers(*shape)
-    filtered = filter_noise(noise, 0.4)
-    check(filtered.shape == shape, f"the filtered noise has shape {tuple(filtered.shape)}, not {shape}", "wrong_shape")
-    slips = {"noise_not_rescaled": 0.4 * noise[:, 0].numpy()}
-    check_close(filtered[:, 0].numpy(), noise[:, 0].numpy(), "the first step", slips=slips)
-    check(bool(filtered.isfinite().all()), "the filtered noise holds NaN or infinite numbers", "not_finite")
+def test_filter_noise_takes_any_size_in_every_call() -> None:
+    """One step after the other, n_t keeps 1 - beta of the step before and adds beta of the new draw."""
+    rng = np.random.default_rng(0)
+
+    def at(*shape: int, beta: float = 0.4) -> None:
+        noise = rng.normal(size=shape)
+        filtered = LocalSubject().call("topics.mppi.filter_noise", noise, beta)
+        check_shape(filtered, shape, "the filtered noise")
+        slips = {"noise_not_rescaled": beta * noise[:, 0]}
+        check_close(filtered[:, 0], noise[:, 0], "the first step", slips=slips)
+        weights = beta * (1 - beta) ** np.arange(shape[1])
+        stds = np.sqrt(np.cumsum(weights**2))
+        steps = np.arange(1, shape[1])
+        kept = (1 - beta) * (filtered * stds[:, None])[:, steps - 1]
+        added = filtered[:, steps] * stds[steps, None] - kept
+        check_close(added, beta * noise[:, steps], "what each step adds")
+
+    vary(
+        lambda: at(5, 6, 2),
+        again=2,
+        size_one=[lambda: at(1, 1, 1), lambda: at(4, 1, 3), lambda: at(1, 6, 1)],
+        large=[lambda: at(1, 200, 1), lambda: at(40, 30, 2, beta=0.05)],
+    )
 
 
 @pytest.mark.stub("filter_noise")
@@ -160,11 +178,26 @@ def test_mppi_update_leaves_out_candidates_of_minus_infinity() -> None:
 
 
 @pytest.mark.stub("mppi_update")
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, HORIZON, ACT_DIM), (300, 40, 3)])
-def test_mppi_update_takes_any_size(shape: tuple[int, int, int]) -> None:
-    candidates = numbers(*shape)
-    plan = mppi_update(torch.zeros(shape[0]), candidates, kappa=10.0)
-    check_close(plan.numpy(), candidates.mean(dim=0).numpy(), "the plan of equal returns")
+def test_mppi_update_takes_any_size_in_every_call() -> None:
+    """Candidates of returns 0 and log(3) / kappa count 1 to 3."""
+    rng = np.random.default_rng(0)
+    kappas = iter(KAPPAS)
+
+    def average(candidates: Any, weights: Any) -> Any:
+        return np.average(candidates, axis=0, weights=weights)
+
+    def at(*shape: int, kappa: float = 10.0) -> None:
+        candidates, better = rng.uniform(-1, 1, shape), np.arange(shape[0]) % 2
+        plan = LocalSubject().call("topics.mppi.mppi_update", better * np.log(3.0) / kappa, candidates, kappa=kappa)
+        slips = {"state_kept": AnyOf(tuple(average(candidates, 3.0 ** (better * k / kappa)) for k in KAPPAS))}
+        check_close(plan, average(candidates, 3.0**better), "the plan", slips=slips if shape[0] > 1 else None)
+
+    vary(
+        lambda: at(6, HORIZON, ACT_DIM, kappa=next(kappas)),
+        again=2,
+        size_one=[lambda: at(1, 1, 1), lambda: at(1, HORIZON, ACT_DIM), lambda: at(4, 1, 3), lambda: at(4, 3, 1)],
+        large=[lambda: at(300, 40, 3)],
+    )
 
 
 @pytest.mark.stub("mppi_update")

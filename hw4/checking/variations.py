@@ -1,4 +1,4 @@
-"""Names what is special about a case that fails although the plain one passes."""
+"""Names what is special about a case that fails although the plain one passes (given; standard library only)."""
 
 from __future__ import annotations
 
