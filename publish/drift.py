@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.grading.curves import BARS_FILE, dump_bars
+from autograder.grading.private import WORLDS_FILE
 from autograder.recorded.calibration import derive_bars, published_curves
 from autograder.solutions import ROOT
+from autograder.worlds.acceptance import accepted_worlds
 from publish.findings import Finding, first_difference
 from publish.gradescope_bundle import GRADESCOPE_BUNDLE, gradescope_bundle
 from publish.handout import FIGURES, PDF
@@ -46,6 +48,7 @@ def texts() -> Iterator[Artefact]:
     for path, text in build_stubs().items():
         yield Artefact(path, text.encode(), f"solutions/{path.relative_to(STUBS).as_posix()}")
     recorded = "autograder/recorded/reference/*.csv"
+    yield Artefact(WORLDS_FILE, accepted_worlds().encode(), "autograder/private.toml and autograder/worlds/")
     yield Artefact(BARS_FILE, dump_bars(derive_bars()).encode(), recorded)
     yield Artefact(STUBS / "reference_curves.csv", published_curves().encode(), recorded)
     ungraded = published_bands(read_runs()).encode()

@@ -1,262 +1,153 @@
-"""Integrity probes: does the assembled agent do what the homework is about?
+"""Integrity: what the agent behind a curve must keep besides its returns.
 
-A learning curve cannot tell an agent that learned from one that knew. So the agent of each curve is also put into a
-*made-up world*: no physics, but the task's sizes, bounds and reward, and a law that only its data can tell. An agent
-that has memorised the physics is lost there. The referee knows the law, so it knows which action pays. Promises:
+Returns say that an agent does well in worlds that nobody knows by heart (`autograder/worlds`). They do not say that it
+plans again when something unexpected happens, nor that the members of its ensemble are several. So the agent of a curve
+that earns points runs once more: a graded run with the same world, seeds, settings and calls, but in the middle of each
+scored episode it is put back to where the episode began. Until then, nothing tells this run from the graded one.
 
-- `answers`: the agent acts and predicts there as well, and neither raises nor ends.
-- `follows_data`: actions and predictions follow the world that the data came from: in the mirror of that world, with
-  data of its own, they flip. An agent that answers the same in both fails.
-- `replans`: when an observation comes that no plan could expect, the agent soon acts on it.
-- `members_differ`: no two members of an ensemble imagine the same where there is no data.
+- `answers`: the agent neither raises nor ends there.
+- `replans`: from the start it does again what it did at first. An agent that follows a plan made earlier does not.
+- `members_differ`: no two members of an ensemble imagine the same of any plan.
 
-The agent is driven through the documented protocol alone (begin_episode, act, record) and asked what it expects
-(predict_next, imagination.imagine_plan). The rule: a curve earns points only if its agent keeps all its promises. What
-is not clear at the first look is looked at again with other laws and other data, all looks are judged together, and a
-broken promise counts only if the reference keeps all of them at the first of these looks.
+A broken promise counts only if it is broken in two graded runs, and if the reference keeps it in both.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.grading.made_up_world import MadeUpWorld, why_not
-from autograder.grading.promises import Integrity, Promise, WorldResult
-from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
-from hw4.checking.subject import AsNumPy, Handle
+from autograder.grading.private import HiddenRun
+from autograder.grading.promises import Integrity, Look, Promise
+from autograder.grading.referee import RemoteAgent, cut_short
+from autograder.grading.running import Run
+from autograder.isolation.remote import RemoteSubject
+from hw4.envs import Environment
 from hw4.experiments import Experiment
 from hw4.handin.assignment import Curve
-from hw4.tasks import Task
+from hw4.training import AgentProtocol, train
 from hw4.transitions import Transition
 
 Array = NDArray[np.float64]
 OpenSubject = Callable[[], RemoteSubject]
 
-ENTRIES = 6  # of observation and action together, for which the next numbers are enough; twice as many need twice that
-DATA_STEPS = 400  # env steps before the fit: enough for a network to learn the law
-GRADIENT_STEPS = 500
-DATA_EPISODE = 5  # env steps; each episode starts elsewhere
-NEVER_AGAIN = 1_000_000  # refit_every: one fit is enough
-TEST_EPISODES = 4
-SETTLE, JUDGED = 2, 2  # actions after a start or a surprise: the first may still be uncertain, the next are judged
-EFFECT_STATES = 8
-
-MIN_LOOKS = 2  # before a promise counts as broken
-MAX_LOOKS = 5  # before an agent that does follow its data, but not clearly, is believed
-CLEAR = 0.5  # of 1: an agent whose actions agree so well is believed at once
-CLEAR_SURPRISE = 0.3
-MIN_FOLLOW = 0.2  # of 1, over a world and its mirror; the reference: 0.9, an agent that ignores its data: 0
-MIN_EFFECT = 0.5  # of 1; the reference: 1, an agent that ignores its data: 0
-MIN_REPLAN = -0.4  # of 1; the reference: 0.8, an agent that keeps following its old plan: -0.9
+NUM_LOOKS = 2  # before a promise counts as broken
+MIN_AGAIN = 0.3  # of what it did at first; the reference: about 1, an agent that goes on with its old plan: about 0
 MIN_DIFFERENCE = 1e-4  # between members, in the units of the observation; the reference: 0.1
 
 
-class OddAnswer(Exception):
-    """The agent answered something that is no answer."""
+class SurprisedAgent:
+    """Drives an agent, and puts it back to the start in the middle of some episodes. R = reward.
 
-
-def settings_of(experiment: Experiment) -> Experiment:
-    """The curve's settings with one fit to more data."""
-    task = experiment.task
-    times = math.ceil((task.obs_dim + task.act_dim) / ENTRIES)
-    episodes = math.ceil(times * DATA_STEPS / task.episode_length)
-    return dataclasses.replace(
-        experiment, num_initial_episodes=episodes, gradient_steps=times * GRADIENT_STEPS, refit_every=NEVER_AGAIN
-    )
-
-
-def check_integrity(
-    open_subject: OpenSubject, experiment: Experiment, rng: np.random.Generator, build_agent: str = Curve.agent
-) -> Integrity:
-    """Probe one agent in a made-up world and in its mirror, a fresh worker each.
-
-    Args:
-        open_subject: a fresh worker.
-        experiment: the settings of the curve.
-        rng: decides everything about the worlds.
-        build_agent: the function of hw4 that builds the agent.
+    The agent records true transitions: what it saw, what it did, what came of it.
     """
-    if reason := why_not(experiment.task):
-        return Integrity(None, f"not checked: {reason}", unchecked=True)
-    settings = settings_of(experiment)
-    law_seed, test_seed, *data_seeds = (int(seed) for seed in rng.integers(1 << 31, size=4))
-    results, cpu_seconds = [], 0.0
-    for mirrored, data_seed in zip((False, True), data_seeds, strict=True):
-        data = np.random.default_rng(data_seed)
-        world = MadeUpWorld(experiment.task, np.random.default_rng(law_seed), data, mirrored=mirrored)
-        agent_seed = int(data.integers(1 << 31))
-        try:
-            with open_subject() as subject:
-                states = np.random.default_rng(test_seed)
-                agent = subject.call(build_agent, settings, agent_seed)
-                results.append(_probe(subject, agent, settings, world, states))
-                cpu_seconds += subject.cpu_seconds
-        except StudentError as error:
-            return Integrity("answers", f"raised in a made-up world: {error} ({error.where})")
-        except OddAnswer as error:
-            return Integrity("answers", f"no answer in a made-up world: {error}")
-        except WorkerDied as death:
-            if death.reason == "deadline":
-                return Integrity(None, "not checked: the overall deadline passed", unchecked=True)
-            return Integrity("answers", f"the worker ended in a made-up world: {death.reason}")
-    return judge(tuple(results), cpu_seconds)
+
+    def __init__(
+        self, agent: AgentProtocol, env: Environment, *, episodes: Sequence[int], rng: np.random.Generator
+    ) -> None:
+        """
+        Args:
+            agent: sees the environment through this alone.
+            env: where it acts.
+            episodes: those, from 0, in which it is put back.
+            rng: decides when: between two and three fifths of the episode.
+        """
+        self._agent, self._env, self._episodes, self._rng = agent, env, episodes, rng
+        self._task = env.task
+        self._episode = -1
+        self._step = 0
+        self.at_first = self.again = 0.0  # R of equally many steps from the start, beyond that of staying there, summed
+
+    def begin_episode(self) -> None:
+        self._episode += 1
+        self._step = 0
+        length = self._task.episode_length
+        self._when = int(self._rng.integers(math.ceil(0.4 * length), math.floor(0.6 * length) + 1))
+        self._rewards: list[float] = []
+        self._agent.begin_episode()
+
+    def act(self, observation: Array) -> Array:
+        if self._step == 0:
+            self._start = observation, self._env.state()
+        if self._step == self._when and self._episode in self._episodes:
+            observation = self._start[0]
+            self._env.set_state(self._start[1])
+        self._seen = observation
+        self._step += 1
+        return self._agent.act(observation)
+
+    def record(self, transition: Transition) -> None:
+        happened = Transition(self._seen, transition.action, transition.next_observation)
+        self._rewards.append(float(self._task.reward(*happened)) - self._reward_of_staying())
+        if self._step == self._task.episode_length and self._episode in self._episodes:
+            count = min(self._when, self._step - self._when)
+            self.at_first += sum(self._rewards[:count])
+            self.again += sum(self._rewards[self._when : self._when + count])
+        self._agent.record(happened)
+
+    def _reward_of_staying(self) -> float:
+        start = self._start[0]
+        return float(self._task.reward(start, np.zeros(self._task.act_dim), start))
 
 
 def confirmed(
-    open_student: OpenSubject,
-    open_canary: OpenSubject,
-    experiment: Experiment,
-    rng: np.random.Generator,
-    build_agent: str = Curve.agent,
+    open_student: OpenSubject, open_canary: OpenSubject, curve: Curve, experiment: Experiment, runs: Sequence[HiddenRun]
 ) -> Integrity:
-    """The verdict after as many looks as it needs. What the reference is not seen to keep either does not count."""
-    seeds = [int(seed) for seed in rng.integers(1 << 31, size=MAX_LOOKS)]
-    integrity = look(open_student, experiment, seeds, build_agent)
-    if integrity.broken is not None:
-        canary = check_integrity(open_canary, experiment, np.random.default_rng(seeds[0]), build_agent)
-        if canary.broken is not None or not canary.results:
-            message = f"{integrity.message}; the reference does not keep it either: {canary.message}"
-            return Integrity(None, message, unchecked=not canary.results)
-    return integrity
+    """The verdict after as many looks as it needs. What the reference is not seen to keep either does not count.
+
+    Args:
+        open_student: a fresh worker of the submission.
+        open_canary: one of the reference.
+        curve: what is looked at.
+        experiment: its settings.
+        runs: the graded ones.
+    """
+    looks = []
+    for hidden in runs[:NUM_LOOKS]:
+        looks.append(look(open_student, curve, experiment, hidden))
+        if looks[-1].broken is None:
+            return looks[-1]
+    canary = [look(open_canary, curve, experiment, hidden) for hidden in runs[:NUM_LOOKS]]
+    not_kept = next((one for one in canary if one.broken is not None or one.unchecked), None)
+    if not_kept is not None:
+        message = f"{looks[-1].message}; the reference does not keep it either: {not_kept.message}"
+        return Integrity(None, message, unchecked=not_kept.unchecked)
+    return looks[-1]
 
 
-def look(
-    open_subject: OpenSubject, experiment: Experiment, seeds: list[int], build_agent: str = Curve.agent
-) -> Integrity:
-    """Look with one seed after the other until it is clear, and judge all looks together."""
-    looks: list[Integrity] = []
-    for seed in seeds:
-        looks.append(check_integrity(open_subject, experiment, np.random.default_rng(seed), build_agent))
-        together = _together(looks)
-        if together.broken is None and _is_clear(together):
-            break
-        if together.broken is not None and len(looks) >= MIN_LOOKS:
-            break
-    return together
+def look(open_subject: OpenSubject, curve: Curve, experiment: Experiment, hidden: HiddenRun) -> Integrity:
+    """One graded run with surprises."""
+    run = Run(seed=hidden.env_seed, world=hidden.facts)
+    found: list[Look] = []
+    with cut_short(run), open_subject() as subject:
+        env = hidden.environment(experiment.task_name)
+        agent = RemoteAgent(subject, experiment, hidden, env, build_agent=curve.agent)
+        scored = range(experiment.num_episodes - curve.score_episodes, experiment.num_episodes)
+        rng = np.random.default_rng([hidden.env_seed, 2])
+        surprised = SurprisedAgent(agent, env, episodes=scored, rng=rng)
+        for record in train(env, surprised, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
+            if record.episode >= experiment.num_initial_episodes:
+                agent.optimism_gap()
+        found.append(Look(surprised.at_first, surprised.again, agent.difference))
+        run.cpu_seconds = subject.cpu_seconds
+    if run.failure in ("deadline", "grader_fault"):
+        return Integrity(None, f"not checked: {run.message}", unchecked=True)
+    if run.failure:
+        return Integrity("answers", f"it ended in the middle of a graded run with surprises: {run.message}")
+    return judge(found[0], run.cpu_seconds)
 
 
-def _is_clear(integrity: Integrity) -> bool:
-    if not integrity.results:
-        return True
-    start, surprise = _agreement(integrity.results, "start"), _agreement(integrity.results, "surprise")
-    return start >= CLEAR and surprise >= CLEAR_SURPRISE
-
-
-def _together(looks: list[Integrity]) -> Integrity:
-    """Several looks as one. One look at which the agent raised or ended may be chance; two are not."""
-    without = [look for look in looks if not look.results]
-    if without and without[-1].unchecked:
-        return without[-1]
-    results = tuple(result for look in looks for result in look.results)
-    if len(without) >= MIN_LOOKS or not results:
-        return without[-1]
-    return judge(results, sum(look.cpu_seconds for look in looks))
-
-
-def judge(results: tuple[WorldResult, ...], cpu_seconds: float = 0.0) -> Integrity:
-    """The verdict on what an agent did in a world and in its mirror. Pure."""
-    start, surprise, effect = (_agreement(results, name) for name in ("start", "surprise", "effect"))
-    difference = min(result.difference for result in results)
-    message = (
-        f"actions after a start {start:.2f}, after a surprise {surprise:.2f}, predicted effects {effect:.2f}, "
-        f"members differ by {difference:.4f}"
-    )
+def judge(seen: Look, cpu_seconds: float = 0.0) -> Integrity:
+    """The verdict on what an agent did in one run. Pure."""
+    message = f"put back to the start, it did {seen.again:.1f} after {seen.at_first:.1f} at first"
+    if math.isfinite(seen.difference):
+        message += f"; its members differ by {seen.difference:.4f}"
     broken: Promise | None = None
-    if start >= CLEAR and surprise < MIN_REPLAN and effect >= MIN_EFFECT:
+    if seen.again < MIN_AGAIN * seen.at_first:
         broken = "replans"
-    elif start < MIN_FOLLOW or effect < MIN_EFFECT:
-        broken = "follows_data"
-    elif difference < MIN_DIFFERENCE:
+    elif seen.difference < MIN_DIFFERENCE:
         broken = "members_differ"
-    return Integrity(broken, message, results, cpu_seconds)
-
-
-def _agreement(results: tuple[WorldResult, ...], name: str) -> float:
-    return float(np.mean([getattr(result, name) for result in results]))
-
-
-def _probe(
-    subject: RemoteSubject, agent: Any, settings: Experiment, world: MadeUpWorld, states: np.random.Generator
-) -> WorldResult:
-    if not isinstance(agent, Handle):
-        raise OddAnswer("what builds the agent did not return one")
-    task = settings.task
-
-    def live() -> float:
-        """One env step; the agreement of its action."""
-        before, paying = world.observation(), world.paying()
-        action = _numbers(subject.call_method(agent, "act", AsNumPy(before)), (task.act_dim,), "act")
-        action = np.clip(action, task.action_low, task.action_high)
-        agreement = float(np.mean(world.in_units(action) * paying))
-        world.step(action)
-        transition = Transition(*map(AsNumPy, (before, action, world.observation())))
-        subject.call_method(agent, "record", transition)
-        return agreement
-
-    for step in range(settings.initial_steps):
-        if step % DATA_EPISODE == 0:
-            world.start()
-            subject.call_method(agent, "begin_episode")
-        live()
-    world.begin_test(states)
-    start, surprise = [], []
-    for episode in range(TEST_EPISODES):
-        world.start()
-        subject.call_method(agent, "begin_episode")
-        side = 1 if episode % 2 else -1
-        world.jump(side)
-        start += [live() for _ in range(SETTLE + JUDGED)][SETTLE:]
-        world.jump(-side)
-        surprise += [live() for _ in range(SETTLE + JUDGED)][SETTLE:]
-    return WorldResult(
-        start=float(np.mean(start)),
-        surprise=float(np.mean(surprise)),
-        effect=_effect(subject, agent, task, world),
-        difference=_difference(subject, agent, settings, world),
-    )
-
-
-def _effect(subject: RemoteSubject, agent: Handle, task: Task, world: MadeUpWorld) -> float:
-    """Whether the model knows which way each entry of the action drives."""
-    agreements = []
-    for state in range(EFFECT_STATES):
-        world.start()
-        world.jump(1 if state % 2 else -1)
-        observation = AsNumPy(world.observation())
-        for i in range(task.act_dim):
-            driven = []
-            for side in (task.action_high, task.action_low):
-                action = world.from_units(np.zeros(task.act_dim))
-                action[i] = side
-                answer = subject.call_method(agent, "predict_next", observation, AsNumPy(action))
-                driven.append(_numbers(answer, (task.obs_dim,), "predict_next")[world.driven])
-            agreements.append(np.sign(driven[0] - driven[1]) * world.paying()[i])
-    return float(np.mean(agreements))
-
-
-def _difference(subject: RemoteSubject, agent: Handle, settings: Experiment, world: MadeUpWorld) -> float:
-    """The smallest difference between two members, the largest over what they imagine of a plan."""
-    size = settings.ensemble_size
-    if size == 1:
-        return math.inf
-    world.start()
-    observation = AsNumPy(world.observation(scale=2.0))
-    answer = subject.call("imagination.imagine_plan", agent, observation, ensemble_size=size)
-    if not (isinstance(answer, tuple) and len(answer) == 2):
-        raise OddAnswer("imagine_plan must return two arrays")
-    imagined = _numbers(answer[1], (size, settings.horizon + 1, settings.task.obs_dim), "imagine_plan")
-    return min(float(np.abs(imagined[i] - imagined[j]).max()) for i in range(size) for j in range(i))
-
-
-def _numbers(answer: Any, shape: tuple[int, ...], name: str) -> Array:
-    if not isinstance(answer, np.ndarray) or answer.shape != shape or answer.dtype.kind != "f":
-        raise OddAnswer(f"{name} must return numbers of shape {shape}")
-    if not np.isfinite(answer).all():
-        raise OddAnswer(f"{name} must return finite numbers")
-    return answer.astype(np.float64)
+    return Integrity(broken, message, (seen,), cpu_seconds)

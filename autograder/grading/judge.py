@@ -25,7 +25,7 @@ from autograder.grading.curves import (
     score_of_run,
 )
 from autograder.grading.outcome import Outcome, Verdict
-from autograder.grading.promises import BROKEN, CAUSES, Integrity, WorldResult
+from autograder.grading.promises import BROKEN, CAUSES, Integrity, Look
 from autograder.grading.running import Run
 from autograder.grading.scoring import ExampleRun, ItemReport, Report, full_report, stub_report
 from autograder.hidden_tests.graded import Declared
@@ -81,7 +81,7 @@ class Measured:
             },
             runs={item_id: [Run(**_numbers(facts)) for facts in of_item] for item_id, of_item in runs.items()},
             integrity={
-                curve_id: Integrity(**{**facts, "results": tuple(WorldResult(**_numbers(r)) for r in facts["results"])})
+                curve_id: Integrity(**{**facts, "results": tuple(Look(**_numbers(r)) for r in facts["results"])})
                 for curve_id, facts in integrity.items()
             },
             broken_files={name: Outcome(**facts) for name, facts in broken_files.items()},
@@ -117,7 +117,7 @@ def judge(
     functions = {report.id: report for report in items}
     for item in assignment.run_items:
         report = _judge_runs(item, measured, bars.get(item.id), assignment)
-        items.append(_with_gate(report, [functions[id_] for id_ in item.needs if id_ in functions]))
+        items.append(_with_gate(item, report, [functions[id_] for id_ in item.needs if id_ in functions]))
     items = [dataclasses.replace(report, is_bonus=assignment.is_optional(report.item)) for report in items]
     untouched = _untouched(items)
     return full_report(assignment, (_absent(r.item) if r.item.problem in untouched else r for r in items))
@@ -237,17 +237,18 @@ def why_cut(run: Run, score: float) -> str:
     return f"{why}; the {worst}episodes that finished count"
 
 
-def _with_gate(report: ItemReport, functions: Sequence[ItemReport]) -> ItemReport:
+def _with_gate(item: RunItem, report: ItemReport, functions: Sequence[ItemReport]) -> ItemReport:
     """The rule: what is run with functions that lost points counts less, and with one that is not started not at all.
 
     Args:
-        report: of a curve or an effect.
+        item: a curve or an effect.
+        report: what its runs earn.
         functions: the reports of those that it runs.
     """
     if report.verdict in ("absent", "not_run") or not functions:
         return report
     if missing := [function.id for function in functions if not _is_written(function)]:
-        return _blocked(report.item, f"blocked by {', '.join(missing)}: not written yet")
+        return _blocked(item, f"blocked by {', '.join(missing)}: not written yet")
     if report.verdict == "passed" and (nothing := [function.id for function in functions if function.score == 0]):
         note = f"for staff: it passed although {', '.join(nothing)}, which it runs, earned nothing"
         report = dataclasses.replace(report, message=f"{report.message}; {note}")
@@ -287,7 +288,7 @@ def _with_integrity(report: ItemReport, integrity: Integrity | None) -> ItemRepo
         )
     if report.score > 0 and (integrity is None or integrity.unchecked):
         why = f" ({integrity.message})" if integrity else ""
-        return _not_judged(report, f"a look at its agent in a made-up world{why}")
+        return _not_judged(report, f"a look at its agent{why}")
     return report
 
 

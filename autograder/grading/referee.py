@@ -19,7 +19,7 @@ from autograder.grading.running import Run
 from autograder.isolation.fork_server import GraderFault
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from hw4.checking.subject import AsNumPy, Handle
-from hw4.envs import Environment, make_env
+from hw4.envs import Environment
 from hw4.experiments import Experiment
 from hw4.handin.assignment import Curve, load_assignment
 from hw4.training import train
@@ -60,7 +60,7 @@ class RemoteAgent:
         self._experiment = experiment
         self._task = experiment.task
         self._env = env
-        self._copy_of_env = make_env(experiment.task_name, hidden.world)
+        self._copy_of_env = hidden.environment(experiment.task_name)
         self._rng = np.random.default_rng([hidden.env_seed, 1])
         self._handle = subject.call(build_agent, experiment, hidden.agent_seed)
         if not isinstance(self._handle, Handle):
@@ -69,6 +69,7 @@ class RemoteAgent:
         self._squared_errors: list[Any] = []
         self._squared_changes: list[Any] = []
         self._visited: list[tuple[Any, Any]] = []  # (state, observation) of this episode
+        self._differences: list[float] = []  # between two members' predictions, of each plan that was imagined
         self._actions = [] if actions is None else actions
 
     def begin_episode(self) -> None:
@@ -108,6 +109,11 @@ class RemoteAgent:
         error, change = np.mean(self._squared_errors, axis=0), np.mean(self._squared_changes, axis=0)
         return float(np.sqrt(np.mean(error / np.maximum(change, 1e-12))))
 
+    @property
+    def difference(self) -> float:
+        """The smallest difference between two members, the largest over all plans; inf if there is one model."""
+        return max(self._differences, default=math.inf)
+
     def optimism_gap(self) -> float:
         """How much better the model finds its own plans than they are, in reward per env step; NaN if unknown.
 
@@ -122,6 +128,7 @@ class RemoteAgent:
                 plan, imagined = self._imagine_plan(observation)
             except (StudentError, BadAction):  # only reported: a curve is never lost over it
                 return math.nan
+            self._differences.append(smallest_difference(imagined))
             expected = self._task.reward(imagined[:, :-1], plan, imagined[:, 1:]).mean()
             self._copy_of_env.reset()
             self._copy_of_env.set_state(state)
@@ -144,6 +151,16 @@ class RemoteAgent:
         return np.clip(plan, self._task.action_low, self._task.action_high), imagined
 
 
+def smallest_difference(imagined: NDArray[Any]) -> float:
+    """Between any two members, the largest over what they imagine of a plan; inf if there is only one.
+
+    Args:
+        imagined: shape (E, horizon + 1, obs_dim).
+    """
+    pairs = ((i, j) for i in range(len(imagined)) for j in range(i))
+    return min((float(np.abs(imagined[i] - imagined[j]).max()) for i, j in pairs), default=math.inf)
+
+
 def run_curve(
     open_subject: Callable[[], RemoteSubject],
     experiment: Experiment,
@@ -162,11 +179,7 @@ def run_curve(
         actions: every executed action is appended.
         build_agent: the function of hw4 that builds the agent.
     """
-    world = hidden.world
-    run = Run(
-        seed=hidden.env_seed,
-        world={"sign": world.actuator_sign, "gain": world.actuator_gain, "mass": world.mass_scale},
-    )
+    run = Run(seed=hidden.env_seed, world=hidden.facts)
     with cut_short(run), open_subject() as subject:
         _train(run, subject, experiment, hidden, on_episode, actions, build_agent)
     return run
@@ -203,7 +216,7 @@ def _train(
     actions: list[bytes] | None,
     build_agent: str,
 ) -> None:
-    env = make_env(experiment.task_name, hidden.world)
+    env = hidden.environment(experiment.task_name)
     try:
         agent = RemoteAgent(subject, experiment, hidden, env, actions, build_agent)
         for record in train(env, agent, num_episodes=experiment.num_episodes, seed=hidden.env_seed):

@@ -29,7 +29,7 @@ from autograder.grading.integrity import confirmed
 from autograder.grading.judge import Measured, earns_by_its_runs, judge, was_handed_in
 from autograder.grading.listener import Listener
 from autograder.grading.outcome import Outcome
-from autograder.grading.private import graded_runs, load_private, rng_of_test
+from autograder.grading.private import graded_runs, load_private
 from autograder.grading.promises import Integrity
 from autograder.grading.referee import BadAction, RemoteAgent, run_curve
 from autograder.grading.running import Run
@@ -46,7 +46,6 @@ from hw4.checking.answers import CheckFailed
 from hw4.checking.causes import cause_of_exception
 from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.worked_example import check_example
-from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, Effect, Item, RunItem, Stub, load_assignment
 from hw4.handin.intake import Intake
@@ -319,7 +318,7 @@ class _Session:
                 if item is not None and item.kind == "curve":
                     hidden = graded_runs(item.id)[0]
                     experiment = EXPERIMENTS[item.experiment]
-                    env = make_env(experiment.task_name, hidden.world)
+                    env = hidden.environment(experiment.task_name)
                     agent = RemoteAgent(subject, experiment, hidden, env, build_agent=item.agent)
                     agent.act(env.reset(seed=0)[0])
                 for stub_id in one_of_each_file:
@@ -418,9 +417,9 @@ class _Session:
                 return confirmed(
                     lambda: self._open(self._scaffold, slot, self._budget(curve)),
                     lambda: self._open(self._canary, slot, self._budget(curve)),
+                    curve,
                     EXPERIMENTS[curve.experiment],
-                    rng_of_test(f"integrity of {curve.id}"),
-                    curve.agent,
+                    graded_runs(curve.id),
                 )
             except GraderFault as fault:
                 return Integrity(None, f"not checked: {fault}", unchecked=True)

@@ -799,7 +799,7 @@ def test_mpc_forgets_the_plan_at_a_new_episode(subject: Subject, rng: RNG) -> No
             action = subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
             check(len(planner.means) == num_plans + 1, "no new plan after begin_episode", "plan_survives_episode")
             left_over = [np.concatenate([old[k:], initial_mean[horizon - k :]]) for k in range(every + 1)]
-            slips = {"plan_survives_episode": AnyOf(tuple(left_over))}
+            slips: dict[str, Any] = {"plan_survives_episode": AnyOf(tuple(left_over))}
             if num_plans > 1 and planner.means[1].shape == initial_mean.shape:
                 slips["inplace"] = planner.means[1]
             check_close(planner.means[-1], initial_mean, "where the search starts", slips=slips)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autograder.files import write_at_once
 from autograder.grading.curves import Bar, bar_of, floor_of, score_of_run, step_of
 from autograder.grading.effects import run_effect
-from autograder.grading.private import HiddenRun, calibration_runs
+from autograder.grading.private import HiddenRun, calibration_runs, family_of
 from autograder.grading.referee import run_curve
 from autograder.hidden_tests.graded import EFFECTS, load_hidden_tests
 from autograder.isolation.fork_server import ForkServer, GraderFault, Slots
@@ -28,14 +28,15 @@ from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject
 from autograder.recorded.code_hash import code_hash, effect_hash
 from autograder.solutions import reference_code
+from autograder.worlds.acceptance import returns_of
 from autograder.zoo import Animal, code_of, load_animals
 from hw4.commands.csv_rows import read_rows
-from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, RunItem, load_assignment
 
 REFERENCE_DIR = Path(__file__).resolve().parent / "reference"
-REFERENCE, RANDOM = "reference", "random_policy"
+REFERENCE, RANDOM, BY_HEART = "reference", "random_policy", "by heart: "
+UNLEARNED_RUNS = 40
 COMMAND = "python -m autograder calibrate"
 GENEROUS_CPU_SECONDS = 600.0
 DIGITS = 6  # of the number of an effect
@@ -46,6 +47,7 @@ COLUMNS = (
     "sign",
     "gain",
     "mass",
+    "law",
     "cpu_seconds",
     "speed",
     "returns",
@@ -66,6 +68,7 @@ class RecordedRun:
     sign: int
     gain: float
     mass: float
+    law: str  # its numbers, as they are written; empty: the published one
     cpu_seconds: float
     speed: float
     returns: tuple[float, ...]  # of each episode; of an effect its one number
@@ -91,6 +94,7 @@ def read_recorded(item: RunItem) -> list[RecordedRun]:
                 sign=int(row["sign"]),
                 gain=float(row["gain"]),
                 mass=float(row["mass"]),
+                law=row.get("law", ""),
                 cpu_seconds=float(row["cpu_seconds"]),
                 speed=float(row["speed"]),
                 returns=_numbers(row["returns"]),
@@ -119,7 +123,7 @@ def write_recorded(item: RunItem, runs: list[RecordedRun]) -> None:
     for run in sorted(runs, key=lambda r: (r.implementation != REFERENCE, r.implementation, r.run)):
         forms = (_form(item), ".3f", ".3f")
         series = [" ".join(format(v, form) for v in values) for values, form in zip(_series(run), forms, strict=True)]
-        facts = (run.implementation, run.run, run.code_hash, run.sign, run.gain, run.mass)
+        facts = (run.implementation, run.run, run.code_hash, run.sign, run.gain, run.mass, run.law)
         writer.writerow([*facts, f"{run.cpu_seconds:.2f}", f"{run.speed:.4f}", *series])
     write_at_once(recorded_file(item), text.getvalue().encode())
 
@@ -162,6 +166,24 @@ def same_as_the_reference(item: RunItem) -> list[str]:
     return [name for name, key in keys.items() if name != REFERENCE and key == keys[REFERENCE]]
 
 
+def is_unlearned(name: str) -> bool:
+    """Whether it learns nothing: acting at random, or by heart. No submission; it sets a floor as bugs do."""
+    return name == RANDOM or name.startswith(BY_HEART)
+
+
+def text_of_law(hidden: HiddenRun) -> str:
+    """The law of a hidden world as the recorded files have it: "turn=1.5708 edge=2.5"."""
+    return " ".join(f"{name}={value:g}" for name, value in hidden.law.items())
+
+
+def in_todays_worlds(item: RunItem, runs: list[RecordedRun]) -> list[RecordedRun]:
+    """Those runs that were made in the worlds that are drawn today."""
+    if not runs:
+        return []
+    laws = [text_of_law(hidden) for hidden in calibration_runs(item.id, max(run.run for run in runs) + 1)]
+    return [run for run in runs if run.law == laws[run.run]]
+
+
 def names(animals: list[Animal]) -> list[str]:
     return [animal.name for animal in animals]
 
@@ -182,14 +204,15 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
         recorded: dict[str, list[RecordedRun]] = {}
         todo = []  # (share of its implementation that is done by then, item, bar, how to record)
         for item in chosen:
-            recorded[item.id] = _random_runs(item, 40) if item.kind == "curve" else []
+            recorded[item.id] = [*_random_runs(item), *_runs_by_heart(item)] if item.kind == "curve" else []
             existing = read_recorded(item)
             wanted = {REFERENCE: runs}
             wanted |= {animal.name: bug_runs for animal in bugs(item)}
             wanted |= {animal.name: variant_runs for animal in variants(item)}
             for name, code in implementations(item).items():
                 hash_ = key_of(item, code)
-                fresh = [r for r in existing if r.implementation == name and r.code_hash == hash_]
+                own = [r for r in existing if r.implementation == name and r.code_hash == hash_]
+                fresh = in_todays_worlds(item, own)
                 recorded[item.id] += fresh
                 missing = sorted(set(range(wanted[name])) - {r.run for r in fresh})
                 if not missing:
@@ -217,7 +240,7 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
 def _record(
     server: ForkServer, slots: Slots, package: Package, item: RunItem, name: str, hash_: str, index: int
 ) -> RecordedRun:
-    hidden = calibration_runs(index + 1)[index]
+    hidden = calibration_runs(item.id, index + 1)[index]
     memory_mb = load_assignment().limits.memory_mb
 
     def open_subject() -> RemoteSubject:
@@ -238,6 +261,7 @@ def _record(
         sign=int(run.world.get("sign", 1)),
         gain=run.world.get("gain", 1.0),
         mass=run.world.get("mass", 1.0),
+        law=text_of_law(hidden),
         cpu_seconds=run.cpu_seconds,
         speed=server.speed,
         returns=tuple(float(format(value, _form(item))) for value in run.returns),
@@ -246,13 +270,47 @@ def _record(
     )
 
 
-def _random_runs(curve: Curve, count: int) -> list[RecordedRun]:
-    return [_random_run(curve, index, hidden) for index, hidden in enumerate(calibration_runs(count))]
+def _random_runs(curve: Curve) -> list[RecordedRun]:
+    return [
+        _unlearned(RANDOM, index, hidden, _random_returns(curve, hidden))
+        for index, hidden in enumerate(calibration_runs(curve.id, UNLEARNED_RUNS))
+    ]
 
 
-def _random_run(curve: Curve, index: int, hidden: HiddenRun) -> RecordedRun:
+def _runs_by_heart(curve: Curve) -> list[RecordedRun]:
+    """What those earn who know the published physics, in hidden worlds under a law."""
+    if family_of(curve.experiment) is None:
+        return []
+    runs = calibration_runs(curve.id, UNLEARNED_RUNS)
+    return [
+        _unlearned(f"{BY_HEART}{arm}", index, hidden, own)
+        for arm, returns in returns_of(curve, runs).items()
+        for index, (hidden, own) in enumerate(zip(runs, returns, strict=True))
+    ]
+
+
+def _unlearned(name: str, index: int, hidden: HiddenRun, returns: Iterable[float]) -> RecordedRun:
+    """A run of somebody who needs no worker."""
+    world = hidden.world
+    return RecordedRun(
+        implementation=name,
+        run=index,
+        code_hash="",
+        sign=world.actuator_sign,
+        gain=world.actuator_gain,
+        mass=world.mass_scale,
+        law=text_of_law(hidden),
+        cpu_seconds=0.0,
+        speed=0.0,
+        returns=tuple(round(float(value), 2) for value in returns),
+        errors=(),
+        gaps=(),
+    )
+
+
+def _random_returns(curve: Curve, hidden: HiddenRun) -> list[float]:
     experiment = EXPERIMENTS[curve.experiment]
-    env = make_env(experiment.task_name, hidden.world)
+    env = hidden.environment(experiment.task_name)
     rng = np.random.default_rng(hidden.agent_seed)
     returns = []
     for episode in range(experiment.num_episodes):
@@ -262,11 +320,8 @@ def _random_run(curve: Curve, index: int, hidden: HiddenRun) -> RecordedRun:
             action = rng.uniform(experiment.task.action_low, experiment.task.action_high, experiment.task.act_dim)
             _, reward, _, truncated, _ = env.step(action.astype(np.float32))
             total += reward
-        returns.append(round(total, 2))
-    world = hidden.world
-    return RecordedRun(
-        RANDOM, index, "", world.actuator_sign, world.actuator_gain, world.mass_scale, 0.0, 0.0, tuple(returns), (), ()
-    )
+        returns.append(total)
+    return returns
 
 
 def derive_bars() -> dict[str, Bar]:
@@ -286,8 +341,7 @@ def derive_bars() -> dict[str, Bar]:
         wrong = {name: scores[name] for name in names(bugs(item)) if name in scores}
         if not reference or not wrong or (item.kind == "curve" and RANDOM not in scores):
             raise GraderFault(f"nothing is recorded for {item.id}: run `{COMMAND}`")
-        if RANDOM in scores:
-            wrong[RANDOM] = scores[RANDOM]
+        wrong |= {name: scores[name] for name in scores if is_unlearned(name)}
         step = 1.0 if item.kind == "curve" else step_of(scores[REFERENCE])
         bar, floor = bar_of(correct, step), floor_of(wrong, step)
         if floor >= bar:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import comb
 
 from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, Bar, score_of_run
-from autograder.recorded.calibration import RANDOM, REFERENCE, bugs, names, read_recorded, variants
+from autograder.recorded.calibration import REFERENCE, bugs, is_unlearned, names, read_recorded, variants
 from hw4.handin.assignment import RunItem
 
 CONFIDENCE = 0.95
@@ -31,10 +31,13 @@ class Rate:
 
 
 def rates_of(item: RunItem, bar: Bar) -> list[Rate]:
-    """One entry for the reference, each correct variant, all of these together, each bug, and acting at random."""
+    """One entry for the reference, each correct variant, all of these, each bug, and whoever learns nothing."""
     correct = (REFERENCE, *names(variants(item)))
-    scores: dict[str, list[float]] = {name: [] for name in (*correct, *names(bugs(item)), RANDOM)}
-    for run in read_recorded(item):
+    recorded_runs = read_recorded(item)
+    unlearned = [run.implementation for run in recorded_runs if is_unlearned(run.implementation)]
+    wrong = (*names(bugs(item)), *unlearned)
+    scores: dict[str, list[float]] = {name: [] for name in (*correct, *wrong)}
+    for run in recorded_runs:
         if run.implementation in scores:
             scores[run.implementation].append(score_of_run(item, run.returns))
     rates = [

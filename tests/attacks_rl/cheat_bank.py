@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,9 @@ class Cheat:
 
     name: str
     story: str
-    caught_by: Literal["probe", "nothing_to_gain"]  # an integrity probe; or honest work earns as much
+    # Its functions earn too little; a run with surprises; it knows other worlds than the hidden ones; or honest work
+    # earns as much.
+    caught_by: Literal["gate", "promise", "law", "nothing_to_gain"]
     pieces: dict[str, tuple[str, ...]]  # file -> what of cheats/ is appended to it
     nothing_written: bool = False  # every file is the untouched stub, with its pieces
     stubs: tuple[str, ...] = ()  # files that were never written
@@ -60,8 +63,14 @@ def _unknown(cheat: Cheat) -> tuple[str, str] | None:
     return None
 
 
-def code_of(cheat: Cheat) -> dict[str, bytes]:
-    """The files as they would be handed in."""
+def code_of(cheat: Cheat, *, from_within: bool = False) -> dict[str, bytes]:
+    """The files as they would be handed in.
+
+    Args:
+        cheat: one of the bank.
+        from_within: its classes do not take the names of given ones, which a curve puts back: a function of the student
+            turns an object into one of them at its first call.
+    """
     shipped = json.loads((HERE / "weights.json").read_text(encoding="utf-8"))
     code = honest_part_of(cheat)
     for file, pieces in cheat.pieces.items():
@@ -70,8 +79,31 @@ def code_of(cheat: Cheat) -> dict[str, bytes]:
             text += "\n\n" + (HERE / "cheats" / f"{piece}.py").read_text(encoding="utf-8")
         for name, value in shipped.items():
             text = text.replace(f"@{name}@", value)
-        code[file] = text.encode()
+        code[file] = (_from_within(text) if from_within else text).encode()
     return code
+
+
+INSIDE = {"ModelBasedAgent": "agent_record", "MPC": "mpc_act", "DynamicsModel": "model_predict"}
+AGAIN = {
+    "ModelBasedAgent": "self.record(transition)",
+    "MPC": "self.act(observation)",
+    "DynamicsModel": "self.predict(observation, action)",
+}
+
+
+def _from_within(text: str) -> str:
+    for name, stub_id in INSIDE.items():
+        head = f"\nclass {name}({name}):"
+        if head not in text:
+            continue
+        first, second = text.split(head)
+        second = f"\nclass Cheating{name}({name}):" + re.sub(rf"\b{name}\.", f"Cheating{name}.", second)
+        marker = re.search(rf"\n *(### BEGIN SOLUTION |# TODO\(){stub_id}", first)
+        assert marker is not None
+        lines = (f"if type(self) is {name}:", f"    self.__class__ = Cheating{name}", f"    return {AGAIN[name]}")
+        turn = "".join(f"\n        {line}" for line in lines)
+        text = first[: marker.start()] + turn + first[marker.start() :] + second
+    return text
 
 
 def honest_part_of(cheat: Cheat) -> dict[str, bytes]:

@@ -27,19 +27,13 @@ HINTS: dict[str, Hint] = {
         "How grading works",
     ),
     # Promises of the agent behind a curve
-    "ignores_its_data": Hint(
-        "Your agent's actions do not follow the data it was given: in a made-up world, where only its own data tell "
-        "which action pays, it does not do what pays. A curve earns points only with a model that is learned from the "
-        "agent's own data, and a planner that uses it. An exception raised there counts as a failure too.",
-        "How grading works: what a curve asks of its agent",
-    ),
     "ignores_surprises": Hint(
-        "Your agent keeps to its old plan when an observation comes that the plan did not expect. Plan again from the "
+        "Your agent keeps to its old plan when it is put back to where the episode began. Plan again from the "
         "observation that `act` is given.",
         "Conventions: replanning",
     ),
     "members_alike": Hint(
-        "Members of your ensemble predict the same where there is no data, so probably they are one network under "
+        "Members of your ensemble predict the same, so probably they are one network under "
         "several names. Each member has weights, data and minibatches of its own.",
         "Conventions: ensembles",
     ),

@@ -1,0 +1,181 @@
+"""Hidden worlds: the published tasks under laws that are not published, and who gets nowhere in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograder.grading.private import (
+    WORLDS_FILE,
+    calibration_runs,
+    family_of,
+    graded_runs,
+    hidden_runs,
+    load_private,
+)
+from autograder.worlds import acceptance, cartpole, cliff_hill, draw_law, family_class, has_law, make_hidden_env
+from autograder.worlds.by_heart import cartpole as cartpole_by_heart
+from autograder.worlds.by_heart import cliff_hill as cliff_hill_by_heart
+from hw4.envs import NOMINAL_WORLD, World, make_env
+from hw4.envs.cliff_hill import BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X
+from hw4.experiments import EXPERIMENTS
+from hw4.handin.assignment import load_assignment
+
+CURVES = [curve for curve in load_assignment().curves if family_of(curve.experiment) is not None]
+OTHER_WORLD = World(actuator_sign=-1, actuator_gain=0.92, mass_scale=1.08)
+NO_LAW: dict[str, dict[str, float]] = {
+    "cliff_hill": dataclasses.asdict(cliff_hill.Law(turn=0.0, edge=EDGE_X)),
+    "cartpole": dataclasses.asdict(cartpole.Law(0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)),
+}
+
+
+def states_of(env: Any, actions: Any) -> Any:
+    env.reset(seed=3)
+    return np.array([np.append(*env.step(action)[:2]) for action in actions])
+
+
+@pytest.mark.parametrize("world", [NOMINAL_WORLD, OTHER_WORLD], ids=["nominal", "other"])
+@pytest.mark.parametrize("task_name", NO_LAW)
+def test_a_law_without_effect_leaves_the_published_task(task_name: str, world: World) -> None:
+    published, under_law = make_env(task_name, world), make_hidden_env(task_name, world, NO_LAW[task_name])
+    actions = np.random.default_rng(0).uniform(-1, 1, (published.task.episode_length, published.task.act_dim))
+    np.testing.assert_allclose(states_of(under_law, actions), states_of(published, actions), atol=1e-12)
+
+
+def test_no_law_is_the_published_task_itself() -> None:
+    assert type(make_hidden_env("pusher", NOMINAL_WORLD, {})) is type(make_env("pusher"))
+    assert not has_law("pusher")
+
+
+# The cliff hill -------------------------------------------------------------------------------------------------------
+
+
+def test_every_step_is_turned_by_the_same_angle_wherever_it_begins() -> None:
+    env = make_hidden_env("cliff_hill", OTHER_WORLD, {"turn": math.pi / 2, "edge": 2.5})
+    env.reset(seed=0)
+    for start in ((0.0, 0.0), (1.0, -2.0)):
+        env.set_state(np.array(start))
+        observation, *_ = env.step(np.array([1.0, 0.5], dtype=np.float32))
+        np.testing.assert_allclose(observation[:2] - start, -0.2 * 0.92 * np.array([-0.5, 1.0]), atol=1e-9)
+
+
+def test_the_nearer_edge_is_as_high_as_the_published_one_and_falls_as_steeply() -> None:
+    env = make_hidden_env("cliff_hill", NOMINAL_WORLD, {"turn": 0.0, "edge": 2.5})
+    env.reset(seed=0)
+    heights = {}
+    for x in (1.25, 2.5, 2.6, 3.5):
+        env.set_state(np.array([x, 0.0]))
+        observation, *_ = env.step(np.zeros(2, dtype=np.float32))
+        heights[x] = observation[2]
+    assert heights == pytest.approx({1.25: EDGE_X / 2, 2.5: EDGE_X, 2.6: 3.12 - 0.1 * CLIFF_SLOPE, 3.5: BOTTOM_HEIGHT})
+
+
+# The cart-pole --------------------------------------------------------------------------------------------------------
+
+
+def test_the_hinge_pushes_as_the_law_says() -> None:
+    """From rest and without a motor: a torque accelerates the pole, which carries the cart along."""
+    law = cartpole.Law(0.15, 1.0, -0.5, 0.8, 0.3, 1.0, 2.0)
+    changes = []
+    for numbers in (dataclasses.asdict(law), NO_LAW["cartpole"]):
+        env = make_hidden_env("cartpole", NOMINAL_WORLD, numbers)
+        env.reset(seed=0)
+        env.set_state(np.array([0.4, 0.2, 0.0, 0.0]))
+        observation, *_ = env.step(np.zeros(1, dtype=np.float32))
+        changes.append(observation[4])
+    cart, pole, length, inertia, *_ = cartpole_by_heart._constants()
+    carried = (pole * length * math.cos(0.2)) ** 2 / (cart + pole)
+    wanted = law.torque(0.4, 0.2) / (inertia + pole * length**2 - carried) * 0.05
+    assert changes[0] - changes[1] == pytest.approx(wanted, rel=0.05)
+    assert abs(wanted) > 0.05
+
+
+def test_the_law_is_drawn_with_a_push_of_medium_size_upright() -> None:
+    family = cartpole.Family(50.0, 0.15, (0.7, 1.3))
+    for seed in range(50):
+        law = cartpole.draw(np.random.default_rng(seed), family)
+        assert 0.7 <= abs(law.of_angle(0.0)) <= 1.3
+        assert law.size == 0.15
+
+
+# What the term draws --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.id)
+def test_each_run_has_a_law_of_its_own_that_can_be_written_down(curve: Any) -> None:
+    runs = [*graded_runs(curve.id), *calibration_runs(curve.id, 20)]
+    assert len({json.dumps(run.law) for run in runs}) == len(runs)
+    for run in runs:
+        assert run.law.keys() <= run.facts.keys()
+        assert all(value == round(value, 4) for value in run.law.values())
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.id)
+def test_seeds_and_masses_do_not_depend_on_the_law(curve: Any) -> None:
+    """So recorded runs without a law stay valid."""
+    for run, plain in zip(graded_runs(curve.id), hidden_runs(curve.id, "graded", load_private().num_runs), strict=True):
+        assert dataclasses.replace(run, law={}) == plain
+
+
+def test_a_family_is_drawn_within_its_limits() -> None:
+    family = family_class("cliff_hill")(12.0, (75.0, 105.0), (2.8, 3.0))
+    laws = [draw_law("cliff_hill", np.random.default_rng(seed), family) for seed in range(60)]
+    degrees = [math.degrees(law["turn"]) for law in laws]
+    assert {math.copysign(1, value) for value in degrees} == {-1.0, 1.0}
+    assert all(75 <= abs(value) <= 105 for value in degrees)
+    assert all(2.8 <= law["edge"] <= 3.0 for law in laws)
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.id)
+def test_nobody_passes_by_heart_in_the_worlds_of_the_term_and_everybody_does_without_a_law(curve: Any) -> None:
+    runs = graded_runs(curve.id)
+    below = family_of(curve.experiment).by_heart_below
+    best = {}
+    for name, worlds in (("law", runs), ("none", [dataclasses.replace(run, law={}) for run in runs])):
+        returns = np.stack(list(acceptance.returns_of(curve, worlds).values()))
+        best[name] = returns[..., -curve.score_episodes :].mean(axis=-1).max(axis=0)
+    assert (best["law"] < below).all()
+    assert (best["none"] > 70).all()
+
+
+def test_worlds_that_are_not_accepted_yet_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from autograder.grading import private
+
+    monkeypatch.setattr(private, "load_accepted", dict)
+    with pytest.raises(ValueError, match=r"no worlds are accepted for curve_\w+: run `make publish`"):
+        graded_runs(CURVES[0].id)
+
+
+def test_accepted_worlds_follow_the_private_settings_and_the_code() -> None:
+    assert set(json.loads(WORLDS_FILE.read_text(encoding="utf-8"))) == {curve.id for curve in CURVES}
+    assert all(acceptance.is_current(curve.id) for curve in CURVES)
+
+
+# By heart -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task_name", "module", "error"), [("cliff_hill", cliff_hill_by_heart, 1e-9), ("cartpole", cartpole_by_heart, 5e-3)]
+)
+def test_the_physics_by_heart_are_the_published_ones(task_name: str, module: Any, error: float) -> None:
+    env = make_env(task_name)
+    rng = np.random.default_rng(0)
+    seen, _ = env.reset(seed=0)
+    for _ in range(env.task.episode_length):
+        action = rng.uniform(-1, 1, env.task.act_dim)
+        arrived, *_ = env.step(action.astype(np.float32))
+        if task_name == "cartpole" and abs(arrived[0]) > 2.9:
+            break  # the end of the rail, which is springy
+        np.testing.assert_allclose(module.predict(seen, action, np.ones(1)), arrived, atol=error)
+        seen = arrived
+    assert abs(seen[0]) > 0.3
+
+
+def test_the_experiments_with_laws_are_those_of_graded_curves() -> None:
+    graded = {curve.experiment for curve in load_assignment().curves}
+    assert set(load_private().laws) <= graded <= set(EXPERIMENTS)
