@@ -68,7 +68,7 @@ def made_up_class(size: int = 300) -> Class:
             cause=str(rng.choice(["wrong_value", "wrong_shape", "raised"])),
         )  # fmt: skip
         if number % 90 == 6:
-            answer["integrity"][ASSIGNMENT.curves[0].id] |= {"broken": "follows_data", "message": HOSTILE}
+            answer["integrity"][ASSIGNMENT.curves[0].id] |= {"broken": "replans", "message": HOSTILE}
         results.append(result(number, answer))
     return Class(tuple(results), True, None, ())
 

@@ -316,7 +316,7 @@ def test_runs_of_an_effect_are_recorded_once_and_give_its_bar(recorded: Path) ->
     assert {run.implementation: run.run for run in runs} == {"reference": 3, "off_by_one": 2, "two_halves": 2}
     assert all(len(run.returns) == 1 for run in runs)
     graded = {run.env_seed for run in graded_runs(MADE_UP.id)}
-    assert not graded & {run.env_seed for run in calibration.calibration_runs(4)}
+    assert not graded & {run.env_seed for run in calibration.calibration_runs(MADE_UP.id, 4)}
     bar = calibration.derive_bars()[MADE_UP.id]
     of = {name: [r.returns[0] for r in runs if r.implementation == name] for name in {r.implementation for r in runs}}
     # Three digits, rounded down and up: the 5 % quantile of correct ones, the 90 % quantile of the bug.

@@ -424,7 +424,7 @@ def test_hidden_worlds_flip_the_sign_and_stay_within_a_tenth() -> None:
         runs = graded_runs(curve)
         assert len({run.env_seed for run in runs}) == len(runs) == 7
         assert {run.world.actuator_sign for run in runs[:3]} == {-1, 1}
-    for run in [*runs, *calibration_runs(40)]:
+    for run in [*runs, *calibration_runs(curve, 40)]:
         assert 0.9 <= run.world.actuator_gain <= 1.1
         assert 0.9 <= run.world.mass_scale <= 1.1
 

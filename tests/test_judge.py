@@ -17,7 +17,7 @@ from autograder.grading import regrade
 from autograder.grading.curves import load_bars
 from autograder.grading.judge import Measured, judge
 from autograder.grading.outcome import Outcome
-from autograder.grading.promises import CAUSES, Integrity, Promise, WorldResult
+from autograder.grading.promises import CAUSES, Integrity, Look, Promise
 from autograder.grading.regrade import rescore
 from autograder.grading.running import Run
 from autograder.grading.scoring import ItemReport, Report
@@ -31,7 +31,7 @@ ASSIGNMENT = dataclasses.replace(load_assignment(), curves=(CURVE,), effects=())
 DECLARED = load_hidden_tests()
 BAR = dataclasses.replace(load_bars()[CURVE.id], bar=34.0, floor=12.0)
 BARS = {**load_bars(), CURVE.id: BAR}
-KEPT = Integrity(None, "", (WorldResult(0.9, 0.8, 1.0, math.inf),))
+KEPT = Integrity(None, "", (Look(60.0, 58.0, math.inf),))
 
 
 def run_of(score: float, *, curve: Curve = CURVE, failure: str = "", early: float = 0.0) -> Run:
@@ -278,7 +278,7 @@ def test_a_curve_whose_agent_was_never_checked_gets_no_points_in_a_regrade(
 
 @pytest.mark.usefixtures("bars")
 def test_a_broken_promise_stays_broken_in_a_regrade() -> None:
-    then = receipt_of(measured([39.0] * 3, Integrity("follows_data", "actions after a start 0.00")), 6.0)
+    then = receipt_of(measured([39.0] * 3, Integrity("replans", "put back to the start, it did 0.0")), 6.0)
     (item,) = (one for one in rescore(then)[0] if one.item_id == CURVE.id)
     assert (item.now, item.lacks) == (0.0, "")
 

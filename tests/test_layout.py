@@ -10,12 +10,14 @@ import pytest
 from test_architecture import ROOT, imports_in, python_files
 
 from hw4.handin.assignment import load_assignment
+from hw4.tasks import TASKS
 
 PROGRAMS = ("hw4", "solutions", "autograder", "publish", "benchmarks")
 MAX_LINES = 500  # of a program; tests and the notebooks' masters may be longer
 MAX_TOP_LEVEL = 16  # files at the top of hw4/: about the lecture, and nothing else
 # Files of a problem have the same name in every folder, by design.
 PROBLEMS = {Path(name).stem for name in load_assignment().submission.code}
+SAME_IN_EVERY_ROOM = PROBLEMS | TASKS.keys()
 
 
 def programs() -> list[Path]:
@@ -69,7 +71,7 @@ def test_names_that_differ_by_a_letter_are_found(a: str, b: str, alike: bool) ->
 
 
 def test_no_two_files_have_names_that_differ_by_a_letter() -> None:
-    named = [path for path in programs() if not path.stem.startswith("__") and path.stem not in PROBLEMS]
+    named = [path for path in programs() if not path.stem.startswith("__") and path.stem not in SAME_IN_EVERY_ROOM]
     pairs = itertools.combinations(named, 2)
     assert [
         f"{a.relative_to(ROOT)} and {b.relative_to(ROOT)}" for a, b in pairs if one_letter_apart(a.stem, b.stem)

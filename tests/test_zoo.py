@@ -327,7 +327,8 @@ def test_recorded_runs_of_other_code_are_stale(tmp_path: Path, monkeypatch: pyte
     today = key_of(curve, reference_code())
     returns = (9e9,) * EXPERIMENTS[curve.experiment].num_episodes
     keys = (today, "old")
-    runs = [RecordedRun("reference", i, key, 1, 1.0, 1.0, 1.0, 1.0, returns, (), ()) for i, key in enumerate(keys)]
+    ones = (1, 1.0, 1.0, "", 1.0, 1.0)
+    runs = [RecordedRun("reference", i, key, *ones, returns, (), ()) for i, key in enumerate(keys)]
     write_recorded(curve, runs)
     reference = next(result for result in recorded_results(curve) if result.name == "reference")
     assert (reference.num_runs, reference.num_stale, reference.above) == (1, 1, 1)
