@@ -35,6 +35,8 @@ from hw4.handin.assignment import Assignment, Curve, Item, RunItem, Stub
 Json = Mapping[str, Any]
 EARLY_RUNS = 2  # that reach the bar in the first episode with a model: worth a look by staff
 NOT_ASKED = "not asked for"
+GIVEN_CHANGED = "a curve runs what is given as it was published, so these lines did not run"
+COUNTS_LESS = "only"  # so much of a curve counts
 WHY_CUT = {
     "raised": "your code raised an exception",
     "too_slow": "its processor time was used up",
@@ -195,7 +197,7 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
         if run.failure
     ]
     if measured.put_back and item.kind == "curve":
-        flags.append(f"a curve runs the published version of what is given, not of {', '.join(measured.put_back)}")
+        flags.append(f"{GIVEN_CHANGED}: {', '.join(measured.put_back)}")
     if len(runs) > FIRST_RUNS:
         flags.append(f"the first three runs disagreed: {len(runs)} runs")
     verdict: Verdict = "passed" if grade.credit == 1.0 else "failed"
@@ -250,15 +252,15 @@ def _with_gate(item: RunItem, report: ItemReport, functions: Sequence[ItemReport
     if missing := [function.id for function in functions if not _is_written(function)]:
         return _blocked(item, f"blocked by {', '.join(missing)}: not written yet")
     if report.verdict == "passed" and (nothing := [function.id for function in functions if function.score == 0]):
-        note = f"for staff: it passed although {', '.join(nothing)}, which it runs, earned nothing"
-        report = dataclasses.replace(report, message=f"{report.message}; {note}")
+        note = f"it passed although {', '.join(nothing)}, which it runs, earned nothing"
+        report = dataclasses.replace(report, notes=(*report.notes, note))
     earned, points = sum(function.score for function in functions), sum(function.points for function in functions)
     counts = gate(earned / points)
     if counts == 1.0 or report.verdict == "grader_fault":
         return report
     flag = (
-        f"only {counts:.0%} of this counts, because the functions that it runs earned {earned:g} of {points} points "
-        f"(all of it counts from {GATE_OPEN:.0%} on)"
+        f"{COUNTS_LESS} {counts:.0%} of this counts, because the functions that it runs earned {earned:g} of {points} "
+        f"points (all of it counts from {GATE_OPEN:.0%} on)"
     )
     passed = report.verdict == "passed"
     return dataclasses.replace(
@@ -306,5 +308,5 @@ def _with_note(report: ItemReport, curve: Curve, returns: Sequence[Sequence[floa
     early = sum(run[first] >= bar for run in returns if len(run) > first)
     if early < EARLY_RUNS:
         return report
-    note = f"for staff: {early} runs reach the bar in the first episode with a model, so look at what acts there"
-    return dataclasses.replace(report, message=f"{report.message}; {note}")
+    note = f"{early} runs reach the bar in the first episode with a model, before they can have learned much"
+    return dataclasses.replace(report, notes=(*report.notes, note))

@@ -46,6 +46,7 @@ class ItemReport:
     message: str = ""  # for staff; students see it if the item was not run
     lacks: str = ""  # what has to be measured before this can be judged, if stored measurements do not tell
     flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # for staff alone: no points depend on them
     tests: tuple[TestReport, ...] = ()  # of a function
     example: ExampleRun | None = None  # of a function that did not pass
     grade: RunsGrade | None = None  # of a curve or an effect

@@ -36,7 +36,13 @@ def receipt(grade: Grade) -> dict[str, Any]:
         "total": grade.report.total,
         "only": None if measured.only is None else sorted(measured.only),
         "items": {
-            item.id: {"score": item.score, "verdict": item.verdict, "decided_by": item.message, "flags": item.flags}
+            item.id: {
+                "score": item.score,
+                "verdict": item.verdict,
+                "decided_by": item.message,
+                "flags": item.flags,
+                "notes": item.notes,
+            }
             for item in grade.report.items
         },
         "tests": {name: dataclasses.asdict(outcome) for name, outcome in measured.outcomes.items()},

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from autograder.classroom.marks.class_pictures import SHARE, bins_of, class_curve, histogram
 from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result, unread_notebooks
 from autograder.grading.curves import FIRST_RUNS
+from autograder.grading.judge import COUNTS_LESS, GIVEN_CHANGED
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade
 from autograder.report.words import points
@@ -46,6 +47,8 @@ class Flag:
 KINDS = {
     "grader fault": "There is no grade yet: use `--retry-faults`, or decide with `override`.",
     "integrity": "The agent broke a promise, or could not be checked: look at it before the points are final.",
+    "agent": "A curve passed in a way that honest work seldom does: look at what acts there, in the source.",
+    "given parts": "Something given was changed: curves ran the published version, hidden tests the changed one.",
     "cut": "A curve used up its time or memory, or its process ended: was the machine overloaded?",
     "borderline": "The first three runs disagreed about the bar; the median of up to seven decided.",
     "processes": "The submission left processes behind.",
@@ -210,8 +213,12 @@ def _flags_of_item(result: Result, grade: Grade, report: ItemReport) -> Iterator
     for text in report.flags:
         if "was cut short" in text:
             yield Flag("cut", result, f"{title}: {text}")
-        elif not text.startswith(("the first three runs disagreed", "no points, because")):
+        elif text.startswith(GIVEN_CHANGED):
+            yield Flag("given parts", result, f"{title}: {text}")
+        elif not text.startswith(("the first three runs disagreed", "no points, because", COUNTS_LESS)):
             yield Flag("integrity", result, f"{title}: {text}")
+    for note in report.notes:
+        yield Flag("agent", result, f"{title}: {note}")
     if len(grade.runs.get(report.id, ())) > FIRST_RUNS and report.grade is not None:
         yield Flag("borderline", result, f"{title}: {report.grade.decided_by}, {report.grade.credit:.0%} of the points")
 
