@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from autograder.grading import session, suite
+from autograder.grading import scoring, session, suite
 from autograder.grading.examples import shown
 from autograder.grading.listener import Silent
 from autograder.grading.outcome import Outcome
-from autograder.grading.scoring import ItemReport, TestReport
+from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade, Grader
 from autograder.report.page import page
 from autograder.report.results import results
@@ -247,7 +247,7 @@ def test_an_exception_is_shown_once_per_function() -> None:
     outcomes = [
         Outcome(f"test_{line}", "failed", "raised", f"hw4/mpc.py:{line}", "ValueError") for line in (7, 8, 7, 9)
     ]
-    tests = tuple(TestReport("", outcome, 1.0, 0.0) for outcome in outcomes)
+    tests = tuple(scoring.TestReport("", outcome, 1.0, 0.0) for outcome in outcomes)
     item = ItemReport(REQUIRED[0], 0.0, "failed", tests=tests)
     shown = [exception_of(item, outcome) for outcome in outcomes]
     assert shown == ["ValueError at hw4/mpc.py:7", "", "ValueError at hw4/mpc.py:7", ""]
