@@ -114,8 +114,8 @@ def _wrong_points(attack: Attack, grade: Grade) -> Iterator[str]:
     for stub in grade.report.stubs:
         if stub.id in attack.attacked:
             failure = stub.first_failure
-            if stub.score != 0:
-                yield f"{stub.id} earned {stub.score:g} points"
+            if stub.score > attack.worth:
+                yield f"{stub.id} earned {stub.score:g} points, of which {attack.worth:g} are its due"
             if failure is not None and failure.cause not in attack.causes:
                 yield f"{stub.id}: cause {failure.cause!r}, expected {attack.causes}: {failure.message}"
             if stub.verdict == "failed" and hint_of(stub) is None:
