@@ -26,7 +26,7 @@ def check_left_alone(
     ask: Callable[..., Any],
     *,
     causes: dict[int, str] | None = None,
-    again: str = "inplace",
+    again: str = "state_kept",
 ) -> list[Any]:
     """Ask twice about the same tensors, and check that they do not change.
 
@@ -34,7 +34,7 @@ def check_left_alone(
         inputs: arrays.
         ask: calls the function with what stands for `inputs`, and checks its answer as any other check does.
         causes: what to call the change of the n-th array, if not "inplace".
-        again: what a wrong second answer speaks for.
+        again: what a wrong second answer speaks for, if no input was seen to change.
 
     Returns:
         What `ask` returned each time.
@@ -53,6 +53,7 @@ def check_left_alone(
     try:
         second = ask(*kept)
     except CheckFailed as failure:
+        _check_same(subject, kept, causes or {})
         raise CheckFailed(f"a second call with the same inputs is wrong: {failure}", again) from failure
     _check_same(subject, kept, causes or {})
     return [first, second]

@@ -553,6 +553,7 @@ def test_fit_leaves_the_data_as_they_were_and_returns_plain_numbers(subject: Sub
     def ask(*fields: Kept) -> None:
         run.fit(6, data, Transition(*fields))
         weights, losses = run.replay()
+        check_shape(run.losses, (6,), "the returned losses")
         check_close(run.weights, weights, "the weights after fitting")
         check_close(run.losses, losses[-6:], "the returned losses")
 

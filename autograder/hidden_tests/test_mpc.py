@@ -965,7 +965,7 @@ def test_mpc_leaves_plan_and_initial_mean_as_they_were(subject: Subject, rng: RN
         check_close(planner.observations[-1], observation.array, "what was planned from")
 
     for _ in range(3):
-        check_left_alone(subject, [rng.normal(size=OBS_DIM)], ask)
+        check_left_alone(subject, [rng.normal(size=OBS_DIM)], ask, again="wrong_value")
     subject.call_method(controller, "begin_episode")
     subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
     check_close(planner.means[-1], initial_mean, "initial_mean after 6 steps", slips={"inplace": planner.means[-1]})
