@@ -63,6 +63,6 @@ def _check_same(subject: Subject, kept: Sequence[Kept], causes: dict[int, str]) 
     for number, before in enumerate(kept):
         after, old = subject.call("checking.doubles.look_at", before), before.array
         arrived = old.astype(np.float32) if old.dtype.kind == "f" else old
-        same = isinstance(after, np.ndarray) and after.shape == old.shape
-        same = same and np.array_equal(after.astype(arrived.dtype), arrived)
+        check(isinstance(after, np.ndarray), f"input {number + 1} is no tensor any more", "wrong_type")
+        same = after.shape == old.shape and np.array_equal(after.astype(arrived.dtype), arrived)
         check(same, f"input {number + 1} was changed in place", causes.get(number, "inplace"))
