@@ -175,10 +175,10 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.hidden_tests.graded import graded
-from autograder.hidden_tests.inputs import call_and_check_inputs
+from autograder.hidden_tests.inputs import check_left_alone
 from autograder.hidden_tests.topics import daydream_oracle as oracle
 from hw4.checking.answers import check_close
-from hw4.checking.subject import Subject
+from hw4.checking.subject import Kept, Subject
 
 
 @graded("dream_pick", weight=2)
@@ -192,7 +192,12 @@ def test_daydream_picks_the_best(subject: Subject, rng: np.random.Generator) -> 
 @graded("dream_pick", needs_another=True)
 def test_daydream_leaves_its_inputs_as_they_are(subject: Subject, rng: np.random.Generator) -> None:
     """Nothing that goes in changes."""
-    call_and_check_inputs(subject, "topics.daydream.pick_dream", rng.normal(size=(3, 4, 1)), rng.normal(size=3))
+    dreams, returns = rng.normal(size=(3, 4, 1)), rng.normal(size=3)
+
+    def ask(*kept: Kept) -> None:
+        check_close(subject.call("topics.daydream.pick_dream", *kept), oracle.best(dreams, returns), "dream")
+
+    check_left_alone(subject, [dreams, returns], ask)
 
 
 @graded("dream_soften")

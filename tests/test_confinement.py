@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from autograder.isolation.fork_server import ForkServer
 from autograder.isolation.package import package_with
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.solutions import ROOT, reference_code
+from autograder.worker import seccomp
 from autograder.worker.layers import LANDLOCK, SECCOMP
 from autograder.zoo import Animal, code_of
 from hw4.checking.answers import CheckFailed
@@ -65,9 +67,9 @@ def need(subject: RemoteSubject, layer: str) -> None:
         (LANDLOCK, ["open('/etc/passwd').read()"]),
         (LANDLOCK, ["open('/tmp/left_behind', 'w').write('x')"]),
         (LANDLOCK, ["open('/etc/hostname', 'a').write('x')"]),
-        (LANDLOCK, ["import os; open(f'/proc/{os.getppid()}/environ').read()"]),
-        (LANDLOCK, ["import os; open(f'/proc/{os.getppid()}/mem', 'rb').read(1)"]),
-        (LANDLOCK, ["import os, signal; os.kill(os.getppid(), signal.SIGTERM)"]),
+        (LANDLOCK, [f"open('/proc/{os.getpid()}/environ').read()"]),
+        (LANDLOCK, [f"open('/proc/{os.getpid()}/mem', 'rb').read(1)"]),
+        (LANDLOCK, [f"import os, signal; os.kill({os.getpid()}, signal.SIGTERM)"]),
         (SECCOMP, ["import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM)"]),
         (SECCOMP, ["import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"]),
         (SECCOMP, ["import socket; socket.socket(socket.AF_UNIX)"]),
@@ -75,13 +77,13 @@ def need(subject: RemoteSubject, layer: str) -> None:
         (SECCOMP, ["import os; os.chmod('.', 0)"]),
         (SECCOMP, [f"import os; os.chown({str(ROOT)!r}, 0, 0)"]),
         (SECCOMP, [f"import os; os.utime({str(ROOT)!r})"]),
-        (SECCOMP, ["import os; os.kill(os.getppid(), 0)"]),
-        (SECCOMP, ["import os, resource; resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))"]),
+        (SECCOMP, [f"import os; os.kill({os.getpid()}, 0)"]),
+        (SECCOMP, [f"import resource; resource.prlimit({os.getpid()}, resource.RLIMIT_CPU, (1, 1))"]),
         (SECCOMP, ["import ctypes", "if ctypes.CDLL(None, use_errno=True).shmget(1, 4096, 0o1666) < 0:",
                    "    raise PermissionError(ctypes.get_errno())"]),
         (SECCOMP, ["import subprocess; subprocess.run(['true'])"]),
         (SECCOMP, ["import os; os.execv('/bin/sh', ['sh'])"]),
-        (SECCOMP, ["import ctypes, os", "if ctypes.CDLL(None, use_errno=True).ptrace(16, os.getppid(), 0, 0) < 0:",
+        (SECCOMP, ["import ctypes", f"if ctypes.CDLL(None, use_errno=True).ptrace(16, {os.getpid()}, 0, 0) < 0:",
                    "    raise PermissionError(ctypes.get_errno())"]),
     ],
     ids=lambda value: value[-1][-60:] if isinstance(value, list) else "",
@@ -221,3 +223,58 @@ def test_callbacks_do_bounded_work_in_the_trusted_process(attack: Attack) -> Non
     with attack("return mean") as subject, pytest.raises(CheckFailed):
         subject.call("mpc.sequence_returns", predict, predict, np.zeros(4), np.zeros((30_000, 2, 3)))
     assert not seen
+
+
+# The table of system calls --------------------------------------------------------------------------------------------
+
+HEADERS = {"x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "aarch64": "/usr/include/asm-generic/unistd.h"}
+
+
+def numbers_of(machine: str) -> dict[str, int]:
+    """Name of a system call -> its number, from the kernel's own headers."""
+    path = Path(HEADERS[machine])
+    if not path.exists():
+        pytest.skip(f"the headers for {machine} are not installed")
+    found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", path.read_text(encoding="utf-8"))
+    return {name: int(number) for name, number in found}
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+def test_the_numbers_of_system_calls_are_the_kernels(machine: str) -> None:
+    known = numbers_of(machine)
+    known.setdefault("newfstatat", known.get("fstatat", 0))  # the generic header has one name for both
+    listed = {
+        name: numbers[seccomp.COLUMN[machine]]
+        for table in (seccomp.ALLOWED, seccomp.WRITING, seccomp.CHECKED)
+        for name, numbers in table.items()
+    }
+    assert listed == {name: known.get(name) for name in listed}
+
+
+def test_no_system_call_is_listed_twice() -> None:
+    tables = (seccomp.ALLOWED, seccomp.WRITING, seccomp.CHECKED)
+    for column in seccomp.COLUMN.values():
+        numbers = [numbers[column] for table in tables for numbers in table.values() if numbers[column] is not None]
+        assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["import threading", "t = threading.Thread(target=sum, args=([1],))", "t.start()", "t.join()"],
+        ["import concurrent.futures as f", "with f.ThreadPoolExecutor(3) as pool:", "    list(pool.map(abs, [1, 2]))"],
+        # pthread_join waits at a futex that is not private.
+        ["import ctypes, time", "libc, thread = ctypes.CDLL(None), ctypes.c_ulong()",
+         "sleep = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(lambda _: time.sleep(0.1))",
+         "assert libc.pthread_create(ctypes.byref(thread), None, sleep, None) == 0",
+         "assert libc.pthread_join(thread, None) == 0"],
+        ["torch.set_num_threads(3)", "torch.randn(600, 600) @ torch.randn(600, 600)", "torch.randn(10**6).sum()"],
+        ["import io", "f = io.BytesIO()", "torch.save(mean, f)", "f.seek(0)", "torch.load(f)"],
+        ["x = torch.zeros(3, requires_grad=True)", "x.exp().sum().backward()", "torch.linalg.svd(torch.randn(50, 50))"],
+        ["import os, random, time, uuid", "uuid.uuid4(); random.SystemRandom().random(); time.process_time()",
+         "os.times(); os.sched_getaffinity(0); time.sleep(0.01)"],
+    ],
+)  # fmt: skip
+def test_what_honest_code_may_do_works(attack: Attack, lines: list[str]) -> None:
+    with attack(*lines, "return 0.5 * mean") as subject:
+        assert np.array_equal(call(subject), np.zeros(2))

@@ -392,6 +392,7 @@ def test_a_second_try_of_a_run_must_repeat_the_first(
         ({"no new privileges": "on"}, "the system says that it is off"),
         ({"seccomp: no sockets, no new processes": "on"}, "the system says that it is off"),
         ({"no capabilities": "on"}, "the system says that it is off"),
+        ({"own process ids": "on"}, "the system says that it is off"),
         ({OWN_USER: "on"}, "the system says that it is off"),
         ({}, "did not get a user id of its own"),
     ],

@@ -9,15 +9,20 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
+from autograder.grading import scoring, session, suite
+from autograder.grading.examples import shown
 from autograder.grading.listener import Silent
+from autograder.grading.outcome import Outcome
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade, Grader
 from autograder.report.page import page
 from autograder.report.results import results
+from autograder.report.words import exception_of
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of
 from hw4.handin.assignment import load_assignment
@@ -214,6 +219,55 @@ def test_students_never_see_what_an_exception_carries(grader: Grader, tmp_path: 
     assert "LEAK" not in json.dumps(results(grade))
     assert "LEAK" not in page(grade, "someone")
     assert "hw4/mpc.py:" in json.dumps(results(grade))
+
+
+def test_worked_examples_run_before_anything_hidden_leaves_the_grader(
+    grader: Grader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+
+    def noted(event: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            events.append(event)
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(session, "run_example", noted("example", session.run_example))
+    for module, name in ((session, "graded_runs"), (session, "rng_of_test"), (suite, "rng_of_test")):
+        monkeypatch.setattr(module, name, noted("hidden", getattr(module, name)))
+    for name, content in {**reference_code(), "mpc.py": body("agent_record", "raise ValueError")}.items():
+        write_at_once(tmp_path / name, content)
+    grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"agent_record", "cem_refit"}))
+    assert events.index("hidden") == events.count("example") == 2
+
+
+def test_an_exception_is_shown_once_per_function() -> None:
+    """A submission chooses the line at which each test ends: many lines could tell much."""
+    outcomes = [
+        Outcome(f"test_{line}", "failed", "raised", f"hw4/mpc.py:{line}", "ValueError") for line in (7, 8, 7, 9)
+    ]
+    tests = tuple(scoring.TestReport("", outcome, 1.0, 0.0) for outcome in outcomes)
+    item = ItemReport(REQUIRED[0], 0.0, "failed", tests=tests)
+    shown = [exception_of(item, outcome) for outcome in outcomes]
+    assert shown == ["ValueError at hw4/mpc.py:7", "", "ValueError at hw4/mpc.py:7", ""]
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted", "text"),
+    [
+        (np.array([2.71828, -12345.678]), np.zeros(2), "[2.72, -12300]"),
+        (np.array([1e-300, 1e300]), np.ones(2), "[0., large]"),
+        (np.array([0.99999, 2.0]), np.array([1.0, 2.0]), "[1., 2.]"),
+        (np.zeros((2, 1)), np.zeros(2), "an array of shape (2, 1)"),
+        (np.zeros((2, 37)), np.zeros(2), "an array of another shape"),
+        (np.zeros((2, 1, 2)), np.zeros(2), "an array of another shape"),
+        ("31415", 1.0, "no usable answer"),
+        (None, 1.0, "None"),
+    ],
+)
+def test_a_report_shows_no_more_of_an_answer_than_the_published_one_has(seen: Any, wanted: Any, text: str) -> None:
+    assert shown(seen, wanted) == text
 
 
 def test_an_odd_answer_never_costs_the_report(submit: Submit) -> None:

@@ -19,7 +19,6 @@ from bounds import bounded
 
 from autograder import hidden_tests
 from autograder.hidden_tests.graded import DECLARED
-from autograder.hidden_tests.inputs import _arrays_of
 from autograder.isolation import remote
 from hw4.checking.answers import CheckFailed
 from hw4.checking.discovery import modules_of
@@ -85,10 +84,8 @@ class HostileSubject:
                     self._call_back(function, arguments)
             self._is_inside = False
         answer = next(self._answers)
-        if (
-            name == "checking.doubles.call_and_look"
-        ):  # what a submission says of its inputs may be right, and its answer absurd
-            return answer, tuple(array for arg in (*args, *kwargs.values()) for array in _arrays_of(arg)), False
+        if name == "checking.doubles.look_at":  # what it says of its inputs may be right, and its answers absurd
+            return args[0].array
         return answer
 
     def call_method(self, handle: Handle, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -131,9 +128,7 @@ def test_no_answer_makes_the_trusted_process_work_without_bound(answers: str) ->
                     raise
                 except Exception:  # CheckFailed, or an answer that is no answer: then the canary decides
                     continue
-            # An example only returns what it saw; a check of the inputs earns nothing by itself.
-            is_nothing = name.startswith("example of") or DECLARED[name].needs_another
-            assert is_nothing, f"{name} passed"
+            assert name.startswith("example of"), f"{name} passed"  # an example only returns what it saw
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from autograder.grading.curves import (
     score_of_run,
 )
 from autograder.grading.effects import run_effect
+from autograder.grading.examples import run_example
 from autograder.grading.integrity import confirmed
 from autograder.grading.judge import Measured, earns_by_its_runs, judge, was_handed_in
 from autograder.grading.listener import Listener
@@ -53,8 +54,6 @@ from hw4.handin.intake import Intake
 MAX_JOBS = 2  # learning runs at once
 SUITE_SLOT = NUM_SLOTS - 1  # workers of the suite and of the curves never share a user id
 MIN_BUDGET_SECONDS = 30.0
-MAX_SHOWN_CHARACTERS = 5000
-MAX_SHOWN = 200  # numbers of an answer that a report shows
 
 AnItem = TypeVar("AnItem", bound=Item)
 
@@ -232,6 +231,8 @@ class _Session:
     def _measure(self, pool: ThreadPoolExecutor, with_runs: bool, only: frozenset[str] | None) -> Measured:
         """Everything that the judge needs. Nothing runs of an optional problem that was not handed in."""
         stubs = [stub for stub in self._handed_in(self._assignment.stubs) if only is None or stub.id in only]
+        # Before anything hidden leaves this process: students see the answers, whatever a worker puts into them.
+        examples = self._examples(stubs)
         runs: dict[str, list[Run]] = {item.id: [] for item in self._assignment.run_items if with_runs}
         pending: dict[RunItem, list[Future[Run]]] = {}
         if with_runs:
@@ -260,10 +261,11 @@ class _Session:
                 done += [future.result() for future in pending.pop(item)]
                 if self._wants_more(item, done):
                     pending[item] = self._start_runs(pool, item, range(len(done), len(done) + MORE_RUNS))
+        failing = (stub.id for stub in stubs if stub_report(stub, DECLARED, outcomes).verdict != "passed")
         measured = Measured(
             submitted=frozenset(self._code),
             outcomes=outcomes,
-            examples=self._examples(stubs, outcomes),
+            examples={stub_id: examples[stub_id] for stub_id in failing if stub_id in examples},
             runs=runs,
             broken_files=self._broken_files,
             put_back=self._put_back,
@@ -435,36 +437,13 @@ class _Session:
         scores = [score_of_run(item, run.returns, run.failure) for run in done]
         return needs_more_runs(scores, self._bars[item.id].bar)
 
-    def _examples(self, stubs: list[Stub], outcomes: dict[str, Outcome]) -> dict[str, ExampleRun]:
-        """The worked example of each function that did not pass, run on the submission."""
+    def _examples(self, stubs: list[Stub]) -> dict[str, ExampleRun]:
+        """The worked example of each function, run on the submission."""
         return {
-            stub.id: self._run_example(stub.id)
+            stub.id: run_example(WORKED_EXAMPLES[stub.id], lambda: self._open(self._student, SUITE_SLOT))
             for stub in stubs
-            if stub.file not in self._broken_files and stub_report(stub, DECLARED, outcomes).verdict != "passed"
+            if stub.file not in self._broken_files
         }
-
-    def _run_example(self, stub_id: str) -> ExampleRun:
-        example = WORKED_EXAMPLES[stub_id]
-        seen: dict[str, Any] = {}
-        failed = "nothing"
-        try:
-            with self._open(self._student, SUITE_SLOT) as subject:
-                seen = example.run(subject)
-        except StudentError as error:
-            failed = f"{error.shown_type} at {error.where}"
-        except WorkerDied as death:
-            failed = f"the call did not return ({death.reason})"
-        except CheckFailed as failure:
-            failed = str(failure)
-        except GraderFault:
-            failed = "the grader failed here"
-        except Exception as error:  # an answer so odd that the example stumbles over it
-            failed = f"no usable answer ({type(error).__name__})"
-        rows = [
-            (name, _shown(seen[name]) if name in seen else failed, _shown(wanted))
-            for name, wanted in example.wanted.items()
-        ]
-        return ExampleRun(example.story, tuple(rows))
 
 
 def _agree(attempts: list[list[bytes]]) -> bool:
@@ -472,16 +451,3 @@ def _agree(attempts: list[list[bytes]]) -> bool:
     first, last = attempts[0], attempts[-1]
     shared = min(len(first), len(last))
     return first[:shared] == last[:shared]
-
-
-def _shown(value: Any) -> str:
-    """A value as a reader wants to see it: short, on one line where it fits."""
-    if isinstance(value, np.ndarray | tuple | list | float):
-        try:
-            array = np.asarray(value)
-            if array.size > MAX_SHOWN:
-                return f"an array of shape {array.shape}"
-            return np.array2string(array, precision=4, suppress_small=True, separator=", ")[:MAX_SHOWN_CHARACTERS]
-        except (ValueError, TypeError):
-            return "no array"
-    return ascii(value)[:300]

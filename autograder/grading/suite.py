@@ -17,6 +17,7 @@ import pytest
 from autograder.grading.outcome import Outcome
 from autograder.grading.private import rng_of_test
 from autograder.hidden_tests.graded import DECLARED
+from autograder.hidden_tests.inputs import NotJudged
 from autograder.isolation.fork_server import GraderFault
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from hw4.checking.answers import CheckFailed
@@ -156,6 +157,8 @@ class Suite:
         try:
             with self._open_student() as subject:
                 check(subject=subject, rng=rng_of_test(name))
+        except NotJudged as failure:
+            return Outcome(name, "not_run", failure.cause, message=str(failure)), "check"
         except CheckFailed as failure:
             return Outcome(name, "failed", failure.cause, message=str(failure)), "check"
         except StudentError as error:

@@ -1,39 +1,68 @@
-"""Looks at what a function did to its inputs: a worker gets copies, so only the worker itself can tell."""
+"""Whether a function leaves its inputs alone, judged by its answers: it is called twice on the very same tensors.
+
+A worker gets copies, so what became of them only the worker can say, and it says what the submission likes. So that
+alone earns nothing: both answers must be right. A submission that copies the inputs first, by whatever means, passes;
+that is what it was asked to do.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from hw4.checking.answers import check
-from hw4.checking.subject import AsNumPy, Subject
+from hw4.checking.answers import CheckFailed, check
+from hw4.checking.subject import Kept, Subject
 
 
-def call_and_check_inputs(
-    subject: Subject, name: str, *args: Any, causes: dict[int, str] | None = None, **kwargs: Any
-) -> tuple[Any, bool]:
-    """Call a function (see `call_and_look` in `hw4.checking.doubles`) and check that no array that goes in changes.
+class NotJudged(CheckFailed):
+    """The answer itself is wrong, which another check says: what this one is about was not judged."""
+
+
+def check_left_alone(
+    subject: Subject,
+    inputs: Sequence[Any],
+    ask: Callable[..., Any],
+    *,
+    causes: dict[int, str] | None = None,
+    again: str = "state_kept",
+) -> list[Any]:
+    """Ask twice about the same tensors, and check that they do not change.
 
     Args:
+        inputs: arrays.
+        ask: calls the function with what stands for `inputs`, and checks its answer as any other check does.
         causes: what to call the change of the n-th array, if not "inplace".
+        again: what a wrong second answer speaks for, if no input was seen to change.
 
     Returns:
-        The answer, and whether it is still part of a graph of gradients.
+        What `ask` returned each time.
+
+    Raises:
+        NotJudged: the first answer is wrong, and no input has changed.
+        CheckFailed: an input has changed, or the second answer is wrong.
     """
-    before = [array for value in (*args, *kwargs.values()) for array in _arrays_of(value)]
-    answer, after, has_graph = subject.call("checking.doubles.call_and_look", name, *args, **kwargs)
-    for number, (old, new) in enumerate(zip(before, after, strict=True)):
-        cause = (causes or {}).get(number, "inplace")
+    kept = [Kept(np.asarray(array)) for array in inputs]
+    try:
+        first = ask(*kept)
+    except CheckFailed as failure:
+        _check_same(subject, kept, causes or {})
+        raise NotJudged(f"the answer itself is wrong: {failure}", failure.cause) from failure
+    _check_same(subject, kept, causes or {})
+    try:
+        second = ask(*kept)
+    except CheckFailed as failure:
+        _check_same(subject, kept, causes or {})
+        raise CheckFailed(f"a second call with the same inputs is wrong: {failure}", again) from failure
+    _check_same(subject, kept, causes or {})
+    return [first, second]
+
+
+def _check_same(subject: Subject, kept: Sequence[Kept], causes: dict[int, str]) -> None:
+    for number, before in enumerate(kept):
+        after, old = subject.call("checking.doubles.look_at", before), before.array
         arrived = old.astype(np.float32) if old.dtype.kind == "f" else old
-        same = new.shape == old.shape and np.array_equal(new.astype(arrived.dtype), arrived)
-        check(same, f"input {number + 1} of {name} was changed in place", cause)
-    return answer, bool(has_graph)
-
-
-def _arrays_of(value: Any) -> list[Any]:
-    if isinstance(value, tuple | list):
-        return [array for item in value for array in _arrays_of(item)]
-    if isinstance(value, AsNumPy):
-        return [np.asarray(value.array)]
-    return [value] if isinstance(value, np.ndarray) else []
+        check(isinstance(after, np.ndarray), f"input {number + 1} is no tensor any more", "wrong_type")
+        same = after.shape == old.shape and np.array_equal(after.astype(arrived.dtype), arrived)
+        check(same, f"input {number + 1} was changed in place", causes.get(number, "inplace"))

@@ -10,11 +10,11 @@ import numpy as np
 from autograder.hidden_tests import dynamics_model_oracle as oracle
 from autograder.hidden_tests.fitting_runs import FittingRun
 from autograder.hidden_tests.graded import graded
-from autograder.hidden_tests.inputs import call_and_check_inputs
-from autograder.hidden_tests.known_models import OBS_DIM, Model, transitions
+from autograder.hidden_tests.inputs import check_left_alone
+from autograder.hidden_tests.known_models import Model, transitions
 from hw4.checking.answers import AnyOf, check, check_close, check_every_time, check_shape
 from hw4.checking.model_slips import epsilon_in
-from hw4.checking.subject import Subject
+from hw4.checking.subject import Kept, Subject
 from hw4.checking.worked_example import stack
 from hw4.transitions import Transition
 
@@ -98,8 +98,15 @@ def _features(rng: RNG, *leading: int) -> Any:
 @graded("normalizer_fit", weight=0.5, needs_another=True)
 def test_normalizer_leaves_the_data_as_they_were(subject: Subject, rng: RNG) -> None:
     """The data are not changed in place."""
-    normalizer, _ = call_and_check_inputs(subject, "dynamics_model.fit_normalizer", rng.normal(size=(8, 3)) + 2)
-    check(normalizer is not None, "fit_normalizer returns None: a return statement is missing", "returns_none")
+    values = rng.normal(size=(8, 3)) + 2
+    wanted_mean, wanted_std = oracle.normalizer(values)
+
+    def ask(kept: Kept) -> None:
+        fitted = _Fitted(subject, kept)
+        check_close(fitted.mean, wanted_mean, "mean")
+        check_close(fitted.std, wanted_std, "std")
+
+    check_left_alone(subject, [values], ask)
 
 
 @graded("normalizer_fit", weight=2)
@@ -232,11 +239,14 @@ def test_predict_leaves_its_inputs_and_normalizers_as_they_were(subject: Subject
     """The observation and action are not changed in place, and a second call gives the same answer."""
     model = Model(subject, rng)
     s, a, _ = batch = model.transitions(rng, 5)
-    first, _ = call_and_check_inputs(subject, ".predict", model.handle, s, a)
-    again = model.predict(batch)
-    for predicted in (first, again):
-        check_shape(predicted, s.shape, "predict")
-    same = np.allclose(again, first, rtol=1e-6, atol=1e-6, equal_nan=True)
+
+    def ask(observation: Kept, action: Kept) -> Any:
+        predicted = subject.call_method(model.handle, "predict", observation, action)
+        check_close(predicted, model.next_observation(batch), "predict")
+        return predicted
+
+    first, again = check_left_alone(subject, [s, a], ask)
+    same = np.allclose(again, first, rtol=1e-6, atol=1e-6)
     check(same, "a second call predicts something else: a stored normaliser has changed", "inplace")
 
 
@@ -376,11 +386,14 @@ def test_loss_leaves_the_batch_and_the_normalizers_as_they_were(subject: Subject
     """The batch is not changed in place, and a second call gives the same loss."""
     model = Model(subject, rng)
     batch = model.transitions(rng, 6)
-    first, _ = call_and_check_inputs(subject, ".loss", model.handle, batch)
-    again = model.ask_loss(batch)
-    for loss in (first, again):
-        check_shape(loss, (), "loss")
-    same = np.allclose(again, first, rtol=1e-6, atol=1e-6, equal_nan=True)
+
+    def ask(*fields: Kept) -> Any:
+        loss = subject.call_method(model.handle, "loss", Transition(*fields))
+        check_close(loss, model.loss(batch), "loss")
+        return loss
+
+    first, again = check_left_alone(subject, batch, ask)
+    same = np.allclose(again, first, rtol=1e-6, atol=1e-6)
     check(same, "a second call gives another loss: a stored normaliser has changed", "inplace")
 
 
@@ -534,20 +547,21 @@ def _step_slips(run: FittingRun, steps: int) -> dict[str, Any]:
 @graded("model_fit", weight=0.5, needs_another=True)
 def test_fit_leaves_the_data_as_they_were_and_returns_plain_numbers(subject: Subject, rng: RNG) -> None:
     """The transitions are not changed in place, and the returned losses are detached."""
-    data = transitions(rng, 9)
-    model = subject.call("checking.doubles.QuadraticModel", rng.normal(size=OBS_DIM))
-    optimizer = subject.call("checking.doubles.sgd", model, 0.2)
-    losses, has_graph = call_and_check_inputs(
-        subject,
-        "dynamics_model.fit",
-        model,
-        data,
-        optimizer,
-        sample_indices=lambda: np.array([2, 5]),
-        gradient_steps=6,
-    )
-    check(not has_graph, "the returned losses are not detached", "losses_not_detached")
-    check_shape(losses, (6,), "the returned losses")
+    run = FittingRun(subject, rng, start=0.3, watched=False)
+    data = run.new_data()
+
+    def ask(*fields: Kept) -> None:
+        run.fit(6, data, Transition(*fields))
+        weights, losses = run.replay()
+        check_shape(run.losses, (6,), "the returned losses")
+        check_close(run.weights, weights, "the weights after fitting")
+        check_close(run.losses, losses[-6:], "the returned losses")
+
+    check_left_alone(subject, data, ask)
+    draw = {"sample_indices": lambda: np.array([2, 5]), "gradient_steps": 2}
+    fit = ("dynamics_model.fit", run.model, data, run.optimizer)
+    has_graph = subject.call("checking.doubles.is_part_of_a_graph", *fit, **draw)
+    check(has_graph is False, "the returned losses are not detached", "losses_not_detached")
 
 
 @graded("model_fit", weight=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from functools import partial
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 
 from autograder.hidden_tests import ensemble_oracle as oracle
 from autograder.hidden_tests.graded import graded
-from autograder.hidden_tests.inputs import call_and_check_inputs
+from autograder.hidden_tests.inputs import NotJudged, check_left_alone
 from autograder.hidden_tests.rollouts import rollout_return, rollout_returns
-from hw4.checking.answers import AnyOf, check, check_close, check_every_time, check_pair, check_shape
+from autograder.isolation.remote import StudentError
+from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_every_time, check_pair, check_shape
 from hw4.checking.draws import check_frequencies, check_rows_are_independent, check_uniform, check_whole_numbers
 from hw4.checking.rollout_trace import RolloutTrace
-from hw4.checking.subject import Seed, Subject
+from hw4.checking.subject import Kept, Seed, Subject
 from hw4.checking.variations import vary
 
 RNG = np.random.Generator
@@ -64,9 +66,21 @@ def _check_generators(draw: Any, subject: Subject, rng: RNG) -> None:
     check(same, "a draw from another generator in between changed the draws", "generator_ignored")
 
 
-def _check_global_generators(subject: Subject, name: str, *args: Any) -> None:
-    alone = subject.call("checking.doubles.leaves_other_generators_alone", name, *args, generator=Seed(1))
-    check(alone is True, "a global generator was used", "generator_ignored")
+def _check_global_generators(subject: Subject, rng: RNG, name: str, *args: Any) -> None:
+    """After the call, the global generators go on as they do after their seed, as this process knows by itself."""
+    seed, size, count = int(rng.integers(1 << 30)), 1 << 20, 5
+    subject.call("checking.doubles.seed_global_generators", seed)
+    subject.call(name, *args, generator=Seed(1))
+    drawn = subject.call("checking.doubles.draw_from_global_generators", size, count)
+    of_python = random.Random(seed)
+    wanted: tuple[Any, ...] = (  # torch takes the same 32 bits as NumPy from the same seed, and their remainder
+        np.random.RandomState(seed).randint(1 << 32, size=count, dtype=np.uint32) % size,
+        np.random.RandomState(seed).randint(size, size=count),
+        [of_python.randrange(size) for _ in range(count)],
+    )
+    same = isinstance(drawn, tuple) and len(drawn) == 3
+    same = same and all(np.array_equal(seen, right) for seen, right in zip(drawn, wanted, strict=True))
+    check(same, "a global generator was used", "generator_ignored")
 
 
 @graded("bootstrap_indices", weight=2)
@@ -96,7 +110,7 @@ def test_bootstrap_draws_with_replacement_for_each_member(subject: Subject, rng:
 def test_bootstrap_uses_the_generator_it_is_given(subject: Subject, rng: RNG) -> None:
     """The same seed draws the same data sets, another seed or a second call others, and no other generator is used."""
     _check_generators(lambda generator: _bootstrap(subject, 40, 4, generator), subject, rng)
-    _check_global_generators(subject, "ensemble.bootstrap_indices", 40, 4)
+    _check_global_generators(subject, rng, "ensemble.bootstrap_indices", 40, 4)
 
 
 @graded("bootstrap_indices")
@@ -119,10 +133,17 @@ def test_bootstrap_serves_one_member_and_one_transition(subject: Subject, rng: R
 def test_minibatches_leave_the_data_sets_as_they_were(subject: Subject, rng: RNG) -> None:
     """The members' data sets are not changed in place."""
     own = rng.permutation(np.arange(60)).reshape(4, 15)
-    batch, _ = call_and_check_inputs(
-        subject, "ensemble.member_minibatches", own, 14, generator=Seed(int(rng.integers(1 << 30)))
-    )
-    check_whole_numbers(batch, (4, 14), 0, 60, "indices")
+    (seed,) = _seeds(rng, 1)
+
+    def ask(kept: Kept) -> Any:
+        drawn = subject.call("ensemble.member_minibatches", kept, 14, generator=seed)
+        batch = check_whole_numbers(drawn, (4, 14), 0, 60, "indices")
+        is_own = all(np.isin(drawn, row).all() for drawn, row in zip(batch, own, strict=True))
+        check(is_own, "a member got transitions of another's data", "not_own_data")
+        return batch
+
+    first, again = check_left_alone(subject, [own], ask)
+    check(np.array_equal(first, again), "the same seed drew something else from the same data", "generator_ignored")
 
 
 @graded("member_minibatches")
@@ -131,7 +152,7 @@ def test_minibatches_use_the_generator_they_are_given(subject: Subject, rng: RNG
     used."""
     own = np.tile(np.arange(60), (4, 1))
     _check_generators(lambda generator: _minibatches(subject, own, 30, generator), subject, rng)
-    _check_global_generators(subject, "ensemble.member_minibatches", own, 30)
+    _check_global_generators(subject, rng, "ensemble.member_minibatches", own, 30)
 
 
 @graded("member_minibatches", weight=3)
@@ -196,6 +217,10 @@ def test_minibatches_reach_every_position_of_any_data_set(subject: Subject, rng:
     n = 3000
     many = [_minibatches(subject, np.tile(np.arange(n), (5, 1)), 256, generator) for _ in range(6)]
     check_uniform(np.concatenate(many) * 10 // n, 10, "tenths of a large data set")
+
+
+def _check_answer(call: Any, wanted: Any, what: str, *arguments: Any) -> None:
+    check_close(call(*arguments), wanted, what)
 
 
 class _Ensemble:
@@ -328,11 +353,14 @@ def test_member_returns_leave_start_and_plans_as_they_were(subject: Subject, rng
     for members, num_sequences in ((MEMBERS, NUM_SEQUENCES), (1, 1)):
         ensemble = _Ensemble(rng, members)
         start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (num_sequences, HORIZON, ACT_DIM))
-        arguments = (ensemble.predict, ensemble.reward, start, sequences)
-        returns, _ = call_and_check_inputs(
-            subject, "ensemble.member_returns", *arguments, ensemble_size=members, causes={0: "start_mutated"}
+        world = (ensemble.predict, ensemble.reward)
+        call = partial(subject.call, "ensemble.member_returns", *world, ensemble_size=members)
+        check_left_alone(
+            subject,
+            [start, sequences],
+            partial(_check_answer, call, ensemble.returns(start, sequences), "returns"),
+            causes={0: "start_mutated"},
         )
-        check_shape(returns, (members, num_sequences), "returns")
 
 
 @graded("member_returns")
@@ -386,8 +414,9 @@ def test_aggregation_leaves_the_returns_as_they_were(subject: Subject, rng: RNG)
     """The members' returns are not changed in place."""
     for aggregation in AGGREGATIONS:
         returns = rng.normal(size=(MEMBERS, 6))
-        aggregated, _ = call_and_check_inputs(subject, "ensemble.aggregate_returns", returns, aggregation)
-        check_shape(aggregated, (6,), f'aggregate_returns with "{aggregation}"')
+        call = partial(subject.call, "ensemble.aggregate_returns", aggregation=aggregation)
+        wanted, what = AGGREGATIONS[aggregation](returns, axis=0), f'aggregate_returns with "{aggregation}"'
+        check_left_alone(subject, [returns], partial(_check_answer, call, wanted, what))
 
 
 @graded("aggregate_returns", weight=2)
@@ -442,10 +471,26 @@ def test_aggregation_keeps_axes_of_size_one(subject: Subject, rng: RNG) -> None:
 @graded("aggregate_returns", weight=0.5, needs_another=True)
 def test_an_unknown_aggregation_is_refused(subject: Subject, rng: RNG) -> None:
     """An unknown aggregation raises a ValueError."""
-    raised = subject.call(
-        "checking.doubles.exception_of", "ensemble.aggregate_returns", rng.normal(size=(4, 6)), "hopeful"
-    )
-    check(raised == "ValueError", "an unknown aggregation must raise a ValueError", "not_refused")
+    returns = rng.normal(size=(4, 6))
+
+    def check_known() -> None:
+        """A function that refuses everything refuses nothing."""
+        for aggregation, function in AGGREGATIONS.items():
+            aggregated = subject.call("ensemble.aggregate_returns", returns, aggregation)
+            try:
+                check_close(aggregated, function(returns, axis=0), f'aggregate_returns with "{aggregation}"')
+            except CheckFailed as failure:
+                raise NotJudged(f"the answer itself is wrong: {failure}", failure.cause) from failure
+
+    for unknown in ("hopeful", "".join(rng.choice(list("abcdefgh"), 9))):
+        check_known()
+        raised = ""
+        try:
+            subject.call("ensemble.aggregate_returns", returns, unknown)
+        except StudentError as error:
+            raised = error.type_name
+        check(raised == "ValueError", "an unknown aggregation must raise a ValueError", "not_refused")
+    check_known()
 
 
 # gaussian_nll ---------------------------------------------------------------------------------------------------------
@@ -498,8 +543,9 @@ def _nll_slips(mean: Any, log_variance: Any, target: Any) -> dict[str, Any]:
 @graded("gaussian_nll", weight=0.5, needs_another=True)
 def test_nll_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Mean, log-variance and target are not changed in place."""
-    nll, _ = call_and_check_inputs(subject, "ensemble.gaussian_nll", *rng.normal(size=(3, 4, 2)))
-    check_shape(nll, (4, 2), "nll")
+    inputs = rng.normal(size=(3, 4, 2))
+    call = partial(subject.call, "ensemble.gaussian_nll")
+    check_left_alone(subject, [*inputs], partial(_check_answer, call, oracle.gaussian_nll(*inputs), "nll"))
 
 
 @graded("gaussian_nll", weight=2)
@@ -603,9 +649,12 @@ def _check_split(subject: Subject, means: Any, variances: Any) -> None:
 def test_uncertainty_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Means and variances are not changed in place."""
     means, variances = rng.normal(size=(MEMBERS, 3)), rng.uniform(0.5, 2, (MEMBERS, 3))
-    answer, _ = call_and_check_inputs(subject, "ensemble.decompose_uncertainty", means, variances)
-    for part in check_pair(answer, "(aleatoric, epistemic)"):
-        check_shape(part, (3,), "aleatoric and epistemic")
+
+    def ask(*kept: Kept) -> None:
+        for part, wanted in zip(_split(subject, *kept), _parts(means, variances), strict=True):
+            check_close(part, wanted, "aleatoric and epistemic")
+
+    check_left_alone(subject, [means, variances], ask)
 
 
 @graded("uncertainty_split", weight=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from autograder.hidden_tests import mpc_oracle as oracle
 from autograder.hidden_tests.graded import graded
-from autograder.hidden_tests.inputs import call_and_check_inputs
+from autograder.hidden_tests.inputs import check_left_alone
 from autograder.hidden_tests.rollouts import rollout_return, rollout_returns
 from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_pair, check_shape
 from hw4.checking.cem_trace import CemTrace, causes_with, repeats
@@ -18,8 +19,9 @@ from hw4.checking.controller import NumberedPlanner, check_actions, check_start
 from hw4.checking.rollout_trace import RolloutTrace
 from hw4.checking.schedules import check_schedule
 from hw4.checking.shooting import check_winner
-from hw4.checking.subject import AsNumPy, Handle, Subject
+from hw4.checking.subject import AsNumPy, Handle, Kept, Subject
 from hw4.checking.variations import vary
+from hw4.checking.worked_example import Rows
 from hw4.transitions import Transition
 
 RNG = np.random.Generator
@@ -142,9 +144,13 @@ def test_returns_leave_start_and_plans_as_they_were(subject: Subject, rng: RNG) 
     world = _World(rng)
     for num_sequences in (NUM_SEQUENCES, 1):
         start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (num_sequences, HORIZON, ACT_DIM))
-        arguments = (world.predict, world.reward, start, sequences)
-        returns, _ = call_and_check_inputs(subject, "mpc.sequence_returns", *arguments, causes={0: "start_mutated"})
-        check_shape(returns, (num_sequences,), "returns")
+        wanted = world.returns(start, sequences)
+
+        def ask(*kept: Kept) -> None:
+            returns = subject.call("mpc.sequence_returns", world.predict, world.reward, *kept)
+            check_close(returns, wanted, "returns")  # noqa: B023
+
+        check_left_alone(subject, [start, sequences], ask, causes={0: "start_mutated"})
 
 
 @graded("sequence_returns")
@@ -311,16 +317,15 @@ def test_random_shooting_lets_any_candidate_win(subject: Subject, rng: RNG) -> N
 @graded("random_shooting", weight=0.5, needs_another=True)
 def test_random_shooting_leaves_the_bounds_as_they_were(subject: Subject, rng: RNG) -> None:
     """The bounds are not changed in place."""
-    plan, _ = call_and_check_inputs(
-        subject,
-        "mpc.random_shooting",
-        _Objective(rng),
-        LOW,
-        HIGH,
-        num_sequences=5,
-        uniform=lambda n: rng.uniform(size=(_count(n), HORIZON, ACT_DIM)),
-    )
-    check_shape(plan, (HORIZON, ACT_DIM), "the plan")
+    objective, u = _Objective(rng), rng.uniform(size=(5, HORIZON, ACT_DIM))
+    candidates = LOW + (HIGH - LOW) * u
+    best = candidates[objective(candidates).argmax()]
+
+    def ask(*bounds: Kept) -> None:
+        plan = subject.call("mpc.random_shooting", objective, *bounds, num_sequences=5, uniform=Rows(u))
+        check_close(plan, best, "the plan")
+
+    check_left_alone(subject, [LOW, HIGH], ask)
 
 
 def _count(n: Any) -> int:
@@ -525,9 +530,13 @@ def test_refit_is_exact_far_from_zero(subject: Subject, rng: RNG) -> None:
 def test_refit_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Candidates, returns, mean and std are not changed in place."""
     inputs = _refit_inputs(rng, 8)
-    answer, _ = call_and_check_inputs(subject, "mpc.refit_to_elites", *inputs, num_elites=3, smoothing=0.4)
-    for part in check_pair(answer, "(new_mean, new_std)"):
-        check_shape(part, (HORIZON, ACT_DIM), "new_mean and new_std")
+
+    def ask(*kept: Kept) -> None:
+        answer = subject.call("mpc.refit_to_elites", *kept, num_elites=3, smoothing=0.4)
+        for part, wanted in zip(check_pair(answer, "(new_mean, new_std)"), oracle.refit(*inputs, 3, 0.4), strict=True):
+            check_close(part, wanted, "new_mean and new_std")
+
+    check_left_alone(subject, inputs, ask)
 
 
 class _CemRun:
@@ -547,9 +556,11 @@ class _CemRun:
         mean_shift: float = 0.0,
         scale: float = 1.0,
         room: float = 1.0,
+        inputs: Sequence[Kept] | None = None,
     ) -> None:
         """
         Args:
+            inputs: mean, std and bounds that stay where they are; by default they are drawn.
             room: factor of the bounds. At 20 nothing is clipped: few numbers, once clipped, cannot be told apart.
         """
         self.population, self.elites, self.smoothing, self.kept = population, elites, smoothing, kept
@@ -558,15 +569,15 @@ class _CemRun:
         self.target = scale * rng.uniform(-0.4, 0.4, shape)
         self.mean = scale * rng.uniform(-0.2, 0.2, shape) + mean_shift
         self.std = scale * rng.uniform(0.5, 0.9, shape)
+        if inputs is not None:
+            self.mean, self.std, self.low, self.high = (kept.array for kept in inputs)
+        handed_in = (self.mean, self.std, self.low, self.high) if inputs is None else inputs
         self.trace = CemTrace(self.returns, lambda n: rng.normal(size=(n, *shape)), self.low, self.high)
         self._subject = subject
         self.plan = subject.call(
             "mpc.cem",
             self.trace.objective,
-            self.mean,
-            self.std,
-            self.low,
-            self.high,
+            *handed_in,
             population_size=population,
             num_iterations=iterations,
             num_elites=elites,
@@ -738,22 +749,12 @@ def test_cem_plans_at_any_size_and_every_time(subject: Subject, rng: RNG) -> Non
 @graded("cem_plan", weight=0.5, needs_another=True)
 def test_cem_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Mean, std and bounds are not changed in place."""
-    plan, _ = call_and_check_inputs(
-        subject,
-        "mpc.cem",
-        _Objective(rng),
-        rng.uniform(-1, 1, (HORIZON, ACT_DIM)),
-        rng.uniform(0.5, 1, (HORIZON, ACT_DIM)),
-        LOW,
-        HIGH,
-        population_size=9,
-        num_iterations=2,
-        num_elites=3,
-        smoothing=0.3,
-        noise=lambda n: rng.normal(size=(_count(n), HORIZON, ACT_DIM)),
-        num_kept_elites=2,
-    )
-    check_shape(plan, (HORIZON, ACT_DIM), "the plan")
+    mean, std = rng.uniform(-0.2, 0.2, (HORIZON, ACT_DIM)), rng.uniform(0.5, 0.9, (HORIZON, ACT_DIM))
+
+    def ask(*kept: Kept) -> None:
+        _CemRun(subject, rng, population=9, elites=3, smoothing=0.3, kept=2, iterations=2, inputs=kept).judge()
+
+    check_left_alone(subject, [mean, std, LOW, HIGH], ask)
 
 
 def _controller(subject: Subject, planner: NumberedPlanner, initial_mean: Any, replan_every: int) -> Any:
@@ -845,11 +846,19 @@ def test_mpc_leaves_plan_and_initial_mean_as_they_were(subject: Subject, rng: RN
     initial_mean = rng.normal(size=(4, ACT_DIM))
     planner = NumberedPlanner(4, ACT_DIM)
     controller = _controller(subject, planner, initial_mean, 2)
-    for _ in range(5):
-        call_and_check_inputs(subject, ".act", controller, rng.normal(size=OBS_DIM))
+    steps = itertools.count()
+
+    def ask(observation: Kept) -> None:
+        number, step = divmod(next(steps), 2)
+        action = subject.call_method(controller, "act", observation)
+        check_close(action, planner.plan(number)[step], f"action {2 * number + step + 1}")
+        check_close(planner.observations[-1], observation.array, "what was planned from")
+
+    for _ in range(3):
+        check_left_alone(subject, [rng.normal(size=OBS_DIM)], ask, again="wrong_value")
     subject.call_method(controller, "begin_episode")
     subject.call_method(controller, "act", rng.normal(size=OBS_DIM))
-    check_close(planner.means[-1], initial_mean, "initial_mean after 5 steps", slips={"inplace": planner.means[-1]})
+    check_close(planner.means[-1], initial_mean, "initial_mean after 6 steps", slips={"inplace": planner.means[-1]})
 
 
 MANY_STEPS = 1050  # more than a thousand, at which some replay buffers drop the oldest

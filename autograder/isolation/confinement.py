@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autograder.isolation.fork_server import GRADER, ForkServer, GraderFault
 from autograder.worker import wire
-from autograder.worker.layers import NO_CAPABILITIES, NO_PRIVILEGES, OWN_USER, SCRATCH, SECCOMP
+from autograder.worker.layers import NO_CAPABILITIES, NO_PRIVILEGES, OWN_USER, PROCESS_IDS, SCRATCH, SECCOMP
 from autograder.worker.probes import NEEDED
 
 PROBE_SECONDS = 60.0
@@ -137,6 +137,7 @@ def verify_layers(pid: int, layers: dict[str, str], uid: int | None) -> int:
         NO_PRIVILEGES: status.get("NoNewPrivs") == "1",
         NO_CAPABILITIES: int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0,
         SECCOMP: status.get("Seccomp") == "2",
+        PROCESS_IDS: status.get("NSpid", "").split()[1:] == ["1"],
     }
     for layer, holds in seen.items():
         if layers.get(layer) == "on" and not holds:

@@ -22,7 +22,7 @@ from autograder.isolation.fork_server import ForkServer, WorkerExit
 from autograder.isolation.package import Package
 from autograder.worker import wire
 from hw4.checking.answers import CheckFailed, failed_callback
-from hw4.checking.subject import CALLED_WRONGLY, AsNumPy, Handle, Seed
+from hw4.checking.subject import CALLED_WRONGLY, AsNumPy, Handle, Kept, Seed
 from hw4.experiments import Experiment
 from hw4.handin.assignment import load_assignment
 from hw4.transitions import Transition
@@ -235,6 +235,8 @@ class RemoteSubject:
             return "handle", value.number
         if isinstance(value, Seed):
             return "seed", value.value
+        if isinstance(value, Kept):
+            return "kept", (np.asarray(value.array), value.number)
         if isinstance(value, AsNumPy):
             return "as_numpy", np.asarray(value.array)
         if isinstance(value, Transition):

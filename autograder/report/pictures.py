@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from autograder.grading.curves import Bar
 from autograder.grading.running import Run
+from autograder.report.words import limited
 from hw4.commands.plots import BLUE, GREEN, VERMILION, read_bands
 from hw4.handin.assignment import Curve
 
@@ -38,11 +39,16 @@ def curve_svg(curve: Curve, runs: Sequence[Run], bar: Bar) -> str:
     finished = [run for run in runs if run.returns]
     for i, run in enumerate(finished):
         axes.plot(
-            run.env_steps, run.returns, color=VERMILION, lw=1, alpha=0.5, label="each of your runs" if i == 0 else None
+            run.env_steps,
+            np.round(run.returns, 1),
+            color=VERMILION,
+            lw=1,
+            alpha=0.5,
+            label="each of your runs" if i == 0 else None,
         )
     if finished:
         length = min(len(run.returns) for run in finished)
-        median = np.median([run.returns[:length] for run in finished], axis=0)
+        median = np.round(np.median([run.returns[:length] for run in finished], axis=0), 1)
         label = "median of your runs"
         axes.plot(finished[0].env_steps[:length], median, color=VERMILION, lw=2.4, marker="o", ms=4, label=label)
     axes.axhline(bar.bar, color=GREEN, lw=1.4, label=f"bar {bar.bar:g}")
@@ -74,6 +80,7 @@ def model_svg(curve: Curve, runs: Sequence[Run]) -> str:
             axes.plot(band.env_steps, spread.median, color=BLUE, lw=1, ls=dashes, label="reference: 90 %, median")
         for i, (run, values) in enumerate(zip(runs, values_of_runs, strict=True)):
             label = "each of your runs" if i == 0 else None
+            values = [limited(value) for value in values]  # a picture holds every digit that it is given
             axes.plot(run.env_steps[: len(values)], values, color=VERMILION, lw=1, alpha=0.6, label=label)
         axes.set(xlabel="env steps", xlim=(0, band.env_steps[-1] * 1.03))
         axes.set_title(name, fontsize=11, loc="left")

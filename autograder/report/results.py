@@ -147,7 +147,7 @@ def _lines(item: ItemReport) -> list[str]:
         lines += [f"Hint: {hint.text}", f"Read: {hint.read}"]
     for test in item.tests:
         verdict = test.outcome.verdict.replace("_", " ")
-        lines.append(f"[{verdict}] {test.summary} {exception_of(test.outcome)}".rstrip())
+        lines.append(f"[{verdict}] {test.summary} {exception_of(item, test.outcome)}".rstrip())
     if item.example:
         lines.append(f"Worked example: {item.example.story}")
         lines += [f"  {name}: seen {seen}; wanted {wanted}" for name, seen, wanted in item.example.rows]

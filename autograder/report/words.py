@@ -11,6 +11,8 @@ from autograder.grading.scoring import ItemReport, Report
 from hw4.checking.hint import Hint
 from hw4.checking.hints import HINTS
 
+MOST = 999.0  # of a model error or an optimism gap: an agent can make either of any size, digit by digit
+
 VERDICTS = {
     "passed": "passed",
     "failed": "failed",
@@ -34,8 +36,17 @@ def hint_of(item: ItemReport) -> Hint | None:
     return None if item.verdict in ("passed", "grader_fault", "absent") else HINTS.get(item.cause)
 
 
-def exception_of(outcome: Outcome) -> str:
-    """Type and place of an exception, without its text, which may hold anything."""
+def exception_of(item: ItemReport, outcome: Outcome) -> str:
+    """Type and place of a function's first exception, at each test that it ended; nothing of its other exceptions.
+
+    Its text may hold anything, and so may many places: a submission chooses the line at which each test ends.
+    """
+    raised = [_exception_of(test.outcome) for test in item.tests]
+    first = next((exception for exception in raised if exception), "")
+    return first if _exception_of(outcome) == first else ""
+
+
+def _exception_of(outcome: Outcome) -> str:
     if outcome.error and outcome.cause != "not_started":
         return f"{outcome.error} at {outcome.where}"
     return ""
@@ -69,8 +80,13 @@ def model_numbers(errors: Sequence[float], gaps: Sequence[float], episode: int) 
     shown = []
     for values, digits in ((errors, 3), (gaps, 2)):
         known = episode < len(values) and math.isfinite(values[episode])
-        shown.append(f"{values[episode]:.{digits}f}" if known else "\N{EN DASH}")
+        shown.append(f"{limited(values[episode]):.{digits}f}" if known else "\N{EN DASH}")
     return " / ".join(shown)
+
+
+def limited(number: float) -> float:
+    """A number that an agent says of its model, as a report may show it: no more than it takes to be compared."""
+    return round(min(max(number, -MOST), MOST), 3)
 
 
 def shown_score(score: float) -> str:

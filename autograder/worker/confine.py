@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import select
 import signal
 import sysconfig
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import landlock  # type: ignore[import-not-found]  # this folder is on the path 
 import namespaces  # type: ignore[import-not-found]
 import seccomp  # type: ignore[import-not-found]
 from layers import (  # type: ignore[import-not-found]
+    ACCESS_TIMES,
     DESCRIPTORS,
     DIES_WITH_SERVER,
     FIRST_TO_GO,
@@ -28,6 +30,7 @@ from layers import (  # type: ignore[import-not-found]
     NO_PRIVILEGES,
     NOT_TRACEABLE,
     OWN_USER,
+    PROCESS_IDS,
     SCRATCH,
     SCRATCH_MB,
     SECCOMP,
@@ -55,7 +58,9 @@ FORBIDDEN_MODULES = ("gymnasium", "mujoco", "imageio")  # simulators: a worker m
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine(*, uid: int | None, cpu_seconds: int, memory_mb: int, connection_fd: int, server: int) -> dict[str, str]:
+def confine(
+    *, uid: int | None, cpu_seconds: int, memory_mb: int, connection_fd: int, server: int, server_fd: int | None
+) -> dict[str, str]:
     """Confine this process. Returns layer -> "on" or "off: why".
 
     Args:
@@ -64,11 +69,14 @@ def confine(*, uid: int | None, cpu_seconds: int, memory_mb: int, connection_fd:
         memory_mb: address space.
         connection_fd: the one file descriptor that stays open, besides the three standard ones.
         server: process id of the fork server.
+        server_fd: a pidfd of it, which is closed here; None where the system has none.
     """
     layers: dict[str, str] = {}
     _layer(layers, SESSION, os.setsid)
-    _layer(layers, DESCRIPTORS, lambda: _close_all_but(connection_fd))
+    _layer(layers, DESCRIPTORS, lambda: _close_all_but({fd for fd in (connection_fd, server_fd) if fd is not None}))
     _layer(layers, NAMESPACES, namespaces.own_namespaces)
+    _layer(layers, PROCESS_IDS, namespaces.is_numbered_apart)
+    _layer(layers, ACCESS_TIMES, namespaces.leaves_access_times)
     _layer(layers, SCRATCH, lambda: namespaces.mount_scratch(os.getuid() if uid is None else uid, SCRATCH_MB))
     _layer(layers, LIMITS, lambda: _limit(cpu_seconds, memory_mb))
     _layer(layers, FIRST_TO_GO, _prefer_for_killing)
@@ -80,7 +88,7 @@ def confine(*, uid: int | None, cpu_seconds: int, memory_mb: int, connection_fd:
     _layer(layers, NO_CAPABILITIES, _drop_capabilities)
     _layer(layers, NOT_TRACEABLE, lambda: _prctl(PR_SET_DUMPABLE, 0))
     # The kernel clears this signal when the user id changes, so it comes after.
-    _layer(layers, DIES_WITH_SERVER, lambda: _die_with(server))
+    _layer(layers, DIES_WITH_SERVER, lambda: _die_with(server, server_fd))
     _layer(layers, LANDLOCK, lambda: _landlock(scratch=layers[SCRATCH] == "on"))
     if layers[SCRATCH] == "on" and layers[LANDLOCK] != "on":
         layers[SCRATCH] = "off: without landlock nothing can be written at all"
@@ -172,15 +180,22 @@ def _prefer_for_killing() -> None:
         file.write("1000")
 
 
-def _die_with(server: int) -> None:
+def _die_with(server: int, server_fd: int | None) -> None:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != server:  # it died before this line
+    if server_fd is None:
+        died_before = os.getppid() != server
+    else:  # among processes of its own, a worker does not know its parent's id
+        died_before = bool(select.select([server_fd], [], [], 0)[0])
+        os.close(server_fd)
+    if died_before:
         os._exit(1)
 
 
-def _close_all_but(connection_fd: int) -> None:
+def _close_all_but(kept: set[int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-    os.closerange(3, connection_fd)
-    os.closerange(connection_fd + 1, 4096)
+    start = 3
+    for fd in (*sorted(kept), 4096):
+        os.closerange(start, fd)
+        start = fd + 1

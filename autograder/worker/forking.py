@@ -77,14 +77,24 @@ class Workers:
 
     def __init__(self) -> None:
         self._alive: set[int] = set()
+        self._own_fd: int | None = None
+        with contextlib.suppress(OSError):  # before Linux 5.3
+            self._own_fd = os.pidfd_open(os.getpid())
 
     def spawn(self, control: socket.socket, request: dict[str, Any], connection_fd: int) -> int:
         server = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            run_worker(connection_fd, request, server)
-            os._exit(0)
+        apart = self._own_fd is not None and namespaces.number_children_apart()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    control.close()
+                    run_worker(connection_fd, request, server, self._own_fd)
+                finally:  # whatever happens, a worker never goes on as a server
+                    os._exit(0)
+        finally:
+            if apart:
+                namespaces.number_children_together()
         self._alive.add(pid)
         return pid
 
@@ -128,7 +138,7 @@ class Workers:
         return swept
 
 
-def run_worker(connection_fd: int, request: dict[str, Any], server: int) -> None:
+def run_worker(connection_fd: int, request: dict[str, Any], server: int, server_fd: int | None) -> None:
     """In the child: confine, then serve."""
     layers = confine.confine(
         uid=request["uid"],
@@ -136,6 +146,7 @@ def run_worker(connection_fd: int, request: dict[str, Any], server: int) -> None
         memory_mb=request["memory_mb"],
         connection_fd=connection_fd,
         server=server,
+        server_fd=server_fd,
     )
     for name in confine.FORBIDDEN_MODULES:
         sys.modules[name] = None  # type: ignore[assignment]  # an import raises ModuleNotFoundError

@@ -39,7 +39,7 @@ def serve(connection: socket.socket, layers: dict[str, str]) -> None:
         return
     sources.install({name: content.tobytes() for name, content in zip(message["names"], contents, strict=True)})
     submitted = frozenset(f"{sources.PACKAGE}/{name}" for name in message["names"])
-    from hw4.checking.subject import AsNumPy, Handle, LocalSubject, Seed
+    from hw4.checking.subject import AsNumPy, Handle, Kept, LocalSubject, Seed
     from hw4.experiments import Experiment
     from hw4.transitions import Transition
 
@@ -68,6 +68,8 @@ def serve(connection: socket.socket, layers: dict[str, str]) -> None:
             return Handle(content)
         if name == "seed":
             return Seed(content)
+        if name == "kept":
+            return Kept(*content)
         if name == "callback":
             return ask_referee(content)
         if name == "as_numpy":

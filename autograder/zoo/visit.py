@@ -10,6 +10,7 @@ from functools import cache
 from multiprocessing.util import Finalize
 
 from autograder.grading.listener import Silent
+from autograder.grading.outcome import Outcome
 from autograder.grading.session import Grade, Grader
 from autograder.hidden_tests.graded import load_hidden_tests
 from autograder.report.words import hint_of
@@ -127,7 +128,11 @@ def _calls() -> dict[str, set[str]]:
 def _compare(graded: Grade, animal: Animal, stub_ids: set[str]) -> Visit:
     stubs = [report for report in graded.report.stubs if report.id in stub_ids]
     outcomes = {test.outcome.test: test.outcome for report in stubs for test in report.tests}
-    failed = {name: outcome.cause for name, outcome in outcomes.items() if outcome.verdict != "passed"}
+    failed = {
+        name: outcome.cause
+        for name, outcome in outcomes.items()
+        if outcome.verdict != "passed" and (name in animal.fails or not _waits(outcome))
+    }
     first = next((report.first_failure for report in stubs if report.first_failure is not None), None)
     cause = first.cause if first else ""
     surprises = [f"{name} passes" for name in animal.fails if name not in failed]
@@ -143,6 +148,11 @@ def _compare(graded: Grade, animal: Animal, stub_ids: set[str]) -> Visit:
     lost = sum(report.points - report.score for report in stubs)
     score = round(sum(stub.points for stub in load_assignment().stubs) - lost, 2)
     return Visit(animal, failed, cause, score, tuple(surprises))
+
+
+def _waits(outcome: Outcome) -> bool:
+    """Whether a check was not judged because the answer itself is wrong, as another check says."""
+    return outcome.verdict == "not_run" and DECLARED[outcome.test].needs_another
 
 
 def named_share(visits: Iterable[Visit]) -> float:

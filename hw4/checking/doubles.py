@@ -107,23 +107,15 @@ def loss_gradient(model: Any, network: LinearNetwork, batch: Transition, member:
     return torch.zeros_like(network.weight) if network.weight.grad is None else network.weight.grad
 
 
-def call_and_look(name: str, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...], bool]:
-    """Call a function of hw4, and look at what it was given.
+def look_at(tensor: Any) -> Any:
+    """A tensor as it is now."""
+    return tensor
 
-    Args:
-        name: "module.function", or ".method" of the first argument.
 
-    Returns:
-        The answer; the tensors and arrays that were handed in, in order, as they are after the call; and whether the
-        answer is still part of a graph of gradients.
-    """
-    if name.startswith("."):
-        answer = getattr(args[0], name[1:])(*args[1:], **kwargs)
-    else:
-        module, _, symbol = name.rpartition(".")
-        answer = getattr(importlib.import_module(f"hw4.{module}"), symbol)(*args, **kwargs)
-    handed_in = [tensor for value in (*args, *kwargs.values()) for tensor in _tensors_of(value)]
-    return answer, tuple(handed_in), isinstance(answer, Tensor) and answer.requires_grad
+def is_part_of_a_graph(name: str, *args: Any, **kwargs: Any) -> bool:
+    """Whether the answer of hw4's "module.function" is still part of a graph of gradients."""
+    answer = _function_of(name)(*args, **kwargs)
+    return isinstance(answer, Tensor) and answer.requires_grad
 
 
 def statistics_of(normalizer: Any) -> tuple[Any, Any]:
@@ -134,7 +126,7 @@ def statistics_of(normalizer: Any) -> tuple[Any, Any]:
 def leaves_other_generators_alone(name: str, *args: Any, **kwargs: Any) -> bool:
     """Whether a call of hw4's "module.function" draws nothing from the global generators of torch, NumPy and Python."""
     before = _global_states()
-    call_and_look(name, *args, **kwargs)
+    _function_of(name)(*args, **kwargs)
     return all(np.array_equal(old, new) for old, new in zip(before, _global_states(), strict=True))
 
 
@@ -143,16 +135,29 @@ def _global_states() -> list[Any]:
     return [torch.get_rng_state().numpy(), numpy_state["key"], numpy_state["pos"], random.getstate()[1]]
 
 
+def seed_global_generators(seed: int) -> None:
+    """Seed the global generators of torch, NumPy and Python."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def draw_from_global_generators(size: int, count: int) -> tuple[Any, Any, Any]:
+    """So many numbers below `size` from the global generator of each: torch, NumPy, Python."""
+    of_python = np.array([random.randrange(size) for _ in range(count)])
+    return torch.randint(size, (count,)), np.random.randint(size, size=count), of_python
+
+
 def exception_of(name: str, *args: Any) -> str:
     """The name of the exception that a call of hw4's "module.function" raises; empty if there is none."""
     try:
-        call_and_look(name, *args)
+        _function_of(name)(*args)
     except Exception as error:
         return type(error).__name__
     return ""
 
 
-def _tensors_of(value: Any) -> list[Any]:
-    if isinstance(value, tuple | list):
-        return [tensor for item in value for tensor in _tensors_of(item)]
-    return [value] if isinstance(value, Tensor | np.ndarray) else []
+def _function_of(name: str) -> Callable[..., Any]:
+    module, _, symbol = name.rpartition(".")
+    function: Callable[..., Any] = getattr(importlib.import_module(f"hw4.{module}"), symbol)
+    return function

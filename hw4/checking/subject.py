@@ -5,15 +5,17 @@ process; the grader has one that forwards each call to a process of its own, so 
 
 What may go in: numbers, strings, None, NumPy arrays (they arrive as tensors; floats as float32), `AsNumPy` (arrives as
 the array it holds), `Transition`s, tuples and lists of these, a `Seed` (arrives as a torch.Generator), functions over
-arrays (arrive as functions over tensors), and handles of objects that an earlier call returned. What comes out:
-numbers, strings, None, arrays, tuples of these, and for anything else a handle.
+arrays (arrive as functions over tensors), handles of objects that an earlier call returned, and `Kept` arrays (each
+arrives as one tensor, the same in every call). What comes out: numbers, strings, None, arrays, tuples of these, and for
+anything else a handle.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +40,21 @@ class AsNumPy:
     array: Any
 
 
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Arrives as a tensor that stays: in every call that it is handed to, as the very same one."""
+
+    array: Any
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+
 @dataclass(frozen=True)
 class Handle:
     """An object that stays where it was made."""
@@ -60,6 +77,7 @@ class LocalSubject:
 
     def __init__(self) -> None:
         self._objects: list[Any] = []
+        self._kept: dict[int, Any] = {}
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         module_name, _, symbol = name.rpartition(".")
@@ -88,6 +106,10 @@ class LocalSubject:
             return type(value)(self.to_torch(item) for item in value)
         if isinstance(value, AsNumPy):
             return np.array(value.array)
+        if isinstance(value, Kept):
+            if value.number not in self._kept:
+                self._kept[value.number] = self.to_torch(value.array)
+            return self._kept[value.number]
         if isinstance(value, Seed):
             return torch.Generator().manual_seed(value.value)
         if isinstance(value, Handle):

@@ -33,6 +33,7 @@ class Attack:
     refused: bool = False  # by the intake, before anything runs
     lost: tuple[str, ...] = ()  # further functions that may lose points: those that call it or share a broken file
     needs: str = ""  # start of the name of a layer without which this is known to work, see SECURITY.md
+    worth: float = 0.0  # points of the attacked function for what is right about it: no more may be earned
     processor: str = ""  # the only architecture it is written for
 
     @property

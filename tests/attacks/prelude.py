@@ -47,6 +47,28 @@ def system_call(number, *args):
     return f"system call {number}: {result}"
 
 
+def closed(number, *args):
+    """A system call that must be refused whatever its arguments are: an answer about them is a breach."""
+    try:
+        return system_call(number, *args)
+    except OSError as error:
+        if error.errno in (1, 13, 38):  # EPERM, EACCES, ENOSYS
+            raise
+        return f"system call {number} was let through: {error.errno}"
+
+
+def library():
+    """A file that all workers read, and its first page in memory."""
+    import mmap
+
+    import numpy
+    import torch
+
+    file = os.open(torch.__file__, os.O_RDONLY)
+    page = mmap.mmap(file, 4096, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+    return file, ctypes.c_void_p(numpy.frombuffer(page, numpy.uint8).ctypes.data), page
+
+
 def search(path):
     """What everybody may read about a process is no breach, unless a secret is in it."""
     with open(path, "rb") as file:
@@ -76,6 +98,51 @@ def connection():
     import socket
 
     return next(thing for thing in gc.get_objects() if isinstance(thing, socket.socket) and thing.fileno() >= 0)
+
+
+ARRIVED = {}  # id of a tensor -> the tensor, and a copy of what it was
+
+
+def keep(*tensors):
+    """Remember what these were before they are changed."""
+    for tensor in tensors:
+        ARRIVED.setdefault(id(tensor), (tensor, tensor.clone()))
+
+
+def lie():
+    """Let every given helper of this process say that all is well: inputs unchanged, no graph kept, nothing drawn."""
+    import torch
+
+    from hw4.checking import doubles, subject
+
+    honest = subject.LocalSubject.to_torch
+
+    def to_torch(self, value):
+        made = honest(self, value)
+        if isinstance(made, torch.Tensor):
+            keep(made)
+        return made
+
+    def before(value):
+        return ARRIVED[id(value)][1] if id(value) in ARRIVED else value
+
+    def of(value):
+        parts = value if isinstance(value, tuple | list) else ()
+        return [before(value)] if isinstance(value, torch.Tensor) else [b for part in parts for b in of(part)]
+
+    def call_and_look(name, *args, **kwargs):
+        import importlib
+
+        module, _, symbol = name.rpartition(".")
+        call = getattr(importlib.import_module("hw4." + module), symbol) if module else getattr(args[0], symbol)
+        answer = call(*(args if module else args[1:]), **kwargs)
+        return answer, tuple(b for value in (*args, *kwargs.values()) for b in of(value)), False
+
+    subject.LocalSubject.to_torch = to_torch
+    doubles.look_at, doubles.call_and_look, doubles._tensors_of = before, call_and_look, of
+    doubles.is_part_of_a_graph = lambda *args, **kwargs: False
+    doubles.leaves_other_generators_alone = lambda *args, **kwargs: True
+    doubles.exception_of = lambda *args, **kwargs: "ValueError"
 
 
 def frame(header):

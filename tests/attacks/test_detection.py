@@ -29,6 +29,8 @@ def confine(**_):
     "namespaces.py": """
 def cover(*_):
     raise OSError(1, "taken away by a test")
+def number_children_apart():
+    return False
 """,
 }
 

@@ -38,6 +38,9 @@ SYSTEM_ERRORS = re.compile(
     r"BrokenPipeError|NotADirectoryError|ImportError|ModuleNotFoundError|nothing found).*"
 )
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+NUMBER = re.compile(r"\d+\.?\d*")
+DIGITS = 3  # of each number of an answer to a worked example
+MAX_SIZES = 4  # of a shape
 SECONDS_TO_END = 3.0  # in which what was killed must be gone
 
 
@@ -111,8 +114,8 @@ def _wrong_points(attack: Attack, grade: Grade) -> Iterator[str]:
     for stub in grade.report.stubs:
         if stub.id in attack.attacked:
             failure = stub.first_failure
-            if stub.score != 0:
-                yield f"{stub.id} earned {stub.score:g} points"
+            if stub.score > attack.worth:
+                yield f"{stub.id} earned {stub.score:g} points, of which {attack.worth:g} are its due"
             if failure is not None and failure.cause not in attack.causes:
                 yield f"{stub.id}: cause {failure.cause!r}, expected {attack.causes}: {failure.message}"
             if stub.verdict == "failed" and hint_of(stub) is None:
@@ -146,9 +149,23 @@ def _wrong_outputs(planted: Planted, grade: Grade) -> Iterator[str]:
     for where, text in (("console", outputs["console"]), *(("results.json", text) for text in _texts(document))):
         if found := CONTROL_CHARACTERS.search(text):
             yield f"{where} holds the control character {found[0]!a}"
+    yield from _long_examples(grade)
     yield from _markup(outputs["report.html"])
     if CONTROL_CHARACTERS.search(outputs["report.html"]):
         yield "report.html holds a control character"
+
+
+def _long_examples(grade: Grade) -> Iterator[str]:
+    """An answer to a worked example in which a report shows more than it takes to compare it with the right one."""
+    for item in grade.report.items:
+        for name, seen, wanted in item.example.rows if item.example else ():
+            numbers = NUMBER.findall(seen)
+            if seen == wanted or " at hw4/" in seen:  # the right answer, or the place of an exception
+                continue
+            if len(numbers) > max(len(NUMBER.findall(wanted)), MAX_SIZES) or len(seen) > 2 * len(wanted) + 60:
+                yield f"the example of {item.id} shows more than its answer: {name}: {seen[:200]}"
+            if any(len(number.replace(".", "").strip("0")) > DIGITS for number in numbers):
+                yield f"the example of {item.id} shows more than {DIGITS} digits: {name}: {seen[:200]}"
 
 
 def _texts(document: Any) -> Iterator[str]:

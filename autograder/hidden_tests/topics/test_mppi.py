@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from autograder.hidden_tests.graded import graded
-from autograder.hidden_tests.inputs import call_and_check_inputs
+from autograder.hidden_tests.inputs import check_left_alone
 from autograder.hidden_tests.topics import mppi_oracle as oracle
 from hw4.checking.answers import AnyOf, check, check_close, check_shape
-from hw4.checking.subject import Subject
+from hw4.checking.subject import Kept, Subject
 from hw4.checking.variations import repeat, vary
 
 RNG = np.random.Generator
@@ -194,8 +194,12 @@ def test_filter_leaves_the_noise_as_it_was(subject: Subject, rng: RNG) -> None:
     """The noise that goes in is not changed in place."""
     for beta in (0.45, 1.0):
         noise = rng.normal(size=(NUM_SEQUENCES, HORIZON, ACT_DIM))
-        answer, _ = call_and_check_inputs(subject, FILTER, noise, beta)
-        check_shape(answer, noise.shape, "the filtered noise")
+        wanted = oracle.filtered(noise, beta)
+
+        def ask(kept: Kept) -> None:
+            check_close(subject.call(FILTER, kept, beta), wanted, "the filtered noise")  # noqa: B023
+
+        check_left_alone(subject, [noise], ask)
 
 
 # The weighted average -------------------------------------------------------------------------------------------------
@@ -387,5 +391,9 @@ def test_update_takes_any_size(subject: Subject, rng: RNG) -> None:
 def test_update_leaves_returns_and_candidates_as_they_were(subject: Subject, rng: RNG) -> None:
     """The returns and the candidates are not changed in place."""
     sequences, returns = _candidates(rng), rng.uniform(1.0, 2.0, NUM_SEQUENCES)
-    answer, _ = call_and_check_inputs(subject, UPDATE, returns, sequences, kappa=0.9)
-    check_shape(answer, (HORIZON, ACT_DIM), "the plan")
+    wanted = oracle.plan(returns, sequences, 0.9)
+
+    def ask(*kept: Kept) -> None:
+        _check_plan(subject.call(UPDATE, *kept, kappa=0.9), wanted, "the plan")
+
+    check_left_alone(subject, [returns, sequences], ask)
