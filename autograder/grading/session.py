@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,11 @@ from autograder.grading.promises import Integrity
 from autograder.grading.referee import BadAction, RemoteAgent, run_curve
 from autograder.grading.running import Run
 from autograder.grading.scoring import ExampleRun, Report, stub_report
-from autograder.grading.suite import DEADLINE_PASSED, Suite
+from autograder.grading.suite import DEADLINE_PASSED, USED_UP, Suite, without_excuse
 from autograder.hidden_tests.graded import DECLARED, EFFECTS
 from autograder.isolation.confinement import Confinement, Guarantee, probe
 from autograder.isolation.fork_server import NUM_SLOTS, ForkServer, GraderFault, Slots
+from autograder.isolation.idling import TimeSpent
 from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.solutions import reference_code
@@ -53,6 +55,11 @@ from hw4.handin.intake import Intake
 MAX_JOBS = 2  # learning runs at once
 SUITE_SLOT = NUM_SLOTS - 1  # workers of the suite and of the curves never share a user id
 MIN_BUDGET_SECONDS = 30.0
+# Of the time that a submission has, until when what must be done. Nothing that a submission does before takes the time
+# from the looks at its agents, and nothing at all from the reference, which has the last part.
+RUNS_UNTIL, LOOKS_UNTIL = 0.5, 0.8
+# More processor time than the reference needs: for any check in seconds, for a look at its agent as a part of a run's.
+REFERENCE_CHECK_SECONDS, REFERENCE_LOOK = 1.0, 0.25
 MAX_SHOWN_CHARACTERS = 5000
 MAX_SHOWN = 200  # numbers of an answer that a report shows
 
@@ -158,7 +165,8 @@ class Grader:
             bars=self._bars,
             listener=listener,
             jobs=self._jobs,
-            ends=start + self._deadline_seconds,
+            start=start,
+            deadline_seconds=self._deadline_seconds,
             confinement=self.confinement,
             canary_passed=self._canary_passed,
         )
@@ -166,7 +174,7 @@ class Grader:
         if missing and session.is_foreign:
             holes = [hole for guarantee in missing for hole in self.confinement.holes(guarantee.id)]
             raise ConfinementTooWeak(missing, holes)
-        return session.grade(start, curves, only)
+        return session.grade(curves, only)
 
 
 class _Session:
@@ -178,7 +186,8 @@ class _Session:
         bars: dict[str, Bar],
         listener: Listener,
         jobs: int,
-        ends: float,
+        start: float,
+        deadline_seconds: float,
         confinement: Confinement,
         canary_passed: set[str],
     ) -> None:
@@ -188,7 +197,10 @@ class _Session:
         self._listener = listener
         self._assignment = load_assignment()
         self._jobs = jobs
-        self._ends = ends
+        self._start = start
+        self._deadline_seconds = deadline_seconds
+        self._is_stopped = False
+        self._in_suite, self._in_runs, self._in_looks = TimeSpent(1), TimeSpent(jobs), TimeSpent(jobs)
         self._confinement = confinement
         self._canary_passed = canary_passed
         self._slots = Slots(SUITE_SLOT)
@@ -199,14 +211,14 @@ class _Session:
         }
         self.is_foreign = self._code != reference_code()
 
-    def grade(self, start: float, with_runs: bool, only: frozenset[str] | None) -> Grade:
+    def grade(self, with_runs: bool, only: frozenset[str] | None) -> Grade:
         self._check_canary(SUITE_SLOT)
         self._student = self._importable_package()
         with ThreadPoolExecutor(self._jobs) as pool:
             try:
                 measured = self._measure(pool, with_runs, only)
             except BaseException:  # Ctrl-C, or a fault: nothing that runs is waited for to its end
-                self._ends = -math.inf
+                self._is_stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._server.stop()
                 raise
@@ -218,8 +230,12 @@ class _Session:
             confinement=self._confinement,
             num_swept=self._sweep(),
             speed=self._server.speed,
-            seconds=time.monotonic() - start,
+            seconds=time.monotonic() - self._start,
         )
+
+    def _until(self, part: float = 1.0) -> float:
+        """When a part of the submission's time is over, on the clock of time.monotonic."""
+        return -math.inf if self._is_stopped else self._start + part * self._deadline_seconds
 
     def _sweep(self) -> int:
         try:
@@ -239,12 +255,12 @@ class _Session:
             }
         suite = Suite(
             self._assignment,
-            lambda: self._open(self._student, SUITE_SLOT),
+            self._open_for_check,
             lambda: self._open(self._canary, SUITE_SLOT),
             self._broken_files,
             self._listener.test_ended,
             recover=self._server.restart,
-            ends=self._ends,
+            ends=self._until(RUNS_UNTIL),
             only=frozenset(stub.id for stub in stubs),
             canary_passed=self._canary_passed,
         )
@@ -259,6 +275,11 @@ class _Session:
                 done += [future.result() for future in pending.pop(item)]
                 if self._wants_more(item, done):
                     pending[item] = self._start_runs(pool, item, range(len(done), len(done) + MORE_RUNS))
+        if self._used_up(RUNS_UNTIL * self._deadline_seconds, self._in_suite, self._in_runs):
+            outcomes = {name: without_excuse(outcome) for name, outcome in outcomes.items()}
+            for run in itertools.chain.from_iterable(runs.values()):
+                if run.failure == "deadline":
+                    run.failure, run.message = "too_slow", USED_UP
         measured = Measured(
             submitted=frozenset(self._code),
             outcomes=outcomes,
@@ -288,18 +309,50 @@ class _Session:
         whole = self._bars[item.id].cpu_seconds * self._assignment.limits.max_cpu_factor
         return max(MIN_BUDGET_SECONDS, whole) * self._slowness
 
-    def _open(self, package: Package, slot: int, cpu_seconds: float | None = None) -> RemoteSubject:
-        """A worker for one check; with `cpu_seconds` for a whole run."""
+    def _open(
+        self,
+        package: Package,
+        slot: int,
+        item: RunItem | None = None,
+        *,
+        until: float = 1.0,
+        time_spent: TimeSpent | None = None,
+        part: float = 1.0,
+    ) -> RemoteSubject:
+        """A worker for one check, or for a whole run of an item.
+
+        Args:
+            package: what is in it.
+            slot: of the worker.
+            item: what is run.
+            until: the part of the submission's time after which it must be over.
+            time_spent: takes what became of the worker's time.
+            part: of the reference's time for a run, which the reference needs for this.
+        """
         limits = self._assignment.limits
+        call_seconds = limits.call_seconds * self._slowness
+        reference_seconds = REFERENCE_CHECK_SECONDS if item is None else part * self._bars[item.id].cpu_seconds
         return RemoteSubject(
             self._server,
             package,
             slot=slot,
-            cpu_seconds=2 * limits.call_seconds * self._slowness if cpu_seconds is None else cpu_seconds,
-            call_seconds=limits.call_seconds * self._slowness if cpu_seconds is None else cpu_seconds,
+            cpu_seconds=2 * call_seconds if item is None else self._budget(item),
+            call_seconds=call_seconds if item is None else self._budget(item),
             memory_mb=limits.memory_mb,
-            ends=self._ends,
+            ends=self._until(until),
+            time_spent=time_spent,
+            reference_seconds=reference_seconds * self._slowness,
         )
+
+    def _open_for_check(self) -> RemoteSubject:
+        return self._open(self._student, SUITE_SLOT, until=RUNS_UNTIL, time_spent=self._in_suite)
+
+    def _open_for_run(self, package: Package, slot: int, item: RunItem) -> RemoteSubject:
+        return self._open(package, slot, item, until=RUNS_UNTIL, time_spent=self._in_runs)
+
+    def _used_up(self, seconds: float, *spent: TimeSpent) -> bool:
+        """Whether it is the submission's doing, should a deadline have passed after so many seconds."""
+        return math.isfinite(seconds) and any(one.used_up(seconds) for one in spent)
 
     def _check_canary(self, slot: int, item: RunItem | None = None) -> None:
         """The reference answers known questions in this slot, if need be at a second try, or nothing is graded."""
@@ -346,7 +399,8 @@ class _Session:
         death, name = None, next(iter(code), "")
         for _ in range(2 if code else 0):
             try:
-                with self._open(package_with(code), SUITE_SLOT) as subject:
+                package = package_with(code)
+                with self._open(package, SUITE_SLOT, until=RUNS_UNTIL, time_spent=self._in_suite) as subject:
                     for name in code:
                         module = name.removesuffix(".py").replace("/", ".")
                         subject.call(f"{module}.__dir__")  # any call imports the module first
@@ -363,7 +417,7 @@ class _Session:
                     break
         if death is None:
             return None
-        if death.reason == "deadline":
+        if death.reason == "deadline" and not self._used_up(RUNS_UNTIL * self._deadline_seconds, self._in_suite):
             raise GraderFault(DEADLINE_PASSED)
         self._check_canary(SUITE_SLOT)
         return Outcome(name, "failed", death.cause, f"hw4/{name}", "", f"ended at import: {death.reason}")
@@ -393,7 +447,7 @@ class _Session:
 
     def _run_curve(self, curve: Curve, number: int, slot: int, actions: list[bytes]) -> Run:
         return run_curve(
-            lambda: self._open(self._student, slot, self._budget(curve)),
+            lambda: self._open_for_run(self._student, slot, curve),
             EXPERIMENTS[curve.experiment],
             graded_runs(curve.id)[number],
             lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
@@ -406,21 +460,35 @@ class _Session:
         if effect.id not in EFFECTS:
             message = f"no hidden check computes {effect.id}"
             return Run(hidden.env_seed, {}, failure="grader_fault", message=message)
-        return run_effect(lambda: self._open(package, slot, self._budget(effect)), EFFECTS[effect.id], hidden, answers)
+        return run_effect(lambda: self._open_for_run(package, slot, effect), EFFECTS[effect.id], hidden, answers)
 
     def _check_integrity(self, curve: Curve) -> Integrity:
         """Whether the agent of a curve that earns points keeps its promises."""
+        start = time.monotonic()
         with self._slots.one() as slot:
-            try:
-                return confirmed(
-                    lambda: self._open(self._student, slot, self._budget(curve)),
-                    lambda: self._open(self._canary, slot, self._budget(curve)),
-                    EXPERIMENTS[curve.experiment],
-                    rng_of_test(f"integrity of {curve.id}"),
-                    curve.agent,
+
+            def open_student() -> RemoteSubject:
+                return self._open(
+                    self._student, slot, curve, until=LOOKS_UNTIL, time_spent=self._in_looks, part=REFERENCE_LOOK
                 )
+
+            def open_canary() -> RemoteSubject:
+                return self._open(self._canary, slot, curve)
+
+            def look(opened: Callable[[], RemoteSubject]) -> Integrity:
+                rng = rng_of_test(f"integrity of {curve.id}")
+                return confirmed(opened, open_canary, EXPERIMENTS[curve.experiment], rng, curve.agent)
+
+            try:
+                found = look(open_student)
+                ended = self._until(LOOKS_UNTIL)
+                if found.unchecked and time.monotonic() >= ended and self._used_up(ended - start, self._in_looks):
+                    reference = look(open_canary)
+                    if reference.results and reference.broken is None:
+                        return Integrity("answers", f"{found.message}: {USED_UP}")
             except GraderFault as fault:
                 return Integrity(None, f"not checked: {fault}", unchecked=True)
+        return found
 
     def _blame(self, run: Run, item: RunItem, slot: int) -> None:
         """The canary decides whose fault it is that a run ended: it does the same, or begins to, in the same slot."""
