@@ -68,8 +68,7 @@ def dump_bars(bars: dict[str, Bar]) -> str:
 def score_of_run(item: RunItem, returns: Sequence[float], failure: str = "") -> float:
     """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished.
 
-    A run that was cut short, for whatever reason, is scored on its worst planned episodes: it may have come at the right
-    moment.
+    A run that was cut short is scored on its worst planned episodes: the end may have come on purpose.
     """
     if item.kind == "effect":
         return score_of(returns, 1)

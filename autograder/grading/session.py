@@ -33,7 +33,7 @@ from autograder.grading.outcome import Outcome
 from autograder.grading.private import graded_runs, load_private, rng_of_test
 from autograder.grading.promises import Integrity
 from autograder.grading.referee import BadAction, RemoteAgent, run_curve
-from autograder.grading.running import Run
+from autograder.grading.running import Run, worse_of
 from autograder.grading.scoring import ExampleRun, Report, stub_report
 from autograder.grading.suite import DEADLINE_PASSED, USED_UP, Suite, without_excuse
 from autograder.hidden_tests.graded import DECLARED, EFFECTS
@@ -427,23 +427,25 @@ class _Session:
 
     def _run(self, item: RunItem, number: int) -> Run:
         with self._slots.one() as slot:
-            attempts: list[list[bytes]] = []  # the actions, or the answers, of each
             num_restarts = self._server.num_restarts
-            for _ in range(2):  # a worker that ends for no reason of its own is given a second chance
-                attempts.append([])
-                if item.kind == "curve":
-                    run = self._run_curve(item, number, slot, attempts[-1])
-                else:
-                    run = self._run_effect(item, number, self._student, slot, attempts[-1])
-                if not run.may_be_chance:
-                    break
-            if self._server.num_restarts == num_restarts and not _agree(attempts):
-                run.failure, run.may_be_chance = "exits", False
-                run.message = "the worker ended, and at a second try with the same seeds it answered otherwise"
+            run, answers = self._attempt(item, number, slot)
+            if run.may_be_chance:  # a worker that ends for no reason of its own is given a second chance
+                first, first_answers = run, answers
+                run, answers = self._attempt(item, number, slot)
+                if not _agree(first_answers, answers):
+                    by_machine = first.by_machine or self._server.num_restarts != num_restarts
+                    run = worse_of(first, run) if by_machine else _not_repeated(run)
             if run.may_be_chance or (run.failure and run.failure not in NOT_THE_STUDENTS):
                 self._blame(run, item, slot)
         self._listener.run_ended(item, number)
         return run
+
+    def _attempt(self, item: RunItem, number: int, slot: int) -> tuple[Run, list[bytes]]:
+        """One try of a run, and the actions of the agent, or the answers of the functions, one after the other."""
+        answers: list[bytes] = []
+        if item.kind == "curve":
+            return self._run_curve(item, number, slot, answers), answers
+        return self._run_effect(item, number, self._student, slot, answers), answers
 
     def _run_curve(self, curve: Curve, number: int, slot: int, actions: list[bytes]) -> Run:
         return run_curve(
@@ -485,7 +487,7 @@ class _Session:
                 if found.unchecked and time.monotonic() >= ended and self._used_up(ended - start, self._in_looks):
                     reference = look(open_canary)
                     if reference.results and reference.broken is None:
-                        return Integrity("answers", f"{found.message}: {USED_UP}")
+                        return Integrity("answers", f"the agent was not done in a made-up world in time: {USED_UP}")
             except GraderFault as fault:
                 return Integrity(None, f"not checked: {fault}", unchecked=True)
         return found
@@ -533,11 +535,16 @@ class _Session:
         return ExampleRun(example.story, tuple(rows))
 
 
-def _agree(attempts: list[list[bytes]]) -> bool:
+def _agree(first: list[bytes], second: list[bytes]) -> bool:
     """Whether a second try repeats the first: or an agent would do well to end a bad run and have another."""
-    first, last = attempts[0], attempts[-1]
-    shared = min(len(first), len(last))
-    return first[:shared] == last[:shared]
+    shared = min(len(first), len(second))
+    return first[:shared] == second[:shared]
+
+
+def _not_repeated(run: Run) -> Run:
+    """What a second try counts for that does something else than the first, which ended by itself."""
+    message = "the worker ended, and at a second try with the same seeds it answered otherwise"
+    return dataclasses.replace(run, failure="exits", may_be_chance=False, message=message)
 
 
 def _shown(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import dataclasses
 import math
 import select
@@ -89,6 +88,14 @@ class WorkerDied(Exception):
     def may_be_chance(self) -> bool:
         """Whether it is worth trying again: it neither used up its processor time nor idled it away."""
         return self.reason not in ("deadline", "idle") and not (self.reason == "time" and self.spent_its_time)
+
+    @property
+    def by_machine(self) -> bool:
+        """Whether it ended as no submission can bring about: killed while it was small, or kept from computing.
+
+        A submission sends no signals, and one that grows until it is killed is large.
+        """
+        return self.reason == "killed" or (self.reason == "time" and not self.spent_its_time)
 
 
 class RemoteSubject:

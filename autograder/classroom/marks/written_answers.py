@@ -26,7 +26,7 @@ from typing import Any
 import tyro
 from tyro.conf import Positional
 
-from autograder.classroom.intake.entries import ClassError, Entry
+from autograder.classroom.intake.entries import ClassError, Entry, OwnerUnclear
 from autograder.classroom.intake.left_over import left_over
 from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.notebook_pictures import MAX_PICTURES, PicturesOfACell, pictures_in
@@ -107,6 +107,8 @@ def file_submission(
     except SubmissionRefused as refused:
         says = f"not filed: the submission was refused: {refused.reason}. It is {entry.place}"
         return (Change(student, "", "", says),)
+    except OwnerUnclear as unclear:
+        return (Change(student, "", "", f"not filed: {unclear}"),)
     files, unread = intake.files, {problem.file: problem for problem in intake.unread_notebooks}
     changes = []
     folder = course / "submitted" / student / ASSIGNMENT_ID
