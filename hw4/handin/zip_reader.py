@@ -6,6 +6,7 @@ only: each byte belongs to one member, and everything that is said twice agrees.
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import struct
 import unicodedata
@@ -70,18 +71,33 @@ def zip_members(data: bytes, archive_name: str, assignment: Assignment) -> Itera
     directory_offset, entries = _zip_directory(data, archive_name, rules.max_files)
     budget = Budget(rules)
     problems = [_problem_of(entry, archive_name, budget) for entry in entries]
+    spans = [(0, 0)] * len(entries)
+    for i, entry in enumerate(entries):
+        with _notebooks_only(i, entry, problems, budget):
+            spans[i] = _zip_span(data, entry)
     places = _zip_places(directory_offset, entries)
-    for entry, place, problem in zip(entries, places, problems, strict=True):
+    for i, entry in enumerate(entries):
+        if spans[i] != (0, 0):  # else its own header is damaged
+            with _notebooks_only(i, entry, problems, budget):
+                _refuse_gap(data, spans[i][1], places[i], entry)
+    for i, entry in enumerate(entries):
         content = b""
-        try:
-            raw = _raw_content(data, entry, place)
-            if not problem:
-                content = _zip_content(raw, entry)
-        except SubmissionRefused as refused:
-            if not budget.is_notebook(entry.name):
-                raise
-            problem = problem or refused.reason
+        if not problems[i]:
+            with _notebooks_only(i, entry, problems, budget):
+                content = _zip_content(data[slice(*spans[i])], entry)
+        problem = problems[i]
         yield Member(checked_name(entry.name), content, entry.is_folder, problem, entry.compared_as)
+
+
+@contextlib.contextmanager
+def _notebooks_only(i: int, entry: _ZipEntry, problems: list[str], budget: Budget) -> Iterator[None]:
+    """What is wrong with a notebook is kept as its problem, if it has none yet. With anything else it is refused."""
+    try:
+        yield
+    except SubmissionRefused as refused:
+        if not budget.is_notebook(entry.name):
+            raise
+        problems[i] = problems[i] or refused.reason
 
 
 def _problem_of(entry: _ZipEntry, archive_name: str, budget: Budget) -> str:
@@ -210,29 +226,10 @@ def _stated_sizes(sizes: tuple[int, int], extra: bytes) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def _zip_places(directory_offset: int, entries: list[_ZipEntry]) -> list[tuple[int, int]]:
-    """Where each member begins, and where the next one does, or the directory."""
-    starts = sorted(entry.offset for entry in entries)
-    if starts and starts[0] > 0:
-        first = min(entries, key=lambda entry: entry.offset)
-        raise SubmissionRefused("there is something before or inside the zip archive", where=first.name)
-    if starts and starts[-1] >= directory_offset:
-        raise next(entry.lies for entry in entries if entry.offset >= directory_offset)
-    followed_by = dict(zip(starts, [*starts[1:], directory_offset], strict=True))
-    for entry in entries:
-        if starts.count(entry.offset) > 1:
-            raise SubmissionRefused("two members share the same bytes of the archive", where=entry.name)
-    return [(entry.offset, followed_by[entry.offset]) for entry in entries]
-
-
-def _raw_content(data: bytes, entry: _ZipEntry, place: tuple[int, int]) -> bytes:
-    """The bytes of a member as they are in the archive.
-
-    Its own header must say what the directory says. Each byte of its place belongs to it: nothing is shared, and
-    nothing hides between two members.
-    """
-    start, next_start = place
-    if start + LOCAL_HEADER.size > next_start:
+def _zip_span(data: bytes, entry: _ZipEntry) -> tuple[int, int]:
+    """Where the member's bytes begin and end; its own header must say what the directory says."""
+    start = entry.offset
+    if start + LOCAL_HEADER.size > len(data):
         raise entry.lies
     signature, _, flags, method, _, _, *stated, name_length, extra = LOCAL_HEADER.unpack_from(data, start)
     name_end = start + LOCAL_HEADER.size + name_length
@@ -249,6 +246,28 @@ def _raw_content(data: bytes, entry: _ZipEntry, place: tuple[int, int]) -> bytes
     for said, known in zip((crc, compressed, size), (entry.crc, entry.compressed, entry.size), strict=True):
         if said != known and not (flags & SIZES_FOLLOW_FLAG and said in NOT_STATED):
             raise entry.lies
+    return begin, end
+
+
+def _zip_places(directory_offset: int, entries: list[_ZipEntry]) -> list[int]:
+    """For each member where the next one begins, or the directory."""
+    starts = sorted(entry.offset for entry in entries)
+    if not starts:
+        return []
+    if starts[0] > 0:
+        first = min(entries, key=lambda entry: entry.offset)
+        raise SubmissionRefused("there is something before or inside the zip archive", where=first.name)
+    if starts[-1] >= directory_offset:
+        raise next(entry.lies for entry in entries if entry.offset >= directory_offset)
+    followed_by = dict(zip(starts, [*starts[1:], directory_offset], strict=True))
+    for entry in entries:
+        if starts.count(entry.offset) > 1:
+            raise SubmissionRefused("two members share the same bytes of the archive", where=entry.name)
+    return [followed_by[entry.offset] for entry in entries]
+
+
+def _refuse_gap(data: bytes, end: int, next_start: int, entry: _ZipEntry) -> None:
+    """Each byte before the directory belongs to one member: nothing is shared, and nothing hides between them."""
     if end > next_start:
         raise SubmissionRefused("two members share the same bytes of the archive", where=entry.name)
     sizes = (
@@ -256,9 +275,8 @@ def _raw_content(data: bytes, entry: _ZipEntry, place: tuple[int, int]) -> bytes
         struct.pack("<LQQ", entry.crc, entry.compressed, entry.size),
     )
     may_follow = [b"", *sizes, *(b"PK\x07\x08" + size for size in sizes)]
-    if data[end:next_start] not in (may_follow if flags & SIZES_FOLLOW_FLAG else [b""]):
+    if data[end:next_start] not in (may_follow if entry.flags & SIZES_FOLLOW_FLAG else [b""]):
         raise SubmissionRefused("there is something before or inside the zip archive", where=entry.name)
-    return data[begin:end]
 
 
 def _zip_content(raw: bytes, entry: _ZipEntry) -> bytes:
