@@ -43,6 +43,8 @@ MAX_TEXT = 20_000  # characters of all text outputs of a cell
 MAX_OWN_CELLS = 100  # that a student added
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")  # but for tab, newline and the escape of colours
+BARE_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=\bwww)(?=\.)")  # what readers of Markdown make a link of
+INVISIBLE = "\N{ZERO WIDTH SPACE}"
 TAG = re.compile(r"<(?=[A-Za-z/!?])")  # begins HTML or an autolink in Markdown
 LINK = re.compile(r"\](?=[(\[:])")  # [text](target), [text][name], [name]: target; pictures too, which are fetched
 MATH_LINK = re.compile(
@@ -357,6 +359,7 @@ def inert_markdown(source: str) -> str:
     """Markdown that shows what it says and does nothing: no HTML, no links, nothing fetched, formulas without links."""
     source = TAG.sub("&lt;", source)
     source = LINK.sub("] ", source)
+    source = BARE_ADDRESS.sub(INVISIBLE, source)
     return MATH_LINK.sub(r"\\backslash ", source)
 
 
