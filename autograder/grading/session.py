@@ -284,7 +284,6 @@ class _Session:
         measured = Measured(
             submitted=frozenset(self._code),
             outcomes=outcomes,
-            examples=self._examples(stubs, outcomes),
             runs=runs,
             broken_files=self._broken_files,
             only=only,
@@ -294,7 +293,9 @@ class _Session:
             for curve in self._assignment.curves
             if earns_by_its_runs(curve, measured, self._bars[curve.id], self._assignment)
         }
-        return dataclasses.replace(measured, integrity={name: future.result() for name, future in checks.items()})
+        examples = self._examples(stubs, outcomes)  # meanwhile: only shown, so nothing waits for them
+        integrity = {name: future.result() for name, future in checks.items()}
+        return dataclasses.replace(measured, examples=examples, integrity=integrity)
 
     def _handed_in(self, items: tuple[AnItem, ...]) -> list[AnItem]:
         return [item for item in items if was_handed_in(item, self._code, self._assignment)]
@@ -345,8 +346,8 @@ class _Session:
             reference_seconds=reference_seconds * self._slowness,
         )
 
-    def _open_for_check(self) -> RemoteSubject:
-        return self._open(self._student, SUITE_SLOT, until=RUNS_UNTIL, time_spent=self._in_suite)
+    def _open_for_check(self, until: float = RUNS_UNTIL) -> RemoteSubject:
+        return self._open(self._student, SUITE_SLOT, until=until, time_spent=self._in_suite)
 
     def _open_for_run(self, package: Package, slot: int, item: RunItem) -> RemoteSubject:
         return self._open(package, slot, item, until=RUNS_UNTIL, time_spent=self._in_runs)
@@ -517,7 +518,7 @@ class _Session:
         seen: dict[str, Any] = {}
         failed = "nothing"
         try:
-            with self._open(self._student, SUITE_SLOT) as subject:
+            with self._open_for_check(LOOKS_UNTIL) as subject:
                 seen = example.run(subject)
         except StudentError as error:
             failed = f"{error.shown_type} at {error.where}"

@@ -22,6 +22,7 @@ MEAN_LOOK_SECONDS = 0.05  # between two looks at a worker
 LONGEST_LOOK_SECONDS = 0.5
 WAKING_SECONDS = 0.0005  # of each look: the way into a worker and out of it, on no account of the kernel
 RUNNABLE = b"R"
+SLOW = 3.0  # times the reference's time: slower than honest work usually is
 
 _random = random.Random()  # of its own: nothing that seeds the usual one makes looks predictable
 
@@ -155,12 +156,12 @@ class TimeSpent:
     def used_up(self, seconds: float) -> bool:
         """Whether a deadline that came after so many seconds is the submission's own doing.
 
-        It is if the submission took half of that time beyond what the reference takes, and more than the machine made
-        it wait; and if a submission twice as slow as the reference would have been done in time, here and now.
+        It is if half of that time went into what the submission did beyond what the reference needs, and if one that is
+        SLOW times as slow as the reference would have been done in time, on this machine as busy as it was.
         """
+        if not self.own_seconds:
+            return False
         excess = self.own_seconds - self.reference_seconds
-        slowed = 1 + self.machine_seconds / self.own_seconds if self.own_seconds else 1.0
-        return (
-            excess >= max(seconds / 2, self.machine_seconds)
-            and 2 * self.reference_seconds * slowed / self.lanes <= seconds
-        )
+        slowed = 1 + self.machine_seconds / self.own_seconds
+        slow = SLOW * self.reference_seconds / self.lanes
+        return excess * slowed >= seconds / 2 and slow * slowed <= seconds
