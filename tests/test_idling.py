@@ -115,8 +115,8 @@ def test_time_in_which_the_machine_keeps_everybody_waiting_is_not_idle(monkeypat
     [
         (100.0, 0.0, 10.0, True),  # idle, or busy with something else, on a quiet machine
         (50.0, 50.0, 10.0, True),  # the same with a neighbour
-        (20.0, 80.0, 10.0, True),  # with four; the reference would have been done in half of the time
-        (20.0, 80.0, 15.0, False),  # here not: the deadline was too short for a machine as busy as this
+        (20.0, 80.0, 5.0, True),  # with four; three times the reference would have been done in time
+        (20.0, 80.0, 8.0, False),  # here not: the deadline was too short for a machine as busy as this
         (10.0, 90.0, 10.0, False),  # no slower than the reference
         (100.0, 0.0, 90.0, False),  # a machine on which the reference takes as long
         (5.0, 0.0, 1.0, False),  # the time went elsewhere

@@ -35,7 +35,7 @@ EARLY_RUNS = 2  # that reach the bar in the first episode with a model: worth a 
 NOT_ASKED = "not asked for"
 WHY_CUT = {
     "raised": "your code raised an exception",
-    "too_slow": "its processor time was used up",
+    "too_slow": "its time was used up",
     "out_of_memory": "its memory was used up",
     "exits": "its process ended",
     "deadline": "the overall deadline passed",
