@@ -33,3 +33,15 @@ def worse_of(first: Run, second: Run) -> Run:
     shared = min(len(first.returns), len(second.returns))
     returns = [min(pair) for pair in zip(first.returns[:shared], second.returns[:shared], strict=True)]
     return dataclasses.replace(second, returns=returns + second.returns[shared:])
+
+
+def agree(first: list[bytes], second: list[bytes]) -> bool:
+    """Whether a second try repeats the first: or an agent would do well to end a bad run and have another."""
+    shared = min(len(first), len(second))
+    return first[:shared] == second[:shared]
+
+
+def not_repeated(run: Run) -> Run:
+    """What a second try counts for that does something else than the first, which ended by itself."""
+    message = "the worker ended, and at a second try with the same seeds it answered otherwise"
+    return dataclasses.replace(run, failure="exits", may_be_chance=False, message=message)

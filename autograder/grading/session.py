@@ -7,12 +7,12 @@ import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,15 +26,16 @@ from autograder.grading.curves import (
     score_of_run,
 )
 from autograder.grading.effects import run_effect
-from autograder.grading.integrity import confirmed
 from autograder.grading.judge import Measured, earns_by_its_runs, judge, was_handed_in
 from autograder.grading.listener import Listener
+from autograder.grading.looks import look_in_time
 from autograder.grading.outcome import Outcome
-from autograder.grading.private import graded_runs, load_private, rng_of_test
+from autograder.grading.private import graded_runs, load_private
 from autograder.grading.promises import Integrity
 from autograder.grading.referee import BadAction, RemoteAgent, run_curve
-from autograder.grading.running import Run, worse_of
+from autograder.grading.running import Run, agree, not_repeated, worse_of
 from autograder.grading.scoring import ExampleRun, Report, stub_report
+from autograder.grading.shown_examples import run_example
 from autograder.grading.suite import DEADLINE_PASSED, USED_UP, Suite, without_excuse
 from autograder.hidden_tests.graded import DECLARED, EFFECTS
 from autograder.isolation.confinement import Confinement, Guarantee, probe
@@ -60,8 +61,6 @@ MIN_BUDGET_SECONDS = 30.0
 RUNS_UNTIL, LOOKS_UNTIL = 0.5, 0.8
 # More processor time than the reference needs: for any check in seconds, for a look at its agent as a part of a run's.
 REFERENCE_CHECK_SECONDS, REFERENCE_LOOK = 1.0, 0.25
-MAX_SHOWN_CHARACTERS = 5000
-MAX_SHOWN = 200  # numbers of an answer that a report shows
 
 AnItem = TypeVar("AnItem", bound=Item)
 
@@ -288,8 +287,9 @@ class _Session:
             broken_files=self._broken_files,
             only=only,
         )
+        began = time.monotonic()
         checks = {
-            curve.id: pool.submit(self._check_integrity, curve)
+            curve.id: pool.submit(self._check_integrity, curve, began)
             for curve in self._assignment.curves
             if earns_by_its_runs(curve, measured, self._bars[curve.id], self._assignment)
         }
@@ -434,9 +434,9 @@ class _Session:
             if run.may_be_chance:  # a worker that ends for no reason of its own is given a second chance
                 first, first_answers = run, answers
                 run, answers = self._attempt(item, number, slot)
-                if not _agree(first_answers, answers):
+                if not agree(first_answers, answers):
                     by_machine = first.by_machine or self._server.num_restarts != num_restarts
-                    run = worse_of(first, run) if by_machine else _not_repeated(run)
+                    run = worse_of(first, run) if by_machine else not_repeated(run)
             if run.may_be_chance or (run.failure and run.failure not in NOT_THE_STUDENTS):
                 self._blame(run, item, slot)
         self._listener.run_ended(item, number)
@@ -466,33 +466,16 @@ class _Session:
             return Run(hidden.env_seed, {}, failure="grader_fault", message=message)
         return run_effect(lambda: self._open_for_run(package, slot, effect), EFFECTS[effect.id], hidden, answers)
 
-    def _check_integrity(self, curve: Curve) -> Integrity:
+    def _check_integrity(self, curve: Curve, began: float) -> Integrity:
         """Whether the agent of a curve that earns points keeps its promises."""
-        start = time.monotonic()
+        ends, part = self._until(LOOKS_UNTIL), REFERENCE_LOOK
         with self._slots.one() as slot:
-
-            def open_student() -> RemoteSubject:
-                return self._open(
-                    self._student, slot, curve, until=LOOKS_UNTIL, time_spent=self._in_looks, part=REFERENCE_LOOK
-                )
-
-            def open_canary() -> RemoteSubject:
-                return self._open(self._canary, slot, curve)
-
-            def look(opened: Callable[[], RemoteSubject]) -> Integrity:
-                rng = rng_of_test(f"integrity of {curve.id}")
-                return confirmed(opened, open_canary, EXPERIMENTS[curve.experiment], rng, curve.agent)
-
-            try:
-                found = look(open_student)
-                ended = self._until(LOOKS_UNTIL)
-                if found.unchecked and time.monotonic() >= ended and self._used_up(ended - start, self._in_looks):
-                    reference = look(open_canary)
-                    if reference.results and reference.broken is None:
-                        return Integrity("answers", f"the agent was not done in a made-up world in time: {USED_UP}")
-            except GraderFault as fault:
-                return Integrity(None, f"not checked: {fault}", unchecked=True)
-        return found
+            return look_in_time(
+                lambda: self._open(self._student, slot, curve, until=LOOKS_UNTIL, time_spent=self._in_looks, part=part),
+                lambda: self._open(self._canary, slot, curve),
+                curve,
+                lambda: time.monotonic() >= ends and self._used_up(ends - began, self._in_looks),
+            )
 
     def _blame(self, run: Run, item: RunItem, slot: int) -> None:
         """The canary decides whose fault it is that a run ended: it does the same, or begins to, in the same slot."""
@@ -508,55 +491,7 @@ class _Session:
     def _examples(self, stubs: list[Stub], outcomes: dict[str, Outcome]) -> dict[str, ExampleRun]:
         """The worked example of each function that did not pass, run on the submission."""
         return {
-            stub.id: self._run_example(stub.id)
+            stub.id: run_example(lambda: self._open_for_check(LOOKS_UNTIL), stub.id)
             for stub in stubs
             if stub.file not in self._broken_files and stub_report(stub, DECLARED, outcomes).verdict != "passed"
         }
-
-    def _run_example(self, stub_id: str) -> ExampleRun:
-        example = WORKED_EXAMPLES[stub_id]
-        seen: dict[str, Any] = {}
-        failed = "nothing"
-        try:
-            with self._open_for_check(LOOKS_UNTIL) as subject:
-                seen = example.run(subject)
-        except StudentError as error:
-            failed = f"{error.shown_type} at {error.where}"
-        except WorkerDied as death:
-            failed = f"the call did not return ({death.reason})"
-        except CheckFailed as failure:
-            failed = str(failure)
-        except GraderFault:
-            failed = "the grader failed here"
-        except Exception as error:  # an answer so odd that the example stumbles over it
-            failed = f"no usable answer ({type(error).__name__})"
-        rows = [
-            (name, _shown(seen[name]) if name in seen else failed, _shown(wanted))
-            for name, wanted in example.wanted.items()
-        ]
-        return ExampleRun(example.story, tuple(rows))
-
-
-def _agree(first: list[bytes], second: list[bytes]) -> bool:
-    """Whether a second try repeats the first: or an agent would do well to end a bad run and have another."""
-    shared = min(len(first), len(second))
-    return first[:shared] == second[:shared]
-
-
-def _not_repeated(run: Run) -> Run:
-    """What a second try counts for that does something else than the first, which ended by itself."""
-    message = "the worker ended, and at a second try with the same seeds it answered otherwise"
-    return dataclasses.replace(run, failure="exits", may_be_chance=False, message=message)
-
-
-def _shown(value: Any) -> str:
-    """A value as a reader wants to see it: short, on one line where it fits."""
-    if isinstance(value, np.ndarray | tuple | list | float):
-        try:
-            array = np.asarray(value)
-            if array.size > MAX_SHOWN:
-                return f"an array of shape {array.shape}"
-            return np.array2string(array, precision=4, suppress_small=True, separator=", ")[:MAX_SHOWN_CHARACTERS]
-        except (ValueError, TypeError):
-            return "no array"
-    return ascii(value)[:300]

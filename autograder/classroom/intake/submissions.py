@@ -66,13 +66,13 @@ def _with_disputes(entries: list[Entry]) -> list[Entry]:
     count = Counter(entry.student.casefold() for entry in entries)
     marked = []
     for entry in entries:
-        if entry.path is not None:
+        if (path := entry.path) is not None:
             others = [other for person in entry.people for other in of_id[person.id.casefold()] if other is not entry]
             if others:
                 places = ", ".join(dict.fromkeys(other.place for other in others))
                 entry = replace(entry, disputed=f"is {places}")
             if count[entry.student.casefold()] > 1:
-                unique = f"{entry.student} {entry.path.parent.name} {entry.path.name}"
+                unique = f"{entry.student} {path.parent.name} {path.name}"
                 entry = replace(entry, student=folder_name(unique))
         marked.append(entry)
     return marked
