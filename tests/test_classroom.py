@@ -29,7 +29,7 @@ from made_up_topic import SOLUTION, assignment_with_topic
 from autograder.classroom.commands import INTERRUPTED
 from autograder.classroom.commands import grade_class as grade
 from autograder.classroom.intake import roster, sites, submissions
-from autograder.classroom.intake.entries import ClassError, folder_name
+from autograder.classroom.intake.entries import ClassError, OwnerUnclear, folder_name
 from autograder.classroom.intake.folder import DONE, ClassFolder, Done
 from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.standing import read_class
@@ -218,12 +218,46 @@ def test_a_roster_may_say_when_somebody_handed_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("groups_of_two")
-def test_two_submissions_of_one_group_are_refused(tmp_path: Path) -> None:
-    write_class(tmp_path / "in", ["ada", "bob"])
+def test_two_submissions_of_one_group_are_marked_and_the_rest_of_the_class_is_read(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", ["ada", "bob", "eve"])
     listed = tmp_path / "roster.csv"
-    listed.write_text("id,group\nada,g1\nbob,g1\n")
-    with pytest.raises(ClassError, match="same student or group"):
-        find_submissions(tmp_path / "in", listed)
+    listed.write_text("id,group\nada,g1\nbob,g1\neve,\n")
+    found = {entry.student: entry for entry in find_submissions(tmp_path / "in", listed)}
+    assert "bob.zip" in found["ada"].disputed
+    assert "ada.zip" in found["bob"].disputed
+    assert not found["eve"].disputed
+    with pytest.raises(OwnerUnclear, match=r"ada\.zip is said to be of ada, bob\. So is .*bob\.zip"):
+        read_entry(found["ada"])
+
+
+def test_ids_that_differ_in_case_are_marked_and_get_different_folders(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", ["Ada", "ada", "eve"])
+    found = find_submissions(tmp_path / "in")
+    assert [entry.people[0].id for entry in found if entry.disputed] == ["Ada", "ada"]
+    assert len({entry.student.casefold() for entry in found}) == 3
+
+
+def test_an_id_of_somebody_else_costs_the_class_nothing(tmp_path: Path) -> None:
+    """In Gradescope's export, where a submission may name anybody as its author."""
+    metadata = []
+    for name, ids in {"submission_1": ["s1"], "submission_2": ["s1", "s2"], "submission_3": ["s3"]}.items():
+        write_class(tmp_path / "in" / name, [name])
+        metadata.append(f"{name}:\n  :submitters:\n" + "".join(f"  - :sid: {one}\n    :name: N\n" for one in ids))
+    (tmp_path / "in" / "submission_metadata.yml").write_text("".join(metadata))
+    found = find_submissions(tmp_path / "in")
+    assert sorted(person.id for entry in found if entry.disputed for person in entry.people) == ["s1", "s1", "s2"]
+    assert len({entry.student for entry in found}) == 3
+
+
+def test_a_disputed_submission_is_no_zero(tmp_path: Path) -> None:
+    """It is listed as not graded; nobody's points are written, and the documents of both say so."""
+    entries = find_submissions(write_class(tmp_path / "in", ["Ada", "ada"]))
+    folder = ClassFolder(tmp_path / "out")
+    summary = grade_class(entries, folder, Settings(), engine_of({}), QUIET, jobs=1, ask_canary=canary())
+    assert summary.faults == 2
+    results = read_class(folder).results
+    assert {(result.status, result.score) for result in results} == {("fault", None)}
+    assert all("Leave only the right one" in result.message for result in results)
 
 
 @pytest.mark.parametrize("text", ["name\nada\n", "id\n\n", "id\nada\nada\n", "", "id,name\n,x\n"])

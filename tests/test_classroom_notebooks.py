@@ -22,6 +22,7 @@ import nbconvert
 import nbformat
 import pytest
 from made_up_topic import assignment_with_topic
+from nbconvert.filters.markdown import markdown2html
 
 from autograder.classroom.intake.entries import Entry, Person
 from autograder.classroom.marks.written_answers import (
@@ -446,6 +447,15 @@ def test_a_missing_notebook_is_filed_empty_and_reported(release):
 @pytest.mark.parametrize("words", ["a < b and b > c", "$x_t < 3$", "`a[0]`", "2 <3", "**bold** (x) [1]"])
 def test_ordinary_words_stay_as_they_are(words):
     assert inert_markdown(words) == words
+
+
+@pytest.mark.parametrize(
+    "text", ["see https://example.org/x", "HTTP://a.example", "`ftp://a.example`", "www.a.example"]
+)
+def test_a_bare_address_is_shown_and_is_no_link(text):
+    page = markdown2html(inert_markdown(text))
+    assert "<a" not in page
+    assert text.strip("`").lower() in page.replace("\N{ZERO WIDTH SPACE}", "").lower()
 
 
 def test_a_table_of_changes_holds_no_formula():

@@ -30,6 +30,7 @@ from autograder.grading.listener import Silent
 from autograder.grading.outcome import Outcome
 from autograder.grading.private import graded_runs
 from autograder.grading.referee import run_curve
+from autograder.grading.running import Run, worse_of
 from autograder.grading.session import ConfinementTooWeak, Grade, Grader
 from autograder.grading.suite import DEADLINE_PASSED
 from autograder.hidden_tests import ensemble_oracle
@@ -355,9 +356,17 @@ ModelBasedAgent.act = act
 """
 
 
-@pytest.mark.parametrize(("addition", "failure"), [(b"\n# mine\n", ""), (OTHERWISE_EACH_TIME, "exits")])
-def test_a_second_try_of_a_run_must_repeat_the_first(
-    monkeypatch: pytest.MonkeyPatch, addition: bytes, failure: str
+@pytest.mark.parametrize(
+    ("addition", "ended_by", "failure"),
+    [
+        (b"\n# mine\n", signal.SIGKILL, ""),
+        (b"\n# mine\n", signal.SIGABRT, ""),
+        (OTHERWISE_EACH_TIME, signal.SIGKILL, ""),  # the machine did it: no submission can send signals
+        (OTHERWISE_EACH_TIME, signal.SIGABRT, "exits"),
+    ],
+)
+def test_a_second_try_of_a_run_must_repeat_the_first_unless_the_machine_ended_it(
+    monkeypatch: pytest.MonkeyPatch, addition: bytes, ended_by: signal.Signals, failure: str
 ) -> None:
     """Or an agent that draws its luck elsewhere would end its bad runs and keep the better of two."""
     short = dataclasses.replace(
@@ -370,7 +379,7 @@ def test_a_second_try_of_a_run_must_repeat_the_first(
         if name == "begin_episode":
             begun.append(self)
             if len(begun) == 2:
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, ended_by)
         return real(self, handle, name, *args)
 
     monkeypatch.setattr(RemoteSubject, "call_method", call_method)
@@ -384,6 +393,40 @@ def test_a_second_try_of_a_run_must_repeat_the_first(
             intake_of({**code, "mpc.py": code["mpc.py"] + addition}), Silent(), only=frozenset({"gaussian_nll"})
         )
     assert sorted(run.failure for run in grade.runs[curve.id][:3]) == sorted(["", "", failure])
+
+
+def test_of_two_tries_that_differ_no_episode_counts_that_was_worse_before() -> None:
+    first, second = Run(0, {}, returns=[1.0, 5.0], failure="exits"), Run(0, {}, returns=[3.0, 4.0, 9.0])
+    assert worse_of(first, second).returns == [1.0, 4.0, 9.0]
+    assert worse_of(first, second).failure == ""
+
+
+HUGE = b"""
+def predict_next(self, observation, action):
+    return np.full_like(observation, 1e300)
+ModelBasedAgent.predict_next = predict_next
+"""
+
+
+def test_huge_numbers_make_no_noise_in_the_terminal_of_staff(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    short = dataclasses.replace(
+        EXPERIMENTS["cliff_hill"], gradient_steps=2, num_initial_episodes=1, num_episodes=2, population_size=12
+    )
+    monkeypatch.setitem(EXPERIMENTS, "cliff_hill", short)
+    with Grader(required=()) as grader:
+        curve = next(curve for curve in load_assignment().curves if curve.experiment == "cliff_hill")
+        monkeypatch.setattr(
+            session_module, "load_assignment", lambda: dataclasses.replace(load_assignment(), curves=(curve,))
+        )
+        code = reference_code()
+        grade = grader.grade(
+            intake_of({**code, "mpc.py": code["mpc.py"] + HUGE}), Silent(), only=frozenset({"gaussian_nll"})
+        )
+    assert {len(run.returns) for run in grade.runs[curve.id]} == {2}
+    assert [warning for warning in recwarn if issubclass(warning.category, RuntimeWarning)] == []
+    assert "Warning" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize(

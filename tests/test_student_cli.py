@@ -486,6 +486,19 @@ def test_submit_says_what_is_wrong_with_notebooks_and_which_copies_it_leaves_out
     assert f"what looks like a copy of it is not: 'notebooks/Copy of {lacking}'" in after
 
 
+def test_a_refusal_leaves_an_earlier_zip_and_says_so(
+    tmp_path: Path, in_tree: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be all that a student can hand in a minute before the due time."""
+    (tmp_path / "hw4").mkdir()
+    in_tree(tmp_path)
+    earlier = tmp_path / "hw4_submission.zip"
+    earlier.write_bytes(b"handed in yesterday")
+    assert main(["submit"]) == 1
+    assert "hw4_submission.zip is still the one of an earlier time." in capsys.readouterr().err
+    assert earlier.read_bytes() == b"handed in yesterday"
+
+
 def test_submit_refuses_as_the_grader_would(
     tmp_path: Path, in_tree: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -494,5 +507,6 @@ def test_submit_refuses_as_the_grader_would(
     assert main(["submit"]) == 1
     errors = capsys.readouterr().err
     assert "Refused, as the grader would" in errors
+    assert "earlier time" not in errors
     assert "none of the code files was found" in errors
     assert not (tmp_path / "hw4_submission.zip").exists()

@@ -731,3 +731,79 @@ def test_the_module_needs_the_standard_library_only() -> None:
     program = "import sys, hw4.handin.intake; print([m for m in ('numpy', 'torch', 'tyro') if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+# Archives of writers that do not know beforehand how much they write --------------------------------------------------
+
+
+class Stream(io.RawIOBase):
+    """What cannot be rewound, such as a pipe."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.written += bytes(data)
+        return len(data)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("seekable", [True, False])
+def test_headers_with_room_for_gigabytes_are_read(
+    tmp_path: Path, assignment: Assignment, method: int, seekable: bool
+) -> None:
+    target: Any = io.BytesIO() if seekable else Stream()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        for name, content in CODE.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(content)
+    path = tmp_path / "mine.zip"
+    path.write_bytes(target.getvalue() if seekable else target.written)
+    assert b"\xff\xff\xff\xff" in path.read_bytes()
+    assert {name: read_submission(path, assignment).files[name] for name in CODE} == CODE
+
+
+@pytest.mark.parametrize("where", ["local", "directory"])
+def test_sizes_in_the_extra_field_must_be_true(tmp_path: Path, assignment: Assignment, where: str) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in CODE.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(content)
+    data = bytearray(target.getvalue())
+    if where == "local":
+        at = data.index(struct.pack("<HHQ", 1, 16, len(next(iter(CODE.values()))))) + 4
+    else:
+        at = data.index(b"PK\x01\x02") + 24
+    data[at] ^= 1
+    path = tmp_path / "mine.zip"
+    path.write_bytes(bytes(data))
+    with pytest.raises(SubmissionRefused, match="damaged"):
+        read_submission(path, assignment)
+
+
+@pytest.mark.parametrize("place", [0, 8, 14, 18, 26, 28, 30], ids=lambda at: f"byte {at}")
+def test_a_damaged_header_of_a_notebook_costs_the_written_points_alone(
+    tmp_path: Path, assignment: Assignment, place: int
+) -> None:
+    """Its signature, method, checksum, sizes, lengths or name."""
+    notebook = assignment.submission.notebooks[0]
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in {**CODE, notebook: b"{}"}.items():
+            archive.writestr(name, content)
+        offset = archive.getinfo(notebook).header_offset
+    data = bytearray(target.getvalue())
+    data[offset + place] ^= 0x55
+    path = tmp_path / "mine.zip"
+    path.write_bytes(bytes(data))
+    intake = read_submission(path, assignment)
+    assert {name: intake.files[name] for name in CODE} == CODE
+    assert [unread.file for unread in intake.unread_notebooks] == [notebook]
+    data[zipfile.ZipFile(io.BytesIO(target.getvalue())).infolist()[0].header_offset + place] ^= 0x55
+    path.write_bytes(bytes(data))
+    with pytest.raises(SubmissionRefused):
+        read_submission(path, assignment)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import io
 import json
+import os
+import random
+import re
+import shutil
+import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,6 +162,159 @@ def test_anything_but_a_whole_student_bundle_is_refused(student: Path, content: 
     archive.write_bytes(content)
     with pytest.raises(UpdateRefused, match=says):
         read_bundle(archive)
+
+
+def encrypted() -> bytes:
+    """With the flag that says so: no key is needed to be refused."""
+    data = bytearray(bundle(FILES, NEW))
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.find(signature)
+        while at >= 0:
+            data[at + flags] |= 1
+            at = data.find(signature, at + 1)
+    return bytes(data)
+
+
+def with_bytes_flipped(seed: int) -> bytes:
+    data = bytearray(bundle(FILES, NEW))
+    rng = random.Random(seed)
+    for _ in range(3):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return bytes(data)
+
+
+def nested_manifest() -> bytes:
+    return zip_of([(f"{BUNDLE_FOLDER}/{MANIFEST}", b"[" * 200_000)])
+
+
+def twice() -> bytes:
+    target = io.BytesIO(bundle(FILES, NEW))
+    with zipfile.ZipFile(target, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr(f"{BUNDLE_FOLDER}/hw4/training.py", b"LOOP = 3\n")
+    return target.getvalue()
+
+
+def tree_of(folder: Path) -> dict[str, bytes | None]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (encrypted(), "it is encrypted"),
+        (nested_manifest(), "its list of files cannot be read"),
+        (twice(), "more than once"),
+        (bundle({**FILES, "hw4/Training.py": b""}, NEW), "in each other's place"),
+        (bundle({**FILES, "hw4/training.py/x.py": b""}, NEW), "which no bundle|in each other's place"),
+        (bundle({**FILES, "hw4/BUNDLE.json": b""}, NEW), "in each other's place"),
+        *(
+            (bundle({**FILES, name: b"x"}, NEW), "which no bundle of this homework does")
+            for name in (
+                *(".git/config", ".git/hooks/post-checkout", ".github/workflows/x.md", ".venv/x.py", "venv/x.py"),
+                *("hw4/.hidden/x.py", "hw4/.x.py", "sitecustomize.py", "conftest.py", "numpy/__init__.py", "hw4/x.so"),
+                *("hw4/con.py", "hw4/x.py.", "hw4/x .py", "hw4/\x1b[31m.py", ".hw4-update/plan.json", "hw4/mpc.py.new"),
+            )
+        ),
+    ],
+)
+def test_what_no_bundle_is_changes_nothing_and_is_told_in_one_sentence(
+    student: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: bytes, says: str
+) -> None:
+    monkeypatch.setattr(hw4.commands.cli, "PACKAGE", student / "hw4")
+    archive = student.parent / "other.zip"
+    archive.write_bytes(content)
+    before = tree_of(student)
+    assert main(["update", str(archive)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert re.search(says, line)
+    assert line.isprintable()
+    assert tree_of(student) == before
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_damaged_bundle_never_ends_in_anything_but_a_refusal(student: Path, seed: int) -> None:
+    archive = student.parent / "other.zip"
+    archive.write_bytes(with_bytes_flipped(seed))
+    with contextlib.suppress(UpdateRefused):
+        read_bundle(archive)
+
+
+CHANGES = {"hw4/training.py": b"LOOP = 2\n", "hw4/deep/new.py": b"", "hw4/gone.py": None, "notebooks/a.ipynb": b"[]"}
+
+
+class Ended(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("ends", ["disk", "process"])
+def test_an_update_that_ends_at_any_step_has_changed_nothing(tmp_path: Path, ends: str) -> None:
+    """A full disk at each write or change of places; or the process ends there, and the next update begins."""
+    steps = 0
+    while True:
+        place = tmp_path / str(steps)
+        place.mkdir()
+        with zipfile.ZipFile(io.BytesIO(bundle(FILES, OLD))) as archive:
+            archive.extractall(place)
+        folder = place / BUNDLE_FOLDER
+        (folder / "hw4" / CODE[0]).write_bytes(b"my solution\n")
+        (folder / "hw4" / "training.py").write_bytes(b"my loop\n")
+        before = {name: content for name, content in tree_of(folder).items() if content is not None}
+        left, is_dead = steps, False
+
+        def step(real: Any) -> Any:
+            def run(*args: Any, **options: Any) -> Any:
+                nonlocal left, is_dead
+                left -= 1
+                if is_dead or (left < 0 and ends == "process"):
+                    is_dead = True
+                    raise Ended
+                if left == -1:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                return real(*args, **options)
+
+            return run
+
+        changed = {**CHANGES, f"hw4/{CODE[0]}": b"new docstring\n"}
+        files = {name: data for name, data in {**FILES, **changed}.items() if data is not None}
+        (place / "student.zip").write_bytes(bundle(files, NEW))
+        new = read_bundle(place / "student.zip")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "replace", step(os.replace))
+            patch.setattr(Path, "write_bytes", step(Path.write_bytes))
+            patch.setattr(shutil, "rmtree", step(shutil.rmtree))
+            with contextlib.suppress(UpdateRefused, Ended):
+                update(folder, new, CODE)
+            if left >= 0:
+                break
+        if ends == "disk":
+            after = {name: content for name, content in tree_of(folder).items() if content is not None}
+            assert after == before or installed_version(folder) == NEW
+        update(folder, new, CODE)
+        assert (folder / "hw4" / "training.py").read_bytes() == b"LOOP = 2\n"
+        assert (folder / "hw4" / "training.py.mine").read_bytes() == b"my loop\n"
+        assert (folder / "hw4" / CODE[0]).read_bytes() == b"my solution\n"
+        assert (folder / "hw4" / f"{CODE[0]}.new").read_bytes() == b"new docstring\n"
+        assert not (folder / "hw4" / f"{CODE[0]}.new2").exists()
+        assert not (folder / "hw4" / "gone.py").exists()
+        assert installed_version(folder) == NEW
+        assert not (folder / ".hw4-update").exists()
+        steps += 1
+    assert steps > 20
+
+
+@pytest.mark.parametrize(("name", "is_folder"), [("hw4/new.py", True), ("hw4/deep", False)])
+def test_what_is_in_the_way_is_named_before_anything_changes(student: Path, name: str, is_folder: bool) -> None:
+    if is_folder:
+        (student / name).mkdir()
+    else:
+        (student / name).write_bytes(b"")
+    before = tree_of(student)
+    with pytest.raises(UpdateRefused, match=f"{name} is a f"):
+        updated(student, hw4__training_DOT_py=b"LOOP = 2\n", hw4__new_DOT_py=b"", hw4__deep__x_DOT_py=b"")
+    assert tree_of(student) == before
 
 
 def test_the_command_says_what_it_did_and_what_to_read(

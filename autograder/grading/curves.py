@@ -33,8 +33,8 @@ FLOOR_QUANTILE = 0.9
 
 # Failures of a run, by what of it counts.
 COUNTS_AS_NONE = ("raised", "exits")  # or an unstable agent would do well to stop at its best
-CUT_SHORT = ("too_slow", "out_of_memory")
 NOT_THE_STUDENTS = ("deadline", "grader_fault")
+CUT_SHORT = ("too_slow", "out_of_memory", *NOT_THE_STUDENTS)
 
 BARS_FILE = Path(__file__).resolve().parents[1] / "recorded" / "reference" / "bars.json"
 
@@ -71,7 +71,7 @@ def dump_bars(bars: dict[str, Bar]) -> str:
 def score_of_run(item: RunItem, returns: Sequence[float], failure: str = "") -> float:
     """The score of a run; -inf if it ended by itself, or if no episode with the learned model was finished.
 
-    A run that used up its time or its memory is scored on its worst planned episodes: it may have done so on purpose.
+    A run that was cut short is scored on its worst planned episodes: the end may have come on purpose.
     """
     if item.kind == "effect":
         return score_of(returns, 1)

@@ -39,7 +39,7 @@ GIVEN_CHANGED = "a curve runs what is given as it was published, so these lines 
 COUNTS_LESS = "only"  # so much of a curve counts
 WHY_CUT = {
     "raised": "your code raised an exception",
-    "too_slow": "its processor time was used up",
+    "too_slow": "its time was used up",
     "out_of_memory": "its memory was used up",
     "exits": "its process ended",
     "deadline": "the overall deadline passed",

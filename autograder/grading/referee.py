@@ -201,10 +201,11 @@ def cut_short(run: Run) -> Iterator[None]:
         run.error = run.message = str(error)
     except WorkerDied as error:
         run.failure, run.message = error.cause, f"the worker ended: {error.reason}"
-        run.may_be_chance = error.may_be_chance
+        run.may_be_chance, run.by_machine = error.may_be_chance, error.by_machine
         run.cpu_seconds = error.exit.cpu_seconds
     except GraderFault as fault:
-        run.failure, run.message, run.may_be_chance = "grader_fault", str(fault), True
+        run.failure, run.message, run.may_be_chance, run.by_machine = "grader_fault", str(fault), True, True
+        run.by_machine = True
 
 
 def _train(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -26,20 +27,21 @@ from autograder.grading.curves import (
 )
 from autograder.grading.effects import run_effect
 from autograder.grading.examples import run_example
-from autograder.grading.integrity import confirmed
 from autograder.grading.judge import Measured, earns_by_its_runs, judge, was_handed_in
 from autograder.grading.listener import Listener
+from autograder.grading.looks import look_in_time
 from autograder.grading.outcome import Outcome
 from autograder.grading.private import graded_runs, load_private
 from autograder.grading.promises import Integrity
 from autograder.grading.referee import BadAction, RemoteAgent, run_curve
-from autograder.grading.running import Run
+from autograder.grading.running import Run, agree, not_repeated, worse_of
 from autograder.grading.scaffold import scaffolded_code
 from autograder.grading.scoring import ExampleRun, Report, stub_report
-from autograder.grading.suite import DEADLINE_PASSED, Suite
+from autograder.grading.suite import DEADLINE_PASSED, USED_UP, Suite, without_excuse
 from autograder.hidden_tests.graded import DECLARED, EFFECTS
 from autograder.isolation.confinement import Confinement, Guarantee, probe
 from autograder.isolation.fork_server import NUM_SLOTS, ForkServer, GraderFault, Slots
+from autograder.isolation.idling import TimeSpent
 from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject, StudentError, WorkerDied
 from autograder.solutions import reference_code
@@ -54,6 +56,11 @@ from hw4.handin.intake import Intake
 MAX_JOBS = 2  # learning runs at once
 SUITE_SLOT = NUM_SLOTS - 1  # workers of the suite and of the curves never share a user id
 MIN_BUDGET_SECONDS = 30.0
+# Of the time that a submission has, until when what must be done. Nothing that a submission does before takes the time
+# from the looks at its agents, and nothing at all from the reference, which has the last part.
+RUNS_UNTIL, LOOKS_UNTIL = 0.5, 0.8
+# More processor time than the reference needs for any check.
+REFERENCE_CHECK_SECONDS = 1.0
 
 AnItem = TypeVar("AnItem", bound=Item)
 
@@ -157,7 +164,8 @@ class Grader:
             bars=self._bars,
             listener=listener,
             jobs=self._jobs,
-            ends=start + self._deadline_seconds,
+            start=start,
+            deadline_seconds=self._deadline_seconds,
             confinement=self.confinement,
             canary_passed=self._canary_passed,
         )
@@ -165,7 +173,7 @@ class Grader:
         if missing and session.is_foreign:
             holes = [hole for guarantee in missing for hole in self.confinement.holes(guarantee.id)]
             raise ConfinementTooWeak(missing, holes)
-        return session.grade(start, curves, only)
+        return session.grade(curves, only)
 
 
 class _Session:
@@ -177,7 +185,8 @@ class _Session:
         bars: dict[str, Bar],
         listener: Listener,
         jobs: int,
-        ends: float,
+        start: float,
+        deadline_seconds: float,
         confinement: Confinement,
         canary_passed: set[str],
     ) -> None:
@@ -187,7 +196,10 @@ class _Session:
         self._listener = listener
         self._assignment = load_assignment()
         self._jobs = jobs
-        self._ends = ends
+        self._start = start
+        self._deadline_seconds = deadline_seconds
+        self._is_stopped = False
+        self._in_suite, self._in_runs, self._in_looks = TimeSpent(1), TimeSpent(jobs), TimeSpent(jobs)
         self._confinement = confinement
         self._canary_passed = canary_passed
         self._slots = Slots(SUITE_SLOT)
@@ -198,18 +210,19 @@ class _Session:
         }
         self.is_foreign = self._code != reference_code()
 
-    def grade(self, start: float, with_runs: bool, only: frozenset[str] | None) -> Grade:
-        self._check_canary(SUITE_SLOT)
-        self._student = self._importable_package()
-        self._scaffold, self._put_back = scaffolded_code(self._student)  # what curves run
-        with ThreadPoolExecutor(self._jobs) as pool:
-            try:
-                measured = self._measure(pool, with_runs, only)
-            except BaseException:  # Ctrl-C, or a fault: nothing that runs is waited for to its end
-                self._ends = -math.inf
-                pool.shutdown(wait=False, cancel_futures=True)
-                self._server.stop()
-                raise
+    def grade(self, with_runs: bool, only: frozenset[str] | None) -> Grade:
+        with np.errstate(all="ignore"):  # of a submission's huge numbers, the staff's terminal need not hear
+            self._check_canary(SUITE_SLOT)
+            self._student = self._importable_package()
+            self._scaffold, self._put_back = scaffolded_code(self._student)  # what curves run
+            with ThreadPoolExecutor(self._jobs, initializer=lambda: np.seterr(all="ignore")) as pool:
+                try:
+                    measured = self._measure(pool, with_runs, only)
+                except BaseException:  # Ctrl-C, or a fault: nothing that runs is waited for to its end
+                    self._is_stopped = True
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    self._server.stop()
+                    raise
         return Grade(
             report=judge(measured, bars=self._bars, assignment=self._assignment, declared=DECLARED),
             intake=self._intake,
@@ -218,8 +231,12 @@ class _Session:
             confinement=self._confinement,
             num_swept=self._sweep(),
             speed=self._server.speed,
-            seconds=time.monotonic() - start,
+            seconds=time.monotonic() - self._start,
         )
+
+    def _until(self, part: float = 1.0) -> float:
+        """When a part of the submission's time is over, on the clock of time.monotonic."""
+        return -math.inf if self._is_stopped else self._start + part * self._deadline_seconds
 
     def _sweep(self) -> int:
         try:
@@ -241,12 +258,12 @@ class _Session:
             }
         suite = Suite(
             self._assignment,
-            lambda: self._open(self._student, SUITE_SLOT),
+            self._open_for_check,
             lambda: self._open(self._canary, SUITE_SLOT),
             self._broken_files,
             self._listener.test_ended,
             recover=self._server.restart,
-            ends=self._ends,
+            ends=self._until(RUNS_UNTIL),
             only=frozenset(stub.id for stub in stubs),
             canary_passed=self._canary_passed,
         )
@@ -261,6 +278,11 @@ class _Session:
                 done += [future.result() for future in pending.pop(item)]
                 if self._wants_more(item, done):
                     pending[item] = self._start_runs(pool, item, range(len(done), len(done) + MORE_RUNS))
+        if self._used_up(RUNS_UNTIL * self._deadline_seconds, self._in_suite, self._in_runs):
+            outcomes = {name: without_excuse(outcome) for name, outcome in outcomes.items()}
+            for run in itertools.chain.from_iterable(runs.values()):
+                if run.failure == "deadline":
+                    run.failure, run.message = "too_slow", USED_UP
         failing = (stub.id for stub in stubs if stub_report(stub, DECLARED, outcomes).verdict != "passed")
         measured = Measured(
             submitted=frozenset(self._code),
@@ -271,8 +293,9 @@ class _Session:
             put_back=self._put_back,
             only=only,
         )
+        began = time.monotonic()
         checks = {
-            curve.id: pool.submit(self._check_integrity, curve)
+            curve.id: pool.submit(self._check_integrity, curve, began)
             for curve in self._assignment.curves
             if earns_by_its_runs(curve, measured, self._bars[curve.id], self._assignment)
         }
@@ -292,18 +315,48 @@ class _Session:
         whole = self._bars[item.id].cpu_seconds * self._assignment.limits.max_cpu_factor
         return max(MIN_BUDGET_SECONDS, whole) * self._slowness
 
-    def _open(self, package: Package, slot: int, cpu_seconds: float | None = None) -> RemoteSubject:
-        """A worker for one check; with `cpu_seconds` for a whole run."""
+    def _open(
+        self,
+        package: Package,
+        slot: int,
+        item: RunItem | None = None,
+        *,
+        until: float = 1.0,
+        time_spent: TimeSpent | None = None,
+    ) -> RemoteSubject:
+        """A worker for one check, or for a whole run of an item.
+
+        Args:
+            package: what is in it.
+            slot: of the worker.
+            item: what is run.
+            until: the part of the submission's time after which it must be over.
+            time_spent: takes what became of the worker's time.
+        """
         limits = self._assignment.limits
+        call_seconds = limits.call_seconds * self._slowness
+        reference_seconds = REFERENCE_CHECK_SECONDS if item is None else self._bars[item.id].cpu_seconds
         return RemoteSubject(
             self._server,
             package,
             slot=slot,
-            cpu_seconds=2 * limits.call_seconds * self._slowness if cpu_seconds is None else cpu_seconds,
-            call_seconds=limits.call_seconds * self._slowness if cpu_seconds is None else cpu_seconds,
+            cpu_seconds=2 * call_seconds if item is None else self._budget(item),
+            call_seconds=call_seconds if item is None else self._budget(item),
             memory_mb=limits.memory_mb,
-            ends=self._ends,
+            ends=self._until(until),
+            time_spent=time_spent,
+            reference_seconds=reference_seconds * self._slowness,
         )
+
+    def _open_for_check(self, until: float = RUNS_UNTIL) -> RemoteSubject:
+        return self._open(self._student, SUITE_SLOT, until=until, time_spent=self._in_suite)
+
+    def _open_for_run(self, package: Package, slot: int, item: RunItem) -> RemoteSubject:
+        return self._open(package, slot, item, until=RUNS_UNTIL, time_spent=self._in_runs)
+
+    def _used_up(self, seconds: float, *spent: TimeSpent) -> bool:
+        """Whether it is the submission's doing, should a deadline have passed after so many seconds."""
+        return math.isfinite(seconds) and any(one.used_up(seconds) for one in spent)
 
     def _check_canary(self, slot: int, item: RunItem | None = None) -> None:
         """The reference answers known questions in this slot, if need be at a second try, or nothing is graded."""
@@ -350,7 +403,8 @@ class _Session:
         death, name = None, next(iter(code), "")
         for _ in range(2 if code else 0):
             try:
-                with self._open(package_with(code), SUITE_SLOT) as subject:
+                package = package_with(code)
+                with self._open(package, SUITE_SLOT, until=RUNS_UNTIL, time_spent=self._in_suite) as subject:
                     for name in code:
                         module = name.removesuffix(".py").replace("/", ".")
                         subject.call(f"{module}.__dir__")  # any call imports the module first
@@ -367,7 +421,7 @@ class _Session:
                     break
         if death is None:
             return None
-        if death.reason == "deadline":
+        if death.reason == "deadline" and not self._used_up(RUNS_UNTIL * self._deadline_seconds, self._in_suite):
             raise GraderFault(DEADLINE_PASSED)
         self._check_canary(SUITE_SLOT)
         return Outcome(name, "failed", death.cause, f"hw4/{name}", "", f"ended at import: {death.reason}")
@@ -377,27 +431,29 @@ class _Session:
 
     def _run(self, item: RunItem, number: int) -> Run:
         with self._slots.one() as slot:
-            attempts: list[list[bytes]] = []  # the actions, or the answers, of each
             num_restarts = self._server.num_restarts
-            for _ in range(2):  # a worker that ends for no reason of its own is given a second chance
-                attempts.append([])
-                if item.kind == "curve":
-                    run = self._run_curve(item, number, slot, attempts[-1])
-                else:
-                    run = self._run_effect(item, number, self._student, slot, attempts[-1])
-                if not run.may_be_chance:
-                    break
-            if self._server.num_restarts == num_restarts and not _agree(attempts):
-                run.failure, run.may_be_chance = "exits", False
-                run.message = "the worker ended, and at a second try with the same seeds it answered otherwise"
+            run, answers = self._attempt(item, number, slot)
+            if run.may_be_chance:  # a worker that ends for no reason of its own is given a second chance
+                first, first_answers = run, answers
+                run, answers = self._attempt(item, number, slot)
+                if not agree(first_answers, answers):
+                    by_machine = first.by_machine or self._server.num_restarts != num_restarts
+                    run = worse_of(first, run) if by_machine else not_repeated(run)
             if run.may_be_chance or (run.failure and run.failure not in NOT_THE_STUDENTS):
                 self._blame(run, item, slot)
         self._listener.run_ended(item, number)
         return run
 
+    def _attempt(self, item: RunItem, number: int, slot: int) -> tuple[Run, list[bytes]]:
+        """One try of a run, and the actions of the agent, or the answers of the functions, one after the other."""
+        answers: list[bytes] = []
+        if item.kind == "curve":
+            return self._run_curve(item, number, slot, answers), answers
+        return self._run_effect(item, number, self._student, slot, answers), answers
+
     def _run_curve(self, curve: Curve, number: int, slot: int, actions: list[bytes]) -> Run:
         return run_curve(
-            lambda: self._open(self._scaffold, slot, self._budget(curve)),
+            lambda: self._open_for_run(self._scaffold, slot, curve),
             EXPERIMENTS[curve.experiment],
             graded_runs(curve.id)[number],
             lambda episode, value: self._listener.episode_ended(curve, number, episode, value),
@@ -410,21 +466,18 @@ class _Session:
         if effect.id not in EFFECTS:
             message = f"no hidden check computes {effect.id}"
             return Run(hidden.env_seed, {}, failure="grader_fault", message=message)
-        return run_effect(lambda: self._open(package, slot, self._budget(effect)), EFFECTS[effect.id], hidden, answers)
+        return run_effect(lambda: self._open_for_run(package, slot, effect), EFFECTS[effect.id], hidden, answers)
 
-    def _check_integrity(self, curve: Curve) -> Integrity:
+    def _check_integrity(self, curve: Curve, began: float) -> Integrity:
         """Whether the agent of a curve that earns points keeps its promises."""
+        ends = self._until(LOOKS_UNTIL)
         with self._slots.one() as slot:
-            try:
-                return confirmed(
-                    lambda: self._open(self._scaffold, slot, self._budget(curve)),
-                    lambda: self._open(self._canary, slot, self._budget(curve)),
-                    curve,
-                    EXPERIMENTS[curve.experiment],
-                    graded_runs(curve.id),
-                )
-            except GraderFault as fault:
-                return Integrity(None, f"not checked: {fault}", unchecked=True)
+            return look_in_time(
+                lambda: self._open(self._scaffold, slot, curve, until=LOOKS_UNTIL, time_spent=self._in_looks),
+                lambda: self._open(self._canary, slot, curve),
+                curve,
+                lambda: time.monotonic() >= ends and self._used_up(ends - began, self._in_looks),
+            )
 
     def _blame(self, run: Run, item: RunItem, slot: int) -> None:
         """The canary decides whose fault it is that a run ended: it does the same, or begins to, in the same slot."""
@@ -440,14 +493,7 @@ class _Session:
     def _examples(self, stubs: list[Stub]) -> dict[str, ExampleRun]:
         """The worked example of each function, run on the submission."""
         return {
-            stub.id: run_example(WORKED_EXAMPLES[stub.id], lambda: self._open(self._student, SUITE_SLOT))
+            stub.id: run_example(WORKED_EXAMPLES[stub.id], self._open_for_check)
             for stub in stubs
             if stub.file not in self._broken_files
         }
-
-
-def _agree(attempts: list[list[bytes]]) -> bool:
-    """Whether a second try repeats the first: or an agent would do well to end a bad run and have another."""
-    first, last = attempts[0], attempts[-1]
-    shared = min(len(first), len(last))
-    return first[:shared] == last[:shared]

@@ -31,6 +31,14 @@ OpenSubject = Callable[[], RemoteSubject]
 Doubt = Literal["none", "canary", "check", "chance"]
 
 DEADLINE_PASSED = "the overall deadline passed before this check ended"
+USED_UP = "the submission used up the time itself: by idling, or by taking far longer than the reference"
+
+
+def without_excuse(outcome: Outcome) -> Outcome:
+    """The same outcome where the deadline passed because of the submission itself."""
+    if (outcome.verdict, outcome.message) != ("grader_fault", DEADLINE_PASSED):
+        return outcome
+    return dataclasses.replace(outcome, verdict="failed", cause="too_slow", message=f"{DEADLINE_PASSED}: {USED_UP}")
 
 
 class Suite:

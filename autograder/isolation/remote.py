@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import dataclasses
 import math
-import os
 import select
 import signal
+import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +17,7 @@ import numpy as np
 
 from autograder.isolation.confinement import verify_layers
 from autograder.isolation.fork_server import ForkServer, WorkerExit
+from autograder.isolation.idling import IdleWatch, TimeSpent, cpu_seconds_of, next_look
 from autograder.isolation.package import Package
 from autograder.worker import wire
 from hw4.checking.answers import CheckFailed, failed_callback
@@ -37,8 +36,9 @@ MAX_CALLBACK_TOTAL = 5_000_000  # numbers in all callbacks of one worker: a chec
 MAX_CALLBACK_COUNT = 10_000  # a number of things that a callback is asked for
 MAX_CALLBACKS = 5_000  # of one worker
 LARGE_KB = 600_000  # a worker that was killed at this size was killed for its size: the reference needs half of it
-SAMPLE_SECONDS = 0.5
-MAX_IDLE_SECONDS = 10.0  # of a worker, in all: an honest one never sleeps
+MAX_IDLE_SECONDS = 10.0  # of a worker, in all: an honest one never idles
+MAX_IDLE_OF_ALL = 60.0  # of the workers of one submission in the suite, in its runs, or in its looks
+MIN_PATIENCE = 1.0  # that a worker gets when the earlier ones have idled all of that away
 WALL_FACTOR = 5.0  # the wall clock may show this many times the processor seconds of a budget
 
 CODE_FILES = tuple(f"hw4/{name}" for name in load_assignment().submission.code)
@@ -89,6 +89,14 @@ class WorkerDied(Exception):
         """Whether it is worth trying again: it neither used up its processor time nor idled it away."""
         return self.reason not in ("deadline", "idle") and not (self.reason == "time" and self.spent_its_time)
 
+    @property
+    def by_machine(self) -> bool:
+        """Whether it ended as no submission can bring about: killed while it was small, or kept from computing.
+
+        A submission sends no signals, and one that grows until it is killed is large.
+        """
+        return self.reason == "killed" or (self.reason == "time" and not self.spent_its_time)
+
 
 class RemoteSubject:
     """A Subject (see hw4/checking/subject.py) in a worker process of its own. Use as a context manager."""
@@ -103,6 +111,8 @@ class RemoteSubject:
         call_seconds: float,
         memory_mb: int,
         ends: float = math.inf,
+        time_spent: TimeSpent | None = None,
+        reference_seconds: float = 0.0,
     ) -> None:
         """
         Args:
@@ -113,6 +123,8 @@ class RemoteSubject:
             call_seconds: the same for one call.
             memory_mb: address space.
             ends: when all must be over, on the clock of time.monotonic.
+            time_spent: takes what became of the time of this worker, in the end.
+            reference_seconds: of processor time, that the reference needs at most for the same.
         """
         self._server = server
         self._package = package
@@ -123,7 +135,10 @@ class RemoteSubject:
         self._latest = ends
         self._callbacks: list[Callable[..., Any]] = []
         self._num_callbacks = self._num_callback_numbers = 0
-        self._idle_seconds = 0.0
+        self._callback_seconds = 0.0  # of the referee's processor time
+        self._time_spent = time_spent or TimeSpent(lanes=1)
+        self._reference_seconds = reference_seconds
+        self._watch: IdleWatch | None = None
         self.layers: dict[str, str] = {}
         self.exit: WorkerExit | None = None
 
@@ -131,9 +146,10 @@ class RemoteSubject:
         if time.monotonic() >= self._latest:
             self.exit = WorkerExit(None, 0.0, 0)
             raise WorkerDied("deadline", self.exit, spent_its_time=False)
-        self.pid, self._connection = self._server.spawn(
+        self.pid, connection = self._server.spawn(
             slot=self._slot, cpu_seconds=self._cpu_seconds, memory_mb=self._memory_mb
         )
+        self._connection = _Line(connection)
         try:
             hello_by = time.monotonic() + HELLO_SECONDS
             self._ends = min(hello_by + self._cpu_seconds * WALL_FACTOR, self._latest)
@@ -142,12 +158,15 @@ class RemoteSubject:
             verify_layers(self.pid, self.layers, self._server.uid_of(self._slot))  # no student's code is in there yet
             contents = [np.frombuffer(content, np.uint8) for content in self._package.values()]
             self._send({"kind": "sources", "names": list(self._package)}, contents, self._ends)
+            self._watch = self._connection.watch = IdleWatch(self.pid)
+            self._connection.max_idle_seconds = self._patience
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._account()
         self._connection.close()
         if self.exit is None:
             self.exit = self._server.end(self.pid, self._slot)
@@ -155,12 +174,18 @@ class RemoteSubject:
     @property
     def cpu_seconds(self) -> float:
         """Processor time the worker has used so far."""
-        if self.exit is not None:
-            return self.exit.cpu_seconds
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        return 0.0
+        return cpu_seconds_of(self.pid) if self.exit is None else self.exit.cpu_seconds
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that this worker may idle away."""
+        return min(MAX_IDLE_SECONDS, max(MIN_PATIENCE, MAX_IDLE_OF_ALL - self._time_spent.idle_seconds))
+
+    def _account(self) -> None:
+        """Write down, once, what became of this worker's time."""
+        if self._watch is not None:
+            self._time_spent.add(self._watch, self._callback_seconds, self._reference_seconds)
+            self._watch = None
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._request({"kind": "call", "name": name}, args, kwargs)
@@ -215,12 +240,17 @@ class RemoteSubject:
         if self._num_callback_numbers > MAX_CALLBACK_TOTAL:
             raise CheckFailed("collaborators were called with far more numbers than a solution needs", "wrong_shape")
         answer_arrays: list[Any] = []
+        began = time.thread_time()
         try:
             answer = self._callbacks[number](*args, **kwargs)
         except (CheckFailed, StudentError, WorkerDied):
             raise
         except CALLED_WRONGLY as error:
             raise failed_callback(self._callbacks[number], args, error) from error
+        finally:
+            self._callback_seconds += time.thread_time() - began
+        if self._callback_seconds > self._cpu_seconds:  # what it has the referee compute, it computes
+            raise self._died("time", spent=True)
         value = wire.pack(answer, answer_arrays, self._tag)
         self._send({"value": value}, answer_arrays, deadline)
 
@@ -252,53 +282,85 @@ class RemoteSubject:
         try:
             wire.send_frame(self._connection, message, arrays, deadline)
         except wire.DeadlinePassed as error:
-            raise self._died("time") from error
+            raise self._died("idle" if self._connection.has_idled else "time") from error
         except wire.WireClosed as error:
             raise self._died("closed") from error
 
     def _receive(self, deadline: float) -> tuple[dict[str, Any], list[Any]]:
-        self._wait(deadline)
         try:
             return wire.receive_frame(self._connection, deadline)
         except wire.DeadlinePassed as error:
-            raise self._died("time") from error
+            raise self._died("idle" if self._connection.has_idled else "time") from error
         except wire.WireClosed as error:
             raise self._died("closed") from error
         except wire.WireError as error:
             raise self._died("protocol") from error
 
-    def _wait(self, deadline: float) -> None:
-        """Wait for the first byte. A worker that sleeps instead of computing is not waited for to the end."""
-        used = self.cpu_seconds
-        while not self._is_readable_within(min(SAMPLE_SECONDS, max(0.0, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
-                return
-            used, used_before = self.cpu_seconds, used
-            if used - used_before < SAMPLE_SECONDS / 2 and self._state() == "S":
-                self._idle_seconds += SAMPLE_SECONDS - (used - used_before)
-            if self._idle_seconds >= MAX_IDLE_SECONDS:
-                raise self._died("idle")
-
-    def _is_readable_within(self, seconds: float) -> bool:
-        readable, _, _ = select.select([self._connection], [], [], seconds)
-        return bool(readable)
-
-    def _state(self) -> str:
-        """The process's state in the system's letters: R running, or waiting for a processor; S asleep."""
-        with contextlib.suppress(OSError, IndexError):
-            return Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        return "?"
-
-    def _died(self, reason: str) -> WorkerDied:
+    def _died(self, reason: str, *, spent: bool = False) -> WorkerDied:
+        self._account()
         self.exit = self._server.end(self.pid, self._slot, kill=reason != "closed")
         if reason == "time" and self._latest <= time.monotonic():
             reason = "deadline"
-        spent = self.exit.cpu_seconds >= 0.8 * min(self._cpu_seconds, self._call_seconds)
+        spent = spent or self.exit.cpu_seconds >= 0.8 * min(self._cpu_seconds, self._call_seconds)
         if reason == "closed" and self.exit.status == -signal.SIGXCPU:
             reason = "time"
         if reason == "closed" and self.exit.status == -signal.SIGKILL:
             reason = "time" if spent else "memory" if self.exit.max_rss_kb >= LARGE_KB else "killed"
         return WorkerDied(reason, self.exit, spent_its_time=spent)
+
+
+class _Line:
+    """The connection to a worker. Whoever waits at it watches the worker, and gives up when that has idled too long."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self._connection = connection
+        self._until = math.inf
+        self.watch: IdleWatch | None = None
+        self.max_idle_seconds = math.inf
+        self.has_idled = False
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._until = math.inf if seconds is None else time.monotonic() + seconds
+
+    def recv(self, size: int) -> bytes:
+        while True:
+            try:
+                return self._connection.recv(size)
+            except BlockingIOError:
+                self._wait([self._connection], [])
+
+    def sendall(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._connection.send(left) :]
+            except BlockingIOError:
+                self._wait([], [self._connection])
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _wait(self, to_read: list[socket.socket], to_write: list[socket.socket]) -> None:
+        """Until the worker has written or read something.
+
+        Raises:
+            TimeoutError: it is too late, or the worker idles.
+        """
+        if self.watch is not None:
+            self.watch.begin()
+        while True:
+            start = time.monotonic()
+            seconds = min(next_look(), max(0.0, self._until - start))
+            is_ready = any(select.select(to_read, to_write, [], seconds))
+            end = time.monotonic()
+            if self.watch is not None:
+                self.watch.look(min(seconds, end - start), has_answered=is_ready)
+                self.has_idled = self.watch.idle_seconds >= self.max_idle_seconds
+            if is_ready:
+                return
+            if self.has_idled or end >= self._until:
+                raise TimeoutError
 
 
 def _check_callback(number: int, args: list[Any]) -> int:

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import json
 import math
-import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,6 +24,16 @@ MAX_ARRAY_BYTES = 64_000_000
 MAX_DIMENSIONS = 8
 MAX_DEPTH = 12  # of nested tuples
 LENGTH = struct.Struct("<I")
+
+
+class Connection(Protocol):
+    """What frames need of a socket."""
+
+    def settimeout(self, value: float | None, /) -> None: ...
+
+    def recv(self, size: int, /) -> bytes: ...
+
+    def sendall(self, data: bytes, /) -> None: ...
 
 
 class WireError(Exception):
@@ -39,7 +48,7 @@ class DeadlinePassed(Exception):
     """The frame was not complete in time."""
 
 
-def send_frame(connection: socket.socket, message: dict[str, Any], arrays: list[Any], deadline: float | None) -> None:
+def send_frame(connection: Connection, message: dict[str, Any], arrays: list[Any], deadline: float | None) -> None:
     """Send one frame before `deadline` (on the clock of time.monotonic)."""
     raw = []
     described = []
@@ -62,7 +71,7 @@ def send_frame(connection: socket.socket, message: dict[str, Any], arrays: list[
         raise WireClosed from error
 
 
-def receive_frame(connection: socket.socket, deadline: float | None) -> tuple[dict[str, Any], list[Any]]:
+def receive_frame(connection: Connection, deadline: float | None) -> tuple[dict[str, Any], list[Any]]:
     """Receive one frame before `deadline`.
 
     Raises:
@@ -113,7 +122,7 @@ def _checked_shape(entry: Any) -> tuple[str, tuple[int, ...]]:
     return dtype, tuple(shape)
 
 
-def _receive_exactly(connection: socket.socket, size: int, deadline: float | None) -> bytearray:
+def _receive_exactly(connection: Connection, size: int, deadline: float | None) -> bytearray:
     received = bytearray()
     while len(received) < size:
         _before(connection, deadline)
@@ -129,7 +138,7 @@ def _receive_exactly(connection: socket.socket, size: int, deadline: float | Non
     return received
 
 
-def _before(connection: socket.socket, deadline: float | None) -> None:
+def _before(connection: Connection, deadline: float | None) -> None:
     if deadline is None:
         connection.settimeout(None)
         return

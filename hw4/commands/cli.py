@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -286,6 +287,7 @@ def submit(
         only_check: an archive or a folder that you packed yourself: says what the grader will say when it reads it,
         and writes nothing.
     """
+    from hw4.handin.at_once import write_at_once
     from hw4.handin.code_files import stubs_not_started
     from hw4.handin.intake import read_submission
     from hw4.handin.packing import notes_on_the_folder, write_submission
@@ -298,13 +300,17 @@ def submit(
     if notebooks is not None and not notebooks.is_dir():
         raise CommandFailed(f"there is no folder {notebooks}: give the one that contains your notebooks")
     try:
-        if only_check is None:
-            write_submission(PACKAGE, notebooks_folder if notebooks_folder.is_dir() else None, output, assignment)
-        intake = read_submission(only_check or output, assignment)
+        if only_check is not None:
+            intake = read_submission(only_check, assignment)
+        else:
+            with tempfile.TemporaryDirectory() as folder:  # an earlier zip stays until the new one is known to be good
+                packed = Path(folder) / output.name
+                write_submission(PACKAGE, notebooks_folder if notebooks_folder.is_dir() else None, packed, assignment)
+                intake = read_submission(packed, assignment)
+                write_at_once(output, packed.read_bytes())
     except SubmissionRefused as refusal:
-        if only_check is None:
-            output.unlink(missing_ok=True)
-        raise CommandFailed(f"Refused, as the grader would: {refusal}") from None
+        earlier = f"\n{output} is still the one of an earlier time." if not only_check and output.exists() else ""
+        raise CommandFailed(f"Refused, as the grader would: {refusal}{earlier}") from None
     _print_problems(intake, assignment)  # first: below everything else it would be overlooked
     print(f"{'Read' if only_check else 'Wrote'} {only_check or output}: {', '.join(intake.files)}")
     others = [] if only_check else notes_on_the_folder(PACKAGE, notebooks_folder, intake.files, assignment)

@@ -120,7 +120,7 @@ class Budget:
         return ""
 
 
-def _collision_key(name: str) -> str:
+def collision_key(name: str) -> str:
     """Names with the same key are one file on some system: case, Unicode form, trailing dots and spaces."""
     parts = unicodedata.normalize("NFKC", name).casefold().split("/")
     return unicodedata.normalize("NFKC", "/".join(part.rstrip(". ") for part in parts))
@@ -131,7 +131,7 @@ def refuse_colliding_names(entries: list[Member]) -> None:
     for entry in entries:
         if entry.is_folder:
             continue
-        key = _collision_key(entry.compared_as or entry.name)
+        key = collision_key(entry.compared_as or entry.name)
         if key in files and files[key] == entry.name:
             raise SubmissionRefused("this name appears twice", where=entry.name)
         if key in files:
@@ -141,7 +141,7 @@ def refuse_colliding_names(entries: list[Member]) -> None:
             )
         files[key] = entry.name
     for entry in entries:
-        path = PurePosixPath(_collision_key(entry.compared_as or entry.name))
+        path = PurePosixPath(collision_key(entry.compared_as or entry.name))
         for folder in (path, *path.parents) if entry.is_folder else path.parents:
             if str(folder) in files:
                 raise SubmissionRefused("the name is both a file and a folder", where=files[str(folder)])

@@ -6,6 +6,7 @@ only: each byte belongs to one member, and everything that is said twice agrees.
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import struct
 import unicodedata
@@ -32,11 +33,13 @@ LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # signature, version, flags, method, 
 EXTRA_FIELD = struct.Struct("<HH")  # kind, size
 UNICODE_PATH = 0x7075  # an extra field that gives the name in UTF-8
 UNICODE_PATH_HEAD = struct.Struct("<BL")  # version, checksum of the name that it replaces
+ZIP64 = 0x0001  # an extra field that gives the sizes that are too large for their places, or might have become so
+TOO_LARGE = 0xFFFFFFFF  # in such a place
 ZIP64_LOCATOR_SIZE = 20
 ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 SIZES_FOLLOW_FLAG = 0x8  # the local header leaves them out; they come after the data
 UTF8_FLAG = 0x800
-NOT_STATED = (0, 0xFFFFFFFF)  # how a local header leaves a size out
+NOT_STATED = (0, TOO_LARGE)  # how a local header leaves a size out
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,33 @@ def zip_members(data: bytes, archive_name: str, assignment: Assignment) -> Itera
     directory_offset, entries = _zip_directory(data, archive_name, rules.max_files)
     budget = Budget(rules)
     problems = [_problem_of(entry, archive_name, budget) for entry in entries]
-    spans = [_zip_span(data, entry) for entry in entries]
-    _refuse_zip_gaps(data, directory_offset, sorted(zip(spans, entries, strict=True), key=lambda pair: pair[0]))
-    for (_, begin, end), entry, problem in zip(spans, entries, problems, strict=True):
+    spans = [(0, 0)] * len(entries)
+    for i, entry in enumerate(entries):
+        with _notebooks_only(i, entry, problems, budget):
+            spans[i] = _zip_span(data, entry)
+    places = _zip_places(directory_offset, entries)
+    for i, entry in enumerate(entries):
+        if spans[i] != (0, 0):  # else its own header is damaged
+            with _notebooks_only(i, entry, problems, budget):
+                _refuse_gap(data, spans[i][1], places[i], entry)
+    for i, entry in enumerate(entries):
         content = b""
-        if not problem:
-            try:
-                content = _zip_content(data[begin:end], entry)
-            except SubmissionRefused as refused:
-                if not budget.is_notebook(entry.name):
-                    raise
-                problem = refused.reason
+        if not problems[i]:
+            with _notebooks_only(i, entry, problems, budget):
+                content = _zip_content(data[slice(*spans[i])], entry)
+        problem = problems[i]
         yield Member(checked_name(entry.name), content, entry.is_folder, problem, entry.compared_as)
+
+
+@contextlib.contextmanager
+def _notebooks_only(i: int, entry: _ZipEntry, problems: list[str], budget: Budget) -> Iterator[None]:
+    """What is wrong with a notebook is kept as its problem, if it has none yet. With anything else it is refused."""
+    try:
+        yield
+    except SubmissionRefused as refused:
+        if not budget.is_notebook(entry.name):
+            raise
+        problems[i] = problems[i] or refused.reason
 
 
 def _problem_of(entry: _ZipEntry, archive_name: str, budget: Budget) -> str:
@@ -128,6 +146,7 @@ def _zip_directory(data: bytes, archive_name: str, max_files: int) -> tuple[int,
         if at > end or disk:
             raise SubmissionRefused("the zip archive is damaged", where=archive_name)
         names = _names(raw_name, flags, extra, archive_name)
+        unpacked, compressed = _stated_sizes((unpacked, compressed), extra)
         mode = attributes >> 16
         entries.append(_ZipEntry(raw_name, *names, flags, method, crc, compressed, unpacked, mode, start))
     if len(entries) != num_entries:
@@ -179,50 +198,85 @@ def _names(raw: bytes, flags: int, extra: bytes, archive_name: str) -> tuple[str
 
 def _unicode_paths(extra: bytes) -> Iterator[tuple[int, str]]:
     """(checksum of the name that it replaces, name) of each extra field with a name."""
-    while len(extra) >= EXTRA_FIELD.size:
-        kind, size = EXTRA_FIELD.unpack_from(extra)
-        field = extra[EXTRA_FIELD.size : EXTRA_FIELD.size + size]
-        extra = extra[EXTRA_FIELD.size + size :]
+    for kind, field in _extra_fields(extra):
         if kind == UNICODE_PATH and len(field) >= UNICODE_PATH_HEAD.size:
             _, checksum = UNICODE_PATH_HEAD.unpack_from(field)
             yield checksum, field[UNICODE_PATH_HEAD.size :].decode("utf-8", "replace")
 
 
-def _zip_span(data: bytes, entry: _ZipEntry) -> tuple[int, int, int]:
-    """Where the member starts, and where its bytes begin and end; its own header must say what the directory says."""
+def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """(kind, content) of each extra field."""
+    while len(extra) >= EXTRA_FIELD.size:
+        kind, size = EXTRA_FIELD.unpack_from(extra)
+        yield kind, extra[EXTRA_FIELD.size : EXTRA_FIELD.size + size]
+        extra = extra[EXTRA_FIELD.size + size :]
+
+
+def _stated_sizes(sizes: tuple[int, int], extra: bytes) -> tuple[int, int]:
+    """Sizes unpacked and in the archive, each from the zip64 field if its own place points there.
+
+    Who writes a stream cannot know how large it becomes, and so may leave room for gigabytes.
+    """
+    field = next((field for kind, field in _extra_fields(extra) if kind == ZIP64), b"")
+    found = []
+    for size in sizes:
+        if size == TOO_LARGE and len(field) >= 8:
+            size, field = int.from_bytes(field[:8], "little"), field[8:]
+        found.append(size)
+    return found[0], found[1]
+
+
+def _zip_span(data: bytes, entry: _ZipEntry) -> tuple[int, int]:
+    """Where the member's bytes begin and end; its own header must say what the directory says."""
     start = entry.offset
     if start + LOCAL_HEADER.size > len(data):
         raise entry.lies
     signature, _, flags, method, _, _, *stated, name_length, extra = LOCAL_HEADER.unpack_from(data, start)
-    begin = start + LOCAL_HEADER.size + name_length + extra
+    name_end = start + LOCAL_HEADER.size + name_length
+    begin = name_end + extra
     end = begin + entry.compressed
-    local_name = data[start + LOCAL_HEADER.size :][:name_length]
+    local_name = data[start + LOCAL_HEADER.size : name_end]
     if signature != b"PK\x03\x04" or local_name != entry.raw_name or end > len(data):
         raise entry.lies
     checked_flags = ENCRYPTED_FLAGS | UTF8_FLAG | SIZES_FOLLOW_FLAG
     if method != entry.method or (flags ^ entry.flags) & checked_flags:
         raise entry.lies
-    for said, known in zip(stated, (entry.crc, entry.compressed, entry.size), strict=True):
+    crc, compressed, size = stated
+    size, compressed = _stated_sizes((size, compressed), data[name_end:begin])
+    for said, known in zip((crc, compressed, size), (entry.crc, entry.compressed, entry.size), strict=True):
         if said != known and not (flags & SIZES_FOLLOW_FLAG and said in NOT_STATED):
             raise entry.lies
-    return start, begin, end
+    return begin, end
 
 
-def _refuse_zip_gaps(data: bytes, directory_offset: int, members: list[tuple[tuple[int, int, int], _ZipEntry]]) -> None:
-    """Each byte before the directory belongs to one member: nothing is shared, and nothing hides between them."""
-    starts = [start for (start, _, _), _ in members] + [directory_offset]
+def _zip_places(directory_offset: int, entries: list[_ZipEntry]) -> list[int]:
+    """For each member where the next one begins, or the directory."""
+    starts = sorted(entry.offset for entry in entries)
+    if not starts:
+        return []
     if starts[0] > 0:
-        raise SubmissionRefused("there is something before or inside the zip archive", where=members[0][1].name)
-    for ((_, _, end), entry), next_start in zip(members, starts[1:], strict=True):
-        if end > next_start:
+        first = min(entries, key=lambda entry: entry.offset)
+        raise SubmissionRefused("there is something before or inside the zip archive", where=first.name)
+    if starts[-1] >= directory_offset:
+        raise next(entry.lies for entry in entries if entry.offset >= directory_offset)
+    followed_by = dict(zip(starts, [*starts[1:], directory_offset], strict=True))
+    for entry in entries:
+        if starts.count(entry.offset) > 1:
             raise SubmissionRefused("two members share the same bytes of the archive", where=entry.name)
-        sizes = (
-            struct.pack("<3L", entry.crc, entry.compressed, entry.size),
-            struct.pack("<LQQ", entry.crc, entry.compressed, entry.size),
-        )
-        may_follow = [b"", *sizes, *(b"PK\x07\x08" + size for size in sizes)]
-        if data[end:next_start] not in (may_follow if entry.flags & SIZES_FOLLOW_FLAG else [b""]):
-            raise SubmissionRefused("there is something before or inside the zip archive", where=entry.name)
+    return [followed_by[entry.offset] for entry in entries]
+
+
+def _refuse_gap(data: bytes, end: int, next_start: int, entry: _ZipEntry) -> None:
+    """Each byte before the directory belongs to one member: nothing is shared, and nothing hides between them."""
+    if end > next_start:
+        raise SubmissionRefused("two members share the same bytes of the archive", where=entry.name)
+    sizes = (
+        struct.pack("<3L", entry.crc, entry.compressed, entry.size),
+        struct.pack("<LQQ", entry.crc, entry.compressed, entry.size),
+    )
+    may_follow = [b"", *sizes, *(b"PK\x07\x08" + size for size in sizes)]
+    if data[end:next_start] not in (may_follow if entry.flags & SIZES_FOLLOW_FLAG else [b""]):
+        raise SubmissionRefused("there is something before or inside the zip archive", where=entry.name)
 
 
 def _zip_content(raw: bytes, entry: _ZipEntry) -> bytes:

@@ -18,6 +18,10 @@ class ClassError(ValueError):
     """What was given is not a class that can be graded. Says what to fix."""
 
 
+class OwnerUnclear(Exception):
+    """Several submissions are said to be of one student. None of them is graded before staff know whose they are."""
+
+
 @dataclass(frozen=True)
 class Person:
     """One student, as lists of marks need them."""
@@ -40,6 +44,7 @@ class Entry:
     on_roster: bool = True
     submitted: datetime | None = None  # with its UTC offset; None: unknown
     files: tuple[tuple[str, Path], ...] = ()  # (name, where) of files handed in one by one; `path` is the first of them
+    disputed: str = ""  # which other submissions are said to be of the same student, for staff
     named_in_problem: tuple[Path, ...] = ()  # where `problem` is about several files
 
     @property

@@ -190,7 +190,10 @@ def _keys(name: str) -> Iterator[str]:
 
 
 def with_roster(entries: list[Entry], rows: list[Row]) -> list[Entry]:
-    """Entries with the roster's names and groups; students who handed in nothing get an entry without a path."""
+    """Entries with the roster's names and groups; students who handed in nothing get an entry without a path.
+
+    Several entries may be of the same student or group: `find_submissions` marks them.
+    """
     known = _Index(rows)
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -201,8 +204,6 @@ def with_roster(entries: list[Entry], rows: list[Row]) -> list[Entry]:
         names = [name for person in entry.people for name in (person.id, person.email)] + [entry.student]
         own = [one for name in names if (one := known.row(name)) is not None] or groups.get(entry.student, [])
         members = {row.id: row for one in own for row in groups[one.team]}
-        if members.keys() & seen:
-            raise ClassError(f"two submissions are from the same student or group: {entry.student} is the second")
         seen |= members.keys()
         times = [time for row in members.values() if (time := time_of(row.submitted_at)) is not None]
         submitted = max(times, default=entry.submitted)

@@ -10,9 +10,18 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from autograder.classroom.intake.entries import ClassError, Entry, Person, folder_name, safe_text
+from autograder.classroom.intake.entries import (
+    ClassError,
+    Entry,
+    OwnerUnclear,
+    Person,
+    folder_name,
+    safe_text,
+)
 from autograder.classroom.intake.roster import read_roster, with_roster
 from autograder.classroom.intake.sites import (
     METADATA,
@@ -32,7 +41,7 @@ def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
     """All submissions of a class, sorted by student.
 
     Raises:
-        ClassError: the folder or the roster cannot be read, or two submissions are of one student.
+        ClassError: the folder or the roster cannot be read.
     """
     if not folder.is_dir():
         raise ClassError(f"{folder} is not a folder: give the one that contains the submissions")
@@ -41,12 +50,32 @@ def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
         raise ClassError(f"{folder} contains no submission: neither a folder nor an archive (.zip, .tar.gz)")
     if roster is not None:
         entries = with_roster(entries, read_roster(roster))
-    names = [entry.student.casefold() for entry in entries]
-    if twice := sorted({entry.student for entry in entries if names.count(entry.student.casefold()) > 1}):
-        raise ClassError(
-            f"two submissions are from the same student: {', '.join(twice)}. Leave only one of them in the folder"
-        )
-    return sorted(entries, key=lambda entry: entry.student)
+    return sorted(_with_disputes(entries), key=lambda entry: entry.student)
+
+
+def _with_disputes(entries: list[Entry]) -> list[Entry]:
+    """Entries with names that are unique whatever the case, and marked where several are of one student.
+
+    Anybody can write somebody else's id on a submission. That must stop neither the class nor the real owner's work.
+    """
+    handed_in = [entry for entry in entries if entry.path is not None]
+    of_id: dict[str, list[Entry]] = {}
+    for entry in handed_in:
+        for name in {person.id.casefold() for person in entry.people}:
+            of_id.setdefault(name, []).append(entry)
+    count = Counter(entry.student.casefold() for entry in entries)
+    marked = []
+    for entry in entries:
+        if (path := entry.path) is not None:
+            others = [other for person in entry.people for other in of_id[person.id.casefold()] if other is not entry]
+            if others:
+                places = ", ".join(dict.fromkeys(other.place for other in others))
+                entry = replace(entry, disputed=f"is {places}")
+            if count[entry.student.casefold()] > 1:
+                unique = f"{entry.student} {path.parent.name} {path.name}"
+                entry = replace(entry, student=folder_name(unique))
+        marked.append(entry)
+    return marked
 
 
 def _entries(folder: Path) -> list[Entry]:
@@ -75,10 +104,14 @@ def read_entry(entry: Entry, assignment: Assignment | None = None) -> Intake:
 
     Raises:
         SubmissionRefused: it cannot be graded.
+        OwnerUnclear: another submission is of the same student.
         OSError: the disk does not read.
     """
     assert entry.path is not None
     assignment = assignment or load_assignment()
+    if entry.disputed:
+        whose = ", ".join(person.id for person in entry.people)
+        raise OwnerUnclear(f"{entry.place} is said to be of {whose}. So {entry.disputed}. Leave only the right one")
     if entry.problem:
         raise SubmissionRefused(entry.problem, where=entry.path.name, fix="Ask the student which one to grade")
     if not entry.files:

@@ -19,7 +19,7 @@ from copydetect import CodeFingerprint, compare_files
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder.classroom.intake.entries import ClassError
+from autograder.classroom.intake.entries import ClassError, OwnerUnclear
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.dashboard import sha256_source
@@ -86,7 +86,7 @@ def works_in(folder: Path, *, is_earlier: bool = False) -> list[Work]:
     for entry in find_submissions(folder):
         try:
             files = read_entry(entry).files
-        except SubmissionRefused:  # nothing of it is graded, so nothing of it is compared
+        except (SubmissionRefused, OwnerUnclear):  # nothing of it is graded, so nothing of it is compared
             continue
         works.append(work_of(prefix + entry.student, files, is_earlier=is_earlier))
     return works

@@ -26,7 +26,7 @@ from typing import Any
 import tyro
 from tyro.conf import Positional
 
-from autograder.classroom.intake.entries import ClassError, Entry
+from autograder.classroom.intake.entries import ClassError, Entry, OwnerUnclear
 from autograder.classroom.intake.left_over import left_over
 from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.notebook_pictures import MAX_PICTURES, PicturesOfACell, pictures_in
@@ -43,6 +43,8 @@ MAX_TEXT = 20_000  # characters of all text outputs of a cell
 MAX_OWN_CELLS = 100  # that a student added
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")  # but for tab, newline and the escape of colours
+BARE_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=\bwww)(?=\.)")  # what readers of Markdown make a link of
+INVISIBLE = "\N{ZERO WIDTH SPACE}"
 TAG = re.compile(r"<(?=[A-Za-z/!?])")  # begins HTML or an autolink in Markdown
 LINK = re.compile(r"\](?=[(\[:])")  # [text](target), [text][name], [name]: target; pictures too, which are fetched
 MATH_LINK = re.compile(
@@ -107,6 +109,8 @@ def file_submission(
     except SubmissionRefused as refused:
         says = f"not filed: the submission was refused: {refused.reason}. It is {entry.place}"
         return (Change(student, "", "", says),)
+    except OwnerUnclear as unclear:
+        return (Change(student, "", "", f"not filed: {unclear}"),)
     files, unread = intake.files, {problem.file: problem for problem in intake.unread_notebooks}
     changes = []
     folder = course / "submitted" / student / ASSIGNMENT_ID
@@ -355,6 +359,7 @@ def inert_markdown(source: str) -> str:
     """Markdown that shows what it says and does nothing: no HTML, no links, nothing fetched, formulas without links."""
     source = TAG.sub("&lt;", source)
     source = LINK.sub("] ", source)
+    source = BARE_ADDRESS.sub(INVISIBLE, source)
     return MATH_LINK.sub(r"\\backslash ", source)
 
 
