@@ -195,7 +195,7 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
         if run.failure
     ]
     if measured.put_back and item.kind == "curve":
-        flags.append(f"a curve runs the published version of what is given, not of {', '.join(measured.put_back)}")
+        flags.append(f"a curve runs the published version of these given parts: {', '.join(measured.put_back)}")
     if len(runs) > FIRST_RUNS:
         flags.append(f"the first three runs disagreed: {len(runs)} runs")
     verdict: Verdict = "passed" if grade.credit == 1.0 else "failed"
@@ -258,7 +258,7 @@ def _with_gate(item: RunItem, report: ItemReport, functions: Sequence[ItemReport
         return report
     flag = (
         f"only {counts:.0%} of this counts, because the functions that it runs earned {earned:g} of {points} points "
-        f"(all of it counts from {GATE_OPEN:.0%} on)"
+        f"(from {GATE_OPEN:.0%} on, all of it counts)"
     )
     passed = report.verdict == "passed"
     return dataclasses.replace(
