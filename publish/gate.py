@@ -21,11 +21,11 @@ Check = Callable[[], Iterable[Finding]]
 NAMES = "every name is known"
 QUICK: dict[str, Check] = {
     NAMES: places.misnamed,
-    "no file has the line ends of Windows, and scripts start": lambda: wrong_line_ends(tree_files(), WITHOUT_SUFFIX),
+    "no file has Windows line ends, and scripts can start": lambda: wrong_line_ends(tree_files(), WITHOUT_SUFFIX),
     "hidden tests check every sentence of a docstring": checked_sentences.unchecked,
     "no generated file has drifted": lambda: drift.drifted(drift.in_the_tree()),
     "recorded runs match today's code": stale_runs.stale_curves,
-    "so do the runs of figures and ungraded tasks": stale_runs.stale_others,
+    "the runs of figures and ungraded tasks match it too": stale_runs.stale_others,
 }
 WHOLE: dict[str, Check] = {
     **QUICK,

@@ -206,7 +206,7 @@ def _curve(root: Path, curve: Curve, at: Callable[[str, str, str], Finding]) -> 
     module, _, function = curve.agent.rpartition(".")
     path = root / "hw4" / f"{module.replace('.', '/')}.py"
     if not path.exists() or function not in defined(ast.parse(path.read_text(encoding="utf-8"))):
-        says = f"hw4 has no {curve.agent}, which is to build the agent of {curve.id}"
+        says = f"hw4 has no {curve.agent}, which should build the agent of {curve.id}"
         yield at("agent", says, ADD_CURVE)
 
 

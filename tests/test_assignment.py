@@ -33,7 +33,7 @@ def refused(tmp_path: Path, text: str) -> str:
         ("points = 25", 'points = "25"', "points must be a whole number, 0 or more, got '25'"),
         ("minutes = 30", "minutes = -30", "minutes must be a whole number, 0 or more, got -30"),
         ("by_hand = true", "by_hand = 1", "by_hand must be true or false, got 1"),
-        ('file = "replanning.ipynb"', "file = 1", "file must be a text, got 1"),
+        ('file = "replanning.ipynb"', "file = 1", "file must be a string, got 1"),
         ('problem = "curves"', 'problem = "curve"', "belongs to the unknown problem 'curve' (did you mean 'curves'?)"),
         ('needs = [\n    "norm', 'needs = [\n    "nrm', "needs the unknown function 'nrmalizer_fit' (did you mean"),
         (

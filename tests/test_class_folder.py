@@ -76,9 +76,9 @@ def test_what_is_left_out_of_a_canvas_download_is_listed_with_its_reason(tmp_pat
     found, others = students_of(tmp_path)
     assert found.keys() == {"101", "102", "103"}
     assert others == {
-        "loveada_101_900_hw4.zip": "of loveada, who uploaded a file of this name again later",
-        "loveada_101_906_notes.pdf": "of loveada: neither an archive nor a file of the homework",
-        "hopperg_102_text.html": "of hopperg: neither an archive nor a file of the homework",
+        "loveada_101_900_hw4.zip": "from loveada, who later uploaded a file of the same name",
+        "loveada_101_906_notes.pdf": "from loveada: neither an archive nor a file of the homework",
+        "hopperg_102_text.html": "from hopperg: neither an archive nor a file of the homework",
     }
 
 

@@ -424,7 +424,7 @@ def test_a_new_curve_is_listed_with_all_that_it_lacks(tmp_path: Path) -> None:
     load_assignment.cache_clear()
     says = [finding.says for finding in places.misnamed(tree)]
     assert "hw4/experiments.py has no experiment 'raecher'" in says[0]
-    assert says[1] == "hw4 has no agents.build, which is to build the agent of curve_new"
+    assert says[1] == "hw4 has no agents.build, which should build the agent of curve_new"
 
 
 def test_a_curve_whose_agents_cannot_be_probed_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:

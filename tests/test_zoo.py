@@ -182,7 +182,7 @@ def write_animals(folder: Path, text: str, name: str = "ensemble.toml") -> Path:
         ("kind", "kindd", "3: unknown key 'kindd' (did you mean 'kind'?)"),
         ('"wrong"', '"worng"', "3: kind must be one of 'wrong', 'correct', got 'worng'"),
         ('["test_one"]', '"test_one"', "5: fails must be a list of strings, got 'test_one'"),
-        ('"return mean"', "3", "1: regions must be a table of texts, got {'gaussian_nll': 3}"),
+        ('"return mean"', "3", "1: regions must be a table of strings, got {'gaussian_nll': 3}"),
         ('story = "A bug."\n', "", "1: the key 'story' is missing from [animals]"),
         (
             "curve_cartpole",

@@ -66,9 +66,8 @@ def grade_class(
 ) -> int:
     """Grade a class: a folder of submissions, or an export of Gradescope, Canvas or Moodle as downloaded.
 
-    You can kill it at any moment and run it again: finished students are kept. The exit status is 0 when everyone has
-    a verdict,
-    4 when nothing could be started, and 5 when the grader itself failed, for one student or altogether.
+    You can kill it at any moment and run it again: finished students are kept. The exit status is 0 when everyone has a
+    verdict, 4 when nothing could be started, and 5 when the grader itself failed, for one student or altogether.
 
     Args:
         submissions: the folder.
@@ -79,12 +78,12 @@ def grade_class(
         shard: "2/5" grades the second of five parts of the class; `merge` puts them together.
         engine: "local", or "dask" for the machines behind a scheduler.
         scheduler: address of the Dask scheduler, as tcp://HOST:PORT or tls://HOST:PORT.
-        tls_ca: certificate of the authority that signed those of scheduler and workers, for tls:// addresses.
-        tls_cert: certificate of this machine.
+        tls_ca: certificate of the authority that signed the other certificates, for tls:// addresses.
+        tls_cert: certificate of this machine, signed by that authority.
         tls_key: its private key.
         deadline_minutes: wall-clock time for one submission; what is not done by then is reported as not judged.
         curves: whether to grade learning curves. Without them this only checks the functions and gives no grade.
-        only: ids of the functions to check; all by default. This gives no grade.
+        only: ids of the functions to check; all by default. Checking only some gives no grade.
         retry_faults: grade again the students for whom the grader failed.
         accept_weak_confinement: grade even if `doctor` reports a missing guarantee.
     """

@@ -104,7 +104,7 @@ def grade_runs(scores: Sequence[float], *, bar: float, floor: float) -> RunsGrad
         return RunsGrade(credit(median, bar=bar, floor=floor), tuple(first), "no run reaches the bar: median of three")
     above = sum(score >= bar for score in scores)
     if above >= MAJORITY and len(scores) < ALL_RUNS:
-        settled = f"{above} of {len(scores)} runs reach the bar, and with them the median of {ALL_RUNS}"
+        settled = f"{above} of {len(scores)} runs reach the bar, so the median of {ALL_RUNS} does too"
         return RunsGrade(1.0, tuple(scores), settled)
     median = float(np.median(scores))
     return RunsGrade(credit(median, bar=bar, floor=floor), tuple(scores), f"median of {len(scores)} runs")

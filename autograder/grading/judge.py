@@ -35,7 +35,7 @@ from hw4.handin.assignment import Assignment, Curve, Item, RunItem, Stub
 Json = Mapping[str, Any]
 EARLY_RUNS = 2  # that reach the bar in the first episode with a model: worth a look by staff
 NOT_ASKED = "not asked for"
-GIVEN_CHANGED = "a curve runs what is given as it was published, so these lines did not run"
+GIVEN_CHANGED = "a curve runs the published version of these given parts"
 COUNTS_LESS = "only"  # so much of a curve counts
 WHY_CUT = {
     "raised": "your code raised an exception",
@@ -260,7 +260,7 @@ def _with_gate(item: RunItem, report: ItemReport, functions: Sequence[ItemReport
         return report
     flag = (
         f"{COUNTS_LESS} {counts:.0%} of this counts, because the functions that it runs earned {earned:g} of {points} "
-        f"points (all of it counts from {GATE_OPEN:.0%} on)"
+        f"points (from {GATE_OPEN:.0%} on, all of it counts)"
     )
     passed = report.verdict == "passed"
     return dataclasses.replace(

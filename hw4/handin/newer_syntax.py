@@ -97,7 +97,7 @@ def _in_tree(tree: ast.Module) -> Iterator[Construct]:
         elif getattr(node, "type_params", None) and kind != "TypeAlias":
             yield Construct(line, "a list of type parameters", "3.12")
         elif isinstance(node, ast.JoinedStr) and _spec_depth(node) > MAX_SPEC_DEPTH:
-            yield Construct(line, "an f-string with braces this deep in a format", "3.12")
+            yield Construct(line, "an f-string with braces nested this deep in a format", "3.12")
 
 
 def _spec_depth(node: ast.JoinedStr) -> int:

@@ -29,7 +29,7 @@ class Lines:
     def __init__(self, text: str) -> None:
         self._lines: dict[tuple[str, int, str], int] = {}  # (table, which of this name, key; "" for its head)
         counts: dict[str, int] = {}
-        table, inside = "", ""  # a text over several lines
+        table, inside = "", ""  # a string over several lines
         for number, line in enumerate(text.splitlines(), start=1):
             was_inside = bool(inside)
             for quotes in re.findall(r"'''|\"\"\"", line):
@@ -180,7 +180,7 @@ def _frozen(value: Any) -> Any:
 
 
 _WORDS: dict[Any, str] = {
-    str: "a text",
+    str: "a string",
     int: "a whole number, 0 or more",
     float: "a number, 0 or more",
     bool: "true or false",
@@ -205,7 +205,7 @@ def _wanted(kind: Any, value: Any) -> str | None:
         return None if right else "a list of strings" if of is str else "a list"
     if get_origin(kind) is dict:
         right = isinstance(value, dict) and all(_wanted(arguments[1], one) is None for one in value.values())
-        return None if right else "a table of texts" if arguments[1] is str else "a table of lists"
+        return None if right else "a table of strings" if arguments[1] is str else "a table of lists"
     is_number = type(value) is int or (kind is float and type(value) is float)
     right = {
         str: isinstance(value, str) and bool(value.strip()),

@@ -36,7 +36,7 @@ def _paths_of(entry: Entry) -> Iterator[Path]:
 
 def _reason(path: Path, owners: dict[Path, Entry], *, is_gradescope: bool) -> str:
     if path.name == METADATA:
-        return "Gradescope's own list, by which the submissions were found"
+        return "Gradescope's own list of the submissions"
     if is_from_a_system(path.name):
         return "hidden, or written by a system"
     if is_gradescope:
@@ -45,8 +45,8 @@ def _reason(path: Path, owners: dict[Path, Entry], *, is_gradescope: bool) -> st
     if upload is not None and any(upload_of(owned) is not None for owned in owners):
         newer = [upload_of(owned) for owned in owners]
         if any(one and (one.student, one.file) == (upload.student, upload.file) for one in newer):
-            return f"of {safe_text(upload.name or upload.student)}, who uploaded a file of this name again later"
-        return f"of {safe_text(upload.name or upload.student)}: neither an archive nor a file of the homework"
+            return f"from {safe_text(upload.name or upload.student)}, who later uploaded a file of the same name"
+        return f"from {safe_text(upload.name or upload.student)}: neither an archive nor a file of the homework"
     if any(upload_of(owned) is not None for owned in owners):
         return "belongs to nobody: its name is not of the form that the site gives, so it does not say whose it is"
     what = "an archive that cannot be opened" if is_archive(path.name) else "neither a folder nor an archive"

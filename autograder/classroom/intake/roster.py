@@ -130,7 +130,7 @@ def _rows(file: str, head: list[str], table: list[tuple[int, list[str]]]) -> Ite
             continue
         email = row["email"]
         if email and "@" not in email and email != found.get("sis login id"):
-            raise ClassError(f"{file}:{line}: {safe_text(email)!r} is no e-mail address. {QUOTE_IT}")
+            raise ClassError(f"{file}:{line}: {safe_text(email)!r} is not an e-mail address. {QUOTE_IT}")
         blanks = {cell.startswith(" ") for cell in raw_cells[1:] if cell.strip()}
         if len(blanks) > 1 and "@" not in email:
             raise ClassError(f"{file}:{line}: some cells begin with a blank and others do not. {QUOTE_IT}")

@@ -76,7 +76,7 @@ def append_change(folder: Path, change: Change) -> None:
     """Add one decision to the log.
 
     Raises:
-        ClassError: nothing is called so, or it has not so many points.
+        ClassError: nothing has this name, or it is worth fewer points.
     """
     most = most_points(change.target)
     if change.points is not None and not 0 <= change.points <= most:

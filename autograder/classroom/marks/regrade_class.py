@@ -258,5 +258,5 @@ def print_diff(console: Console, differences: list[Difference]) -> None:
         console.print(f"{one.student}: {before} -> {now}", markup=False, highlight=False)
         for why in one.why:
             console.print(f"    {why}", markup=False, highlight=False)
-    changed = "1 submission changes its points" if len(differences) == 1 else f"{len(differences)} change their points"
-    console.print(f"{changed}.", highlight=False)
+    changed = "1 submission" if len(differences) == 1 else f"{len(differences)} submissions"
+    console.print(f"The points of {changed} changed.", highlight=False)

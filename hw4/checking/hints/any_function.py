@@ -18,8 +18,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: shapes",
     ),
     "shapes_do_not_fit": Hint(
-        "Two shapes do not fit together in the line named, or an axis is not there. Print the shapes just before it, "
-        "and compare them with the docstring.",
+        "Two shapes do not fit together in the line named, or an axis is missing there. Print the shapes just before "
+        "that line, and compare them with the docstring.",
         "Conventions: shapes",
     ),
     "arguments_do_not_fit": Hint(
@@ -29,7 +29,7 @@ HINTS: dict[str, Hint] = {
     ),
     "squeezed": Hint(
         "An axis of size 1 is missing in the result, so probably there is a `squeeze()`, or an index where a slice is "
-        "meant. An axis stays, whatever its size.",
+        "meant. Keep every axis, whatever its size.",
         "Conventions: shapes",
     ),
     "size_one": Hint(
@@ -48,13 +48,13 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "state_kept": Hint(
-        "The first call is right and a later one is not, so probably something is kept from one call to the next. A "
-        "call owes nothing to the calls before it.",
+        "The first call is right and a later one is not, so probably something is kept from one call to the next. The "
+        "result of a call must not depend on earlier calls.",
         "the docstring of the stub",
     ),
     "state_shared": Hint(
-        "Each of two objects is right alone, and wrong next to the other, so probably they share something: a module's "
-        "or a class's variable, or a default argument that is changed.",
+        "Two objects are right when each is used alone, and wrong when both are used, so probably they share "
+        "something: a variable of the module or of the class, or a default argument that is changed.",
         "the docstring of the stub",
     ),
     "wrong_type": Hint("The result is not a tensor of real numbers.", "the docstring of the stub"),
@@ -99,7 +99,7 @@ HINTS: dict[str, Hint] = {
     "out_of_memory": Hint("The call used up its memory.", "How grading works: budgets"),
     "none_value": Hint(
         "None is used where a number or a tensor is needed. Is an argument allowed to be None, as `refit_every` is, or "
-        "does a function of yours return nothing?",
+        "does one of your functions return nothing?",
         "the docstring of the stub",
     ),
     "asks_for_input": Hint(

@@ -12,28 +12,29 @@ HINTS: dict[str, Hint] = {
     ),
     "epsilon_added": Hint(
         "Your numbers are those of a spread with a small constant added to it or to its square, so probably an epsilon "
-        "is there to avoid a division by 0. Use the spread as it is; what is nearly 0 has its own rule where needed.",
+        "is there to avoid a division by 0. Use the spread as it is; where a spread near 0 needs a rule, the docstring "
+        "gives it.",
         "the docstring of the stub",
     ),
     "normalizers_stale": Hint(
-        "Your model goes on with the normalisers of an earlier call, so probably they are kept somewhere else. Read "
+        "Your model keeps using the normalisers of an earlier call, so probably it has stored a copy of them. Read "
         "`self.input_normalizer` and `self.delta_normalizer` at each call: a fit replaces them.",
         "the docstring of the stub",
     ),
     "cancellation": Hint(
         "Your spread is right for numbers near 0 and wrong for numbers far from it, so probably the square of the mean "
-        "is subtracted from the mean of the squares, whose leading digits are the same. Take the mean off before you "
-        "square, or use torch's `std`.",
+        "is subtracted from the mean of the squares, and the leading digits of both are the same. Subtract the mean "
+        "before you square, or use torch's `std`.",
         "the docstring of the stub",
     ),
     "constant_by_rounding": Hint(
-        "Your std of a large constant is neither 0 nor 1 but rounding noise, so probably it is written out in float32, "
-        "or taken of one feature at a time. Let torch's `std` take it, of all features at once.",
+        "Your std of a large constant is neither 0 nor 1 but rounding noise, so probably its formula is written out in "
+        "float32, or it is computed for one feature at a time. Let torch's `std` compute it, for all features at once.",
         "the docstring of the stub",
     ),
     "root_twice": Hint(
-        "The square root of a std stands where the std belongs, so probably a root is taken of what is a std already, "
-        "or a std is passed where a variance is wanted.",
+        "The square root of a std is used in place of the std, so probably a root is taken of something that is a std "
+        "already, or a std is passed where a variance is wanted.",
         "the docstring of the stub",
     ),
     "std_divisor": Hint(
@@ -78,7 +79,7 @@ HINTS: dict[str, Hint] = {
     ),
     "output_not_unnormalized": Hint(
         "Your network's answer is used as it comes, so probably `delta_normalizer.unnormalize` is missing, or only "
-        "half of it (the mean, not the std) is there.",
+        "half of what it does (the mean, not the std) is there.",
         "Conventions: normalising",
     ),
     "unnormalize_wrong": Hint(
@@ -152,12 +153,11 @@ HINTS: dict[str, Hint] = {
     ),
     "loss_over_members": Hint(
         "Your loss is one number for a whole ensemble, so probably the mean is also taken over the members. Average "
-        "over"
-        " the last two axes only and keep the leading ones.",
+        "over the last two axes only, and keep the leading ones.",
         "Conventions: ensembles",
     ),
     "loss_not_squared": Hint(
-        "Your errors enter the loss without their square, so probably an absolute value is used instead of the "
+        "Your errors enter the loss without being squared, so probably an absolute value is used instead of the "
         "square, or a square root is taken at the end.",
         "the docstring of the stub",
     ),
@@ -222,8 +222,8 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "stopped_early": Hint(
-        "Your fit takes all its steps at first and fewer where the loss is small, large or rises, so probably it stops "
-        "early. Take `gradient_steps` steps, whatever the loss is.",
+        "Your fit takes all its steps at first, and fewer once the loss is small, large or rising, so probably it "
+        "stops early. Take `gradient_steps` steps, whatever the loss is.",
         "the docstring of the stub",
     ),
     "step_size_changed": Hint(
@@ -242,7 +242,7 @@ HINTS: dict[str, Hint] = {
     ),
     "members_not_summed": Hint(
         "Your members' losses are averaged, or kept apart, where they should be added: in the step, or in what is "
-        "returned. Step on their sum, so that each gets exactly its own gradient, and return it.",
+        "returned. Step on their sum, so that each member gets exactly its own gradient, and return that sum.",
         "Conventions: ensembles",
     ),
 }

@@ -40,7 +40,7 @@ HINTS: dict[str, Hint] = {
         "Conventions: randomness",
     ),
     "duplicates_lost": Hint(
-        "Your minibatches draw a transition that a data set holds several times no more often than one that it holds "
+        "A transition that is in a data set several times is in your minibatches no more often than one that is in it "
         "once, so probably duplicates are removed. Draw positions: the duplicates are the bootstrap.",
         "Conventions: ensembles",
     ),
@@ -50,7 +50,7 @@ HINTS: dict[str, Hint] = {
         "Conventions: ensembles",
     ),
     "actions_not_repeated": Hint(
-        "Your model or reward is called with the states of all members next to one copy of the actions, so probably "
+        "Your model or reward is called with the states of all members but only one copy of the actions, so probably "
         "the actions were not repeated for every member. Expand both to E copies.",
         "Conventions: ensembles",
     ),
@@ -64,12 +64,12 @@ HINTS: dict[str, Hint] = {
         "Conventions: ensembles",
     ),
     "members_resampled": Hint(
-        "Your roll-outs change their member on the way, so probably members are drawn or shuffled at every step. In "
-        "TS-infinity each roll-out keeps its member to the end.",
+        "Your roll-outs switch to another member on the way, so probably members are drawn or shuffled at every step. "
+        "In TS-infinity each roll-out keeps its member to the end.",
         "Conventions: ensembles",
     ),
     "aggregation_axis": Hint(
-        "Your mean, smallest or largest is taken over the wrong axis, or where there should be none, so probably the "
+        "Your mean, minimum or maximum is taken over the wrong axis, or where none should be taken, so probably the "
         "member axis, the first one, is mistaken for another.",
         "Conventions: ensembles",
     ),
@@ -78,13 +78,13 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "spread_for_extreme": Hint(
-        "Your pessimist or optimist is a mean minus or plus a spread. Return the smallest or the largest member's "
-        "return itself.",
+        "Your pessimistic or optimistic return is a mean minus or plus a spread. Return the smallest or the largest of "
+        "the members' returns itself.",
         "the docstring of the stub",
     ),
     "middle_for_extreme": Hint(
-        "Your answer is a middle member's return, so probably a median or a quantile is taken, or the smallest and the "
-        "largest are left out.",
+        "Your answer is a return from the middle of the members' returns, so probably a median or a quantile is taken, "
+        "or the smallest and the largest are left out.",
         "the docstring of the stub",
     ),
     "not_refused": Hint(

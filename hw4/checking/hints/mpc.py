@@ -55,7 +55,7 @@ HINTS: dict[str, Hint] = {
         "Conventions: inputs",
     ),
     "start_not_expanded": Hint(
-        "Your model or reward is called with one observation next to the actions of many sequences, so probably the "
+        "Your model or reward is called with one observation and the actions of many sequences, so probably the "
         "start was not expanded. Give it an axis of `num_sequences` entries before the roll-out.",
         "Conventions: shapes",
     ),
@@ -65,8 +65,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: shapes",
     ),
     "states_misaligned": Hint(
-        "Your sequences go on from the states of other sequences, so probably a reshape or a transpose mixes the axes. "
-        "Row i of the states must stay row i.",
+        "Your sequences continue from the states of other sequences, so probably a reshape or a transpose mixes the "
+        "axes. Row i of the states must stay row i.",
         "Conventions: shapes",
     ),
     "actions_misaligned": Hint(
@@ -275,8 +275,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: replanning",
     ),
     "warm_only_once": Hint(
-        "Your second search starts warm and a later one does not, so probably what decides it changes only once. Every "
-        "search but the first of an episode starts from the plan before it.",
+        "Your second search starts warm and a later one does not, so probably the condition for a warm start holds "
+        "only once. Every search but the first of an episode starts from the plan before it.",
         "Conventions: replanning",
     ),
     "stale_plan": Hint(
@@ -330,12 +330,12 @@ HINTS: dict[str, Hint] = {
     ),
     "never_fits": Hint(
         "Your agent keeps its data and never fits, so probably the condition of the first fit is never true, or is "
-        "looked at only when `refit_every` is a number.",
+        "checked only when `refit_every` is a number.",
         "the docstring of the stub",
     ),
     "later_fits_wrong": Hint(
-        "Your first fits are in time and a later one is not, so probably a counter is not reset or a period changes "
-        "on the way. All fits have the same distance.",
+        "Your first fits are on time and a later one is not, so probably a counter is not reset or a period changes "
+        "on the way. The number of steps from one fit to the next is always the same.",
         "the docstring of the stub",
     ),
     "data_changed": Hint(

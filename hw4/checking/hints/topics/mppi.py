@@ -21,12 +21,12 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "beta_swapped": Hint(
-        "Your filter holds on to the old noise where it should take in the new, so probably `beta` and `1 - beta` are "
-        "swapped: `beta` is the weight of the NEW noise.",
+        "Your filter gives the new noise the weight of the old, so probably `beta` and `1 - beta` are swapped: `beta` "
+        "is the weight of the NEW noise.",
         "the docstring of the stub",
     ),
     "filter_forgets": Hint(
-        "Your filter remembers one step or none, so probably u_{t-1} stands where n_{t-1} is meant: the filter's own "
+        "Your filter remembers one step or none, so probably u_{t-1} is used where n_{t-1} is meant: the filter's own "
         "last value, which holds all earlier noise.",
         "the docstring of the stub",
     ),
@@ -41,7 +41,7 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "filter_variance": Hint(
-        "Your filter is right and its division is not: probably each step is divided by another number than its own "
+        "Your filter is right and its division is not: probably each step is divided by a number other than its own "
         "standard deviation. v_t adds up the squares of the weights of the noise up to step t.",
         "the docstring of the stub",
     ),
@@ -71,7 +71,7 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "weights_not_normalized": Hint(
-        "Your weights do not sum to 1, so probably the division by their sum is missing, or a mean stands where the "
+        "Your weights do not sum to 1, so probably the division by their sum is missing, or a mean is taken where the "
         "sum over candidates is meant.",
         "the docstring of the stub",
     ),
@@ -81,7 +81,7 @@ HINTS: dict[str, Hint] = {
     ),
     "weights_axis": Hint(
         "Your weights or your sum run over the wrong axis, so probably the steps of a plan are weighed against each "
-        "other. There is one weight a candidate, and the sum runs over candidates, axis 0.",
+        "other. There is one weight per candidate, and the sum runs over candidates, axis 0.",
         "the docstring of the stub",
     ),
     "returns_standardized": Hint(
