@@ -89,7 +89,7 @@ def member_returns(
 def aggregate_returns(returns: Tensor, aggregation: Literal["expected", "pessimistic", "optimistic"]) -> Tensor:
     """Turn the members' returns of each plan into the one number a planner maximises (`aggregate_returns`).
 
-    "expected" is the mean over the members, "pessimistic" the smallest member's return, "optimistic" the largest's.
+    "expected" is the mean of the members' returns, "pessimistic" the smallest of them, "optimistic" the largest.
 
     Args:
         returns: shape (E, ...).
@@ -139,7 +139,7 @@ def decompose_uncertainty(means: Tensor, variances: Tensor) -> tuple[Tensor, Ten
         aleatoric = 1/E * sum_e variances[e]                                  noise that more data will not remove
         epistemic = 1/E * sum_e (means[e] - 1/E * sum_k means[k])^2           disagreement that more data will remove
 
-    The divisor is E, so the two add up to the variance of the mixture of the members exactly.
+    The divisor is E, so the two add up exactly to the variance of the mixture of the members.
 
     Args:
         means: each member's predicted mean, shape (E, ...).

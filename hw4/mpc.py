@@ -70,7 +70,7 @@ def random_shooting(
             no other source of randomness.
 
     Returns:
-        The candidate with the largest return, shape (horizon, act_dim). Among equal ones, any.
+        The candidate with the largest return, shape (horizon, act_dim). If several are equally good, any of them.
 
     Public test: pytest hw4/tests -m random_shooting
     """
@@ -90,14 +90,14 @@ def refit_to_elites(
         new_mean   = smoothing * mean + (1 - smoothing) * elite_mean
         new_std    = smoothing * std  + (1 - smoothing) * elite_std
 
-    `smoothing` weighs the OLD distribution, as in PETS (Chua et al. 2018); unlike PETS, which smooths the variance, it
-    is the standard deviation that is smoothed here.
+    `smoothing` weighs the OLD distribution, as in PETS (Chua et al. 2018); but PETS smooths the variance, whereas this
+    function smooths the standard deviation.
 
     Args:
         action_sequences: candidates A, shape (population_size, horizon, act_dim).
         returns: predicted return of each, shape (population_size,). Higher is better. Among equal returns, any may be
-        elites.
-        mean: mean the candidates were drawn from, shape (horizon, act_dim).
+            elites.
+        mean: mean of the distribution that the candidates were drawn from, shape (horizon, act_dim).
         std: standard deviation (not variance) of the same, shape (horizon, act_dim).
         num_elites: |E|, in [1, population_size].
         smoothing: weight on the OLD mean and std, in [0, 1). 0 forgets them.
