@@ -181,7 +181,7 @@ def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG)
 
 @graded("member_minibatches")
 def test_minibatches_reach_every_position_of_any_data_set(subject: Subject, rng: RNG) -> None:
-    """Shape (E, B), every position drawn: with one member, one or thousands of transitions, small and large minibatches."""
+    """Shape (E, B), every position drawn: with one member, few or many transitions, small or large minibatches."""
     (generator,) = _generators(subject, _seeds(rng, 1))
     for members, n, size in ((1, 1, 1), (1, 40, 6), (5, 1, 7), (5, 40, 1), (1, 1, 9), (2, 9, 1)):
         own = np.arange(members * n).reshape(members, n) + 100
