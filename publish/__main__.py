@@ -33,7 +33,7 @@ def write() -> int:
 
 
 def check() -> int:
-    """The gate before publishing: drift, stale runs, archives, leaks, live probes, and a student's first hour."""
+    """The gate before publishing: names, drift, stale runs, archives, leaks, hidden tests, a student's first hour."""
     found = gate.run(gate.WHOLE)
     print("Ready to publish." if found == 0 else f"Not ready: {found} to fix.")
     return 1 if found else 0

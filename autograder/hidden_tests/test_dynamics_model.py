@@ -215,7 +215,7 @@ def _axis_by_axis(values: Any, function: Callable[..., Any]) -> list[Any]:
 
 @graded("normalizer_fit")
 def test_normalizer_keeps_axes_of_size_one(subject: Subject, rng: RNG) -> None:
-    """The mean and the std have shape (dim,), whatever is 1: the features, the samples, or a leading dimension."""
+    """The mean and the std have shape (dim,), even with one feature, one sample, or a leading dimension of size 1."""
     for shape in ((9, 1), (1, 1), (1, 8, 1), (1, 1, 1), (1, 9, 4), (8, 1, 4), (1, 1, 4)):
         values = rng.normal(size=shape) * 3
         fitted = _Fitted(subject, values)
@@ -301,7 +301,7 @@ def _check_refreshed(model: Model, rng: RNG, ask: Callable[[Transition], Any], r
 
 @graded("model_predict")
 def test_predict_clamps_nothing(subject: Subject, rng: RNG) -> None:
-    """Right for hundreds of observations, far away from the data, and for large actions."""
+    """Right for hundreds of observations, for observations far away from the data, and for large actions."""
     model = Model(subject, rng)
     near = model.transitions(rng, 300)
     slips = _by_name(model.known.prediction_slips, near.observation, near.action)
@@ -429,7 +429,7 @@ def test_loss_uses_refreshed_normalizers(subject: Subject, rng: RNG) -> None:
 
 @graded("model_loss")
 def test_loss_is_right_when_it_is_tiny_or_huge(subject: Subject, rng: RNG) -> None:
-    """Nothing is clamped: the loss of a large batch, a tiny loss, and huge ones, of far observations and changes."""
+    """Nothing is clamped: large batches, tiny losses, and huge losses of observations and changes far away."""
     model = Model(subject, rng)
     _check_losses(model, [model.transitions(rng, 300) for _ in range(4)])
     for what, size, of_change, strength in (
@@ -476,7 +476,7 @@ def test_loss_keeps_one_entry_per_member(subject: Subject, rng: RNG) -> None:
 
 @graded("model_loss")
 def test_loss_keeps_axes_of_size_one(subject: Subject, rng: RNG) -> None:
-    """The shape is (...), whatever is 1: the minibatch, the observation, the action, or the ensemble."""
+    """The shape is (...), even if the size of the minibatch, observation, action or ensemble is 1."""
     for members, obs_dim, act_dim, shape in (
         (None, 4, 2, (1,)),
         (None, 1, 2, (6,)),
@@ -584,7 +584,7 @@ def test_fit_takes_the_gradient_steps(subject: Subject, rng: RNG) -> None:
 
 @graded("model_fit")
 def test_fit_takes_every_step_as_it_is(subject: Subject, rng: RNG) -> None:
-    """No clipping, no stopping early, no other learning rate: be losses tiny, rising or huge."""
+    """No clipping, no stopping early, no other learning rate, whether losses are tiny, rising or huge."""
     near = FittingRun(subject, rng, size=0.02, start=0.5).fit(6)
     check_close(
         near.weights, near.replay()[0], "the weights after fitting", slips=lambda: _step_slips(near, 6), atol=1e-6
@@ -665,7 +665,7 @@ def test_fit_steps_on_the_sum_of_the_members_losses(subject: Subject, rng: RNG) 
 
 @graded("model_fit")
 def test_fit_takes_one_step_one_member_and_one_transition(subject: Subject, rng: RNG) -> None:
-    """The returned losses have shape (gradient_steps,), whatever is 1."""
+    """The returned losses have shape (gradient_steps,), whichever sizes are 1."""
     for steps, members, n, batch, obs_dim in (
         (1, None, 13, 5, 4),
         (1, 6, 13, 5, 4),

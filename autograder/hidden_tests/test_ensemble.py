@@ -108,7 +108,7 @@ def test_bootstrap_draws_with_replacement_for_each_member(subject: Subject, rng:
 
 @graded("bootstrap_indices")
 def test_bootstrap_uses_the_generator_it_is_given(subject: Subject, rng: RNG) -> None:
-    """The same seed draws the same data sets, another seed or a second call others, and no other generator is used."""
+    """The same seed draws the same data sets, another seed or call draws others, and no other generator is used."""
     _check_generators(lambda generator: _bootstrap(subject, 40, 4, generator), subject, rng)
     _check_global_generators(subject, rng, "ensemble.bootstrap_indices", 40, 4)
 
@@ -148,8 +148,7 @@ def test_minibatches_leave_the_data_sets_as_they_were(subject: Subject, rng: RNG
 
 @graded("member_minibatches")
 def test_minibatches_use_the_generator_they_are_given(subject: Subject, rng: RNG) -> None:
-    """The same seed draws the same minibatches, another seed or a second call others, and no other generator is
-    used."""
+    """The same seed draws the same minibatches, another seed or call draws others, and no other generator is used."""
     own = np.tile(np.arange(60), (4, 1))
     _check_generators(lambda generator: _minibatches(subject, own, 30, generator), subject, rng)
     _check_global_generators(subject, rng, "ensemble.member_minibatches", own, 30)
@@ -171,7 +170,7 @@ def test_minibatches_come_from_each_members_own_data(subject: Subject, rng: RNG)
 
 @graded("member_minibatches")
 def test_minibatches_hold_an_entry_as_often_as_the_data_do(subject: Subject, rng: RNG) -> None:
-    """Positions are drawn uniformly: an entry that a data set holds several times is drawn as many times as often."""
+    """Positions are drawn uniformly: an entry that is in a data set k times is drawn k times as often."""
     (generator,) = _generators(subject, _seeds(rng, 1))
     own = np.stack(
         [rng.permutation(np.repeat(np.arange(5), counts)) for counts in ([30, 4, 4, 1, 1], [1, 1, 4, 4, 30])]
@@ -186,8 +185,7 @@ def test_minibatches_hold_an_entry_as_often_as_the_data_do(subject: Subject, rng
 
 @graded("member_minibatches", weight=2)
 def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG) -> None:
-    """Positions are drawn with replacement, every position can be drawn, and members draw independently of each
-    other."""
+    """Positions are drawn with replacement, every position can be drawn, and members draw independently."""
     n, size = 50, 2000
     own = np.tile(np.arange(n), (3, 1))
     (generator,) = _generators(subject, _seeds(rng, 1))
@@ -204,8 +202,7 @@ def test_minibatches_are_independent_between_members(subject: Subject, rng: RNG)
 
 @graded("member_minibatches")
 def test_minibatches_reach_every_position_of_any_data_set(subject: Subject, rng: RNG) -> None:
-    """The shape is (E, B) and every position is drawn: of one member, of one transition, of thousands, in small and
-    in large minibatches."""
+    """Shape (E, B), every position drawn: with one member, few or many transitions, small or large minibatches."""
     (generator,) = _generators(subject, _seeds(rng, 1))
     for members, n, size in ((1, 1, 1), (1, 40, 6), (5, 1, 7), (5, 40, 1), (1, 1, 9), (2, 9, 1)):
         own = np.arange(members * n).reshape(members, n) + 100
@@ -421,7 +418,7 @@ def test_aggregation_leaves_the_returns_as_they_were(subject: Subject, rng: RNG)
 
 @graded("aggregate_returns", weight=2)
 def test_aggregates_over_the_members(subject: Subject, rng: RNG) -> None:
-    """Mean, smallest and largest member's return of each plan, for few members and for many."""
+    """The mean, the smallest and the largest of the members' returns of each plan, for few members and for many."""
     for members, plans in ((3, 7), (8, 400)):
         returns = rng.normal(size=(members, plans)) * 5
         for aggregation, function in AGGREGATIONS.items():
@@ -432,7 +429,7 @@ def test_aggregates_over_the_members(subject: Subject, rng: RNG) -> None:
 
 @graded("aggregate_returns")
 def test_aggregates_every_call_by_itself(subject: Subject, rng: RNG) -> None:
-    """Each call depends on its own arguments; huge, tiny and negative returns are returns like others."""
+    """Each call depends on its own arguments; huge, tiny and negative returns are treated like any others."""
     first = rng.normal(size=(4, 7))
     data = [first, first[:, rng.permutation(7)], 0.5 * first]
     for aggregation, function in AGGREGATIONS.items():
@@ -565,7 +562,7 @@ def test_nll_of_a_gaussian(subject: Subject, rng: RNG) -> None:
 
 @graded("gaussian_nll")
 def test_nll_survives_extreme_variances(subject: Subject, rng: RNG) -> None:
-    """Exact for variances from e^-12 to e^12, for errors small and large next to them, and for any shape."""
+    """Exact for variances from e^-12 to e^12, for errors small or large compared with them, and for any shape."""
     log_variance = np.linspace(-12, 12, 25).reshape(5, 1, 5)
     for deviations in (0.0, 1.0, 20.0):
         away = deviations * rng.uniform(0.5, 1.5, log_variance.shape) * np.exp(log_variance / 2)

@@ -717,7 +717,7 @@ def test_cem_keeps_the_best_candidates(subject: Subject, rng: RNG) -> None:
 
 @graded("cem_plan")
 def test_cem_plans_at_any_size_and_every_time(subject: Subject, rng: RNG) -> None:
-    """Axes of size one, the sizes of a graded run, wide bounds; and a call owes nothing to the calls before it."""
+    """Axes of size one, the sizes of a graded run, wide bounds; and no call depends on the calls before it."""
     earlier_runs: list[_CemRun] = []
 
     def at(**sizes: Any) -> None:

@@ -47,7 +47,7 @@ class TrainOptions:
     runs: Path = RUNS
     """folder for all runs"""
     resume: bool = False
-    """resume the run with this --name where it stopped; give every other option as before"""
+    """resume the run called --name from where it stopped; give every other option as before"""
     tensorboard: bool = False
     """also write the curve and the model's one-step error for TensorBoard (pip install tensorboard)"""
 

@@ -59,7 +59,7 @@ def check_words(words: Sequence[str], options: Mapping[str, Collection[str]], ta
 
 
 def not_written_yet(error: NotImplementedError) -> str | None:
-    """One line for a stub that a command has run into: which, where, and how to test it; None if it is no stub's."""
+    """One line for a stub that a command has run into: which, where, and how to test it; None if no stub raised it."""
     stub_id = str(error).partition(":")[0]
     stub = next((stub for stub in load_assignment().stubs if stub.id == stub_id), None)
     if stub is None:

@@ -72,7 +72,7 @@ def _verdict(curve: Curve, seed: LearningCurve, settings: Experiment, band: Band
 
 
 def _describe_ungraded(run: Run, band: Band | None) -> list[str]:
-    """Returns of the last episode against the band of a few runs of the reference, which is no bar."""
+    """Returns of the last episode, and the band of a few runs of the reference, which is not a bar."""
     lines = [f"{run.folder}, {run.experiment}, which is not graded: return of each seed's last episode"]
     for seed in run.curves:
         last = f"{seed.returns[-1]:.2f}" if seed.returns else "none is finished yet"

@@ -189,7 +189,7 @@ def _cliff_hill_scene(axes: Axes, trajectory: Trajectory) -> Update:
     # Fine in x: the slope beyond the edge is half a metre wide.
     x, y = np.meshgrid(np.linspace(-ARENA, ARENA, 321), np.linspace(-ARENA, ARENA, 81))
     heights = height(np.stack([x, y], axis=-1))
-    levels = np.arange(np.floor(heights.min()), np.ceil(heights.max()) + 1)  # one a metre
+    levels = np.arange(np.floor(heights.min()), np.ceil(heights.max()) + 1)  # one per metre
     ground = axes.contourf(x, y, heights, levels=levels, cmap="cividis", alpha=0.75)
     bar = axes.figure.colorbar(ground, ax=axes, shrink=0.8, ticks=levels[1::2])
     bar.ax.set_title("height (m)", fontsize="small", loc="left")  # on top: next to it is the other panel's label

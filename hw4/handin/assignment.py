@@ -72,7 +72,7 @@ class Curve:
     problem: str
     experiment: str
     title: str
-    score_episodes: int  # the score is the mean return of the last so many
+    score_episodes: int  # the score is the mean return of this many last episodes
     needs: tuple[str, ...]  # ids of the functions that its agent runs
     points: int
     number: str

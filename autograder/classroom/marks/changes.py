@@ -1,7 +1,7 @@
 """Points that staff change by hand: a log that is only ever appended to, and what it does to a report.
 
-The log outlives every grading and every regrade. The last word on a test counts; what is said of one student counts
-more than what is said of all, and what is said of a whole function more than what is said of one of its tests.
+The log outlives every grading and every regrade. The latest decision on a test counts; a decision about one student
+outranks one about everybody, and a decision about a whole function outranks one about one of its tests.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_changes(folder: Path) -> list[Change]:
     """All decisions, oldest first. A last line that was cut off while it was written does not count.
 
     Raises:
-        ClassError: another line is no change.
+        ClassError: another line is not a change.
     """
     path = folder / LOG
     lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]

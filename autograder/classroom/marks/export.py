@@ -1,8 +1,8 @@
 """Lists of marks as Canvas, Gradescope and spreadsheets read them.
 
 Points stay what was earned. What lateness costs is in columns of its own (`policies.py`), and in the lists for Canvas
-and Gradescope only if it is known when anybody handed in. A bonus has a column, too; what counts of it is part of the
-total, which so may be more than the points that are possible.
+and Gradescope only if it is known when anybody handed in. A bonus has a column, too; the part of it that counts is in
+the total, so the total may be more than the points possible.
 
 A text that a spreadsheet would take for a formula is guarded by an apostrophe (`spreadsheet.guarded`). These sites
 match by id and so never see it; `read_list` gives the texts back as they were.
@@ -28,7 +28,7 @@ TEXTS |= {"SID", "Email", "Status", "status", "group", "changed by staff"}
 
 
 def export(found: Class, form: Format, written: dict[str, Written] | None = None) -> bytes:
-    """One row a person. Without a grade the cell of the points is empty, which these sites read as "leave it".
+    """One row per person. Without a grade the cell of the points is empty, which these sites read as "leave it".
 
     Args:
         found: the class.
@@ -36,7 +36,7 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
         written: points of the notebooks by student id; then totals hold both parts, and are there when both are.
 
     Raises:
-        ClassError: the class has no grades, only a look at its functions.
+        ClassError: the class has no grades, because only its functions were checked.
     """
     if not found.is_graded:
         raise ClassError(

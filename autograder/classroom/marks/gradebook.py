@@ -51,7 +51,7 @@ def opened(database: Path) -> Iterator[Gradebook]:
 
 
 def write_code_points(found: Class, database: Path) -> int:
-    """Write the code points of everyone who has a grade. Can be called again. Returns how many people that were."""
+    """Write the code points of everyone who has a grade. Can be called again. Returns how many people there were."""
     if not found.is_graded:
         raise ClassError("this class was only checked in part or without learning curves: there are no grades to file")
     database.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from hw4.handin.assignment import load_assignment
 
 
 def grades_csv(found: Class) -> bytes:
-    """One row a person, sorted: what was graded, and nothing that depends on when or where.
+    """One row per person, sorted: what was graded, and nothing that depends on when or where.
 
     `points` are without a bonus; `bonus` is as it was earned, and `total` what counts.
     """

@@ -5,7 +5,7 @@ Points that were earned are never changed by a policy. The late penalty is shown
 
 `extensions.csv` is private and optional. It is next to `assignment.toml`, and no bundle contains it:
 
-    student,days,reason        one line a student: so many days (of 24 hours, 0.5 is allowed) after the due date
+    student,days,reason        one line per student: days (of 24 hours; 0.5 is allowed) after the due date
 """
 
 from __future__ import annotations

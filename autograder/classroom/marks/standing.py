@@ -52,7 +52,7 @@ class Result:
 
     @property
     def score(self) -> float | None:
-        """Points of the program part, without a bonus; None if there is no grade. A refused submission has none."""
+        """Points of the program part, without a bonus: 0 for a refused submission, None if there is no grade."""
         return self._sum(lambda report: report.score)
 
     @property
@@ -81,7 +81,7 @@ class Result:
         return self.late if found is None else found.days_late > 0
 
     def lateness(self, points: float) -> Lateness | None:
-        """What the time of the submission costs of so many points; None where no time is known."""
+        """What the time of the submission takes off these points; None where no time is known."""
         if self.submitted is None:
             return None
         rules, due = load_assignment().policies, load_assignment().course.due

@@ -135,7 +135,7 @@ def test_an_impulse_of_noise_fades_and_stays_in_its_own_candidate(subject: Subje
 
 @graded("filter_noise", weight=2)
 def test_filtered_noise_has_variance_one_at_every_step(subject: Subject, rng: RNG) -> None:
-    """Of independent noise of variance 1 it makes noise of variance 1 at every step, whatever beta is."""
+    """Independent noise of variance 1 becomes noise of variance 1 at every step, whatever beta is."""
     for beta, horizon in ((0.15, 12), (0.5, 8), (0.9, 5)):
         # Candidate k is an impulse at step k, so answer[k, t] is the weight of u_k in step t, and the variance of step
         # t is the sum of the squares of its weights.
