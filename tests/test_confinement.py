@@ -67,9 +67,9 @@ def need(subject: RemoteSubject, layer: str) -> None:
         (LANDLOCK, ["open('/etc/passwd').read()"]),
         (LANDLOCK, ["open('/tmp/left_behind', 'w').write('x')"]),
         (LANDLOCK, ["open('/etc/hostname', 'a').write('x')"]),
-        (LANDLOCK, [f"open('/proc/{os.getpid()}/environ').read()"]),
-        (LANDLOCK, [f"open('/proc/{os.getpid()}/mem', 'rb').read(1)"]),
-        (LANDLOCK, [f"import os, signal; os.kill({os.getpid()}, signal.SIGTERM)"]),
+        (LANDLOCK, ["open('/proc/THIS_PROCESS/environ').read()"]),
+        (LANDLOCK, ["open('/proc/THIS_PROCESS/mem', 'rb').read(1)"]),
+        (LANDLOCK, ["import os, signal; os.kill(THIS_PROCESS, signal.SIGTERM)"]),
         (SECCOMP, ["import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM)"]),
         (SECCOMP, ["import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"]),
         (SECCOMP, ["import socket; socket.socket(socket.AF_UNIX)"]),
@@ -77,18 +77,19 @@ def need(subject: RemoteSubject, layer: str) -> None:
         (SECCOMP, ["import os; os.chmod('.', 0)"]),
         (SECCOMP, [f"import os; os.chown({str(ROOT)!r}, 0, 0)"]),
         (SECCOMP, [f"import os; os.utime({str(ROOT)!r})"]),
-        (SECCOMP, [f"import os; os.kill({os.getpid()}, 0)"]),
-        (SECCOMP, [f"import resource; resource.prlimit({os.getpid()}, resource.RLIMIT_CPU, (1, 1))"]),
+        (SECCOMP, ["import os; os.kill(THIS_PROCESS, 0)"]),
+        (SECCOMP, ["import resource; resource.prlimit(THIS_PROCESS, resource.RLIMIT_CPU, (1, 1))"]),
         (SECCOMP, ["import ctypes", "if ctypes.CDLL(None, use_errno=True).shmget(1, 4096, 0o1666) < 0:",
                    "    raise PermissionError(ctypes.get_errno())"]),
         (SECCOMP, ["import subprocess; subprocess.run(['true'])"]),
         (SECCOMP, ["import os; os.execv('/bin/sh', ['sh'])"]),
-        (SECCOMP, ["import ctypes", f"if ctypes.CDLL(None, use_errno=True).ptrace(16, {os.getpid()}, 0, 0) < 0:",
+        (SECCOMP, ["import ctypes", "if ctypes.CDLL(None, use_errno=True).ptrace(16, THIS_PROCESS, 0, 0) < 0:",
                    "    raise PermissionError(ctypes.get_errno())"]),
     ],
     ids=lambda value: value[-1][-60:] if isinstance(value, list) else "",
 )  # fmt: skip
 def test_what_is_forbidden_fails_with_an_error(attack: Attack, layer: str, lines: list[str]) -> None:
+    lines = [line.replace("THIS_PROCESS", str(os.getpid())) for line in lines]
     with attack(*lines, "return mean") as subject:
         need(subject, layer)
         with pytest.raises(StudentError) as caught:
