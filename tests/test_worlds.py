@@ -152,8 +152,12 @@ def test_worlds_that_are_not_accepted_yet_are_said_to_be_so(monkeypatch: pytest.
 
 
 def test_accepted_worlds_follow_the_private_settings_and_the_code() -> None:
-    assert set(json.loads(WORLDS_FILE.read_text(encoding="utf-8"))) == {curve.id for curve in CURVES}
-    assert all(acceptance.is_current(curve.id) for curve in CURVES)
+    worlds = json.loads(WORLDS_FILE.read_text(encoding="utf-8"))
+    assert set(worlds) == {curve.id for curve in CURVES}
+    for curve in CURVES:
+        keys = {purpose: acceptance.key_of(curve, purpose) for purpose in acceptance.COUNTS}
+        assert {purpose: worlds[curve.id][purpose]["key"] for purpose in keys} == keys
+        assert len(set(keys.values())) == 2
 
 
 # By heart -------------------------------------------------------------------------------------------------------------

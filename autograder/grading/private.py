@@ -145,7 +145,7 @@ def _under_laws(item_id: str, purpose: Purpose, runs: list[HiddenRun]) -> list[H
     curve = next((curve for curve in load_assignment().curves if curve.id == item_id), None)
     if curve is None or family_of(curve.experiment) is None:
         return runs
-    attempts = load_accepted().get(item_id, {}).get(purpose, [])
+    attempts = load_accepted().get(item_id, {}).get(purpose, {}).get("refused", [])
     if len(attempts) < len(runs):
         raise ValueError(f"no worlds are accepted for {item_id}: run `make publish`")
     return [

@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from functools import cache, partial
+import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograder.grading import private
+from autograder.recorded.code_hash import meaning
 from autograder.worlds.by_heart.arms import returns_by_heart
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
@@ -23,6 +25,10 @@ from hw4.handin.assignment import Curve, load_assignment
 HERE = Path(__file__).resolve().parent
 MAX_ATTEMPTS = 20
 AT_ONCE = 40  # worlds that are played together
+COUNTS: dict[private.Purpose, int] = {
+    "graded": private.load_private().num_runs,
+    "calibration": private.MAX_CALIBRATION_RUNS,
+}
 
 
 def curves_with_laws() -> list[Curve]:
@@ -31,37 +37,38 @@ def curves_with_laws() -> list[Curve]:
 
 def accepted_worlds() -> str:
     """The text of worlds.json. What is there already and still holds is kept."""
-    found = private.load_accepted()
-    worlds = {}
-    for curve in curves_with_laws():
-        known = found.get(curve.id, {})
-        key = key_of(curve)
-        worlds[curve.id] = known if known.get("key") == key else {"key": key, **_accepted(curve)}
-    return json.dumps(worlds, indent=1).replace(",\n   ", ", ").replace("[\n   ", "[").replace("\n  ]", "]") + "\n"
+    worlds = {curve.id: {purpose: _accepted(curve, purpose) for purpose in COUNTS} for curve in curves_with_laws()}
+    text = json.dumps(worlds, indent=1)
+    return (
+        re.sub(
+            r"\[[^]]*\]", lambda numbers: re.sub(r"\s+", " ", numbers[0]).replace("[ ", "[").replace(" ]", "]"), text
+        )
+        + "\n"
+    )
 
 
-def key_of(curve: Curve) -> str:
-    """What decides which worlds are accepted."""
+def key_of(curve: Curve, purpose: private.Purpose) -> str:
+    """What decides which worlds are accepted: the settings, the laws, and those who know the rest by heart."""
     settings = private.load_private()
     facts = {
         "family": dataclasses.asdict(private.family_of(curve.experiment)),
-        "seeds": [settings.master_seed, settings.calibration_seed],
+        "seed": settings.master_seed if purpose == "graded" else settings.calibration_seed,
         "deviation": settings.max_deviation,
         "experiment": dataclasses.asdict(EXPERIMENTS[curve.experiment]),
         "scored": curve.score_episodes,
+        "at_once": AT_ONCE,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for path in sorted(HERE.rglob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted({*HERE.rglob("*.py")} - {Path(__file__)}):
+        digest.update(meaning(path.read_bytes(), path))
     return digest.hexdigest()[:16]
 
 
-def _accepted(curve: Curve) -> dict[str, list[int]]:
-    """For each world of the term, and of each recorded run: how many draws were refused before it."""
-    return {
-        "graded": _attempts(curve, "graded", private.load_private().num_runs),
-        "calibration": _attempts(curve, "calibration", private.MAX_CALIBRATION_RUNS),
-    }
+def _accepted(curve: Curve, purpose: private.Purpose) -> dict[str, Any]:
+    """For each world of the term, or of each recorded run: how many draws were refused before it."""
+    known: dict[str, Any] = private.load_accepted().get(curve.id, {}).get(purpose, {})
+    key = key_of(curve, purpose)
+    return known if known.get("key") == key else {"key": key, "refused": _attempts(curve, purpose, COUNTS[purpose])}
 
 
 def _attempts(curve: Curve, purpose: private.Purpose, count: int) -> list[int]:
@@ -94,10 +101,3 @@ def returns_of(curve: Curve, runs: list[private.HiddenRun]) -> dict[str, Any]:
     experiment = EXPERIMENTS[curve.experiment]
     envs = [run.environment(experiment.task_name) for run in runs]
     return returns_by_heart(experiment, curve.score_episodes, envs, runs[0].env_seed)
-
-
-@cache
-def is_current(curve_id: str) -> bool:
-    """Whether the accepted worlds of a curve are those of today's private settings and code."""
-    curve = next(curve for curve in load_assignment().curves if curve.id == curve_id)
-    return bool(private.load_accepted().get(curve_id, {}).get("key") == key_of(curve))
