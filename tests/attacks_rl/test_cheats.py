@@ -28,6 +28,7 @@ from autograder.isolation.remote import RemoteSubject
 from autograder.report.page import page
 from autograder.report.results import results
 from autograder.solutions import reference_code
+from autograder.worlds import cartpole
 from autograder.zoo.visit import intake_of
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
@@ -233,6 +234,10 @@ def test_a_cheat_breaks_a_promise(worker_with: Open, cheat: Cheat) -> None:
     assert found.broken == cheat.promise, found.message
 
 
+LAWS = {
+    "cliff_hill": {"turn": 1.5, "edge": 2.9},
+    "cartpole": dataclasses.asdict(cartpole.Law(0.15, 1.0, -0.4, 0.3, 0.5, 1.5, 2.5)),
+}
 LAWFUL = [(c, curve_id) for c in CHEATS.values() if c.caught_by == "law" for curve_id in c.claims]
 
 
@@ -243,8 +248,8 @@ def test_who_knows_the_published_physics_stays_below_the_bar(worker_with: Open, 
         pytest.skip("it plans at every step, which takes a minute: in `make verify`, through the whole grader")
     curve, opened = CURVE[curve_id], worker_with(code_of(cheat, from_within=True))
     experiment = EXPERIMENTS[curve.experiment]
-    hidden = graded_runs(curve_id)[0]
-    published = dataclasses.replace(hidden, law={})
+    published = dataclasses.replace(graded_runs(curve_id)[0], law={})
+    hidden = dataclasses.replace(published, law=LAWS[curve.experiment])
     bar = load_bars()[curve_id]
     scores = []
     for world in (hidden, published):
@@ -290,5 +295,5 @@ def test_a_cheat_gains_nothing_over_honest_work_on_the_same_functions(cheat: Che
     if cheat.caught_by == "promise" and from_within:
         assert {item.cause for item in cheating.report.curves} & {*CAUSES.values()}
         assert "no points, because" in str(results(cheating)) + page(cheating, "someone")
-    if cheat.caught_by in ("gate", "law") and from_within:
+    if cheat.caught_by == "gate" and from_within:
         assert all(item.score == 0 for item in cheating.report.curves if item.id in cheat.claims)
