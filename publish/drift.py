@@ -11,9 +11,9 @@ from pathlib import Path
 
 from autograder.grading.curves import BARS_FILE, dump_bars
 from autograder.grading.private import WORLDS_FILE
+from autograder.recorded.acceptance import accepted_worlds
 from autograder.recorded.calibration import derive_bars, published_curves
 from autograder.solutions import ROOT
-from autograder.worlds.acceptance import accepted_worlds
 from publish.findings import Finding, first_difference
 from publish.gradescope_bundle import GRADESCOPE_BUNDLE, gradescope_bundle
 from publish.handout import FIGURES, PDF

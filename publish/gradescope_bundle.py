@@ -22,7 +22,8 @@ PLACES = ("hw4", "autograder/gradescope", "autograder/report", *GRADER)
 NOT_FOR_GRADING = ("hw4/tests", "hw4/commands/video.py")
 OTHER_FILES = (
     *("assignment.toml", "requirements.lock", "LICENSE", "hw4/reference_curves.csv"),
-    *("autograder/private.toml", "autograder/recorded/reference/bars.json", "autograder/report/page.html.j2"),
+    *("autograder/private.toml", "autograder/recorded/worlds.json", "autograder/recorded/reference/bars.json"),
+    "autograder/report/page.html.j2",
 )
 NOT_IMPORTED = ("imageio", "jupyterlab", "nbgrader")  # of requirements.txt, by the grader
 BESIDE_STUDENTS = ("jinja2",)  # pages

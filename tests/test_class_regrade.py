@@ -207,9 +207,9 @@ def test_other_points_for_a_function_change_scores_without_running_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = graded_class(
-        tmp_path, {"ada": measured(failed=[n for n, t in DECLARED.items() if t.stub_id == "cem_refit"])}
+        tmp_path, {"ada": measured(failed=[n for n, t in DECLARED.items() if t.stub_id == "random_shooting"])}
     )
-    worth = {"cem_refit": 1, "gaussian_nll": 6}  # 4 and 3 before
+    worth = {"random_shooting": 1, "gaussian_nll": 4}  # 2 and 3 before; no curve runs either
     stubs = tuple(dataclasses.replace(stub, points=worth.get(stub.id, stub.points)) for stub in ASSIGNMENT.stubs)
     changed = dataclasses.replace(ASSIGNMENT, stubs=stubs)
     for module in (record, standing, lists):
@@ -217,8 +217,8 @@ def test_other_points_for_a_function_change_scores_without_running_anything(
     engine = Engine()
     (one,) = regrade(folder, engine)
     assert engine.asked == []
-    assert (one.before, one.now) == (TOTAL - 4, TOTAL - 1)
-    assert one.why == ("gaussian_nll: 3 -> 6 points (worth 3 -> 6; " + one.why[0].split("; ", 1)[1],)
+    assert (one.before, one.now) == (TOTAL - 2, TOTAL - 1)
+    assert one.why == ("gaussian_nll: 3 -> 4 points (worth 3 -> 4; " + one.why[0].split("; ", 1)[1],)
 
 
 def test_a_changed_test_runs_its_function_alone_and_the_difference_names_it(

@@ -127,7 +127,7 @@ def test_every_kind_of_trouble_is_in_the_queue_most_urgent_first(found: Class) -
     flags = list(flags_of(found))
     kinds = list(dict.fromkeys(flag.kind for flag in flags))
     assert kinds == [
-        *("grader fault", "integrity", "cut", "borderline"),
+        *("grader fault", "integrity", "agent", "cut", "borderline"),
         *("late, but when?", "refused", "nothing handed in", "not on the roster", "staff"),
     ]
     by_kind = {kind: {flag.result.student for flag in flags if flag.kind == kind} for kind in kinds}

@@ -234,7 +234,7 @@ def test_worked_examples_run_before_anything_hidden_leaves_the_grader(
         return call
 
     monkeypatch.setattr(session, "run_example", noted("example", session.run_example))
-    for module, name in ((session, "graded_runs"), (session, "rng_of_test"), (suite, "rng_of_test")):
+    for module, name in ((session, "graded_runs"), (suite, "rng_of_test")):
         monkeypatch.setattr(module, name, noted("hidden", getattr(module, name)))
     for name, content in {**reference_code(), "mpc.py": body("agent_record", "raise ValueError")}.items():
         write_at_once(tmp_path / name, content)

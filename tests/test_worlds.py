@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from autograder.grading import private
-from autograder.worlds import acceptance, cartpole, cliff_hill, draw_law, has_law, make_hidden_env
-from autograder.worlds.by_heart import cartpole as cartpole_by_heart
-from autograder.worlds.by_heart import cliff_hill as cliff_hill_by_heart
+from autograder.recorded import acceptance
+from autograder.recorded.by_heart import cartpole as cartpole_by_heart
+from autograder.recorded.by_heart import cliff_hill as cliff_hill_by_heart
+from autograder.worlds import cartpole, cliff_hill, draw_law, has_law, make_hidden_env
 from hw4.envs import NOMINAL_WORLD, World, make_env
 from hw4.envs.cliff_hill import BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X
 from hw4.experiments import EXPERIMENTS

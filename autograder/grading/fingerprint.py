@@ -10,7 +10,7 @@ from autograder.solutions import ROOT
 
 # The code that a verdict depends on; also there, whole, in the Gradescope bundle.
 GRADER = ("autograder/solutions.py", *(f"autograder/{name}" for name in ("grading", "hidden_tests", "isolation")))
-GRADER += ("autograder/worker", "solutions")
+GRADER += ("autograder/worker", "autograder/worlds", "solutions")
 GIVEN = ("hw4",)
 NOT_GIVEN = ("hw4/commands", "hw4/tests")  # what students run and see, and what no grade depends on
 

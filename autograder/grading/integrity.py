@@ -6,7 +6,8 @@ that earns points runs once more: a graded run with the same world, seeds, setti
 scored episode it is put back to where the episode began. Until then, nothing tells this run from the graded one.
 
 - `answers`: the agent neither raises nor ends there.
-- `replans`: from the start it does again what it did at first. An agent that follows a plan made earlier does not.
+- `replans`: it does not go on as if nothing had happened. From the start it does again what it did at first, and its
+  next actions are not those of the graded run.
 - `members_differ`: no two members of an ensemble imagine the same of any plan.
 
 A broken promise counts only if it is broken in two graded runs, and if the reference keeps it in both.
@@ -34,6 +35,7 @@ from hw4.transitions import Transition
 Array = NDArray[np.float64]
 OpenSubject = Callable[[], RemoteSubject]
 
+NEXT = 2  # actions after a surprise
 NUM_LOOKS = 2  # before a promise counts as broken
 MIN_AGAIN = 0.3  # of what it did at first; the reference: about 1, an agent that goes on with its old plan: about 0
 MIN_DIFFERENCE = 1e-4  # between members, in the units of the observation; the reference: 0.1
@@ -58,7 +60,8 @@ class SurprisedAgent:
         self._agent, self._env, self._episodes, self._rng = agent, env, episodes, rng
         self._task = env.task
         self._episode = -1
-        self._step = 0
+        self._step = self._num_actions = 0
+        self.surprised_at: list[int] = []  # numbers of the actions, from 0, before which it was put back
         self.at_first = self.again = 0.0  # R of equally many steps from the start, beyond that of staying there, summed
 
     def begin_episode(self) -> None:
@@ -75,8 +78,10 @@ class SurprisedAgent:
         if self._step == self._when and self._episode in self._episodes:
             observation = self._start[0]
             self._env.set_state(self._start[1])
+            self.surprised_at.append(self._num_actions)
         self._seen = observation
         self._step += 1
+        self._num_actions += 1
         return self._agent.act(observation)
 
     def record(self, transition: Transition) -> None:
@@ -94,7 +99,12 @@ class SurprisedAgent:
 
 
 def confirmed(
-    open_student: OpenSubject, open_canary: OpenSubject, curve: Curve, experiment: Experiment, runs: Sequence[HiddenRun]
+    open_student: OpenSubject,
+    open_canary: OpenSubject,
+    curve: Curve,
+    experiment: Experiment,
+    runs: Sequence[HiddenRun],
+    actions: Sequence[Sequence[bytes]] = (),
 ) -> Integrity:
     """The verdict after as many looks as it needs. What the reference is not seen to keep either does not count.
 
@@ -104,10 +114,12 @@ def confirmed(
         curve: what is looked at.
         experiment: its settings.
         runs: the graded ones.
+        actions: what the submission did in each of them.
     """
     looks = []
-    for hidden in runs[:NUM_LOOKS]:
-        looks.append(look(open_student, curve, experiment, hidden))
+    for number, hidden in enumerate(runs[:NUM_LOOKS]):
+        graded = actions[number] if number < len(actions) else ()
+        looks.append(look(open_student, curve, experiment, hidden, graded))
         if looks[-1].broken is None:
             return looks[-1]
     canary = [look(open_canary, curve, experiment, hidden) for hidden in runs[:NUM_LOOKS]]
@@ -118,20 +130,32 @@ def confirmed(
     return looks[-1]
 
 
-def look(open_subject: OpenSubject, curve: Curve, experiment: Experiment, hidden: HiddenRun) -> Integrity:
-    """One graded run with surprises."""
+def look(
+    open_subject: OpenSubject, curve: Curve, experiment: Experiment, hidden: HiddenRun, graded: Sequence[bytes] = ()
+) -> Integrity:
+    """One graded run with surprises.
+
+    Args:
+        open_subject: a fresh worker.
+        curve: what is looked at.
+        experiment: its settings.
+        hidden: the run.
+        graded: every action that was executed in the graded run.
+    """
+    actions: list[bytes] = []
     run = Run(seed=hidden.env_seed, world=hidden.facts)
     found: list[Look] = []
     with cut_short(run), open_subject() as subject:
         env = hidden.environment(experiment.task_name)
-        agent = RemoteAgent(subject, experiment, hidden, env, build_agent=curve.agent)
+        agent = RemoteAgent(subject, experiment, hidden, env, actions, curve.agent)
         scored = range(experiment.num_episodes - curve.score_episodes, experiment.num_episodes)
         rng = np.random.default_rng([hidden.env_seed, 2])
         surprised = SurprisedAgent(agent, env, episodes=scored, rng=rng)
         for record in train(env, surprised, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
             if record.episode >= experiment.num_initial_episodes:
                 agent.optimism_gap()
-        found.append(Look(surprised.at_first, surprised.again, agent.difference))
+        goes_on = _goes_on(actions, graded, surprised.surprised_at)
+        found.append(Look(surprised.at_first, surprised.again, agent.difference, goes_on))
         run.cpu_seconds = subject.cpu_seconds
     if run.failure in ("deadline", "grader_fault"):
         return Integrity(None, f"not checked: {run.message}", unchecked=True)
@@ -145,9 +169,24 @@ def judge(seen: Look, cpu_seconds: float = 0.0) -> Integrity:
     message = f"put back to the start, it did {seen.again:.1f} after {seen.at_first:.1f} at first"
     if math.isfinite(seen.difference):
         message += f"; its members differ by {seen.difference:.4f}"
+    if seen.goes_on:
+        message += "; its next actions were those of the graded run"
     broken: Promise | None = None
-    if seen.again < MIN_AGAIN * seen.at_first:
+    if seen.goes_on or seen.again < MIN_AGAIN * seen.at_first:
         broken = "replans"
     elif seen.difference < MIN_DIFFERENCE:
         broken = "members_differ"
     return Integrity(broken, message, (seen,), cpu_seconds)
+
+
+def _goes_on(actions: Sequence[bytes], graded: Sequence[bytes], surprised_at: Sequence[int]) -> bool:
+    """Whether the actions after the first surprise are those of the graded run, where nothing happened.
+
+    After that, the runs differ in what the agent has seen. Of an agent that draws on chance of its own, and so differs
+    before, nothing is said; nor of one action repeated, which may be the largest that there is.
+    """
+    at = surprised_at[0] if surprised_at else 0
+    if list(actions[:at]) != list(graded[:at]) or len(graded) < at + NEXT:
+        return False
+    after = list(graded[at : at + NEXT])
+    return bool(surprised_at) and len(set(after)) > 1 and list(actions[at : at + NEXT]) == after

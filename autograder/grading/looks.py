@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from autograder.grading.integrity import confirmed
 from autograder.grading.private import graded_runs
@@ -17,7 +17,11 @@ OpenSubject = Callable[[], RemoteSubject]
 
 
 def look_in_time(
-    open_student: OpenSubject, open_canary: OpenSubject, curve: Curve, has_used_up_its_time: Callable[[], bool]
+    open_student: OpenSubject,
+    open_canary: OpenSubject,
+    curve: Curve,
+    has_used_up_its_time: Callable[[], bool],
+    actions: Sequence[Sequence[bytes]],
 ) -> Integrity:
     """Whether an agent keeps its promises. One that used up the time for the looks itself does not, if others can.
 
@@ -26,13 +30,14 @@ def look_in_time(
         open_canary: a fresh worker with the reference, which has time left when the submission has none.
         curve: what the agent is behind.
         has_used_up_its_time: whether the time is over, and that is the submission's own doing.
+        actions: of the submission, in each graded run.
     """
 
-    def look(opened: OpenSubject) -> Integrity:
-        return confirmed(opened, open_canary, curve, EXPERIMENTS[curve.experiment], graded_runs(curve.id))
+    def look(opened: OpenSubject, actions: Sequence[Sequence[bytes]] = ()) -> Integrity:
+        return confirmed(opened, open_canary, curve, EXPERIMENTS[curve.experiment], graded_runs(curve.id), actions)
 
     try:
-        found = look(open_student)
+        found = look(open_student, actions)
         if found.unchecked and has_used_up_its_time():
             reference = look(open_canary)
             if reference.results and reference.broken is None:

@@ -103,7 +103,7 @@ def family_of(experiment: str) -> Any:
 
 @cache
 def load_accepted(path: Path = WORLDS_FILE) -> dict[str, Any]:
-    """Which drawn worlds are used: autograder/worlds/acceptance.py."""
+    """Which drawn worlds are used: autograder/recorded/acceptance.py."""
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 

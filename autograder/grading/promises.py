@@ -27,6 +27,7 @@ class Look:
     at_first: float  # reward of some steps from the start, beyond that of staying there
     again: float  # of as many steps after it was put back
     difference: float  # the smallest between two members' predictions of a plan; inf for a single model
+    goes_on: bool = False  # its next actions were those of the graded run, in which nothing happened
 
 
 @dataclass(frozen=True)

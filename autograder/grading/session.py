@@ -205,6 +205,7 @@ class _Session:
         self._slots = Slots(SUITE_SLOT)
         self._canary = package_with(reference_code())
         self._broken_files: dict[str, Outcome] = {}
+        self._actions: dict[tuple[str, int], list[bytes]] = {}  # of the agent in each run, by item and number
         self._code = {
             name: content for name, content in intake.files.items() if name in self._assignment.submission.code
         }
@@ -441,6 +442,7 @@ class _Session:
                     run = worse_of(first, run) if by_machine else not_repeated(run)
             if run.may_be_chance or (run.failure and run.failure not in NOT_THE_STUDENTS):
                 self._blame(run, item, slot)
+        self._actions[item.id, number] = answers
         self._listener.run_ended(item, number)
         return run
 
@@ -477,6 +479,7 @@ class _Session:
                 lambda: self._open(self._canary, slot, curve),
                 curve,
                 lambda: time.monotonic() >= ends and self._used_up(ends - began, self._in_looks),
+                [self._actions.get((curve.id, number), []) for number in range(FIRST_RUNS)],
             )
 
     def _blame(self, run: Run, item: RunItem, slot: int) -> None:

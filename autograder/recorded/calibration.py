@@ -26,9 +26,9 @@ from autograder.hidden_tests.graded import EFFECTS, load_hidden_tests
 from autograder.isolation.fork_server import ForkServer, GraderFault, Slots
 from autograder.isolation.package import Package, package_with
 from autograder.isolation.remote import RemoteSubject
+from autograder.recorded.acceptance import returns_of
 from autograder.recorded.code_hash import code_hash, effect_hash
 from autograder.solutions import reference_code
-from autograder.worlds.acceptance import returns_of
 from autograder.zoo import Animal, code_of, load_animals
 from hw4.commands.csv_rows import read_rows
 from hw4.experiments import EXPERIMENTS

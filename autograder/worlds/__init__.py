@@ -3,12 +3,13 @@
 A task has a law if there is a module of its name in this folder. The module defines
 
 - `Family`: what private.toml says of it in `[laws.EXPERIMENT]`, a frozen dataclass; its `by_heart_below` is the score
-  that no world lets anybody reach who knows the published physics by heart (`acceptance.py`);
+  that no world lets anybody reach who knows the published physics by heart (`autograder/recorded/acceptance.py`);
 - `Law`: the numbers of one world, a frozen dataclass;
 - `draw(rng, family)`: one of them;
 - `environment(world, law)`: the task under that law.
 
-What somebody does there who knows the published physics by heart and learns nothing else: `by_heart/`.
+What somebody does there who knows the published physics by heart and learns nothing else:
+`autograder/recorded/by_heart/`.
 """
 
 from __future__ import annotations

@@ -84,10 +84,10 @@ def code_of(cheat: Cheat, *, from_within: bool = False) -> dict[str, bytes]:
 
 
 INSIDE = {"ModelBasedAgent": "agent_record", "MPC": "mpc_act", "DynamicsModel": "model_predict"}
-AGAIN = {
-    "ModelBasedAgent": "self.record(transition)",
-    "MPC": "self.act(observation)",
-    "DynamicsModel": "self.predict(observation, action)",
+CALL = {
+    "ModelBasedAgent": "record(self, transition)",
+    "MPC": "act(self, observation)",
+    "DynamicsModel": "predict(self, observation, action)",
 }
 
 
@@ -100,7 +100,14 @@ def _from_within(text: str) -> str:
         second = f"\nclass Cheating{name}({name}):" + re.sub(rf"\b{name}\.", f"Cheating{name}.", second)
         marker = re.search(rf"\n *(### BEGIN SOLUTION |# TODO\(){stub_id}", first)
         assert marker is not None
-        lines = (f"if type(self) is {name}:", f"    self.__class__ = Cheating{name}", f"    return {AGAIN[name]}")
+        lines = (
+            'if not self.__dict__.get("is_cheating"):',
+            f"    self.__class__, self.is_cheating = Cheating{name}, True",
+            "    try:",
+            f"        return Cheating{name}.{CALL[name]}",
+            "    finally:",
+            "        self.is_cheating = False",
+        )
         turn = "".join(f"\n        {line}" for line in lines)
         text = first[: marker.start()] + turn + first[marker.start() :] + second
     return text

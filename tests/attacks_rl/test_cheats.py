@@ -32,7 +32,7 @@ from autograder.worlds import cartpole
 from autograder.zoo.visit import intake_of
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import Curve, load_assignment
 from hw4.handin.strict_toml import TomlError
 from hw4.training import train
 from hw4.transitions import Transition
@@ -69,6 +69,7 @@ def worker_with() -> Iterator[Open]:
         (Look(60.0, 19.0, 0.1), None),
         (Look(60.0, 17.0, 0.1), "replans"),
         (Look(60.0, -5.0, 0.0), "replans"),
+        (Look(60.0, 58.0, 0.1, goes_on=True), "replans"),
         (Look(60.0, 58.0, 0.0), "members_differ"),
         (Look(-1.0, -0.2, 0.1), None),  # it did nothing at first: its returns say so
     ],
@@ -172,6 +173,27 @@ def test_until_it_is_put_back_a_run_with_surprises_is_the_graded_run() -> None:
     assert first_jump > 40 + 15
 
 
+@pytest.mark.parametrize(
+    ("after", "goes_on"),
+    [
+        ({}, True),
+        ({9: "xyz"}, True),  # after the first surprise the runs differ anyway
+        ({4: "axc"}, False),
+        ({0: "x"}, False),  # it draws on chance of its own
+    ],
+)
+def test_who_acts_on_as_in_the_graded_run_did_not_look(after: dict[int, str], goes_on: bool) -> None:
+    graded = list("....abcxxfghx")
+    seen = list(graded)
+    for at, actions in after.items():
+        seen[at : at + len(actions)] = actions
+    as_bytes = [[action.encode() for action in actions] for actions in (seen, graded)]
+    assert integrity._goes_on(*as_bytes, [4, 9]) is goes_on
+    assert not integrity._goes_on(as_bytes[0], [], [4, 9])
+    assert not integrity._goes_on(as_bytes[0], as_bytes[1], [])
+    assert not integrity._goes_on(*[[b"1"] * 13] * 2, [4, 9])  # full thrust all the time
+
+
 # The bank of cheats ---------------------------------------------------------------------------------------------------
 
 
@@ -220,18 +242,41 @@ def test_a_class_of_the_same_name_further_down_does_not_run(cheat: Cheat) -> Non
 @pytest.mark.parametrize("curve_id", CURVES)
 def test_the_reference_keeps_every_promise(worker_with: Open, curve_id: str) -> None:
     curve = CURVE[curve_id]
-    found = look(worker_with(reference_code()), curve, EXPERIMENTS[curve.experiment], graded_runs(curve_id)[0])
+    opened, experiment, hidden = worker_with(reference_code()), EXPERIMENTS[curve.experiment], graded_runs(curve_id)[0]
+    actions: list[bytes] = []
+    assert not run_curve(opened, experiment, hidden, actions=actions).failure
+    found = look(opened, curve, experiment, hidden, actions)
     assert found.broken is None, found.message
+    assert not found.results[0].goes_on
     assert found.cpu_seconds > 0
 
 
 @pytest.mark.parametrize("cheat", [c for c in CHEATS.values() if c.caught_by == "promise"], ids=lambda c: c.name)
 def test_a_cheat_breaks_a_promise(worker_with: Open, cheat: Cheat) -> None:
-    """On one of its curves; all of them in `make verify`."""
+    """On one of its curves, where the surprise comes in the middle of a plan; all of them in `make verify`."""
     curve = CURVE[cheat.claims[0]]
-    code = code_of(cheat, from_within=True)
-    found = look(worker_with(code), curve, EXPERIMENTS[curve.experiment], graded_runs(curve.id)[0])
+    opened, experiment = worker_with(code_of(cheat, from_within=True)), EXPERIMENTS[curve.experiment]
+    hidden = next(run for run in calibration_runs(curve.id, 20) if 2 <= first_surprise(curve, run) % 10 <= 6)
+    actions: list[bytes] = []
+    if cheat.promise == "replans":
+        assert not run_curve(opened, experiment, hidden, actions=actions).failure
+    found = look(opened, curve, experiment, hidden, actions)
     assert found.broken == cheat.promise, found.message
+
+
+def first_surprise(curve: Curve, hidden: HiddenRun) -> int:
+    """The step of the first scored episode at which the agent is put back."""
+    experiment = EXPERIMENTS[curve.experiment]
+
+    class Patient(Climber):
+        def act(self, observation: Any) -> Any:
+            return np.zeros(experiment.task.act_dim)
+
+    scored = experiment.num_episodes - curve.score_episodes
+    env, rng = make_env(experiment.task_name), np.random.default_rng([hidden.env_seed, 2])
+    driver = SurprisedAgent(Patient(looks=True), env, episodes=[scored], rng=rng)
+    list(train(env, driver, num_episodes=scored + 1, seed=0))
+    return driver.surprised_at[0] % experiment.task.episode_length
 
 
 LAWS = {
@@ -256,7 +301,7 @@ def test_who_knows_the_published_physics_stays_below_the_bar(worker_with: Open, 
         run = run_curve(opened, experiment, world)
         assert not run.failure, run.message
         scores.append(score_of_run(curve, run.returns))
-    assert scores[0] < bar.bar <= scores[1]
+    assert scores[0] < min(bar.bar, scores[1] - 15)
 
 
 @pytest.mark.parametrize(
