@@ -27,7 +27,7 @@ from autograder.grading.private import graded_runs
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade, Grader
 from autograder.hidden_tests.graded import EFFECTS, effect
-from autograder.isolation.remote import RemoteSubject
+from autograder.isolation.remote import RemoteSubject, WorkerDied
 from autograder.recorded import calibration
 from autograder.recorded.code_hash import check_hash, effect_hash
 from autograder.recorded.error_rates import rates_of
@@ -235,9 +235,12 @@ def test_an_effect_without_a_bar_stops_the_grader(monkeypatch: pytest.MonkeyPatc
 OTHERWISE_EACH_TIME = ("import os", "return mean * int.from_bytes(os.urandom(2), 'little')")
 
 
-@pytest.mark.parametrize(("body", "failure"), [((), ""), (OTHERWISE_EACH_TIME, "exits")])
+@pytest.mark.parametrize(
+    ("body", "by_machine", "failure"),
+    [((), False, ""), (OTHERWISE_EACH_TIME, False, "exits"), (OTHERWISE_EACH_TIME, True, "")],
+)
 def test_a_second_try_must_answer_as_the_first_did(
-    submit: Submit, monkeypatch: pytest.MonkeyPatch, body: tuple[str, ...], failure: str
+    submit: Submit, monkeypatch: pytest.MonkeyPatch, body: tuple[str, ...], by_machine: bool, failure: str
 ) -> None:
     """Or a submission that draws its luck would end its bad runs and keep the better of two."""
     real, killed = RemoteSubject.call, []
@@ -255,6 +258,7 @@ def test_a_second_try_must_answer_as_the_first_did(
 
     monkeypatch.setitem(EFFECTS, MADE_UP.id, twice)
     monkeypatch.setattr(RemoteSubject, "call", call)
+    monkeypatch.setattr(WorkerDied, "by_machine", by_machine)
     grade = submit(*body)
     assert sorted(run.failure for run in grade.runs[MADE_UP.id][:3]) == sorted(["", "", failure])
 

@@ -38,7 +38,7 @@ from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation.confinement import Confinement, verify_layers
 from autograder.isolation.fork_server import ForkServer, GraderFault
 from autograder.isolation.package import package_with
-from autograder.isolation.remote import RemoteSubject
+from autograder.isolation.remote import RemoteSubject, WorkerDied
 from autograder.solutions import ROOT, reference_code
 from autograder.worker.layers import LANDLOCK, OWN_USER
 from autograder.zoo.visit import intake_of
@@ -348,29 +348,25 @@ def test_a_worker_that_is_killed_once_in_a_curve_costs_nothing(monkeypatch: pyte
         assert (second.failure, len(second.returns)) == ("", 2)
 
 
-OTHERWISE_EACH_TIME = b"""
-def act(self, observation):
-    import os
-    return np.frombuffer(os.urandom(2), np.uint8) / 256.0
-ModelBasedAgent.act = act
-"""
+ACTION = b"        action = self.plan[self.num_executed]\n"
+OTHERWISE_EACH_TIME = ACTION + b"        action = action * (__import__('os').urandom(1)[0] / 256)\n"
 
 
 @pytest.mark.parametrize(
-    ("addition", "ended_by", "failure"),
+    ("action", "by_machine", "failure"),
     [
-        (b"\n# mine\n", signal.SIGKILL, ""),
-        (b"\n# mine\n", signal.SIGABRT, ""),
-        (OTHERWISE_EACH_TIME, signal.SIGKILL, ""),  # the machine did it: no submission can send signals
-        (OTHERWISE_EACH_TIME, signal.SIGABRT, "exits"),
+        (ACTION + b"        # mine\n", True, ""),
+        (ACTION + b"        # mine\n", False, ""),
+        (OTHERWISE_EACH_TIME, True, ""),
+        (OTHERWISE_EACH_TIME, False, "exits"),
     ],
 )
 def test_a_second_try_of_a_run_must_repeat_the_first_unless_the_machine_ended_it(
-    monkeypatch: pytest.MonkeyPatch, addition: bytes, ended_by: signal.Signals, failure: str
+    monkeypatch: pytest.MonkeyPatch, action: bytes, by_machine: bool, failure: str
 ) -> None:
     """Or an agent that draws its luck elsewhere would end its bad runs and keep the better of two."""
     short = dataclasses.replace(
-        EXPERIMENTS["cliff_hill"], gradient_steps=2, num_initial_episodes=1, num_episodes=2, population_size=12
+        EXPERIMENTS["cliff_hill"], gradient_steps=2, num_initial_episodes=1, num_episodes=3, population_size=12
     )
     monkeypatch.setitem(EXPERIMENTS, "cliff_hill", short)
     real, begun = RemoteSubject.call_method, []
@@ -378,11 +374,12 @@ def test_a_second_try_of_a_run_must_repeat_the_first_unless_the_machine_ended_it
     def call_method(self: RemoteSubject, handle: Any, name: str, *args: Any) -> Any:
         if name == "begin_episode":
             begun.append(self)
-            if len(begun) == 2:
-                os.kill(self.pid, ended_by)
+            if len(begun) == 3:
+                os.kill(self.pid, signal.SIGKILL)
         return real(self, handle, name, *args)
 
     monkeypatch.setattr(RemoteSubject, "call_method", call_method)
+    monkeypatch.setattr(WorkerDied, "by_machine", by_machine)
     code = reference_code()
     with Grader(jobs=1, required=()) as grader:
         curve = next(curve for curve in load_assignment().curves if curve.experiment == "cliff_hill")
@@ -390,7 +387,9 @@ def test_a_second_try_of_a_run_must_repeat_the_first_unless_the_machine_ended_it
             session_module, "load_assignment", lambda: dataclasses.replace(load_assignment(), curves=(curve,))
         )
         grade = grader.grade(
-            intake_of({**code, "mpc.py": code["mpc.py"] + addition}), Silent(), only=frozenset({"gaussian_nll"})
+            intake_of({**code, "mpc.py": code["mpc.py"].replace(ACTION, action)}),
+            Silent(),
+            only=frozenset({"gaussian_nll"}),
         )
     assert sorted(run.failure for run in grade.runs[curve.id][:3]) == sorted(["", "", failure])
 
@@ -401,11 +400,10 @@ def test_of_two_tries_that_differ_no_episode_counts_that_was_worse_before() -> N
     assert worse_of(first, second).failure == ""
 
 
-HUGE = b"""
-def predict_next(self, observation, action):
-    return np.full_like(observation, 1e300)
-ModelBasedAgent.predict_next = predict_next
-"""
+PREDICTION = b"        return observation + observation_delta\n"
+HUGE = (
+    b"        if observation.dim() == 1:\n            return torch.full_like(observation, 1e300, dtype=torch.float64)\n"
+)
 
 
 def test_huge_numbers_make_no_noise_in_the_terminal_of_staff(
@@ -422,7 +420,9 @@ def test_huge_numbers_make_no_noise_in_the_terminal_of_staff(
         )
         code = reference_code()
         grade = grader.grade(
-            intake_of({**code, "mpc.py": code["mpc.py"] + HUGE}), Silent(), only=frozenset({"gaussian_nll"})
+            intake_of({**code, "dynamics_model.py": code["dynamics_model.py"].replace(PREDICTION, HUGE + PREDICTION)}),
+            Silent(),
+            only=frozenset({"gaussian_nll"}),
         )
     assert {len(run.returns) for run in grade.runs[curve.id]} == {2}
     assert [warning for warning in recwarn if issubclass(warning.category, RuntimeWarning)] == []
