@@ -495,8 +495,5 @@ class _Session:
 
     def _examples(self, stubs: list[Stub]) -> dict[str, ExampleRun]:
         """The worked example of each function, run on the submission."""
-        return {
-            stub.id: run_example(WORKED_EXAMPLES[stub.id], self._open_for_check)
-            for stub in stubs
-            if stub.file not in self._broken_files
-        }
+        whole = [stub.id for stub in stubs if stub.file not in self._broken_files]
+        return {stub_id: run_example(WORKED_EXAMPLES[stub_id], self._open_for_check) for stub_id in whole}
