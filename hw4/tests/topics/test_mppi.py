@@ -66,6 +66,7 @@ def test_filter_noise_has_variance_1_at_every_step(beta: float) -> None:
         "noise_not_rescaled": unscaled,
         "noise_rescaled_alike": AnyOf((unscaled / (beta / (2 - beta)), unscaled / beta**2)),
         "std_for_variance": 1 / unscaled,
+        "filter_variance": AnyOf(tuple(unscaled / (1 - (1 - beta) ** np.arange(1, 7)) ** power for power in (1, 2))),
     }
     check_close(variance.numpy(), np.ones(6), "the variance of each step", slips=slips)
 
@@ -75,6 +76,9 @@ def test_filter_noise_with_beta_1_changes_nothing() -> None:
     noise = numbers(POPULATION, HORIZON, ACT_DIM)
     filter_noise(noise, 0.3)
     check_close(filter_noise(noise, 1.0).numpy(), noise.numpy(), "the noise with beta = 1")
+    large = 9.0 * noise
+    what = "large noise with beta = 1"
+    check_close(filter_noise(large, 1.0).numpy(), large.numpy(), what, otherwise="values_clamped")
 
 
 @pytest.mark.stub("filter_noise")
@@ -131,6 +135,38 @@ def test_mppi_update_worked_example() -> None:
 
 
 @pytest.mark.stub("mppi_update")
+def test_mppi_update_takes_any_size_in_every_call() -> None:
+    """Candidates of returns 0 and log(3) / kappa count 1 to 3."""
+    rng = np.random.default_rng(0)
+    kappas = iter(KAPPAS)
+
+    def average(candidates: Any, weights: Any) -> Any:
+        return np.average(candidates, axis=0, weights=weights)
+
+    def at(*shape: int, kappa: float = 10.0) -> None:
+        candidates, better = rng.uniform(-1, 1, shape), np.arange(shape[0]) % 2
+        plan = LocalSubject().call("topics.mppi.mppi_update", better * np.log(3.0) / kappa, candidates, kappa=kappa)
+        wanted, slips = average(candidates, 3.0**better), {}
+        if shape[0] > 1:
+            slips = {
+                "state_kept": AnyOf(tuple(average(candidates, 3.0 ** (better * k / kappa)) for k in KAPPAS)),
+                "candidate_left_out": AnyOf(
+                    tuple(average(candidates[part], 3.0 ** better[part]) for part in (slice(1, None), slice(-1)))
+                ),
+                "weights_misplaced": AnyOf(tuple(average(candidates, 3.0 ** np.sort(better)[::k]) for k in (1, -1))),
+            }
+            check(bool(np.isfinite(plan).all()), "the plan of moderate returns is not finite", "state_kept")
+        check_close(plan, wanted, "the plan", slips=slips)
+
+    vary(
+        lambda: at(6, HORIZON, ACT_DIM, kappa=next(kappas)),
+        again=2,
+        size_one=[lambda: at(1, 1, 1), lambda: at(1, HORIZON, ACT_DIM), lambda: at(4, 1, 3), lambda: at(4, 3, 1)],
+        large=[lambda: at(300, 40, 3)],
+    )
+
+
+@pytest.mark.stub("mppi_update")
 def test_mppi_update_gives_back_candidates_that_are_all_the_same() -> None:
     one = numbers(HORIZON, ACT_DIM)
     plan = mppi_update(numbers(POPULATION), one.expand(POPULATION, HORIZON, ACT_DIM), kappa=2.0)
@@ -175,29 +211,6 @@ def test_mppi_update_leaves_out_candidates_of_minus_infinity() -> None:
     plan = update([-torch.inf, 0.0, -torch.inf, 0.0], 0.7)
     slips = {"impossible_counts": np.array([[1.5]])}
     check_close(plan.numpy(), np.array([[2.0]]), "the plan of candidates 1 and 3", slips=slips)
-
-
-@pytest.mark.stub("mppi_update")
-def test_mppi_update_takes_any_size_in_every_call() -> None:
-    """Candidates of returns 0 and log(3) / kappa count 1 to 3."""
-    rng = np.random.default_rng(0)
-    kappas = iter(KAPPAS)
-
-    def average(candidates: Any, weights: Any) -> Any:
-        return np.average(candidates, axis=0, weights=weights)
-
-    def at(*shape: int, kappa: float = 10.0) -> None:
-        candidates, better = rng.uniform(-1, 1, shape), np.arange(shape[0]) % 2
-        plan = LocalSubject().call("topics.mppi.mppi_update", better * np.log(3.0) / kappa, candidates, kappa=kappa)
-        slips = {"state_kept": AnyOf(tuple(average(candidates, 3.0 ** (better * k / kappa)) for k in KAPPAS))}
-        check_close(plan, average(candidates, 3.0**better), "the plan", slips=slips if shape[0] > 1 else None)
-
-    vary(
-        lambda: at(6, HORIZON, ACT_DIM, kappa=next(kappas)),
-        again=2,
-        size_one=[lambda: at(1, 1, 1), lambda: at(1, HORIZON, ACT_DIM), lambda: at(4, 1, 3), lambda: at(4, 3, 1)],
-        large=[lambda: at(300, 40, 3)],
-    )
 
 
 @pytest.mark.stub("mppi_update")
