@@ -21,6 +21,7 @@ from autograder.grading.outcome import Outcome
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade, Grader
 from autograder.report.page import page
+from autograder.report.receipt import receipt
 from autograder.report.results import results
 from autograder.report.words import exception_of
 from autograder.solutions import ROOT, reference_code
@@ -240,6 +241,18 @@ def test_worked_examples_run_before_anything_hidden_leaves_the_grader(
         write_at_once(tmp_path / name, content)
     grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"agent_record", "cem_refit"}))
     assert events.index("hidden") == events.count("example") == 2
+
+
+def test_given_parts_that_were_changed_are_named_once(grader: Grader, tmp_path: Path) -> None:
+    mpc = reference_code()["mpc.py"] + b"\n\nModelBasedAgent.act = None\n"
+    for name, content in {**reference_code(), "mpc.py": mpc}.items():
+        write_at_once(tmp_path / name, content)
+    submission = read_submission(tmp_path, ASSIGNMENT)
+    grade = grader.grade(submission, Silent(), curves=False, only=frozenset({"cem_refit"}))
+    (line,) = grade.measured.put_back
+    assert line == f"mpc.py:{len(mpc.splitlines())}: a statement"
+    for document in (page(grade, "someone"), str(results(grade)), str(receipt(grade))):
+        assert document.count(line) == 1
 
 
 def test_an_exception_is_shown_once_per_function() -> None:

@@ -4,8 +4,8 @@
 2. Three hidden runs. All at or above the bar: full credit. None: their median decides. Otherwise seven runs, median;
    once four of them reach the bar, so does the median, and the rest are not run.
 3. Credit is 0 at the floor, 1 at the bar, and linear in between.
-4. It counts in full if the functions that the item runs have earned 90 % of their points, not at all at 70 % or less,
-   and in proportion in between (`gate`): runs can be won without the work, so they only confirm it.
+4. It counts as far as the functions that the item runs have earned their points (`gate`): runs can be won without the
+   work, so they only confirm it.
 
 Bars and floors follow from recorded runs (`bar_of`, `floor_of`).
 """
@@ -116,7 +116,10 @@ def credit(score: float, *, bar: float, floor: float) -> float:
 
 
 def gate(share: float) -> float:
-    """How much of an item's credit counts, by the share of points that the functions it runs have earned."""
+    """How much of an item's credit counts, by the share of points that the functions it runs have earned.
+
+    Nothing at `GATE_SHUT` or less, all from `GATE_OPEN` on, and linear in between.
+    """
     return float(np.clip((share - GATE_SHUT) / (GATE_OPEN - GATE_SHUT), 0.0, 1.0))
 
 

@@ -1,9 +1,9 @@
 """Integrity: what the agent behind a curve must keep besides its returns.
 
-Returns say that an agent does well in worlds that nobody knows by heart (`autograder/worlds`). They do not say that it
-plans again when something unexpected happens, nor that the members of its ensemble are several. So the agent of a curve
-that earns points runs once more: a graded run with the same world, seeds, settings and calls, but in the middle of each
-scored episode it is put back to where the episode began. Until then, nothing tells this run from the graded one.
+Returns say that an agent does well in hidden worlds. They do not say that it plans again when something unexpected
+happens, nor that the members of its ensemble are several. So the agent of a curve that earns points runs once more: a
+graded run with the same world, seeds, settings and calls, but in the middle of each scored episode it is put back to
+where the episode began. Until then, nothing tells this run from the graded one.
 
 - `answers`: the agent neither raises nor ends there.
 - `replans`: it does not go on as if nothing had happened. From the start it does again what it did at first, and its
@@ -16,7 +16,7 @@ A broken promise counts only if it is broken in two graded runs, and if the refe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,47 +47,40 @@ class SurprisedAgent:
     The agent records true transitions: what it saw, what it did, what came of it.
     """
 
-    def __init__(
-        self, agent: AgentProtocol, env: Environment, *, episodes: Sequence[int], rng: np.random.Generator
-    ) -> None:
+    def __init__(self, agent: AgentProtocol, env: Environment, surprises: Mapping[int, int]) -> None:
         """
         Args:
             agent: sees the environment through this alone.
             env: where it acts.
-            episodes: those, from 0, in which it is put back.
-            rng: decides when: between two and three fifths of the episode.
+            surprises: episode -> the step before which it is put back, both from 0.
         """
-        self._agent, self._env, self._episodes, self._rng = agent, env, episodes, rng
+        self._agent, self._env, self._surprises = agent, env, surprises
         self._task = env.task
         self._episode = -1
-        self._step = self._num_actions = 0
-        self.surprised_at: list[int] = []  # numbers of the actions, from 0, before which it was put back
+        self._step = 0
         self.at_first = self.again = 0.0  # R of equally many steps from the start, beyond that of staying there, summed
 
     def begin_episode(self) -> None:
         self._episode += 1
         self._step = 0
-        length = self._task.episode_length
-        self._when = int(self._rng.integers(math.ceil(0.4 * length), math.floor(0.6 * length) + 1))
+        self._when = self._surprises.get(self._episode)
         self._rewards: list[float] = []
         self._agent.begin_episode()
 
     def act(self, observation: Array) -> Array:
         if self._step == 0:
             self._start = observation, self._env.state()
-        if self._step == self._when and self._episode in self._episodes:
+        if self._step == self._when:
             observation = self._start[0]
             self._env.set_state(self._start[1])
-            self.surprised_at.append(self._num_actions)
         self._seen = observation
         self._step += 1
-        self._num_actions += 1
         return self._agent.act(observation)
 
     def record(self, transition: Transition) -> None:
         happened = Transition(self._seen, transition.action, transition.next_observation)
         self._rewards.append(float(self._task.reward(*happened)) - self._reward_of_staying())
-        if self._step == self._task.episode_length and self._episode in self._episodes:
+        if self._step == self._task.episode_length and self._when is not None:
             count = min(self._when, self._step - self._when)
             self.at_first += sum(self._rewards[:count])
             self.again += sum(self._rewards[self._when : self._when + count])
@@ -96,6 +89,14 @@ class SurprisedAgent:
     def _reward_of_staying(self) -> float:
         start = self._start[0]
         return float(self._task.reward(start, np.zeros(self._task.act_dim), start))
+
+
+def surprises_of(curve: Curve, experiment: Experiment, hidden: HiddenRun) -> dict[int, int]:
+    """When the agent is put back in a run: between two and three fifths of each scored episode."""
+    rng, length = np.random.default_rng([hidden.env_seed, 2]), experiment.task.episode_length
+    first, last = math.ceil(0.4 * length), math.floor(0.6 * length)
+    scored = range(experiment.num_episodes - curve.score_episodes, experiment.num_episodes)
+    return {episode: int(rng.integers(first, last + 1)) for episode in scored}
 
 
 def confirmed(
@@ -148,13 +149,13 @@ def look(
     with cut_short(run), open_subject() as subject:
         env = hidden.environment(experiment.task_name)
         agent = RemoteAgent(subject, experiment, hidden, env, actions, curve.agent)
-        scored = range(experiment.num_episodes - curve.score_episodes, experiment.num_episodes)
-        rng = np.random.default_rng([hidden.env_seed, 2])
-        surprised = SurprisedAgent(agent, env, episodes=scored, rng=rng)
+        surprises = surprises_of(curve, experiment, hidden)
+        surprised = SurprisedAgent(agent, env, surprises)
         for record in train(env, surprised, num_episodes=experiment.num_episodes, seed=hidden.env_seed):
             if record.episode >= experiment.num_initial_episodes:
                 agent.optimism_gap()
-        goes_on = _goes_on(actions, graded, surprised.surprised_at)
+        episode, step = min(surprises.items())
+        goes_on = _goes_on(actions, graded, episode * experiment.task.episode_length + step)
         found.append(Look(surprised.at_first, surprised.again, agent.difference, goes_on))
         run.cpu_seconds = subject.cpu_seconds
     if run.failure in ("deadline", "grader_fault"):
@@ -179,14 +180,11 @@ def judge(seen: Look, cpu_seconds: float = 0.0) -> Integrity:
     return Integrity(broken, message, (seen,), cpu_seconds)
 
 
-def _goes_on(actions: Sequence[bytes], graded: Sequence[bytes], surprised_at: Sequence[int]) -> bool:
-    """Whether the actions after the first surprise are those of the graded run, where nothing happened.
+def _goes_on(actions: Sequence[bytes], graded: Sequence[bytes], at: int) -> bool:
+    """Whether the actions after the first surprise, from number `at`, are those of the graded run without it.
 
     After that, the runs differ in what the agent has seen. Of an agent that draws on chance of its own, and so differs
     before, nothing is said; nor of one action repeated, which may be the largest that there is.
     """
-    at = surprised_at[0] if surprised_at else 0
-    if list(actions[:at]) != list(graded[:at]) or len(graded) < at + NEXT:
-        return False
     after = list(graded[at : at + NEXT])
-    return bool(surprised_at) and len(set(after)) > 1 and list(actions[at : at + NEXT]) == after
+    return len(after) == NEXT and len(set(after)) > 1 and list(actions[: at + NEXT]) == list(graded[: at + NEXT])

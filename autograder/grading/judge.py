@@ -35,7 +35,6 @@ from hw4.handin.assignment import Assignment, Curve, Item, RunItem, Stub
 Json = Mapping[str, Any]
 EARLY_RUNS = 2  # that reach the bar in the first episode with a model: worth a look by staff
 NOT_ASKED = "not asked for"
-GIVEN_CHANGED = "a curve runs the published version of these given parts"
 COUNTS_LESS = "only"  # so much of a curve counts
 WHY_CUT = {
     "raised": "your code raised an exception",
@@ -57,7 +56,7 @@ class Measured:
     runs: Mapping[str, Sequence[Run]] = field(default_factory=dict)  # of curves and effects, by id
     integrity: Mapping[str, Integrity] = field(default_factory=dict)  # of curves that earn points, by id
     broken_files: Mapping[str, Outcome] = field(default_factory=dict)  # that do not import, by name
-    put_back: tuple[str, ...] = ()  # given parts that were changed: curves run the published ones
+    put_back: tuple[str, ...] = ()  # given parts that were changed, as "mpc.py:12: MPC": curves run the published ones
     only: frozenset[str] | None = None  # ids of the functions that were graded; all if None
 
     @classmethod
@@ -196,8 +195,6 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
         for i, (run, score) in enumerate(zip(runs, scores, strict=True), 1)
         if run.failure
     ]
-    if measured.put_back and item.kind == "curve":
-        flags.append(f"{GIVEN_CHANGED}: {', '.join(measured.put_back)}")
     if len(runs) > FIRST_RUNS:
         flags.append(f"the first three runs disagreed: {len(runs)} runs")
     verdict: Verdict = "passed" if grade.credit == 1.0 else "failed"

@@ -101,7 +101,6 @@ def family_of(experiment: str) -> Any:
     return load_private().laws.get(experiment)
 
 
-@cache
 def load_accepted(path: Path = WORLDS_FILE) -> dict[str, Any]:
     """Which drawn worlds are used: autograder/recorded/acceptance.py."""
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}

@@ -205,15 +205,9 @@ def test_random_shooting_returns_the_best_candidate(subject: Subject, rng: RNG) 
     objective = _Objective(rng)
     u = rng.uniform(size=(12, HORIZON, ACT_DIM))
     low, high = LOW, HIGH
-    num_drawn = 0
-
-    def uniform(n: int) -> Any:
-        nonlocal num_drawn
-        num_drawn += _count(n)
-        return u[np.arange(num_drawn - int(n), num_drawn) % len(u)]
-
+    uniform = Rows(u)
     plan = subject.call("mpc.random_shooting", objective, low, high, num_sequences=12, uniform=uniform)
-    check(num_drawn > 0, "uniform was never called", "noise_not_used")
+    check(uniform.drawn > 0, "uniform was never called", "noise_not_used")
     candidates = low + (high - low) * u
     returns = -np.sum((candidates - objective.target) ** 2, axis=(1, 2))
 

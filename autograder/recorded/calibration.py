@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -81,6 +81,7 @@ def recorded_file(item: RunItem) -> Path:
 
 
 def read_recorded(item: RunItem) -> list[RecordedRun]:
+    """What is recorded in the worlds that are drawn today."""
     path = recorded_file(item)
     if not path.exists():
         return []
@@ -102,7 +103,7 @@ def read_recorded(item: RunItem) -> list[RecordedRun]:
                 gaps=_numbers(row["gaps"]),
             )
         )
-    return runs
+    return _in_todays_worlds(item, runs)
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -176,12 +177,13 @@ def text_of_law(hidden: HiddenRun) -> str:
     return " ".join(f"{name}={value:g}" for name, value in hidden.law.items())
 
 
-def in_todays_worlds(item: RunItem, runs: list[RecordedRun]) -> list[RecordedRun]:
-    """Those runs that were made in the worlds that are drawn today."""
-    if not runs:
-        return []
-    laws = [text_of_law(hidden) for hidden in calibration_runs(item.id, max(run.run for run in runs) + 1)]
-    return [run for run in runs if run.law == laws[run.run]]
+def _in_todays_worlds(item: RunItem, runs: list[RecordedRun]) -> list[RecordedRun]:
+    """Those runs that were made in the worlds that are drawn today. An effect has none."""
+    if item.kind == "effect" or not runs:
+        return runs
+    drawn = calibration_runs(item.id, max(run.run for run in runs) + 1)
+    worlds = [(*astuple(hidden.world), text_of_law(hidden)) for hidden in drawn]
+    return [run for run in runs if (run.sign, run.gain, run.mass, run.law) == worlds[run.run]]
 
 
 def names(animals: list[Animal]) -> list[str]:
@@ -211,8 +213,7 @@ def calibrate(curves: list[str], *, runs: int, variant_runs: int, bug_runs: int,
             wanted |= {animal.name: variant_runs for animal in variants(item)}
             for name, code in implementations(item).items():
                 hash_ = key_of(item, code)
-                own = [r for r in existing if r.implementation == name and r.code_hash == hash_]
-                fresh = in_todays_worlds(item, own)
+                fresh = [r for r in existing if r.implementation == name and r.code_hash == hash_]
                 recorded[item.id] += fresh
                 missing = sorted(set(range(wanted[name])) - {r.run for r in fresh})
                 if not missing:

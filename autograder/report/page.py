@@ -14,6 +14,7 @@ from autograder.report.documents import FAULT_NOTE, QUICK_NOTE
 from autograder.report.pictures import curve_svg, model_svg
 from autograder.report.words import (
     bonus_of,
+    changed_given_parts,
     exception_of,
     hint_of,
     meaning_of_a_score,
@@ -51,6 +52,7 @@ def page(grade: Grade, name: str) -> str:
         grade=grade,
         course=assignment.course,
         problems=problems,
+        changed=changed_given_parts(grade.measured.put_back),
         pictures=pictures,
         model_pictures=model_pictures,
         bands={curve.id: read_bands()[curve.experiment] for curve in assignment.curves if curve.id in pictures},

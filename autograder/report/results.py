@@ -22,6 +22,7 @@ from autograder.grading.session import Grade
 from autograder.report.documents import FAULT_NOTE, NOT_GRADED, QUICK_NOTE, document, inert
 from autograder.report.words import (
     bonus_of,
+    changed_given_parts,
     exception_of,
     hint_of,
     meaning_of_a_score,
@@ -101,7 +102,8 @@ def _summary(grade: Grade) -> str:
     if report.faults:
         lines = [FAULT_NOTE, NOT_GRADED]
     lines += [f"Optional, not handed in: {', '.join(names)}."] if (names := absent_problems(report)) else []
-    return "\n".join([*lines, *about(grade.intake)])
+    changed = changed_given_parts(grade.measured.put_back)
+    return "\n".join([*lines, *about(grade.intake), *([changed] if changed else [])])
 
 
 def absent_problems(report: Report) -> list[str]:

@@ -68,6 +68,11 @@ def meaning_of_a_score(item: ItemReport) -> str:
     return ""
 
 
+def changed_given_parts(put_back: Sequence[str]) -> str:
+    """What is to be said of given parts that a submission changed; empty if it changed none."""
+    return f"Curves run what is given as it was published. Changed here: {'; '.join(put_back)}." if put_back else ""
+
+
 def promises(integrity: Integrity) -> str:
     """What was found about the agent behind a curve."""
     if integrity.broken is not None:

@@ -6,7 +6,7 @@ A task has a law if there is a module of its name in this folder. The module def
   that no world lets anybody reach who knows the published physics by heart (`autograder/recorded/acceptance.py`);
 - `Law`: the numbers of one world, a frozen dataclass;
 - `draw(rng, family)`: one of them;
-- `environment(world, law)`: the task under that law.
+- `HiddenEnv(world, law)`: the task under that law.
 
 What somebody does there who knows the published physics by heart and learns nothing else:
 `autograder/recorded/by_heart/`.
@@ -47,7 +47,7 @@ def make_hidden_env(task_name: str, world: World, law: Mapping[str, float]) -> E
     if not law:
         return make_env(task_name, world)
     module = _module(task_name)
-    environment: Environment = module.environment(world, module.Law(**law))
+    environment: Environment = module.HiddenEnv(world, module.Law(**law))
     return environment
 
 

@@ -58,11 +58,7 @@ def draw(rng: np.random.Generator, family: Family) -> Law:
             return law
 
 
-def environment(world: World, law: Law) -> PushedCartPoleEnv:
-    return PushedCartPoleEnv(world, law)
-
-
-class PushedCartPoleEnv(CartPoleEnv):
+class HiddenEnv(CartPoleEnv):
     """The cart-pole under a law."""
 
     def __init__(self, world: World, law: Law) -> None:

@@ -35,11 +35,7 @@ def draw(rng: np.random.Generator, family: Family) -> Law:
     return Law(turn=math.radians(degrees), edge=rng.uniform(*family.edge))
 
 
-def environment(world: World, law: Law) -> TurnedHillEnv:
-    return TurnedHillEnv(world, law)
-
-
-class TurnedHillEnv(CliffHillEnv):
+class HiddenEnv(CliffHillEnv):
     """The cliff hill under a law."""
 
     def __init__(self, world: World, law: Law) -> None:

@@ -16,10 +16,10 @@ from hw4.checking.controller import NumberedPlanner, check_actions, check_start
 from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.rollout_trace import Drift, RolloutTrace
 from hw4.checking.schedules import check_schedule
-from hw4.checking.shooting import DrawsInOrder, check_winner
+from hw4.checking.shooting import check_winner
 from hw4.checking.subject import LocalSubject
 from hw4.checking.variations import vary
-from hw4.checking.worked_example import check_example
+from hw4.checking.worked_example import Rows, check_example
 from hw4.mpc import MPC, ModelBasedAgent, cem, random_shooting, refit_to_elites, sequence_returns
 from hw4.transitions import ReplayBuffer, Transition
 
@@ -139,7 +139,7 @@ def test_sequence_returns_of_a_model_whose_returns_are_known() -> None:
 
 def rows_of(rows: Tensor) -> Any:
     """Stands in for random draws: hands out the rows in order."""
-    draws = DrawsInOrder(rows.numpy())
+    draws = Rows(rows.numpy())
     return lambda count: torch.from_numpy(draws(count))
 
 

@@ -15,7 +15,7 @@ from cheat_bank import CURVES, Cheat, code_of, honest_part_of, load_cheats
 
 from autograder.grading import integrity
 from autograder.grading.curves import load_bars, score_of_run
-from autograder.grading.integrity import SurprisedAgent, confirmed, judge, look
+from autograder.grading.integrity import SurprisedAgent, confirmed, judge, look, surprises_of
 from autograder.grading.listener import Silent
 from autograder.grading.private import HiddenRun, calibration_runs, graded_runs
 from autograder.grading.promises import CAUSES, Integrity, Look
@@ -32,7 +32,7 @@ from autograder.worlds import cartpole
 from autograder.zoo.visit import intake_of
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import Curve, load_assignment
+from hw4.handin.assignment import load_assignment
 from hw4.handin.strict_toml import TomlError
 from hw4.training import train
 from hw4.transitions import Transition
@@ -132,9 +132,12 @@ class Climber:
         self.recorded.append(transition)
 
 
-def surprised(agent: Climber, *, episodes: tuple[int, ...] = (1, 2)) -> SurprisedAgent:
+SURPRISES = {1: 17, 2: 22}
+
+
+def surprised(agent: Climber, surprises: dict[int, int] = SURPRISES) -> SurprisedAgent:
     env = make_env("cliff_hill")
-    driver = SurprisedAgent(agent, env, episodes=episodes, rng=np.random.default_rng(0))
+    driver = SurprisedAgent(agent, env, surprises)
     list(train(env, driver, num_episodes=3, seed=0))
     return driver
 
@@ -159,18 +162,25 @@ def test_a_surprised_agent_records_what_really_happened() -> None:
         for number in range(1, 120)
         if number % 40 and not np.array_equal(agent.recorded[number][0], agent.recorded[number - 1][2])
     ]
-    assert [number // 40 for number in jumps] == [1, 2]
-    assert all(16 <= number % 40 <= 24 for number in jumps)
+    assert jumps == [40 + 17, 80 + 22]
     for number in jumps:
         np.testing.assert_array_equal(agent.recorded[number][0], agent.recorded[number - number % 40][0])
 
 
 def test_until_it_is_put_back_a_run_with_surprises_is_the_graded_run() -> None:
     plain, moved = Climber(looks=True), Climber(looks=True)
-    surprised(plain, episodes=())
+    surprised(plain, {})
     surprised(moved)
     first_jump = next(i for i in range(120) if not np.array_equal(plain.recorded[i][0], moved.recorded[i][0]))
-    assert first_jump > 40 + 15
+    assert first_jump == 40 + 17
+
+
+def test_the_moment_is_drawn_for_each_scored_episode_of_each_run() -> None:
+    curve = ASSIGNMENT.curves[0]
+    experiment = EXPERIMENTS[curve.experiment]
+    drawn = [surprises_of(curve, experiment, run) for run in calibration_runs(curve.id, 30)]
+    assert {tuple(surprises) for surprises in drawn} == {(7, 8, 9)}
+    assert {step for surprises in drawn for step in surprises.values()} == set(range(16, 25))
 
 
 @pytest.mark.parametrize(
@@ -188,10 +198,9 @@ def test_who_acts_on_as_in_the_graded_run_did_not_look(after: dict[int, str], go
     for at, actions in after.items():
         seen[at : at + len(actions)] = actions
     as_bytes = [[action.encode() for action in actions] for actions in (seen, graded)]
-    assert integrity._goes_on(*as_bytes, [4, 9]) is goes_on
-    assert not integrity._goes_on(as_bytes[0], [], [4, 9])
-    assert not integrity._goes_on(as_bytes[0], as_bytes[1], [])
-    assert not integrity._goes_on(*[[b"1"] * 13] * 2, [4, 9])  # full thrust all the time
+    assert integrity._goes_on(*as_bytes, 4) is goes_on
+    assert not integrity._goes_on(as_bytes[0], [], 4)
+    assert not integrity._goes_on(*[[b"1"] * 13] * 2, 4)  # full thrust all the time
 
 
 # The bank of cheats ---------------------------------------------------------------------------------------------------
@@ -256,7 +265,11 @@ def test_a_cheat_breaks_a_promise(worker_with: Open, cheat: Cheat) -> None:
     """On one of its curves, where the surprise comes in the middle of a plan; all of them in `make verify`."""
     curve = CURVE[cheat.claims[0]]
     opened, experiment = worker_with(code_of(cheat, from_within=True)), EXPERIMENTS[curve.experiment]
-    hidden = next(run for run in calibration_runs(curve.id, 20) if 2 <= first_surprise(curve, run) % 10 <= 6)
+    hidden = next(
+        run
+        for run in calibration_runs(curve.id, 20)
+        if 2 <= min(surprises_of(curve, experiment, run).items())[1] % 10 <= 6
+    )
     actions: list[bytes] = []
     if cheat.promise == "replans":
         assert not run_curve(opened, experiment, hidden, actions=actions).failure
@@ -264,33 +277,26 @@ def test_a_cheat_breaks_a_promise(worker_with: Open, cheat: Cheat) -> None:
     assert found.broken == cheat.promise, found.message
 
 
-def first_surprise(curve: Curve, hidden: HiddenRun) -> int:
-    """The step of the first scored episode at which the agent is put back."""
-    experiment = EXPERIMENTS[curve.experiment]
-
-    class Patient(Climber):
-        def act(self, observation: Any) -> Any:
-            return np.zeros(experiment.task.act_dim)
-
-    scored = experiment.num_episodes - curve.score_episodes
-    env, rng = make_env(experiment.task_name), np.random.default_rng([hidden.env_seed, 2])
-    driver = SurprisedAgent(Patient(looks=True), env, episodes=[scored], rng=rng)
-    list(train(env, driver, num_episodes=scored + 1, seed=0))
-    return driver.surprised_at[0] % experiment.task.episode_length
-
-
 LAWS = {
     "cliff_hill": {"turn": 1.5, "edge": 2.9},
     "cartpole": dataclasses.asdict(cartpole.Law(0.15, 1.0, -0.4, 0.3, 0.5, 1.5, 2.5)),
 }
-LAWFUL = [(c, curve_id) for c in CHEATS.values() if c.caught_by == "law" for curve_id in c.claims]
+SLOW = ("simulator_for_show", "curve_cartpole")  # it plans with the simulator at every step
+LAWFUL = [
+    pytest.param(
+        *(cheat, curve_id),
+        id=f"{cheat.name}-{curve_id}",
+        marks=[pytest.mark.verify] if (cheat.name, curve_id) == SLOW else [],
+    )
+    for cheat in CHEATS.values()
+    if cheat.caught_by == "law"
+    for curve_id in cheat.claims
+]
 
 
-@pytest.mark.parametrize(("cheat", "curve_id"), LAWFUL, ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize(("cheat", "curve_id"), LAWFUL)
 def test_who_knows_the_published_physics_stays_below_the_bar(worker_with: Open, cheat: Cheat, curve_id: str) -> None:
     """In a graded world. The same cheat does well in the published one: it is no straw man."""
-    if cheat.name == "simulator_for_show" and curve_id == "curve_cartpole":
-        pytest.skip("it plans at every step, which takes a minute: in `make verify`, through the whole grader")
     curve, opened = CURVE[curve_id], worker_with(code_of(cheat, from_within=True))
     experiment = EXPERIMENTS[curve.experiment]
     published = dataclasses.replace(graded_runs(curve_id)[0], law={})

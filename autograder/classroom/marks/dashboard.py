@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from autograder.classroom.marks.class_pictures import SHARE, bins_of, class_curve, histogram
 from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result, unread_notebooks
 from autograder.grading.curves import FIRST_RUNS
-from autograder.grading.judge import COUNTS_LESS, GIVEN_CHANGED
+from autograder.grading.judge import COUNTS_LESS
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade
-from autograder.report.words import points
+from autograder.report.words import changed_given_parts, points
 from hw4.checking.hints import HINTS
 from hw4.commands.plots import read_bands
 from hw4.handin.assignment import Item, Problem, load_assignment
@@ -201,6 +201,8 @@ def _flags_of(result: Result) -> Iterator[Flag]:
         return
     if result.grade.num_swept:
         yield Flag("processes", result, f"{result.grade.num_swept} leftover processes were killed")
+    if changed := changed_given_parts(result.grade.measured.put_back):
+        yield Flag("given parts", result, changed)
     for item in result.grade.report.items:
         yield from _flags_of_item(result, result.grade, item)
 
@@ -213,8 +215,6 @@ def _flags_of_item(result: Result, grade: Grade, report: ItemReport) -> Iterator
     for text in report.flags:
         if "was cut short" in text:
             yield Flag("cut", result, f"{title}: {text}")
-        elif text.startswith(GIVEN_CHANGED):
-            yield Flag("given parts", result, f"{title}: {text}")
         elif not text.startswith(("the first three runs disagreed", "no points, because", COUNTS_LESS)):
             yield Flag("integrity", result, f"{title}: {text}")
     for note in report.notes:
