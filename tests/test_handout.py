@@ -24,7 +24,7 @@ from publish.handout.facts import gather_facts
 from publish.handout.figures import draw_figures
 from publish.handout.notebook_answers import prose, written_answers
 from publish.handout.typesetting import build_handout
-from publish.handout.wording import shown
+from publish.handout.wording import ranges, shown
 from publish.recorded_tables import settings_of
 from publish.stubs import build_stubs, solution_lines
 from publish.student_bundle import student_requirements
@@ -337,3 +337,16 @@ def test_no_solution_line_is_in_the_handout(facts: dict[str, Any]) -> None:
 def test_a_stub_without_docstring_is_refused() -> None:
     with pytest.raises(HandoutError, match=r"mpc\.py has no nobody"):
         stub_spec("mpc.py", "nobody")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "drawn_together"),
+    [
+        (["1.1", "1.2", "1.3", "2.1", "2.3", "2.4"], "1.1\N{EN DASH}1.3, 2.1, 2.3, 2.4"),
+        (["1.9", "1.10", "1.11", "2.12"], "1.9\N{EN DASH}1.11, 2.12"),
+        (["T1.1", "T1.2", "T1.3"], "T1.1\N{EN DASH}T1.3"),
+        ([], ""),
+    ],
+)
+def test_numbers_that_follow_each_other_are_drawn_together(numbers: list[str], drawn_together: str) -> None:
+    assert ranges(numbers) == drawn_together

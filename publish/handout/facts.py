@@ -31,7 +31,7 @@ from publish.handout import MINUS
 from publish.handout.docstrings import constant_text, field_docs, spans, stub_spec
 from publish.handout.notebook_answers import model_answers, written_answers
 from publish.handout.quoted_runs import hill_facts, run_facts
-from publish.handout.wording import NUMBER_WORDS, in_words, number_word, percent, shown
+from publish.handout.wording import NUMBER_WORDS, in_words, number_word, percent, ranges, shown
 from publish.stubs import solution_lines
 from publish.student_bundle import student_requirements
 
@@ -88,7 +88,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
             {
                 **dataclasses.asdict(curve),
                 "optional": assignment.is_optional(curve),
-                "numbers": [assignment.stub(needed).number for needed in curve.needs],
+                "numbers": ranges([stub.number for stub in assignment.stubs_behind(curve)]),
                 "bar": bar_of(curve.id, bars_file),
             }
             for curve in assignment.curves
@@ -98,7 +98,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
             {
                 **dataclasses.asdict(effect),
                 "optional": assignment.is_optional(effect),
-                "numbers": [assignment.stub(needed).number for needed in effect.needs],
+                "numbers": ranges([stub.number for stub in assignment.stubs_behind(effect)]),
                 "bar": bar_of(effect.id, bars_file),
             }
             for effect in assignment.effects

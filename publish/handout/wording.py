@@ -33,6 +33,16 @@ def listed(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def ranges(numbers: list[str]) -> str:
+    """Numbers of functions, in order; three or more that follow each other as a range."""
+    runs: list[list[str]] = []
+    for number in numbers:
+        problem, _, part = number.rpartition(".")
+        follows = bool(runs) and runs[-1][-1] == f"{problem}.{int(part) - 1}"
+        runs = [*runs[:-1], [*runs[-1], number]] if follows else [*runs, [number]]
+    return ", ".join(f"{run[0]}\N{EN DASH}{run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs)
+
+
 def percent(share: float) -> str:
     """Two significant digits, and never a rounded-off zero: "0 %" means that it was never seen."""
     if share == 0:
