@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from autograder.grading import private
+from autograder.isolation.fork_server import GraderFault
 from autograder.recorded import acceptance
 from autograder.recorded.by_heart import cartpole as cartpole_by_heart
 from autograder.recorded.by_heart import cliff_hill as cliff_hill_by_heart
@@ -157,7 +158,7 @@ def test_in_accepted_worlds_nobody_passes_by_heart_and_without_a_law_everybody_d
 @pytest.mark.usefixtures("families")
 def test_worlds_that_are_not_accepted_yet_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private, "load_accepted", dict)
-    with pytest.raises(ValueError, match=r"no worlds are accepted for curve_\w+: run `make publish`"):
+    with pytest.raises(GraderFault, match=r"no worlds are accepted for curve_\w+: run `make publish`"):
         private.graded_runs(CURVES[0].id)
 
 

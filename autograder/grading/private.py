@@ -14,6 +14,7 @@ import numpy as np
 
 from autograder.grading.curves import ALL_RUNS
 from autograder.isolation.confinement import GUARANTEES
+from autograder.isolation.fork_server import GraderFault
 from autograder.worlds import draw_law, family_class, has_law, make_hidden_env
 from hw4.envs import Environment
 from hw4.envs.world import World
@@ -146,7 +147,7 @@ def _under_laws(item_id: str, purpose: Purpose, runs: list[HiddenRun]) -> list[H
         return runs
     attempts = load_accepted().get(item_id, {}).get(purpose, {}).get("refused", [])
     if len(attempts) < len(runs):
-        raise ValueError(f"no worlds are accepted for {item_id}: run `make publish`")
+        raise GraderFault(f"no worlds are accepted for {item_id}: run `make publish`")
     return [
         replace(run, law=law_of_run(item_id, curve.experiment, purpose, index, attempts[index]))
         for index, run in enumerate(runs)

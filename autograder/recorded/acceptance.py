@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograder.grading import private
+from autograder.isolation.fork_server import GraderFault
 from autograder.recorded.by_heart.arms import returns_by_heart
 from autograder.recorded.code_hash import meaning
 from hw4.experiments import EXPERIMENTS
@@ -84,7 +85,7 @@ def _attempts(curve: Curve, purpose: private.Purpose, count: int) -> list[int]:
             return attempts
         for index in todo:
             attempts[index] += 1
-    raise ValueError(f"{curve.id}: in {MAX_ATTEMPTS} worlds drawn for run {todo[0]} somebody passes by heart")
+    raise GraderFault(f"{curve.id}: in {MAX_ATTEMPTS} worlds drawn for run {todo[0]} somebody passes by heart")
 
 
 def _best_scores(curve: Curve, purpose: private.Purpose, indices: list[int], attempts: list[int]) -> Any:
