@@ -20,6 +20,8 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 export PYTHONDONTWRITEBYTECODE = 1
+# Figures are compared letter by letter: no list of fonts is taken over that another program has left in the home folder.
+export MPLCONFIGDIR = $(CURDIR)/build/matplotlib
 unexport MUJOCO_GL  # nothing here draws with MuJoCo, and a value meant for other homework can end its import
 
 .DEFAULT_GOAL := help

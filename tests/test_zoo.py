@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder.grading.private import PRIVATE_FILE
+from autograder.grading.private import PRIVATE_FILE, calibration_runs
 from autograder.grading.session import Grader
 from autograder.hidden_tests.graded import DECLARED
 from autograder.recorded import calibration
-from autograder.recorded.calibration import RecordedRun, key_of, recorded_file, write_recorded
+from autograder.recorded.calibration import RecordedRun, key_of, recorded_file, text_of_law, write_recorded
 from autograder.solutions import ROOT, reference_code
 from autograder.zoo import Animal, code_of, load_animals, main_stub
 from autograder.zoo.matrix import columns_of, recorded_results, zoo_page
@@ -327,8 +327,12 @@ def test_recorded_runs_of_other_code_are_stale(tmp_path: Path, monkeypatch: pyte
     today = key_of(curve, reference_code())
     returns = (9e9,) * EXPERIMENTS[curve.experiment].num_episodes
     keys = (today, "old")
-    ones = (1, 1.0, 1.0, "", 1.0, 1.0)
-    runs = [RecordedRun("reference", i, key, *ones, returns, (), ()) for i, key in enumerate(keys)]
+    runs = [
+        RecordedRun(
+            "reference", i, key, *dataclasses.astuple(hidden.world), text_of_law(hidden), 1.0, 1.0, returns, (), ()
+        )
+        for i, (key, hidden) in enumerate(zip(keys, calibration_runs(curve.id, 2), strict=True))
+    ]
     write_recorded(curve, runs)
     reference = next(result for result in recorded_results(curve) if result.name == "reference")
     assert (reference.num_runs, reference.num_stale, reference.above) == (1, 1, 1)
