@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer, uniform_indices
-from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, member_returns
-from hw4.experiments import Experiment
+from hw4.ensemble import (
+    PredictDistribution,
+    aggregate_returns,
+    bootstrap_indices,
+    decompose_uncertainty,
+    member_minibatches,
+    particle_returns,
+)
+from hw4.experiments import Aggregation, Experiment
 from hw4.gaussian_model import GaussianDynamicsModel
 from hw4.mpc import MPC, ModelBasedAgent, Objective, Planner, cem, random_shooting, sequence_returns
 from hw4.networks import MLP, EnsembleMLP
@@ -64,16 +71,17 @@ def build_agent_and_parts(experiment: Experiment, seed: int) -> tuple[ModelBased
 
         fit(model, transitions, optimizer, sample_indices=sample_indices, gradient_steps=experiment.gradient_steps)
 
+    predict_distribution = _predict_distribution(experiment, model, generator)
+
     def objective_from(observation: Tensor) -> Objective:
         reward = experiment.task.reward
 
         def objective(action_sequences: Tensor) -> Tensor:
-            if experiment.ensemble_size == 1:
+            if experiment.ensemble_size == 1 and experiment.num_particles == 0:
                 return sequence_returns(model.predict, reward, observation, action_sequences)
-            returns = member_returns(
-                model.predict, reward, observation, action_sequences, ensemble_size=experiment.ensemble_size
-            )
-            return aggregate_returns(returns, experiment.aggregation)
+            noise = draw_noise(experiment, generator)  # fresh at each call: no plan fits one draw
+            returns = particle_returns(predict_distribution, reward, observation, action_sequences, noise)
+            return aggregate(returns, experiment.aggregation)
 
         return objective
 
@@ -139,6 +147,33 @@ def build_planner(
     return planner
 
 
+def draw_noise(experiment: Experiment, generator: torch.Generator) -> Tensor:
+    """The noise of one set of candidates, shape (horizon, E, P, obs_dim); zeros, and P = 1, if means are followed."""
+    shape = experiment.horizon, experiment.ensemble_size, max(1, experiment.num_particles), experiment.task.obs_dim
+    return torch.randn(shape, generator=generator) if experiment.num_particles else torch.zeros(shape)
+
+
+def aggregate(returns: Tensor, aggregation: Aggregation) -> Tensor:
+    """One number for each plan: the mean over each member's particles, then the aggregation over members.
+
+    "mean_minus_std" is a milder pessimism than the smallest return, "mean_plus_std" a milder optimism than the largest:
+    the mean over the members, minus or plus the epistemic standard deviation of the return.
+
+    Args:
+        returns: shape (E, P, num_sequences).
+        aggregation: how the members' returns become one.
+
+    Returns:
+        shape (num_sequences,).
+    """
+    means = returns.mean(dim=1)
+    if aggregation in ("expected", "pessimistic", "optimistic"):
+        return aggregate_returns(means, aggregation)
+    _, epistemic = decompose_uncertainty(means, returns.var(dim=1, correction=0))
+    sign = 1.0 if aggregation == "mean_plus_std" else -1.0
+    return means.mean(dim=0) + sign * epistemic.sqrt()
+
+
 def random_policy(experiment: Experiment, rng: np.random.Generator) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """The base policy: actions drawn uniformly from the bounds."""
     task = experiment.task
@@ -147,6 +182,43 @@ def random_policy(experiment: Experiment, rng: np.random.Generator) -> Callable[
         return rng.uniform(task.action_low, task.action_high, task.act_dim)
 
     return policy
+
+
+def _predict_distribution(
+    experiment: Experiment, model: DynamicsModel, generator: torch.Generator
+) -> PredictDistribution:
+    """Mean and variance of the next observation; no variance if means are followed."""
+    if experiment.num_particles == 0:
+
+        def without_noise(observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+            mean = model.predict(observation, action)
+            return mean, torch.zeros_like(mean)
+
+        return without_noise
+    if not isinstance(model, GaussianDynamicsModel):
+        raise ValueError(
+            f'num_particles = {experiment.num_particles} samples the predicted noise: it needs members="gaussian"'
+        )
+    if experiment.trajectory_sampling == "ts1":
+        return _with_members_redrawn(model.predict_distribution, generator)
+    return model.predict_distribution
+
+
+def _with_members_redrawn(predict: PredictDistribution, generator: torch.Generator) -> PredictDistribution:
+    """At every step, every particle moves to a random member, the same for all candidates."""
+
+    def redrawn(observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        shape = observation.shape
+        order = torch.randperm(shape[0] * shape[1], generator=generator)
+
+        def shuffled(values: Tensor, by: Tensor) -> Tensor:
+            return values.flatten(0, 1)[by].reshape(values.shape)
+
+        mean, variance = predict(shuffled(observation, order), shuffled(action, order))
+        back = order.argsort()
+        return shuffled(mean, back), shuffled(variance, back)
+
+    return redrawn
 
 
 def _build_model(experiment: Experiment, generator: torch.Generator) -> tuple[DynamicsModel, torch.nn.Module]:

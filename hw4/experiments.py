@@ -14,7 +14,7 @@ from hw4 import topics
 from hw4.tasks import TASKS, Task
 
 Version = Literal["0.5", "1.0", "1.5"]
-Aggregation = Literal["expected", "pessimistic", "optimistic"]
+Aggregation = Literal["expected", "pessimistic", "mean_minus_std", "mean_plus_std", "optimistic"]
 PLANNERS = ("cem", "random_shooting", *topics.planners())
 if TYPE_CHECKING:
     PlannerName = str
@@ -34,6 +34,10 @@ class Experiment:
     """what a member predicts: the next observation, or its mean and variance (trained with beta-NLL)"""
     aggregation: Aggregation = "expected"
     """how the members' returns of one plan become one number"""
+    num_particles: int = 0
+    """roll-outs of each member for one plan, which sample its predicted noise; 0 follows the predicted mean"""
+    trajectory_sampling: Literal["ts_inf", "ts1"] = "ts_inf"
+    """whether a particle stays with its member for the whole plan or moves to a random one at each step"""
     width: int = 64
     """units in a hidden layer"""
     num_hidden_layers: int = 2
@@ -97,6 +101,19 @@ EXPERIMENTS: dict[str, Experiment] = {
         ensemble_size=5,
         gradient_steps=500,
         population_size=20,
+    ),
+    "ledge": Experiment(
+        task_name="ledge",
+        ensemble_size=5,
+        members="gaussian",
+        num_particles=2,
+        width=32,
+        gradient_steps=150,
+        batch_size=64,
+        horizon=8,
+        population_size=40,
+        refit_every=20,
+        num_episodes=8,
     ),
     # Not graded.
     "noisy_field": Experiment(

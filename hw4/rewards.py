@@ -17,6 +17,10 @@ Reward = Callable[[Any, Any, Any], Any]
 CLIFF_HILL_ACTION_COST = 0.02
 CARTPOLE_ACTION_COST = 0.01
 CARTPOLE_POLE_LENGTH = 0.6  # m
+LEDGE_EDGE = 3.0  # m; the ground ends here
+LEDGE_CURVATURE = 0.15  # 1/m; the ridge falls off to both sides of y = 0
+LEDGE_DROP = 20.0  # the reward of a step that ends past the edge is minus this
+LEDGE_ACTION_COST = 0.02
 NOISY_FIELD_GOAL = (2.5, 0.0)  # m
 NOISY_FIELD_ACTION_COST = 0.02
 PUSHER_ACTION_COST = 0.1
@@ -41,6 +45,14 @@ def cartpole_reward(observation: Any, action: Any, next_observation: Any) -> Any
     horizontal = x / CARTPOLE_POLE_LENGTH + sin
     vertical = cos - 1.0
     return xp.exp(-(horizontal**2 + vertical**2)) - CARTPOLE_ACTION_COST * xp.sum(action**2, axis=-1)
+
+
+def ledge_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """Height of the ground up to the edge, minus the drop past it, minus a small action cost: the map is known."""
+    xp = array_namespace(next_observation)
+    x, y = next_observation[..., 0], next_observation[..., 1]
+    ground = xp.where(x > LEDGE_EDGE, xp.full_like(x, -LEDGE_DROP), x - LEDGE_CURVATURE * y**2)
+    return ground - LEDGE_ACTION_COST * xp.sum(action**2, axis=-1)
 
 
 def noisy_field_reward(observation: Any, action: Any, next_observation: Any) -> Any:

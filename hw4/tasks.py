@@ -9,6 +9,7 @@ from hw4.rewards import (
     cartpole_reward,
     cliff_hill_reward,
     half_cheetah_reward,
+    ledge_reward,
     noisy_field_reward,
     pusher_reward,
     reacher_reward,
@@ -67,6 +68,15 @@ TASKS = {
             action_high=1.0,
             episode_length=100,
             reward=cartpole_reward,
+        ),
+        Task(
+            name="ledge",
+            observation_names=("x (m)", "y (m)"),
+            action_names=("move in x", "move in y"),
+            action_low=-1.0,
+            action_high=1.0,
+            episode_length=40,
+            reward=ledge_reward,
         ),
         Task(
             name="noisy_field",

@@ -1,7 +1,7 @@
 """Bootstrap ensembles: several models that agree where there is data, and planning with all of them.
 
-Shapes: E = ensemble_size, N = transitions, B = minibatch. The member axis comes first, always. "..." stands for any
-leading batch dimensions, including none.
+Shapes: E = ensemble_size, P = particles of a member, N = transitions, B = minibatch. The member axis comes first, except
+in noise. "..." stands for any leading batch dimensions, including none.
 A function leaves its inputs unchanged: nothing is changed in place.
 """
 
@@ -15,7 +15,8 @@ from torch import Tensor
 
 from hw4.rewards import Reward
 
-Predict = Callable[[Tensor, Tensor], Tensor]  # (observation, action) -> next_observation
+# (observation, action) -> mean and variance of the next observation
+PredictDistribution = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def bootstrap_indices(num_transitions: int, ensemble_size: int, *, generator: torch.Generator) -> Tensor:
@@ -60,43 +61,56 @@ def member_minibatches(member_indices: Tensor, batch_size: int, *, generator: to
     ### END SOLUTION member_minibatches
 
 
-def member_returns(
-    predict: Predict, reward: Reward, observation: Tensor, action_sequences: Tensor, *, ensemble_size: int
+def particle_returns(
+    predict_distribution: PredictDistribution,
+    reward: Reward,
+    observation: Tensor,
+    action_sequences: Tensor,
+    noise: Tensor,
 ) -> Tensor:
-    """Every member's predicted return of every action sequence (`member_returns`).
+    """Every particle's return of every action sequence (`particle_returns`).
 
-    Each member imagines the whole roll-out by itself, from the same start, propagating its own state
-    (trajectory sampling "ts_inf", Chua et al. 2018, section 5). For member e and each sequence:
+    Each member has P particles. A particle stays with its member for the whole roll-out (trajectory sampling "ts_inf",
+    Chua et al. 2018, section 5), and samples each next state from what that member predicts. For particle p of member
+    e and each sequence:
 
-        s_0 = observation;   s_{t+1} = predict(s_t, a_t)[e];   return = sum_{t=0}^{horizon-1} reward(s_t, a_t, s_{t+1})
+        s_0 = observation
+        mean, variance = predict_distribution(s_t, a_t)[e, p]
+        s_{t+1} = mean + sqrt(variance) * noise[t, e, p]
+        return = sum_{t=0}^{horizon-1} reward(s_t, a_t, s_{t+1})
 
-    States are never averaged over members: the mean of a state on the hill and one in the pit is a state that nobody
-    predicted. All members and sequences advance together: exactly `horizon` calls of `predict`.
+    All sequences meet the same noise, so that a better return means a better plan and not better luck. States are never
+    averaged, neither over particles nor over members: the mean of a state on the hill and one in the pit is a state
+    that nobody predicted. All particles and sequences advance together: exactly `horizon` calls of
+    `predict_distribution`.
 
     Args:
-        predict: (E, ..., num_sequences, obs_dim), (E, ..., num_sequences, act_dim) -> (E, ..., num_sequences, obs_dim);
-            member e predicts entry e.
-        reward: reward(observation, action, next_observation), paid on arrival; returns (E, ..., num_sequences).
-        observation: s_0, shape (..., obs_dim). Not changed in place.
-        action_sequences: shape (..., num_sequences, horizon, act_dim).
-        ensemble_size: E.
+        predict_distribution: observations (E, P, num_sequences, obs_dim) and actions (E, P, num_sequences, act_dim)
+            give the mean and the variance (not std) of the next observation, each of shape
+            (E, P, num_sequences, obs_dim); member e predicts entry e.
+        reward: reward(observation, action, next_observation), paid on arrival; returns (E, P, num_sequences).
+        observation: s_0, shape (obs_dim,). Not changed in place.
+        action_sequences: shape (num_sequences, horizon, act_dim).
+        noise: draws of a standard normal, shape (horizon, E, P, obs_dim). Zeros follow the means.
 
     Returns:
-        shape (E, ..., num_sequences).
+        shape (E, P, num_sequences).
 
-    Public test: pytest hw4/tests -m member_returns
+    Public test: pytest hw4/tests -m particle_returns
     """
-    ### BEGIN SOLUTION member_returns: about 9 lines; expand the start and the actions to E copies, then roll out.
-    num_sequences, horizon, _ = action_sequences.shape[-3:]
-    actions = action_sequences.expand(ensemble_size, *action_sequences.shape)
-    state = observation.unsqueeze(-2).expand(ensemble_size, *observation.shape[:-1], num_sequences, -1)
+    ### BEGIN SOLUTION particle_returns: about 11 lines; expand the start and the actions to (E, P) copies, then roll out.
+    num_sequences, horizon, act_dim = action_sequences.shape
+    _, ensemble_size, num_particles, obs_dim = noise.shape
+    state = observation.expand(ensemble_size, num_particles, num_sequences, obs_dim)
     returns = state.new_zeros(state.shape[:-1])
     for t in range(horizon):
-        next_state = predict(state, actions[..., t, :])
-        returns = returns + reward(state, actions[..., t, :], next_state)
+        action = action_sequences[:, t].expand(ensemble_size, num_particles, num_sequences, act_dim)
+        mean, variance = predict_distribution(state, action)
+        next_state = mean + variance.sqrt() * noise[t].unsqueeze(-2)
+        returns = returns + reward(state, action, next_state)
         state = next_state
     return returns
-    ### END SOLUTION member_returns
+    ### END SOLUTION particle_returns
 
 
 def aggregate_returns(returns: Tensor, aggregation: Literal["expected", "pessimistic", "optimistic"]) -> Tensor:

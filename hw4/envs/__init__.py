@@ -5,17 +5,21 @@ from __future__ import annotations
 from hw4.envs.cartpole import CartPoleEnv
 from hw4.envs.cliff_hill import CliffHillEnv
 from hw4.envs.half_cheetah import HalfCheetahEnv
+from hw4.envs.ledge import LedgeEnv
 from hw4.envs.noisy_field import NoisyFieldEnv
 from hw4.envs.pets_cartpole import PetsCartPoleEnv
 from hw4.envs.pusher import PusherEnv
 from hw4.envs.reacher import ReacherEnv
 from hw4.envs.world import NOMINAL_WORLD, World
 
-Environment = CliffHillEnv | CartPoleEnv | NoisyFieldEnv | PusherEnv | ReacherEnv | HalfCheetahEnv | PetsCartPoleEnv
+Environment = (
+    CliffHillEnv | CartPoleEnv | LedgeEnv | NoisyFieldEnv | PusherEnv | ReacherEnv | HalfCheetahEnv | PetsCartPoleEnv
+)
 
 ENVIRONMENTS: dict[str, type[Environment]] = {
     "cliff_hill": CliffHillEnv,
     "cartpole": CartPoleEnv,
+    "ledge": LedgeEnv,
     "noisy_field": NoisyFieldEnv,
     "pusher": PusherEnv,
     "reacher": ReacherEnv,
@@ -36,6 +40,7 @@ __all__ = [
     "CliffHillEnv",
     "Environment",
     "HalfCheetahEnv",
+    "LedgeEnv",
     "NoisyFieldEnv",
     "PetsCartPoleEnv",
     "PusherEnv",
