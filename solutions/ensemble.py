@@ -1,7 +1,7 @@
 """Bootstrap ensembles: several models that agree where there is data, and planning with all of them.
 
-Shapes: E = ensemble_size, P = particles of a member, N = transitions, B = minibatch. The member axis comes first, except
-in noise. "..." stands for any leading batch dimensions, including none.
+Shapes: E = ensemble_size, P = particles of a member, N = transitions, B = minibatch. The member axis comes first, always,
+except in noise. "..." stands for any leading batch dimensions, including none.
 A function leaves its inputs unchanged: nothing is changed in place.
 """
 
@@ -98,7 +98,7 @@ def particle_returns(
 
     Public test: pytest hw4/tests -m particle_returns
     """
-    ### BEGIN SOLUTION particle_returns: about 11 lines; expand the start and the actions to (E, P) copies, then roll out.
+    ### BEGIN SOLUTION particle_returns: about 11 lines; expand the start and the actions, then roll out.
     num_sequences, horizon, act_dim = action_sequences.shape
     _, ensemble_size, num_particles, obs_dim = noise.shape
     state = observation.expand(ensemble_size, num_particles, num_sequences, obs_dim)
