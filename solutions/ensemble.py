@@ -1,7 +1,7 @@
 """Bootstrap ensembles: several models that agree where there is data, and planning with all of them.
 
-Shapes: E = ensemble_size, P = particles of a member, N = transitions, B = minibatch. The member axis comes first, always,
-except in noise. "..." stands for any leading batch dimensions, including none.
+Shapes: E = ensemble_size, P = particles of a member, N = transitions, B = minibatch. The member axis comes first, but
+follows time in noise. "..." stands for any leading batch dimensions, including none.
 A function leaves its inputs unchanged: nothing is changed in place.
 """
 

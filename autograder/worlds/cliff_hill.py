@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograder.worlds.turning import turned
 from hw4.envs.cliff_hill import ARENA, BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X, RIDGE_CURVATURE, CliffHillEnv
 from hw4.envs.world import World
 
@@ -57,9 +58,3 @@ class HiddenEnv(CliffHillEnv):
         if x > self._law.edge:
             ridge = max(ridge - CLIFF_SLOPE * (x - self._law.edge), BOTTOM_HEIGHT)
         return np.append(self._position, ridge)
-
-
-def turned(action: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
-    """An action of shape (2,), turned to the left."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    return np.array([cos * action[0] - sin * action[1], sin * action[0] + cos * action[1]])

@@ -33,6 +33,7 @@ class LedgeEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
             self.task.action_low, self.task.action_high, (self.task.act_dim,), np.float32
         )
         self._step_length = STEP_LENGTH * world.actuator_gain * world.actuator_sign
+        self._noise_std = NOISE_STD
         self._position = np.zeros(2)
         self._steps = 0
 
@@ -47,7 +48,7 @@ class LedgeEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
     def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float64], float, bool, bool, dict[str, Any]]:
         observation = self._position
         exact = np.clip(np.asarray(action, dtype=np.float64), self.task.action_low, self.task.action_high)
-        noise = NOISE_STD * self.np_random.standard_normal(2)
+        noise = self._noise_std * self.np_random.standard_normal(2)
         self._position = np.clip(self._mean(observation, exact) + noise, -ARENA, ARENA)
         self._steps += 1
         next_observation = self._position.copy()

@@ -134,11 +134,12 @@ def _planner(module: Any, experiment: Experiment, num_worlds: int, rng: np.rando
 
 def _returns(module: Any, experiment: Experiment, seen: Array, plans: Array, drive: Array) -> Array:
     """Of plans (W, N, H, act_dim) from observations (W, obs_dim): shape (W, N)."""
+    price = getattr(module, "reward", experiment.task.reward)  # where steps are noisy, what they are worth on average
     state = np.repeat(seen[:, None], plans.shape[1], axis=1)
     total = np.zeros(plans.shape[:2])
     for t in range(plans.shape[2]):
         arrived = module.predict(state, plans[:, :, t], drive[:, None])
-        total += experiment.task.reward(state, plans[:, :, t], arrived)
+        total += price(state, plans[:, :, t], arrived)
         state = arrived
     return total
 
