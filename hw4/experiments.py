@@ -116,6 +116,27 @@ EXPERIMENTS: dict[str, Experiment] = {
         num_episodes=8,
     ),
     # Not graded.
+    "bridge": Experiment(
+        task_name="bridge",
+        ensemble_size=5,
+        members="gaussian",
+        num_particles=2,
+        width=32,
+        gradient_steps=150,
+        batch_size=64,
+        horizon=12,
+        population_size=40,
+        refit_every=20,
+        num_episodes=5,
+    ),
+    "windy_plain": Experiment(
+        task_name="windy_plain",
+        gradient_steps=600,
+        horizon=10,
+        num_iterations=4,
+        refit_every=None,
+        num_episodes=2,
+    ),
     "noisy_field": Experiment(
         task_name="noisy_field",
         ensemble_size=5,

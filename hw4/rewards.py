@@ -21,6 +21,13 @@ LEDGE_EDGE = 3.0  # m; the ground ends here
 LEDGE_CURVATURE = 0.15  # 1/m; the ridge falls off to both sides of y = 0
 LEDGE_DROP = 20.0  # the reward of a step that ends past the edge is minus this
 LEDGE_ACTION_COST = 0.02
+BRIDGE_FROM, BRIDGE_TO = 1.0, 2.2  # m; the gorge
+BRIDGE_HALF_WIDTH = 0.5  # m
+BRIDGE_DROP = 10.0  # the reward of a step that ends in the gorge is minus this
+BRIDGE_FAR_REWARD = 3.0  # of a step that ends in the far meadow
+BRIDGE_ACTION_COST = 0.02
+WINDY_PLAIN_GOAL = (3.0, 0.0)  # m
+WINDY_PLAIN_ACTION_COST = 0.02
 NOISY_FIELD_GOAL = (2.5, 0.0)  # m
 NOISY_FIELD_ACTION_COST = 0.02
 PUSHER_ACTION_COST = 0.1
@@ -55,12 +62,31 @@ def ledge_reward(observation: Any, action: Any, next_observation: Any) -> Any:
     return ground - LEDGE_ACTION_COST * xp.sum(action**2, axis=-1)
 
 
+def bridge_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """A rising meadow and a bridge, a gorge beside it, a flat and better meadow behind; minus a small action cost."""
+    xp = array_namespace(next_observation)
+    x, y = next_observation[..., 0], next_observation[..., 1]
+    over_the_gorge = (x > BRIDGE_FROM) & (x < BRIDGE_TO)
+    ground = xp.where(over_the_gorge & (xp.abs(y) > BRIDGE_HALF_WIDTH), xp.full_like(x, -BRIDGE_DROP), 0.5 + 0.3 * x)
+    ground = xp.where(x >= BRIDGE_TO, xp.full_like(x, BRIDGE_FAR_REWARD), ground)
+    return ground - BRIDGE_ACTION_COST * xp.sum(action**2, axis=-1)
+
+
+def windy_plain_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """Minus the distance to the goal, minus a small action cost."""
+    return _towards(WINDY_PLAIN_GOAL, WINDY_PLAIN_ACTION_COST, action, next_observation)
+
+
 def noisy_field_reward(observation: Any, action: Any, next_observation: Any) -> Any:
     """Minus the distance to the goal, minus a small action cost: neither patch is in this line."""
+    return _towards(NOISY_FIELD_GOAL, NOISY_FIELD_ACTION_COST, action, next_observation)
+
+
+def _towards(goal: tuple[float, float], action_cost: float, action: Any, next_observation: Any) -> Any:
     xp = array_namespace(next_observation)
-    to_goal_x = next_observation[..., 0] - NOISY_FIELD_GOAL[0]
-    to_goal_y = next_observation[..., 1] - NOISY_FIELD_GOAL[1]
-    return -xp.sqrt(to_goal_x**2 + to_goal_y**2) - NOISY_FIELD_ACTION_COST * xp.sum(action**2, axis=-1)
+    to_goal_x = next_observation[..., 0] - goal[0]
+    to_goal_y = next_observation[..., 1] - goal[1]
+    return -xp.sqrt(to_goal_x**2 + to_goal_y**2) - action_cost * xp.sum(action**2, axis=-1)
 
 
 def pusher_reward(observation: Any, action: Any, next_observation: Any) -> Any:

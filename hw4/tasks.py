@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hw4.rewards import (
     Reward,
+    bridge_reward,
     cartpole_reward,
     cliff_hill_reward,
     half_cheetah_reward,
@@ -13,6 +14,7 @@ from hw4.rewards import (
     noisy_field_reward,
     pusher_reward,
     reacher_reward,
+    windy_plain_reward,
 )
 
 
@@ -69,23 +71,22 @@ TASKS = {
             episode_length=100,
             reward=cartpole_reward,
         ),
-        Task(
-            name="ledge",
-            observation_names=("x (m)", "y (m)"),
-            action_names=("move in x", "move in y"),
-            action_low=-1.0,
-            action_high=1.0,
-            episode_length=40,
-            reward=ledge_reward,
-        ),
-        Task(
-            name="noisy_field",
-            observation_names=("x (m)", "y (m)"),
-            action_names=("move in x", "move in y"),
-            action_low=-1.0,
-            action_high=1.0,
-            episode_length=40,
-            reward=noisy_field_reward,
+        *(
+            Task(
+                name=name,
+                observation_names=("x (m)", "y (m)"),
+                action_names=("move in x", "move in y"),
+                action_low=-1.0,
+                action_high=1.0,
+                episode_length=40,
+                reward=reward,
+            )
+            for name, reward in (
+                ("ledge", ledge_reward),
+                ("bridge", bridge_reward),
+                ("windy_plain", windy_plain_reward),
+                ("noisy_field", noisy_field_reward),
+            )
         ),
         Task(
             name="pusher",

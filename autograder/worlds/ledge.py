@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.worlds.turning import turned
-from hw4.envs.ledge import NOISE_STD, LedgeEnv
+from hw4.envs.ledge import LedgeEnv
 from hw4.envs.world import World
 
 
@@ -50,8 +50,8 @@ class HiddenEnv(LedgeEnv):
     def __init__(self, world: World, law: Law) -> None:
         super().__init__(world)
         self._law = law
-        self._noise_std = NOISE_STD * law.noise
+        self.noise_std = LedgeEnv.noise_std * law.noise
 
-    def _mean(self, position: NDArray[np.float64], action: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean(self, position: NDArray[np.float64], action: NDArray[np.float64]) -> NDArray[np.float64]:
         wind = np.array([self._law.wind_x, self._law.wind_y])
-        return super()._mean(position, turned(action, self._law.turn)) + wind
+        return super().mean(position, turned(action, self._law.turn)) + wind

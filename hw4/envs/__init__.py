@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hw4.envs.bridge import BridgeEnv
 from hw4.envs.cartpole import CartPoleEnv
 from hw4.envs.cliff_hill import CliffHillEnv
 from hw4.envs.half_cheetah import HalfCheetahEnv
@@ -10,16 +11,20 @@ from hw4.envs.noisy_field import NoisyFieldEnv
 from hw4.envs.pets_cartpole import PetsCartPoleEnv
 from hw4.envs.pusher import PusherEnv
 from hw4.envs.reacher import ReacherEnv
+from hw4.envs.walker import WalkerEnv
+from hw4.envs.windy_plain import WindyPlainEnv
 from hw4.envs.world import NOMINAL_WORLD, World
 
 Environment = (
-    CliffHillEnv | CartPoleEnv | LedgeEnv | NoisyFieldEnv | PusherEnv | ReacherEnv | HalfCheetahEnv | PetsCartPoleEnv
+    CliffHillEnv | CartPoleEnv | WalkerEnv | NoisyFieldEnv | PusherEnv | ReacherEnv | HalfCheetahEnv | PetsCartPoleEnv
 )
 
 ENVIRONMENTS: dict[str, type[Environment]] = {
     "cliff_hill": CliffHillEnv,
     "cartpole": CartPoleEnv,
     "ledge": LedgeEnv,
+    "bridge": BridgeEnv,
+    "windy_plain": WindyPlainEnv,
     "noisy_field": NoisyFieldEnv,
     "pusher": PusherEnv,
     "reacher": ReacherEnv,
@@ -36,6 +41,7 @@ def make_env(task_name: str, world: World = NOMINAL_WORLD) -> Environment:
 __all__ = [
     "ENVIRONMENTS",
     "NOMINAL_WORLD",
+    "BridgeEnv",
     "CartPoleEnv",
     "CliffHillEnv",
     "Environment",
@@ -45,6 +51,8 @@ __all__ = [
     "PetsCartPoleEnv",
     "PusherEnv",
     "ReacherEnv",
+    "WalkerEnv",
+    "WindyPlainEnv",
     "World",
     "make_env",
 ]

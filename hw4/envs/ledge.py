@@ -1,68 +1,18 @@
 """Ledge: "go right to get higher!", on ground where no step ends where it should (given).
 
-The lecture's picture of planning under uncertainty. The map is known, and the reward rises up to the edge; past it is a
+The lecture's picture of planning under uncertainty. The map is known: the reward rises up to the edge, and past it is a
 long way down. Every step is noisy, the same everywhere, so what a model must find out is *how* noisy. Whoever plans on
 the mean stands at the edge, and the noise does the rest: even though the mean is the same.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import gymnasium
-import numpy as np
-from numpy.typing import NDArray
-
-from hw4.envs.world import NOMINAL_WORLD, World
+from hw4.envs.walker import WalkerEnv
 from hw4.tasks import TASKS
 
-NOISE_STD = 0.15  # m, in x and in y, added to each step
-STEP_LENGTH = 0.2  # m moved by a full action
-ARENA = 4.0  # m; positions are clipped to a square of this half-width, so one can climb back
-START_SPREAD = 0.1  # m; the start is uniform in a square of this half-width
 
-
-class LedgeEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
-    """Observation (x, y), action (dx, dy) in [-1, 1]^2, 40 steps, never terminates. Has no masses."""
+class LedgeEnv(WalkerEnv):
+    """40 steps from the middle; the ground ends at x = 3."""
 
     task = TASKS["ledge"]
-
-    def __init__(self, world: World = NOMINAL_WORLD) -> None:
-        self.observation_space = gymnasium.spaces.Box(-ARENA, ARENA, (self.task.obs_dim,), dtype=np.float64)
-        self.action_space = gymnasium.spaces.Box(
-            self.task.action_low, self.task.action_high, (self.task.act_dim,), np.float32
-        )
-        self._step_length = STEP_LENGTH * world.actuator_gain * world.actuator_sign
-        self._noise_std = NOISE_STD
-        self._position = np.zeros(2)
-        self._steps = 0
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float64], dict[str, Any]]:
-        super().reset(seed=seed)
-        self._position = self.np_random.uniform(-START_SPREAD, START_SPREAD, 2)
-        self._steps = 0
-        return self._position.copy(), {}
-
-    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float64], float, bool, bool, dict[str, Any]]:
-        observation = self._position
-        exact = np.clip(np.asarray(action, dtype=np.float64), self.task.action_low, self.task.action_high)
-        noise = self._noise_std * self.np_random.standard_normal(2)
-        self._position = np.clip(self._mean(observation, exact) + noise, -ARENA, ARENA)
-        self._steps += 1
-        next_observation = self._position.copy()
-        reward = float(self.task.reward(observation, exact, next_observation))
-        return next_observation, reward, False, self._steps >= self.task.episode_length, {}
-
-    def state(self) -> NDArray[np.float64]:
-        """(x, y): enough to go back to this place; the noise of later steps is not part of it."""
-        return self._position.copy()
-
-    def set_state(self, state: NDArray[np.float64]) -> None:
-        """Move to `state`, shape (2,)."""
-        self._position = np.array(state, dtype=np.float64)
-
-    def _mean(self, position: NDArray[np.float64], action: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where an action leads on average, without walls."""
-        return position + self._step_length * action
+    noise_std = 0.15
