@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,41 @@ def median_text(values: ArrayLike, unit: str = "", digits: int = 0) -> str:
     """The median over seeds with its 95 % bootstrap interval, such as "3.1 m [2.9, 3.4]"."""
     low, high = interval_of_median(values)
     return f"{np.median(np.asarray(values)):.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def exact_interval(values: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
+    """An interval of the median between two order statistics, which covers it with at least `level`, whatever the law.
+
+    The median lies between the k-th smallest and the k-th largest of n values with probability
+    1 - 2 P(at most k - 1 heads in n tosses). The largest such k is taken; fewer than 6 values have none at 95 %, and
+    then the interval is everything from the smallest to the largest.
+
+    Args:
+        values: one number a seed, shape (seeds,). For paired arms, the differences.
+        level: coverage in [0, 1].
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    n = len(ordered)
+    missed, k = 2.0 * 0.5**n, 1
+    while k < (n + 1) // 2 and missed + 2.0 * math.comb(n, k) * 0.5**n <= 1.0 - level:
+        missed += 2.0 * math.comb(n, k) * 0.5**n
+        k += 1
+    return float(ordered[k - 1]), float(ordered[n - k])
+
+
+def exact_text(values: ArrayLike, unit: str = "", digits: int = 0) -> str:
+    """The median over seeds with its exact interval of at least 95 %, such as "3.1 m [2.9, 3.4]"."""
+    low, high = exact_interval(values)
+    return f"{np.median(np.asarray(values)):.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def show_gif(moving_picture: bytes, words: str) -> None:
+    """Show a GIF, and say in words what it shows."""
+    from IPython import display
+
+    show_rich: Any = display.display  # carries no types
+    show_rich(display.Image(data=moving_picture, format="gif", alt=words))
+    print(textwrap.fill("In words: " + words, 96))
 
 
 def show(words: str) -> None:

@@ -6,7 +6,8 @@ Everything is drawn by matplotlib, so neither OpenGL nor a display is needed. E 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,55 @@ def _cliff_hill_scene(axes: Axes, trajectory: Trajectory) -> Update:
     return _path_from_above(axes, trajectory, 0, 1)
 
 
+def walks(task_name: str, paths: Mapping[str, NDArray[Any]], *, every: int = 1) -> bytes:
+    """A GIF of walks on one map, side by side.
+
+    Args:
+        task_name: a task whose observation begins with x and y, and whose reward is a map of the place arrived at.
+        paths: observations of each walk, shape (T + 1, 2), by what is written above it.
+        every: draw one frame in this many env steps.
+    """
+    figure = Figure(figsize=(4.5 * len(paths), 3.6), dpi=DOTS_PER_INCH, layout="constrained")
+    canvas: Any = FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(paths), squeeze=False)[0]
+    drawn = []
+    for axes, (label, path) in zip(panels, paths.items(), strict=True):
+        _draw_map(axes, task_name)
+        axes.set_title(label, fontsize="medium", loc="left")
+        axes.set_xlabel("x (m)")
+        drawn.append((path, *axes.plot([], [], color="white", linewidth=1.2), *axes.plot([], [], "o", color=COLORS[1])))
+    panels[0].set_ylabel("y (m)")
+    target = io.BytesIO()
+    writer: Any
+    with imageio.get_writer(target, format="gif", duration=1000 / FRAMES_PER_SECOND, loop=0) as writer:  # type: ignore[arg-type]
+        for step in range(0, max(map(len, paths.values())), every):
+            for path, line, dot in drawn:
+                line.set_data(*path[: step + 1].T)
+                dot.set_data(*path[step : step + 1].T)
+            canvas.draw()
+            figure.set_layout_engine("none")
+            writer.append_data(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+    return target.getvalue()
+
+
+def _draw_map(axes: Axes, task_name: str) -> None:
+    """What a step is worth that ends here, without the cost of the action; where one falls is dark."""
+    x, y = np.meshgrid(np.linspace(-1.0, 4.0, 251), np.linspace(-2.0, 2.0, 101))
+    places = np.stack([x, y], axis=-1)
+    worth = TASKS[task_name].reward(places, np.zeros_like(places), places)
+    axes.set_facecolor("#222222")
+    axes.pcolormesh(x, y, np.where(worth < -5.0, np.nan, worth), cmap="cividis")
+    axes.set_aspect("equal")
+
+
+def _map_scene(task_name: str) -> Callable[[Axes, Trajectory], Update]:
+    def scene(axes: Axes, trajectory: Trajectory) -> Update:
+        _draw_map(axes, task_name)
+        return _path_from_above(axes, trajectory, 0, 1)
+
+    return scene
+
+
 def _noisy_field_scene(axes: Axes, trajectory: Trajectory) -> Update:
     from hw4.envs.noisy_field import ARENA, NOISY_CENTER, NOISY_RADIUS, TURNED_CENTER, TURNED_RADIUS
 
@@ -336,6 +386,8 @@ SHOWN: dict[str, tuple[list[Series], Callable[[Axes, Trajectory], Update] | None
         _cartpole_scene,
     ),
     "cliff_hill": ([Series("height (m)", _component(2))], _cliff_hill_scene),
+    "ledge": ([Series("x (m)", _component(0)), Series("y (m)", _component(1))], _map_scene("ledge")),
+    "bridge": ([Series("x (m)", _component(0)), Series("y (m)", _component(1))], _map_scene("bridge")),
     "noisy_field": (
         [
             Series(

@@ -1,7 +1,7 @@
 """Records the runs that notebooks/masters/uncertainty_aware.py draws.
 
-Run by `python -m publish.recorders uncertainty_aware`: about half an hour on one core. The
-runs of soft actor-critic next to them are recorded by `python -m publish.recorders model_free`.
+Run by `python -m publish.recorders uncertainty_aware`: about half an hour on one core. The runs of soft actor-critic
+next to them are recorded by `python -m publish.recorders model_free`.
 """
 
 from __future__ import annotations
@@ -19,29 +19,43 @@ from notebook_cells import (
     DATA_SIZES,
     EXPERIMENT,
     GAP_GRADIENT_STEPS,
+    MAPS,
     MEMBERS,
+    PICTURED,
     STRENGTHS,
     TYPICAL_SIZE,
     WIDTH_DATA_SIZES,
     WIDTH_GRADIENT_STEPS,
     WIDTHS,
     fitted_agent,
+    has_fallen,
     held_out,
     model_error,
     plan_and_try,
     run_arm,
-    visits,
 )
 
 from autograder.solutions import ROOT
 from hw4.experiments import Experiment
-from hw4.training import EpisodeRecord
 from hw4.transitions import Transition
 from publish.recorded_tables import Recording, Row, Table, number
 
-NUM_SEEDS = {"gaps": 10, "widths": 10, **dict.fromkeys(ARMS, 20), "optimistic": 10, "noise": 10}
+NUM_SEEDS = {"gaps": 10, "widths": 10}
+WALK_SEEDS = range(200, 220)  # nobody has looked at these before
+ON_THE_BRIDGE = (
+    "one_mean",
+    "true_sampled",
+    "five_sampled",
+    "pessimistic",
+    "mean_minus_std",
+    "mean_plus_std",
+    "optimistic",
+)
 OF_EVERYTHING = {"experiment": dataclasses.asdict(EXPERIMENT)}
-OF_ARMS = {**OF_EVERYTHING, "arms": {name: dataclasses.asdict(arm) for name, arm in ARMS.items()}}
+OF_WALKS = {
+    "maps": {on: dataclasses.asdict(experiment) for on, experiment in MAPS.items()},
+    "arms": {name: arm.settings for name, arm in ARMS.items()},
+}
 TABLES = {
     "gaps": Table(
         "seed,members,transitions,strength,predicted,true",
@@ -53,8 +67,8 @@ TABLES = {
         key="seed",
         settings={**OF_EVERYTHING, "widths": [WIDTHS, WIDTH_DATA_SIZES, WIDTH_GRADIENT_STEPS]},
     ),
-    "visits": Table("seed,arm,angle_cell,velocity_cell,env_steps", key="seed,arm", settings=OF_ARMS),
-    "arms": Table("seed,arm,episode,env_steps,episode_return,cells_visited", key="seed,arm", settings=OF_ARMS),
+    "walks": Table("seed,map,arm,episode,env_steps,episode_return,falls,stands", key="seed,map,arm", settings=OF_WALKS),
+    "paths": Table("seed,arm,step,x,y", key="seed,arm", settings=OF_WALKS),
 }
 
 Rows = dict[str, list[Row]]  # by table
@@ -63,20 +77,17 @@ Rows = dict[str, list[Row]]  # by table
 def main() -> None:
     """Record what is missing of each measurement, one seed of each after the other."""
     recording = Recording(ROOT / "notebooks" / "data" / "uncertainty_aware", "uncertainty_aware", TABLES)
-    for seed in range(max(NUM_SEEDS.values())):
+    for index in range(max(len(WALK_SEEDS), *NUM_SEEDS.values())):
         for name, measure in MEASUREMENTS.items():
-            tables = tables_of(name, seed)
-            if seed < NUM_SEEDS[name] and not recording.has(*tables, seed=seed, arm=name):
+            if index < NUM_SEEDS[name] and not recording.has(name, seed=index):
                 began = time.process_time()
-                recording.put(**measure(seed))
-                print(f"{name}, seed {seed}: {time.process_time() - began:.0f} CPU s", flush=True)
-
-
-def tables_of(name: str, seed: int) -> tuple[str, ...]:
-    """The tables that one measurement fills."""
-    if name not in ARMS:
-        return (name,)
-    return ("arms", "visits") if seed < min(NUM_SEEDS.values()) else ("arms",)
+                recording.put(**measure(index))
+                print(f"{name}, seed {index}: {time.process_time() - began:.0f} CPU s", flush=True)
+        if index < len(WALK_SEEDS):
+            for on, arm in WALKS:
+                if not recording.has("walks", seed=WALK_SEEDS[index], map=on, arm=arm):
+                    recording.put(**walks(on, arm, WALK_SEEDS[index]))
+            print(f"walks, seed {WALK_SEEDS[index]}", flush=True)
 
 
 def gaps(seed: int) -> Rows:
@@ -121,30 +132,23 @@ def planned(
     }
 
 
-def learning_curve(name: str) -> Callable[[int], Rows]:
-    """One arm's returns, and the states it visits after the base policy's episode."""
-
-    def record(seed: int) -> Rows:
-        records: list[EpisodeRecord] = []
-        returns: list[Row] = []
-        for episode in run_arm(ARMS[name], seed):
-            records.append(episode)
-            cells = np.count_nonzero(visits(records))
-            returns.append([seed, name, episode.episode, episode.env_steps, number(episode.episode_return), cells])
-        if "visits" not in tables_of(name, seed):
-            return {"arms": returns}
-        counts = visits(records[EXPERIMENT.num_initial_episodes :])
-        visited = [[seed, name, *cell, int(env_steps)] for cell, env_steps in np.ndenumerate(counts) if env_steps]
-        return {"visits": visited, "arms": returns}
-
-    return record
+def walks(on: str, arm: str, seed: int) -> Rows:
+    """One run of an arm on a map; of a pictured one on the ledge also its last path, for the first seed."""
+    records = list(run_arm(arm, on, seed))
+    rows: list[Row] = []
+    for record in records:
+        places = record.observations[1:]
+        falls, stands = int(has_fallen(on, places).sum()), float(np.median(places[-10:, 0]))
+        told = number(record.episode_return), falls, number(stands)
+        rows.append([seed, on, arm, record.episode, record.env_steps, *told])
+    if on != "ledge" or arm not in PICTURED or seed != WALK_SEEDS[0]:
+        return {"walks": rows}
+    path = [[seed, arm, step, *map(number, place)] for step, place in enumerate(records[-1].observations)]
+    return {"walks": rows, "paths": path}
 
 
-MEASUREMENTS: dict[str, Callable[[int], Rows]] = {
-    "gaps": gaps,
-    "widths": widths,
-    **{name: learning_curve(name) for name in ARMS},
-}
+WALKS = (*(("ledge", arm) for arm in ARMS), *(("bridge", arm) for arm in ON_THE_BRIDGE))
+MEASUREMENTS: dict[str, Callable[[int], Rows]] = {"gaps": gaps, "widths": widths}
 
 
 if __name__ == "__main__":
