@@ -393,8 +393,9 @@ show_gif(
 # ## Even though the mean is the same
 #
 # Why does the mean not see it? Two plans are predicted to end at the same place, *x* = 2.8 m, 20 cm before the edge.
-# One is almost certain of it, the other is not. Take *x* as Gaussian with mean $\mu$ and standard deviation $\sigma$, and
-# $z = (3 - \mu) / \sigma$. Then the reward on the ridge, without the cost of actions, has a closed expectation:
+# One is almost certain of it, the other is not. Take *x* as Gaussian with mean $\mu$ and standard deviation
+# $\sigma$, and $z = (3 - \mu) / \sigma$. Then the reward on the ridge, without the cost of actions, has a closed
+# expectation:
 #
 # $$\mathbb{E}[r] = \mu\,\Phi(z) - \sigma\,\varphi(z) - 20\,(1 - \Phi(z)).$$
 
@@ -553,7 +554,7 @@ comparisons = (
     ("five sampled minus one sampled", "five_sampled", "one_sampled", first, "first planned episode"),
 )
 show(
-    f"{num_seeds} seeds, medians with exact intervals of at least 95 %. Steps of 40 past the edge, last three episodes: "
+    f"{num_seeds} seeds, medians with exact intervals of at least 95 %. Steps past the edge in the last three episodes: "
     + "; ".join(
         f"{ARMS[name].label} {exact_text(walk('falls', name)[:, -3:].mean(axis=1), '', 1)}" for name in arm_styles
     )
