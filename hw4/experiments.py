@@ -131,7 +131,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "windy_plain": Experiment(
         task_name="windy_plain",
-        gradient_steps=600,
+        gradient_steps=1200,
         horizon=10,
         num_iterations=4,
         refit_every=None,

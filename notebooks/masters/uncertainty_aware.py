@@ -554,7 +554,7 @@ comparisons = (
     ("five sampled minus one sampled", "five_sampled", "one_sampled", first, "first planned episode"),
 )
 show(
-    f"{num_seeds} seeds, medians with exact intervals of at least 95 %. Steps past the edge in the last three episodes: "
+    f"{num_seeds} seeds, medians with exact intervals of at least 95 %. Steps past the edge in the last three: "
     + "; ".join(
         f"{ARMS[name].label} {exact_text(walk('falls', name)[:, -3:].mean(axis=1), '', 1)}" for name in arm_styles
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,7 +35,8 @@ from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer, u
 from hw4.envs import make_env
 from hw4.envs.cartpole import PHYSICS_STEPS_PER_ACTION, CartPoleEnv
 from hw4.envs.cliff_hill import STEP_LENGTH, height
-from hw4.experiments import EXPERIMENTS, Version, as_version
+from hw4.envs.windy_plain import WindyPlainEnv
+from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
 from hw4.handin.assignment import load_assignment
 from hw4.mpc import MPC, Objective, sequence_returns
 from hw4.networks import MLP
@@ -55,6 +57,16 @@ WIDTHS = (64, 256)
 RANDOM_SEED, GOOD_SEED = 2000, 1000  # of the episodes that errors are measured on
 NUM_TEST_EPISODES = 4  # under random actions
 NUM_GOOD_EPISODES = 2  # the last ones of a learning run
+
+# Models of the windy plain
+PLAIN = EXPERIMENTS["windy_plain"]
+PLAIN_SEEDS = range(300, 320)  # nobody has looked at these before
+PLAIN_SIZES = (300, 1200)  # transitions
+PLAIN_WIDTHS = (16, 64, 256)
+PIECE = 10  # env steps of a piece of data
+PIECES_FROM = ((-3.0, -1.5), (0.0, 1.5))  # m; pieces start uniformly between these corners, (x, y)
+PIECES_LEAN = -0.3  # added to the random actions in x: away from the goal
+NUM_HELD_OUT_PIECES = 30
 
 # The clinic: which implementation is which agent.
 CLINIC_CURVE = "curve_cartpole"
@@ -88,6 +100,12 @@ TABLES = {
         settings=ON_THE_CARTPOLE,
     ),
     "planned": Table("model,seed,size,episode_return", key="model,seed", settings=ON_THE_CARTPOLE),
+    "plain": Table(
+        "model,seed,size,error_on_base,error_under_plan,episode_return",
+        key="model,seed,size",
+        settings={"windy_plain": dataclasses.asdict(PLAIN), "data": [PIECE, PIECES_FROM, PIECES_LEAN]},
+        says="models of the windy plain: errors in m against where one gets to without noise, and a planned episode",
+    ),
     "clinic": Table("agent,seed,episode,episode_return,model_error,optimism_gap", settings=ON_THE_CARTPOLE),
 }
 
@@ -107,6 +125,9 @@ def main() -> None:
         for seed in range(NUM_SEEDS):
             if not recording.has("coverage", policy=policy, seed=seed):
                 recording.put(coverage=[coverage_of(policy, seed)])
+    for seed in PLAIN_SEEDS:
+        if not recording.has("plain", seed=seed):
+            record_plain(recording, seed)
     for seed in range(NUM_MODEL_SEEDS):
         if not recording.has("models", "planned", seed=seed):
             record_models(recording, seed)
@@ -190,6 +211,81 @@ def record_models(recording: Recording, seed: int) -> None:
     print(f"models: seed {seed}", flush=True)
 
 
+def record_plain(recording: Recording, seed: int) -> None:
+    """Models of the windy plain from stiff to flexible: errors on the base data and under the plan, and its return."""
+    rng = np.random.default_rng(seed)
+    data, held_out = (pieces(number, rng) for number in (max(PLAIN_SIZES) // PIECE, NUM_HELD_OUT_PIECES))
+    rows: list[Row] = [plain_row("true", seed, "", true_mean, held_out)]
+    for size in PLAIN_SIZES:
+        for name, predict in models_of_the_plain(data.select(slice(0, size)), seed).items():
+            rows.append(plain_row(name, seed, size, predict, held_out))
+    recording.put(plain=rows)
+    print(f"plain: seed {seed}", flush=True)
+
+
+def true_mean(position: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+    """Where actions lead on the windy plain without noise."""
+    return torch.as_tensor(WindyPlainEnv().mean(position.numpy(), action.numpy()), dtype=torch.float32)
+
+
+def pieces(number: int, rng: np.random.Generator) -> Transition:
+    """Short walks with random actions that lean away from the goal."""
+    env = WindyPlainEnv()
+    env.reset(seed=int(rng.integers(2**31)))
+    rows = []
+    for _ in range(number):
+        env.set_state(rng.uniform(*PIECES_FROM))
+        for _ in range(PIECE):
+            observation = env.state()
+            action = np.clip(rng.uniform(-1.0, 1.0, 2) + np.array([PIECES_LEAN, 0.0]), -1.0, 1.0)
+            env.step(action)
+            rows.append((observation, action, env.state()))
+    fields = (torch.as_tensor(np.array(field), dtype=torch.float32) for field in zip(*rows, strict=True))
+    return Transition(*fields)
+
+
+def models_of_the_plain(data: Transition, seed: int) -> dict[str, Predict]:
+    """One model of each class, fitted to the same data."""
+    return {
+        "linear": polynomial_model(data, 1),
+        "cubic": polynomial_model(data, 3),
+        **{f"width_{width}": network_model(data, width, seed, PLAIN) for width in PLAIN_WIDTHS},
+    }
+
+
+def polynomial_model(data: Transition, degree: int) -> Predict:
+    """Least squares over all products of up to `degree` of the inputs."""
+
+    def powers(observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        inputs = torch.cat([torch.ones_like(action[..., :1]), observation, action], dim=-1).double()
+        chosen = list(itertools.combinations_with_replacement(range(inputs.shape[-1]), degree))
+        return inputs[..., torch.tensor(chosen)].prod(dim=-1)
+
+    change = (data.next_observation - data.observation).double()
+    weights = torch.linalg.lstsq(powers(data.observation, data.action), change, driver="gelsd").solution
+    return lambda observation, action: observation + (powers(observation, action) @ weights).float()
+
+
+def plain_row(name: str, seed: int, size: object, predict: Predict, held_out: Transition) -> Row:
+    """One model: its errors on held-out base data and where its own plan leads, and the return of that episode."""
+    planner = build_planner(
+        PLAIN,
+        lambda observation: lambda plans: sequence_returns(predict, PLAIN.task.reward, observation, plans),
+        torch.Generator().manual_seed(seed),
+    )
+    actor = Actor(seed, MPC(planner, initial_mean=torch.zeros(PLAIN.horizon, PLAIN.task.act_dim)))
+    records = list(train(make_env("windy_plain"), actor, num_episodes=1, seed=seed))
+    errors = (error_in_metres(predict, transitions) for transitions in (held_out, transitions_of(records)))
+    return [name, seed, size, *map(number, errors), number(records[0].episode_return)]
+
+
+def error_in_metres(predict: Predict, transitions: Transition) -> float:
+    """Root of the mean squared distance from where one would get to without noise, in x or in y."""
+    with torch.no_grad():
+        error = predict(transitions.observation, transitions.action) - true_mean(*transitions[:2])
+    return float((error**2).mean().sqrt())
+
+
 class Actor:
     """An agent that never learns: random actions, or a controller's."""
 
@@ -244,20 +340,20 @@ def linear_model(data: Transition) -> Predict:
     return lambda observation, action: observation + inputs(observation, action) @ weights
 
 
-def network_model(data: Transition, width: int, seed: int) -> Predict:
-    """A network with the settings of the graded cart-pole but for its width."""
+def network_model(data: Transition, width: int, seed: int, experiment: Experiment = CARTPOLE) -> Predict:
+    """A network with the settings of an experiment but for its width."""
     generator = torch.Generator().manual_seed(seed)
-    in_dim, out_dim = CARTPOLE.task.obs_dim + CARTPOLE.task.act_dim, CARTPOLE.task.obs_dim
-    network = MLP(in_dim, out_dim, width=width, num_hidden_layers=CARTPOLE.num_hidden_layers, generator=generator)
+    in_dim, out_dim = experiment.task.obs_dim + experiment.task.act_dim, experiment.task.obs_dim
+    network = MLP(in_dim, out_dim, width=width, num_hidden_layers=experiment.num_hidden_layers, generator=generator)
     model = DynamicsModel(
         network, input_normalizer=Normalizer.identity(in_dim), delta_normalizer=Normalizer.identity(out_dim)
     )
     fit(
         model,
         data,
-        make_optimizer(network, CARTPOLE.learning_rate),
-        sample_indices=lambda: uniform_indices(len(data.action), CARTPOLE.batch_size, generator=generator),
-        gradient_steps=CARTPOLE.gradient_steps,
+        make_optimizer(network, experiment.learning_rate),
+        sample_indices=lambda: uniform_indices(len(data.action), experiment.batch_size, generator=generator),
+        gradient_steps=experiment.gradient_steps,
     )
     return model.predict
 
