@@ -35,6 +35,7 @@ from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer, u
 from hw4.envs import make_env
 from hw4.envs.cartpole import PHYSICS_STEPS_PER_ACTION, CartPoleEnv
 from hw4.envs.cliff_hill import STEP_LENGTH, height
+from hw4.envs.walker import ARENA
 from hw4.envs.windy_plain import WindyPlainEnv
 from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
 from hw4.handin.assignment import load_assignment
@@ -225,7 +226,12 @@ def record_plain(recording: Recording, seed: int) -> None:
 
 def true_mean(position: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
     """Where actions lead on the windy plain without noise."""
-    return torch.as_tensor(WindyPlainEnv().mean(position.numpy(), action.numpy()), dtype=torch.float32)
+    return inside(torch.as_tensor(WindyPlainEnv().mean(position.numpy(), action.numpy()), dtype=torch.float32))
+
+
+def inside(position: torch.Tensor) -> torch.Tensor:
+    """The nearest place inside the walls, which are known: so no prediction grows without end."""
+    return position.clamp(-ARENA, ARENA)
 
 
 def pieces(number: int, rng: np.random.Generator) -> Transition:
@@ -246,11 +252,16 @@ def pieces(number: int, rng: np.random.Generator) -> Transition:
 
 def models_of_the_plain(data: Transition, seed: int) -> dict[str, Predict]:
     """One model of each class, fitted to the same data."""
-    return {
+    models = {
         "linear": polynomial_model(data, 1),
         "cubic": polynomial_model(data, 3),
         **{f"width_{width}": network_model(data, width, seed, PLAIN) for width in PLAIN_WIDTHS},
     }
+    return {name: functools.partial(predict_inside, predict) for name, predict in models.items()}
+
+
+def predict_inside(predict: Predict, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+    return inside(predict(observation, action))
 
 
 def polynomial_model(data: Transition, degree: int) -> Predict:
