@@ -200,12 +200,15 @@ def _predict_distribution(
             f'num_particles = {experiment.num_particles} samples the predicted noise: it needs members="gaussian"'
         )
     if experiment.trajectory_sampling == "ts1":
-        return _with_members_redrawn(model.predict_distribution, generator)
+        return with_members_redrawn(model.predict_distribution, generator)
     return model.predict_distribution
 
 
-def _with_members_redrawn(predict: PredictDistribution, generator: torch.Generator) -> PredictDistribution:
-    """At every step, every particle moves to a random member, the same for all candidates."""
+def with_members_redrawn(predict: PredictDistribution, generator: torch.Generator) -> PredictDistribution:
+    """Trajectory sampling "ts1": before every prediction particles change places at random, and so their members.
+
+    All candidates of a particle move together, and each member always predicts for P particles.
+    """
 
     def redrawn(observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         shape = observation.shape

@@ -33,6 +33,9 @@ NO_BOUND = {"minimum value is -infinity", "maximum value is infinity"}
 HONEST_WARNINGS = {
     "cliff_hill": set(),
     "cartpole": NO_BOUND,
+    "ledge": set(),
+    "bridge": set(),
+    "windy_plain": set(),
     "noisy_field": set(),
     "pusher": {*NO_BOUND, "we recommend using a symmetric and normalized space"},
     "reacher": NO_BOUND,
@@ -103,10 +106,11 @@ def test_resets_without_a_seed_go_on_in_the_stream_of_the_last_seed(name: str) -
     assert not np.array_equal(env.reset()[0], second)
 
 
-@pytest.mark.parametrize("name", ["cliff_hill", "cartpole", "noisy_field"])
+@pytest.mark.parametrize("name", ["cliff_hill", "cartpole", "ledge", "bridge", "windy_plain", "noisy_field"])
 def test_starts_spread_evenly_around_the_nominal_one(name: str) -> None:
     nominal, spread, parts = {
         "cliff_hill": ([0.0, 0.0], 0.1, slice(0, 2)),
+        **dict.fromkeys(("ledge", "bridge", "windy_plain"), ([0.0, 0.0], 0.1, slice(0, 2))),
         "noisy_field": ([-1.5, 0.0], 0.1, slice(0, 2)),
         "cartpole": ([0.0, 0.0, 0.0, 0.0], 0.05, [0, 1, 3, 4]),  # x, sin, velocities: sin(pi + d) is about -d
     }[name]
@@ -121,6 +125,7 @@ def test_starts_spread_evenly_around_the_nominal_one(name: str) -> None:
     ("name", "length"),
     [
         *(("cliff_hill", 40), ("cartpole", 100), ("noisy_field", 40)),
+        *(("ledge", 40), ("bridge", 40), ("windy_plain", 40)),
         *(("pusher", 100), ("reacher", 50), ("half_cheetah", 250), ("pets_cartpole", 200)),
     ],
 )
@@ -211,7 +216,7 @@ def test_an_action_costs_something_even_if_it_leads_to_the_same_place(name: str)
     there = np.full(task.obs_dim, 0.3)
     free, full = (task.reward(there, np.full(task.act_dim, size), there) for size in (0.0, 1.0))
     cost = {"cliff_hill": 0.04, "cartpole": 0.01, "noisy_field": 0.04, "pusher": 0.7, "reacher": 2, "half_cheetah": 0.6}
-    cost["pets_cartpole"] = 0.01
+    cost |= {"pets_cartpole": 0.01, **dict.fromkeys(("ledge", "bridge", "windy_plain"), 0.04)}
     assert free - full == pytest.approx(cost[name])
 
 

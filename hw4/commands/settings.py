@@ -18,7 +18,7 @@ AT_LEAST_1 = (
     *("ensemble_size", "width", "gradient_steps", "batch_size", "num_initial_episodes", "num_episodes"),
     *("horizon", "replan_every", "population_size", "num_iterations", "num_elites"),
 )
-AT_LEAST_0 = ("num_hidden_layers", "num_kept_elites", "initial_std", "noise_color")
+AT_LEAST_0 = ("num_hidden_layers", "num_kept_elites", "num_particles", "initial_std", "noise_color")
 AT_MOST = {"num_initial_episodes": "num_episodes", "replan_every": "horizon", "num_elites": "population_size"}
 
 numbers = tyro.constructors.ConstructorRegistry()
@@ -93,6 +93,11 @@ def check_settings(settings: Experiment) -> None:
         raise CommandFailed(
             f"--num-kept-elites must be less than --population-size, which is {settings.population_size}, "
             f"got {settings.num_kept_elites}"
+        )
+    if settings.num_particles and settings.members != "gaussian":
+        raise CommandFailed(
+            f"--num-particles {settings.num_particles} samples the noise that members predict: "
+            "it needs --members gaussian, or leave it at 0"
         )
     if settings.refit_every is not None and settings.refit_every < 1:
         raise CommandFailed(f"--refit-every must be at least 1, or None, got {settings.refit_every}")
