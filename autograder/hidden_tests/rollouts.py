@@ -30,3 +30,21 @@ def rollout_returns(predict: Callable[..., Array], reward: Callable[..., Array],
         totals += reward(states, action, arrived)
         states = arrived
     return totals
+
+
+def particle_returns(
+    predict_distribution: Callable[..., tuple[Array, Array]],
+    reward: Callable[..., Array],
+    start: Array,
+    actions: Array,
+    noise: Array,
+) -> Array:
+    """Returns of one particle of one member for many action sequences, noise of shape (horizon, obs_dim)."""
+    states = np.tile(np.array(start, dtype=np.float64), (len(actions), 1))
+    totals = np.zeros(len(actions))
+    for action, draw in zip(np.array(actions, dtype=np.float64).swapaxes(0, 1), noise, strict=True):
+        mean, variance = predict_distribution(states, action)
+        arrived = mean + np.sqrt(variance) * draw
+        totals += reward(states, action, arrived)
+        states = arrived
+    return totals

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from autograder.hidden_tests import ensemble_oracle as oracle
+from autograder.hidden_tests import rollouts
 from autograder.hidden_tests.graded import graded
 from autograder.hidden_tests.inputs import NotJudged, check_left_alone
-from autograder.hidden_tests.rollouts import rollout_return, rollout_returns
 from autograder.isolation.remote import StudentError
 from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_every_time, check_pair, check_shape
 from hw4.checking.draws import check_frequencies, check_rows_are_independent, check_uniform, check_whole_numbers
@@ -20,7 +20,7 @@ from hw4.checking.subject import Kept, Seed, Subject
 from hw4.checking.variations import vary
 
 RNG = np.random.Generator
-OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS = 4, 2, 5, 6, 7
+OBS_DIM, ACT_DIM, HORIZON, NUM_SEQUENCES, MEMBERS, PARTICLES = 4, 2, 5, 6, 7, 3
 MANY_SEQUENCES, LONG_HORIZON = 61, 25  # as in a graded run, and no round number
 
 # bootstrap_indices and member_minibatches -----------------------------------------------------------------------------
@@ -220,80 +220,95 @@ def _check_answer(call: Any, wanted: Any, what: str, *arguments: Any) -> None:
     check_close(call(*arguments), wanted, what)
 
 
+# particle_returns -----------------------------------------------------------------------------------------------------
+
+DISCOUNTS = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+
+
 class _Ensemble:
-    """Hidden members that differ strongly, and a curved reward, so that no average of states can pass."""
+    """Hidden members that differ strongly, in what they expect and in how sure they are, and a curved reward.
+
+    So no average of states can pass, and no variance that belongs to another state, action or member.
+    """
 
     def __init__(
-        self, rng: RNG, members: int = MEMBERS, obs_dim: int = OBS_DIM, act_dim: int = ACT_DIM, *, bounded: bool = True
+        self,
+        rng: RNG,
+        members: int = MEMBERS,
+        obs_dim: int = OBS_DIM,
+        act_dim: int = ACT_DIM,
+        *,
+        bounded: bool = True,
+        spread: float = 1.0,
     ) -> None:
         self.members, self.bounded = members, bounded
-        self.turn = rng.normal(size=(members, obs_dim, obs_dim))
+        self.turn = rng.normal(size=(members, obs_dim, obs_dim)) * 0.8
         self.push = rng.normal(size=(members, act_dim, obs_dim)) * 1.5
+        self.width = rng.uniform(0.2, 0.6, (members, obs_dim)) * spread
+        self.wave = rng.normal(size=(members, obs_dim, obs_dim)) * (0.4 if bounded else 0.01)
+        self.gust = rng.normal(size=(members, act_dim, obs_dim)) * (1.0 if bounded else 0.3)
         self.goal, self.price = rng.normal(size=obs_dim), rng.uniform(0.5, 1.5, act_dim)
         self.old = rng.normal(size=obs_dim)
 
     def member(self, e: int) -> Any:
-        if self.bounded:
-            return lambda s, a: np.sin(s @ self.turn[e] + a @ self.push[e])
-        return lambda s, a: s + a @ self.push[e]
+        """(observation, action) -> mean and variance of member e."""
 
-    def predict(self, observation: Any, action: Any) -> Any:
-        return np.stack([self.member(e)(observation[e], action[e]) for e in range(self.members)])
+        def predict(observation: Any, action: Any) -> tuple[Any, Any]:
+            moved = action @ self.push[e]
+            mean = np.sin(observation @ self.turn[e] + moved) if self.bounded else observation + moved
+            std = self.width[e] * (1.5 + np.sin(observation @ self.wave[e] + action @ self.gust[e]))
+            return mean, std**2
+
+        return predict
+
+    def predict(self, observation: Any, action: Any) -> tuple[Any, Any]:
+        """Every member predicts its own entry."""
+        pairs = [self.member(e)(observation[e], action[e]) for e in range(self.members)]
+        return np.stack([mean for mean, _ in pairs]), np.stack([variance for _, variance in pairs])
 
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         return (next_observation @ self.goal) ** 2 - (action**2) @ self.price + observation @ self.old
 
-    def trace(self, start: Any, sequences: Any) -> RolloutTrace:
-        return RolloutTrace(self.predict, self.reward, start, sequences, members=self.members)
-
-    def returns(self, start: Any, sequences: Any) -> Any:
-        """Shape (members, number of sequences), or (members, starts, number of sequences)."""
-        if start.ndim > 1:
-            return np.stack([self.returns(one, own) for one, own in zip(start, sequences, strict=True)], axis=1)
-        if len(sequences) == MANY_SEQUENCES:
-            return np.stack(
-                [rollout_returns(self.member(e), self.reward, start, sequences) for e in range(self.members)]
-            )
+    def returns(self, start: Any, sequences: Any, noise: Any) -> Any:
+        """One particle after another: shape (members, particles, number of sequences)."""
         return np.array(
             [
-                [rollout_return(self.member(e), self.reward, start, actions) for actions in sequences]
+                [
+                    rollouts.particle_returns(self.member(e), self.reward, start, sequences, noise[:, e, p])
+                    for p in range(noise.shape[2])
+                ]
                 for e in range(self.members)
             ]
         )
 
-    def slips(self, start: Any, sequences: Any, wanted: Any) -> dict[str, Any]:
-        """What the returns are if the right ones are put together wrongly, or the members are used wrongly."""
-        averaged, shared = np.zeros_like(wanted), np.zeros_like(wanted)
-        for i, actions in enumerate(sequences):
-            state = leader = start
-            for action in actions:
-                after = np.stack([self.member(e)(state, action) for e in range(self.members)])
-                averaged[:, i] += self.reward(state, action, after.mean(0))
-                state = after.mean(0)
-                shared[:, i] += [
-                    self.reward(leader, action, self.member(e)(leader, action)) for e in range(self.members)
-                ]
-                leader = self.member(0)(leader, action)
-        num_sequences = len(sequences)
-        rows = np.repeat(np.arange(num_sequences), self.members).reshape(self.members, num_sequences)
-        others = np.stack([self.returns(start, sequences[rows[e]])[e] for e in range(self.members)])
+    def slips(self, start: Any, sequences: Any, noise: Any, wanted: Any) -> dict[str, Any]:
+        """What the returns are if right rewards are put together wrongly."""
         horizon = sequences.shape[1]
-        sums = [np.zeros_like(wanted), *(self.returns(start, sequences[:, : t + 1]) for t in range(horizon))]
-        rewards, short = np.diff(np.array(sums), axis=0), sums[-2]  # rewards of shape (horizon, members, sequences)
-        powers = (gamma ** np.arange(horizon) for gamma in (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999))
+        partial_sums = (self.returns(start, sequences[:, :t], noise[:t]) for t in range(1, horizon + 1))
+        sums = np.array([np.zeros_like(wanted), *partial_sums])
+        rewards, short = np.diff(sums, axis=0), sums[-2]  # rewards of shape (horizon, members, particles, sequences)
+        axes = (0, 1, 2, (0, 1))
+        orders = ((1, 0, 2), (2, 0, 1), (2, 1, 0), (0, 2, 1), (1, 2, 0))
+        first_particles = np.broadcast_to(wanted[:, :1], wanted.shape)
         return {
-            "mean_taken": wanted / horizon,
-            "discounted": AnyOf(tuple(np.tensordot(power, rewards, axes=1) for power in powers)),
-            "first_reward_missing": wanted - rewards[0],
-            "states_averaged": AnyOf((averaged, averaged[0])),
-            "actions_misaligned": others,
-            "one_member_only": AnyOf(
-                (*(np.tile(own, (self.members, 1)) for own in wanted), *wanted, shared)  # all rows, one row, one state
+            "mean_taken": AnyOf(
+                (wanted / horizon, *(merge(wanted, axis=axis) for merge in (np.mean, np.sum) for axis in axes))
             ),
-            "aggregation_axis": AnyOf((wanted.T, wanted.mean(axis=0), wanted.sum(axis=0))),
+            "axes_swapped": AnyOf(tuple(wanted.transpose(order) for order in orders)),
+            "discounted": AnyOf(
+                tuple(np.tensordot(gamma ** np.arange(horizon), rewards, axes=1) for gamma in DISCOUNTS)
+            ),
+            "best_reward_only": rewards.max(axis=0),
+            "first_reward_missing": wanted - rewards[0],
             "last_action_ignored": short,
             "last_reward_only": wanted - short,
+            "one_member_only": AnyOf((*(np.broadcast_to(own, wanted.shape) for own in wanted), *wanted)),
+            "one_particle_only": AnyOf((first_particles, *wanted.swapaxes(0, 1))),
         }
+
+
+def _draws(rng: RNG, horizon: int, members: int = MEMBERS, particles: int = PARTICLES, obs_dim: int = OBS_DIM) -> Any:
+    return rng.normal(size=(horizon, members, particles, obs_dim))
 
 
 def _check_returns(
@@ -301,86 +316,117 @@ def _check_returns(
     ensemble: _Ensemble,
     start: Any,
     sequences: Any,
+    noise: Any,
     what: str = "returns",
     *,
     with_slips: bool = False,
 ) -> RolloutTrace:
-    """One call of `member_returns`: its returns, and what it handed to the model and the reward."""
-    trace = ensemble.trace(start, sequences)
-    returns = subject.call(
-        "ensemble.member_returns", trace.predict, trace.reward, start, sequences, ensemble_size=ensemble.members
-    )
-    wanted = ensemble.returns(start, sequences)
-    trace.check_returns(returns, wanted, what, slips=ensemble.slips(start, sequences, wanted) if with_slips else None)
+    """One call of `particle_returns`: its returns, and what it handed to the model and the reward."""
+    trace = RolloutTrace(ensemble.predict, ensemble.reward, start, sequences, noise=noise)
+    returns = subject.call("ensemble.particle_returns", trace.predict, trace.reward, start, sequences, noise)
+    wanted = ensemble.returns(start, sequences, noise)
+    slips = partial(ensemble.slips, start, sequences, noise, wanted) if with_slips else None
+    trace.check_returns(returns, wanted, what, slips=slips)
     return trace
 
 
-@graded("member_returns", weight=3)
-def test_each_member_propagates_its_own_state(subject: Subject, rng: RNG) -> None:
-    """Every member's return of every sequence, each member following its own states to the end."""
+@graded("particle_returns", weight=3)
+def test_each_particle_follows_its_own_member(subject: Subject, rng: RNG) -> None:
+    """Every particle's return of every sequence, each following its member and its own noise to the end."""
     start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (NUM_SEQUENCES, HORIZON, ACT_DIM))
-    _check_returns(subject, _Ensemble(rng), start, sequences, with_slips=True)
+    _check_returns(subject, _Ensemble(rng), start, sequences, _draws(rng, HORIZON), with_slips=True)
 
 
-@graded("member_returns")
-def test_members_advance_together(subject: Subject, rng: RNG) -> None:
-    """One call of the model per step, with the member axis first."""
+@graded("particle_returns")
+def test_particles_advance_together(subject: Subject, rng: RNG) -> None:
+    """One call of the model per step, about all members, particles and sequences at once."""
     start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (20, HORIZON, ACT_DIM))
-    ensemble = _Ensemble(rng)
-    trace = ensemble.trace(start, sequences)
-    returns = subject.call(
-        "ensemble.member_returns", trace.predict, trace.reward, start, sequences, ensemble_size=MEMBERS
-    )
-    check_shape(returns, (MEMBERS, 20), "returns")
+    ensemble, noise = _Ensemble(rng), _draws(rng, HORIZON)
+    trace = RolloutTrace(ensemble.predict, ensemble.reward, start, sequences, noise=noise)
+    returns = subject.call("ensemble.particle_returns", trace.predict, trace.reward, start, sequences, noise)
+    check_shape(returns, (MEMBERS, PARTICLES, 20), "returns")
     trace.check_calls()
 
 
-@graded("member_returns")
-def test_member_returns_take_leading_batch_dimensions(subject: Subject, rng: RNG) -> None:
-    """Several start observations at once, in one axis or in two: shape (E, ..., number of sequences)."""
-    for shape in ((2,), (2, 3)):
-        starts = rng.normal(size=(*shape, OBS_DIM))
-        sequences = rng.uniform(-1, 1, (*shape, NUM_SEQUENCES, HORIZON, ACT_DIM))
-        _check_returns(subject, _Ensemble(rng), starts, sequences, f"returns for start observations of shape {shape}")
+@graded("particle_returns")
+def test_all_sequences_meet_the_noise_that_is_handed_in(subject: Subject, rng: RNG) -> None:
+    """The noise that is handed in is all there is: equal plans and equal calls have equal returns."""
+    start, ensemble, noise = rng.normal(size=OBS_DIM), _Ensemble(rng), _draws(rng, HORIZON)
+    sequences = np.tile(rng.uniform(-1, 1, (1, HORIZON, ACT_DIM)), (NUM_SEQUENCES, 1, 1))
+    wanted = ensemble.returns(start, sequences, noise)
+    for _ in range(2):
+        trace = RolloutTrace(ensemble.predict, ensemble.reward, start, sequences, noise=noise)
+        returns = subject.call("ensemble.particle_returns", trace.predict, trace.reward, start, sequences, noise)
+        check_shape(returns, wanted.shape, "returns")
+        equal = np.allclose(returns, returns[..., :1], rtol=1e-3, atol=1e-4)
+        check(equal, "equal plans have different returns", "noise_not_given")
+        trace.check_returns(returns, wanted, "returns of equal plans")
 
 
-@graded("member_returns", weight=0.5, needs_another=True)
-def test_member_returns_leave_start_and_plans_as_they_were(subject: Subject, rng: RNG) -> None:
-    """The start observation and the action sequences are not changed in place."""
-    for members, num_sequences in ((MEMBERS, NUM_SEQUENCES), (1, 1)):
-        ensemble = _Ensemble(rng, members)
+@graded("particle_returns")
+def test_without_noise_or_variance_particles_follow_the_means(subject: Subject, rng: RNG) -> None:
+    """Noise of 0 follows the means, and so does a variance of 0."""
+    start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (NUM_SEQUENCES, HORIZON, ACT_DIM))
+    for particles in (1, PARTICLES):
+        drawn = _draws(rng, HORIZON, particles=particles)
+        for spread, noise, what in ((1.0, np.zeros_like(drawn), "noise"), (0.0, drawn, "variance")):
+            ensemble = _Ensemble(rng, spread=spread)
+            trace = RolloutTrace(ensemble.predict, ensemble.reward, start, sequences, noise=noise)
+            returns = subject.call("ensemble.particle_returns", trace.predict, trace.reward, start, sequences, noise)
+            wanted = ensemble.returns(start, sequences, noise)
+            otherwise = "wrong_value" if spread else "epsilon_added"
+            trace.check_returns(returns, wanted, f"returns with a {what} of 0", otherwise=otherwise)
+
+
+@graded("particle_returns", weight=0.5, needs_another=True)
+def test_particle_returns_leave_start_plans_and_noise_as_they_were(subject: Subject, rng: RNG) -> None:
+    """The start observation, the action sequences and the noise are not changed in place."""
+    for members, particles, num_sequences in ((MEMBERS, PARTICLES, NUM_SEQUENCES), (1, 1, 1)):
+        ensemble, noise = _Ensemble(rng, members), _draws(rng, HORIZON, members, particles)
         start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-2, 2, (num_sequences, HORIZON, ACT_DIM))
-        world = (ensemble.predict, ensemble.reward)
-        call = partial(subject.call, "ensemble.member_returns", *world, ensemble_size=members)
+        call = partial(subject.call, "ensemble.particle_returns", ensemble.predict, ensemble.reward)
         check_left_alone(
             subject,
-            [start, sequences],
-            partial(_check_answer, call, ensemble.returns(start, sequences), "returns"),
+            [start, sequences, noise],
+            partial(_check_answer, call, ensemble.returns(start, sequences, noise), "returns"),
             causes={0: "start_mutated"},
         )
 
 
-@graded("member_returns")
-def test_member_returns_of_any_size_and_of_every_call(subject: Subject, rng: RNG) -> None:
+@graded("particle_returns")
+def test_particle_returns_of_any_size_and_of_every_call(subject: Subject, rng: RNG) -> None:
     """Axes of size one; the horizon, the population and the numbers of a graded run; one call after another."""
 
-    def at(members: int, obs_dim: int, act_dim: int, num_sequences: int, horizon: int) -> None:
+    def at(members: int, particles: int, obs_dim: int, act_dim: int, num_sequences: int, horizon: int) -> None:
         start, sequences = rng.normal(size=obs_dim), rng.uniform(-1, 1, (num_sequences, horizon, act_dim))
-        what = f"returns of {members} members and {num_sequences} sequences of {horizon} steps"
-        _check_returns(subject, _Ensemble(rng, members, obs_dim, act_dim), start, sequences, what)
+        noise = _draws(rng, horizon, members, particles, obs_dim)
+        what = f"returns of {members} members, {particles} particles, {num_sequences} sequences and {horizon} steps"
+        _check_returns(subject, _Ensemble(rng, members, obs_dim, act_dim), start, sequences, noise, what)
 
     def far_from_zero() -> None:
         start = rng.normal(size=OBS_DIM) * 150
         sequences = rng.uniform(-8, 8, (MANY_SEQUENCES, LONG_HORIZON, ACT_DIM))
-        what = "returns of many long sequences far from 0"
-        _check_returns(subject, _Ensemble(rng, bounded=False), start, sequences, what)
+        ensemble = _Ensemble(rng, bounded=False, spread=20.0)
+        noise = _draws(rng, LONG_HORIZON, particles=5)
+        _check_returns(subject, ensemble, start, sequences, noise, "returns of many long sequences far from 0")
 
-    ones = ((1, 1, 1, 1, 1), (1, 4, 2, 6, 5), (5, 4, 2, 1, 7), (5, 1, 2, 6, 4), (5, 4, 1, 6, 2), (5, 4, 2, 6, 1))
+    def many_particles() -> None:
+        at(5, 20, OBS_DIM, ACT_DIM, NUM_SEQUENCES, HORIZON)
+
+    ones = (
+        (1, 1, 1, 1, 1, 1),
+        (1, 3, 4, 2, 6, 5),
+        (5, 1, 4, 2, 6, 5),
+        (5, 3, 4, 2, 1, 7),
+        (5, 3, 1, 2, 6, 4),
+        (5, 3, 4, 1, 6, 2),
+        (5, 3, 4, 2, 6, 1),
+    )
     vary(
-        lambda: at(5, OBS_DIM, ACT_DIM, NUM_SEQUENCES, HORIZON + 2),
+        lambda: at(5, PARTICLES, OBS_DIM, ACT_DIM, NUM_SEQUENCES, HORIZON + 2),
         again=3,
         size_one=[partial(at, *sizes) for sizes in ones],
-        large=[far_from_zero],
+        large=[far_from_zero, many_particles],
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hw4.checking.answers import CheckFailed, check, check_close
+from hw4.checking.answers import CheckFailed, Slips, check, check_close
+from hw4.checking.compared_states import Array, all_same, has_rows, is_clipped, same
+from hw4.checking.particle_slips import Particles
 
-Array = NDArray[Any]
 Slip = tuple[str, str]  # (what is wrong, its cause: a key of the hints)
 
 
@@ -21,46 +21,51 @@ class RolloutTrace:
     Arguments that do not fit together fail at once, as arguments. Everything else is remembered, so that wrong returns
     can be put down to what the model or the reward was handed.
 
-    Shapes: with E members the leading dimensions are (E, ...), without members (...).
+    Shapes: with noise the model is an ensemble of E members with P particles each, and the leading dimensions are
+    (E, P); without noise they are those of the start, (...).
     """
 
     def __init__(
         self,
-        predict: Callable[[Array, Array], Array],
+        predict: Callable[[Array, Array], Any],
         reward: Callable[[Array, Array, Array], Array],
         observation: Array,
         action_sequences: Array,
         *,
-        members: int | None = None,
+        noise: Array | None = None,
     ) -> None:
         """
         Args:
-            predict: the model, which answers for arguments of the documented shapes.
+            predict: the model, which answers for arguments of the documented shapes: with the next observation, or,
+                if there is noise, with the mean and the variance of it.
             reward: reward(observation, action, next_observation).
             observation: where all sequences start, shape (..., obs_dim).
             action_sequences: shape (..., num_sequences, horizon, act_dim).
-            members: E, if the model is an ensemble.
+            noise: what the particles meet, shape (horizon, E, P, obs_dim).
         """
-        self._predict, self._reward, self._members = predict, reward, members
+        self._predict, self._reward, self._noise = predict, reward, noise
         self.num_sequences, self.horizon, self._act_dim = action_sequences.shape[-3:]
         self._obs_dim = observation.shape[-1]
-        lead = (() if members is None else (members,)) + observation.shape[:-1]
+        lead = observation.shape[:-1] if noise is None else noise.shape[1:3]
         self.shape = (*lead, self.num_sequences)  # of the returns
         self._start = np.broadcast_to(observation[..., None, :], (*self.shape, self._obs_dim))
         self._actions = [
             np.broadcast_to(action_sequences[..., t, :], (*self.shape, self._act_dim)) for t in range(self.horizon)
         ]
-        self.predictions: list[tuple[Array, Array, Array]] = []  # (observation, action, prediction) of each call
+        self.predictions: list[tuple[Array, Array, Any]] = []  # (observation, action, prediction) of each call
         self.rewards: list[tuple[Array, Array, Array]] = []  # (observation, action, next observation) of each call
 
-    def predict(self, observation: Array, action: Array) -> Array:
+    def predict(self, observation: Array, action: Array) -> Any:
         self._check_fit("predict", [observation], action)
-        if self._members is not None and (observation.ndim < 3 or observation.shape[0] != self._members):
-            shown = observation.shape
-            raise CheckFailed(
-                f"predict was handed observations of shape {shown}, not (E, ..., num_sequences, obs_dim)", "member_axis"
-            )
-        prediction = np.asarray(self._predict(observation, action))
+        if self._noise is not None:
+            members, particles = self._noise.shape[1:3]
+            shape = observation.shape
+            if observation.ndim != 4 or shape[0] != members or shape[1] > particles:
+                raise CheckFailed(
+                    f"predict was handed observations of shape {shape}, not (E, P, num_sequences, obs_dim)",
+                    "member_axis",
+                )
+        prediction = self._predict(observation, action)
         self.predictions.append((np.array(observation), np.array(action), prediction))
         return prediction
 
@@ -69,10 +74,18 @@ class RolloutTrace:
         self.rewards.append((np.array(observation), np.array(action), np.array(next_observation)))
         return np.asarray(self._reward(observation, action, next_observation))
 
-    def check_returns(self, returns: Any, wanted: Array, what: str, *, slips: Mapping[str, Any] | None = None) -> None:
+    def check_returns(
+        self,
+        returns: Any,
+        wanted: Array,
+        what: str,
+        *,
+        slips: Slips | Callable[[], Slips] | None = None,
+        otherwise: str = "wrong_value",
+    ) -> None:
         """`check_close` for the returns. What the model and the reward were handed comes before the slips listed."""
         try:
-            check_close(returns, wanted, what, slips=slips)
+            check_close(returns, wanted, what, slips=slips, otherwise=otherwise)
         except CheckFailed as failure:
             found = self.slip() if failure.cause != "returns_none" else None
             if found is None:
@@ -82,10 +95,14 @@ class RolloutTrace:
     def check_calls(self) -> None:
         """Exactly `horizon` calls of predict, each about everything."""
         calls = len(self.predictions)
-        whole = all(observation.shape[:-1] == self.shape for observation, _, _ in self.predictions)
-        cause = "extra_predictions" if whole else "loop_over_sequences"
+        shapes = [observation.shape[:-1] for observation, _, _ in self.predictions]
+        cause = "extra_predictions"
+        if any(shape[-1] != self.num_sequences for shape in shapes):
+            cause = "loop_over_sequences"
+        elif any(shape != self.shape for shape in shapes):
+            cause = "loop_over_particles"
         check(calls == self.horizon, f"{calls} calls of predict for a horizon of {self.horizon}", cause)
-        check(whole, "predict was called with a part of the sequences", "loop_over_sequences")
+        check(cause == "extra_predictions", "predict was called with a part of the particles or sequences", cause)
 
     def slip(self) -> Slip | None:
         """The first thing that was handed over and is not what it should be, if that can be told for certain."""
@@ -115,47 +132,63 @@ class RolloutTrace:
             "arguments_do_not_fit",
         )
         if action.shape[-1] == self._act_dim and set(dims) == {self._obs_dim}:
-            if self._members not in (None, 1) and actions * (self._members or 1) == states:
-                message, cause = f"{message}: actions were not repeated for every member", "actions_not_repeated"
+            copies = math.prod(self.shape[:-1]) if self._noise is not None else 1
+            if actions < states and copies > 1 and actions in self._sizes_without_copies(states):
+                message = f"{message}: actions were not repeated for every member and particle"
+                cause = "actions_not_repeated"
             elif actions > fewest and fewest in (1, actions // self.num_sequences):
                 message, cause = f"{message}: the start was not expanded to all sequences", "start_not_expanded"
         raise CheckFailed(message, cause)
+
+    def _sizes_without_copies(self, states: int) -> set[int]:
+        """How many actions there are for so many states if members, particles or both share them."""
+        members, particles = self.shape[:2]
+        return {states // copies for copies in (members, particles, members * particles) if copies > 1}
 
     # Are they the right ones? -----------------------------------------------------------------------------------------
 
     def _slip_of_actions(self, name: str, seen: list[Array]) -> Slip | None:
         pairs = list(zip(seen, self._actions, strict=True))
-        if all(_same(one, wanted) for one, wanted in pairs):
+        if all(same(one, wanted) for one, wanted in pairs):
             return None
-        if all(any(_same(one, other) for other in self._actions) for one in seen):
+        if all(any(same(one, other) for other in self._actions) for one in seen):
             return f"{name} sees the actions of another step", "wrong_step_action"
-        if all(_same(one, np.broadcast_to(one[..., :1, :], one.shape)) and _has_rows(one, own) for one, own in pairs):
+        if all(same(one, np.broadcast_to(one[..., :1, :], one.shape)) and has_rows(one, own) for one, own in pairs):
             return f"{name} sees one sequence's action for all sequences", "one_action_for_all"
-        if all(_has_rows(one, wanted) for one, wanted in pairs):
+        if all(has_rows(one, wanted) for one, wanted in pairs):
             return f"{name} sees the actions of other sequences", "actions_misaligned"
-        if all(_is_clipped(one, wanted) for one, wanted in pairs):
+        if all(is_clipped(one, wanted) for one, wanted in pairs):
             return f"{name} sees actions that were cut off", "values_clamped"
         return None
 
     def _slip_of_states(self) -> Slip | None:
-        wanted = [self._start, *(prediction for _, _, prediction in self.predictions[:-1])]
+        wanted = [self._start, *self._arrivals()[:-1]]
         seen = [observation for observation, _, _ in self.predictions]
-        pairs = list(zip(seen, wanted, strict=True))
-        if all(_same(one, state) for one, state in pairs):
+        if all_same(seen, wanted):
             return None
-        if all(_same(one, self._start) for one in seen):
+        if all(same(one, self._start) for one in seen):
             return "predict always sees the start", "state_not_propagated"
-        if self._members is not None and all(_same(one, np.mean(state, axis=0)) for one, state in pairs):
-            return "predict sees the mean of the members' states", "states_averaged"
-        if self._members is not None and all(_same(one, state[:1]) for one, state in pairs):
-            return "every member sees the first member's states", "one_member_only"
-        if self._members is not None and all(_comes_from_members(one, state) for one, state in pairs):
-            return "members see the states of other members", "members_resampled"
-        if all(_has_rows(one, state) for one, state in pairs):
+        if self._noise is not None:
+            return self._slip_of_particles("predict", seen[1:]) if same(seen[0], self._start) else None
+        if all(has_rows(one, state) for one, state in zip(seen, wanted, strict=True)):
             return "predict sees the states of other sequences", "states_misaligned"
-        if all(_is_clipped(one, state) for one, state in pairs):
+        if all(is_clipped(one, state) for one, state in zip(seen, wanted, strict=True)):
             return "predict sees states that were cut off", "values_clamped"
         return None
+
+    def _arrivals(self) -> list[Array]:
+        """Where each call of predict leads."""
+        if self._noise is None:
+            return [np.asarray(prediction) for _, _, prediction in self.predictions]
+        particles = Particles(self._noise, [prediction for _, _, prediction in self.predictions])
+        return [particles.arrival(t) for t in range(self.horizon)]
+
+    def _slip_of_particles(self, name: str, seen: list[Array]) -> Slip | None:
+        """What is wrong with states that were seen after the first steps."""
+        if self._noise is None:
+            return None
+        slip = Particles(self._noise, [prediction for _, _, prediction in self.predictions]).slip(seen)
+        return None if slip is None else (f"{name} {slip[0]}", slip[1])
 
     def _slip_of_rewards(self) -> Slip | None:
         calls = [
@@ -165,7 +198,8 @@ class RolloutTrace:
         ]
         if len(calls) != len(self.rewards) or not 0 < len(calls) <= self.horizon:
             return None
-        steps = [next((t for t, own in enumerate(self.predictions) if _same(call[2], own[2])), None) for call in calls]
+        arrivals = self._arrivals()
+        steps = [next((t for t, own in enumerate(arrivals) if same(call[2], own)), None) for call in calls]
         if len(calls) < self.horizon:
             known = {
                 tuple(range(self.horizon - 1)): ("the last step is not paid", "last_action_ignored"),
@@ -174,70 +208,32 @@ class RolloutTrace:
             }
             return known.get(tuple(step for step in steps if step is not None))
         states = [observation for observation, _, _ in self.predictions]
-        arrivals = [prediction for _, _, prediction in self.predictions]
         before, actions, after = (list(column) for column in zip(*calls, strict=True))
-        if _all_same(after, states) and not _all_same(after, arrivals):
+        if all_same(after, states) and not all_same(after, arrivals):
             return "the reward sees the old observation as the next one", "reward_on_old_observation"
-        if self._members is not None and not _all_same(after, arrivals):
-            means = [np.broadcast_to(arrival.mean(axis=0), arrival.shape) for arrival in arrivals]
-            if _all_same(after, means):
-                return "the reward sees the mean of the members' states", "states_averaged"
-        if not _all_same(before, states) and (_all_same(before, arrivals) or not any(map(np.any, before))):
+        if not all_same(after, arrivals):
+            slip = self._slip_of_particles("the reward", after)
+            if slip is not None:
+                return slip
+        if not all_same(before, states) and (all_same(before, arrivals) or not any(map(np.any, before))):
             return "the reward does not see the old observation first", "reward_arguments"
-        if not _all_same(before, states) and _all_same(before, [self._start] * len(before)):
+        if not all_same(before, states) and all_same(before, [self._start] * len(before)):
             return "the reward always sees the start as the old observation", "reward_arguments"
         if not any(map(np.any, actions)) and any(map(np.any, self._actions)):
             return "the reward sees actions of 0", "reward_arguments"
         return self._slip_of_actions("the reward", actions)
 
 
-def _same(seen: Array, wanted: Array) -> bool:
-    try:
-        return bool(np.allclose(seen, np.broadcast_to(wanted, seen.shape), rtol=1e-4, atol=1e-4))
-    except ValueError:
-        return False
-
-
-def _all_same(seen: list[Array], wanted: list[Array]) -> bool:
-    return all(_same(one, other) for one, other in zip(seen, wanted, strict=True))
-
-
-def _has_rows(seen: Array, wanted: Array) -> bool:
-    """Whether every row of one is a row of the other."""
-    rows, known = seen.reshape(-1, seen.shape[-1]), wanted.reshape(-1, wanted.shape[-1])
-    if len(rows) * len(known) > 1_000_000:
-        rows = rows[:: len(rows) * len(known) // 1_000_000 + 1]
-    return bool((np.abs(rows[:, None] - known[None]).max(axis=2).min(axis=1) < 1e-3).all())
-
-
-def _comes_from_members(seen: Array, states: Array) -> bool:
-    """Whether every row is what some member predicted for it."""
-    return bool((np.abs(seen[:, None] - states[None]).max(axis=-1).min(axis=1) < 1e-3).all())
-
-
-def _is_clipped(seen: Array, wanted: Array) -> bool:
-    """Whether values are cut off at some size: equal up to it, and equal to it beyond."""
-    largest = float(np.abs(seen).max(initial=0.0))
-    return bool(np.allclose(seen, np.clip(wanted, -largest, largest), rtol=1e-4, atol=1e-4))
-
-
 class Drift:
-    """A model and a reward whose returns are known without a roll-out: each action moves the state by a fixed step.
+    """A model and a reward whose returns are known without a roll-out: each action moves the state by a fixed step."""
 
-    With E members every member has steps of its own.
-    """
-
-    def __init__(self, obs_dim: int, act_dim: int, *, members: int | None = None, seed: int = 0) -> None:
+    def __init__(self, obs_dim: int, act_dim: int, *, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        self._steps = rng.normal(size=(() if members is None else (members,)) + (act_dim, obs_dim))
+        self._steps = rng.normal(size=(act_dim, obs_dim))
         self._old, self._new, self._price = rng.normal(size=obs_dim), rng.normal(size=obs_dim), rng.normal(size=act_dim)
-        self._members = members
 
     def predict(self, observation: Array, action: Array) -> Array:
-        steps = self._steps
-        if self._members is not None:
-            steps = steps.reshape(self._members, *(1,) * (action.ndim - 3), *steps.shape[-2:])
-        prediction: Array = observation + action @ steps
+        prediction: Array = observation + action @ self._steps
         return prediction
 
     def reward(self, observation: Array, action: Array, next_observation: Array) -> Array:
@@ -245,12 +241,8 @@ class Drift:
         return reward
 
     def returns(self, observation: Array, action_sequences: Array) -> Array:
-        """Shape (..., num_sequences), or (E, ..., num_sequences)."""
-        actions = action_sequences if self._members is None else action_sequences[None]
-        steps = self._steps
-        if self._members is not None:
-            steps = steps.reshape(self._members, *(1,) * (actions.ndim - 3), *steps.shape[-2:])
-        moves = actions @ steps
+        """Shape (..., num_sequences)."""
+        moves = action_sequences @ self._steps
         after = observation[..., None, None, :] + moves.cumsum(axis=-2)
         each: Array = (after - moves) @ self._old + after @ self._new + action_sequences @ self._price
         return np.asarray(each.sum(axis=-1))

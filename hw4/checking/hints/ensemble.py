@@ -49,23 +49,72 @@ HINTS: dict[str, Hint] = {
         "loop. Each member follows its own state, and only returns may be averaged.",
         "Conventions: ensembles",
     ),
+    "particles_averaged": Hint(
+        "Your particles' states are averaged during the roll-out, so probably a mean over particles is taken inside "
+        "the loop. Each particle follows its own state, and only returns may be averaged.",
+        "the docstring of the stub",
+    ),
     "actions_not_repeated": Hint(
-        "Your model or reward is called with the states of all members but only one copy of the actions, so probably "
-        "the actions were not repeated for every member. Expand both to E copies.",
+        "Your model or reward is called with the states of all members and particles but with fewer copies of the "
+        "actions, so probably the actions were not repeated. Expand both to (E, P, ...).",
         "Conventions: ensembles",
     ),
     "member_axis": Hint(
-        "Your model is called without the member axis in front, so probably members and sequences were put into one "
-        "axis or swapped. `predict` gets (E, ..., num_sequences, obs_dim).",
+        "Your model is called without the axes of members and particles in front, so probably they were put into one "
+        "axis with the sequences, swapped, or left out. `predict_distribution` gets (E, P, num_sequences, obs_dim).",
         "Conventions: ensembles",
+    ),
+    "axes_swapped": Hint(
+        "Your returns are right but in another order, so probably two axes are swapped. Members come first, then "
+        "particles, then sequences.",
+        "Conventions: ensembles",
+    ),
+    "noise_ignored": Hint(
+        "Your particles follow the predicted means, so probably the noise is never added. The next state is the mean "
+        "plus the standard deviation times the noise.",
+        "the docstring of the stub",
+    ),
+    "spread_ignored": Hint(
+        "Your noise moves every state equally far, so probably it is added without being multiplied by the predicted "
+        "standard deviation.",
+        "the docstring of the stub",
+    ),
+    "noise_of_another_step": Hint(
+        "Your particles meet the noise of another step, so probably the index along the horizon is always the same, or "
+        "runs another way. Step t meets `noise[t]`, which is new at each step.",
+        "the docstring of the stub",
+    ),
+    "noise_of_another_particle": Hint(
+        "Your particles meet the noise of another particle or member, so probably one is picked for all, or a reshape "
+        "or a transpose mixes the two axes. Particle p of member e meets `noise[t, e, p]`.",
+        "the docstring of the stub",
+    ),
+    "noise_of_another_feature": Hint(
+        "Some entries of your states meet the noise of another entry, so probably one number is used for the whole "
+        "state, or the axes are mixed. Each entry of a state has noise of its own.",
+        "the docstring of the stub",
+    ),
+    "noise_not_given": Hint(
+        "Your particles meet other noise than the one passed in, so probably the function draws for itself, as "
+        "`torch.randn_like` or `torch.normal` do. Use the argument `noise`: all sequences meet the same.",
+        "the docstring of the stub",
+    ),
+    "loop_over_particles": Hint(
+        "Your code asks the model about some of the particles at a time, so probably there is a Python loop over them. "
+        "Let all advance together: `horizon` calls for all particles and sequences.",
+        "the docstring of the stub",
     ),
     "one_member_only": Hint(
         "Your answer depends on one member alone, so probably an index picks that one for all of them.",
         "Conventions: ensembles",
     ),
+    "one_particle_only": Hint(
+        "Your answer depends on one particle of each member alone, so probably an index picks that one for all of them.",
+        "the docstring of the stub",
+    ),
     "members_resampled": Hint(
-        "Your roll-outs switch to another member on the way, so probably members are drawn or shuffled at every step. "
-        "In TS-infinity each roll-out keeps its member to the end.",
+        "Your particles switch to another member, or trade places, on the way, so probably members are drawn or "
+        "shuffled at every step. In TS-infinity each particle keeps its member to the end.",
         "Conventions: ensembles",
     ),
     "aggregation_axis": Hint(
