@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from hw4.checking.answers import AnyOf, check, check_close, check_every_time
+from hw4.checking.answers import AnyOf, check, check_close, check_every_time, check_shape
 from hw4.checking.doubles import exception_of, leaves_other_generators_alone
 from hw4.checking.draws import check_frequencies, check_rows_are_independent, check_uniform, check_whole_numbers
 from hw4.checking.examples import WORKED_EXAMPLES
-from hw4.checking.rollout_trace import Drift, RolloutTrace
-from hw4.checking.subject import LocalSubject
+from hw4.checking.rollout_trace import RolloutTrace
+from hw4.checking.subject import Kept, LocalSubject
 from hw4.checking.variations import vary
 from hw4.checking.worked_example import check_example
 from hw4.ensemble import (
@@ -27,7 +27,6 @@ from hw4.ensemble import (
     decompose_uncertainty,
     gaussian_nll,
     member_minibatches,
-    member_returns,
 )
 
 ENSEMBLE, SEQUENCES, HORIZON, OBS_DIM, ACT_DIM = 4, 7, 5, 3, 2
@@ -176,82 +175,154 @@ def test_minibatches_are_drawn_with_replacement() -> None:
     check(repeated, "30 minibatches of 3 from 3 hold no entry twice", "without_replacement")
 
 
-# member_returns -------------------------------------------------------------------------------------------------------
+# particle_returns -----------------------------------------------------------------------------------------------------
 
 
-def add_member(observation: Tensor, action: Tensor) -> Tensor:
-    """Member e adds e and the first action to every entry of the state."""
-    assert observation.shape[0] == action.shape[0] == ENSEMBLE, "predict takes and gives the member axis first"
-    offset = torch.arange(float(ENSEMBLE)).reshape(-1, *[1] * (observation.dim() - 1))
-    return observation + offset + action[..., :1]
+class Members:
+    """E members that differ in what they expect and in how sure they are, in NumPy.
+
+    Member e moves the state by its own step for each action. Its variance grows with the state and the action.
+    """
+
+    def __init__(self, members: int, obs_dim: int, act_dim: int, *, spread: float = 1.0, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self.members, self.spread = members, spread
+        self.steps = rng.normal(size=(members, act_dim, obs_dim))
+        self.slopes = rng.normal(size=(members, act_dim, obs_dim))
+        self.goal, self.price = rng.normal(size=obs_dim), rng.normal(size=act_dim)
+
+    def mean(self, e: int, observation: Any, action: Any) -> Any:
+        return observation + action @ self.steps[e]
+
+    def std(self, e: int, observation: Any, action: Any) -> Any:
+        return self.spread * (e + 1) * (1.2 + np.sin(0.3 * observation + action @ self.slopes[e]))
+
+    def predict(self, observation: Any, action: Any) -> tuple[Any, Any]:
+        members = range(self.members)
+        means = np.stack([self.mean(e, observation[e], action[e]) for e in members])
+        return means, np.stack([self.std(e, observation[e], action[e]) ** 2 for e in members])
+
+    def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
+        return (next_observation @ self.goal) ** 2 + observation @ self.goal - action @ self.price
+
+    def returns(self, start: Any, plans: Any, noise: Any) -> Any:
+        """One particle and one sequence after another."""
+        horizon, members, particles, _ = noise.shape
+        returns = np.zeros((members, particles, len(plans)))
+        for e, p, n in np.ndindex(*returns.shape):
+            state = start
+            for t in range(horizon):
+                arrived = self.mean(e, state, plans[n, t]) + self.std(e, state, plans[n, t]) * noise[t, e, p]
+                returns[e, p, n] += self.reward(state, plans[n, t], arrived)
+                state = arrived
+        return returns
 
 
-def arrival(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
-    return next_observation.square().sum(dim=-1) + 100.0 * observation[..., 0] + 1000.0 * action[..., 1]
+PARTICLES = 6
 
 
-@pytest.mark.stub("member_returns")
-def test_member_returns_worked_example() -> None:
-    check_example(WORKED_EXAMPLES["member_returns"], LocalSubject())
+def check_particles(
+    members: Members, start: Any, plans: Any, noise: Any, *, otherwise: str = "wrong_value"
+) -> RolloutTrace:
+    """One call of `particle_returns`: its returns, and what it handed to the model and the reward."""
+    trace = RolloutTrace(members.predict, members.reward, start, plans, noise=noise)
+    returns = LocalSubject().call("ensemble.particle_returns", trace.predict, trace.reward, start, plans, noise)
+    wanted = members.returns(start, plans, noise)
+    merges = [merge(wanted, axis=axis) for merge in (np.mean, np.sum) for axis in (0, 1, 2, (0, 1))]
+    slips = {
+        "mean_taken": AnyOf((wanted / plans.shape[1], *merges)),
+        "axes_swapped": AnyOf(tuple(wanted.transpose(order) for order in itertools.permutations(range(3)))),
+        "one_member_only": AnyOf((*(np.broadcast_to(own, wanted.shape) for own in wanted), *wanted)),
+        "one_particle_only": AnyOf((np.broadcast_to(wanted[:, :1], wanted.shape), *wanted.swapaxes(0, 1))),
+    }
+    trace.check_returns(returns, wanted, "returns", slips=slips, otherwise=otherwise)
+    return trace
 
 
-@pytest.mark.stub("member_returns")
-def test_member_returns_of_models_whose_returns_are_known() -> None:
+@pytest.mark.stub("particle_returns")
+def test_particle_returns_worked_example() -> None:
+    check_example(WORKED_EXAMPLES["particle_returns"], LocalSubject())
+
+
+@pytest.mark.stub("particle_returns")
+def test_particle_returns_are_those_of_a_loop_over_particles_and_sequences() -> None:
     """At any size, in every call, and far from 0."""
     rng = np.random.default_rng(0)
 
-    def at(members: int, obs_dim: int, act_dim: int, num_sequences: int, horizon: int, *, size: float = 1.0) -> None:
-        world, start = Drift(obs_dim, act_dim, members=members), size * rng.normal(size=obs_dim)
-        plans = rng.uniform(-3, 3, (num_sequences, horizon, act_dim))
-        trace = RolloutTrace(world.predict, world.reward, start, plans, members=members)
-        arguments = (trace.predict, trace.reward, start, plans)
-        returns = LocalSubject().call("ensemble.member_returns", *arguments, ensemble_size=members)
-        trace.check_returns(returns, world.returns(start, plans), "returns")
+    def at(
+        members: int, particles: int, obs_dim: int, act_dim: int, num_sequences: int, horizon: int, size: float = 1.0
+    ) -> None:
+        start, plans = size * rng.normal(size=obs_dim), rng.uniform(-2, 2, (num_sequences, horizon, act_dim))
+        noise = rng.normal(size=(horizon, members, particles, obs_dim))
+        check_particles(Members(members, obs_dim, act_dim, spread=0.2 * size), start, plans, noise)
 
-    ones = ((1, 4, 2, 7, 6), (5, 1, 1, 1, 1), (5, 4, 1, 1, 6), (5, 1, 2, 7, 6), (5, 4, 2, 7, 1))
+    ones = (
+        (1, 1, 1, 1, 1, 1),
+        (1, 3, 4, 2, 7, 6),
+        (4, 1, 3, 2, 7, 5),
+        (4, 3, 5, 2, 1, 6),
+        (4, 3, 1, 2, 7, 6),
+        (4, 3, 5, 1, 7, 6),
+        (4, 3, 5, 2, 7, 1),
+    )
     vary(
-        lambda: at(5, 4, 2, 7, 6),
+        lambda: at(4, 3, 5, 2, 7, 6),
         again=2,
         size_one=[partial(at, *sizes) for sizes in ones],
-        large=[lambda: at(5, 4, 2, 60, 25), lambda: at(5, 4, 2, 7, 6, size=100.0)],
+        large=[lambda: at(3, 4, 2, 1, 60, 25), lambda: at(4, 20, 3, 2, 7, 5), lambda: at(4, 3, 5, 2, 7, 6, 20.0)],
     )
 
 
-@pytest.mark.stub("member_returns")
-def test_member_returns_are_those_of_a_loop_over_members_and_sequences() -> None:
-    start, plans = numbers(OBS_DIM), numbers(SEQUENCES, HORIZON, ACT_DIM)
-    wanted = np.zeros((ENSEMBLE, SEQUENCES))
-    for e in range(ENSEMBLE):
-        for n in range(SEQUENCES):
-            state = start.double().numpy()
-            for action in plans[n].double().numpy():
-                arrived = state + e + action[0]
-                wanted[e, n] += (arrived**2).sum() + 100.0 * state[0] + 1000.0 * action[1]
-                state = arrived
-    returns = member_returns(add_member, arrival, start, plans, ensemble_size=ENSEMBLE)
-    check_close(returns.numpy(), wanted, "returns", atol=1e-2)
+@pytest.mark.stub("particle_returns")
+def test_particles_advance_together() -> None:
+    rng = np.random.default_rng(1)
+    plans, noise = rng.uniform(-1, 1, (30, 6, ACT_DIM)), rng.normal(size=(6, ENSEMBLE, PARTICLES, OBS_DIM))
+    check_particles(Members(ENSEMBLE, OBS_DIM, ACT_DIM), rng.normal(size=OBS_DIM), plans, noise).check_calls()
 
 
-@pytest.mark.stub("member_returns")
-def test_member_returns_take_leading_batch_dimensions() -> None:
-    starts, plans = numbers(6, OBS_DIM), numbers(6, SEQUENCES, HORIZON, ACT_DIM)
-    together = member_returns(add_member, arrival, starts, plans, ensemble_size=ENSEMBLE)
-    alone = [
-        member_returns(add_member, arrival, s, p, ensemble_size=ENSEMBLE) for s, p in zip(starts, plans, strict=True)
-    ]
-    check_close(together.numpy(), torch.stack(alone, dim=1).numpy(), "returns of a batch of starts", atol=1e-2)
-    starts, plans = starts.reshape(2, 3, OBS_DIM), plans.reshape(2, 3, SEQUENCES, HORIZON, ACT_DIM)
-    in_two_axes = member_returns(add_member, arrival, starts, plans, ensemble_size=ENSEMBLE).numpy()
-    wanted = together.reshape(ENSEMBLE, 2, 3, SEQUENCES).numpy()
-    check_close(in_two_axes, wanted, "returns of starts in two axes", atol=1e-2)
+@pytest.mark.stub("particle_returns")
+def test_all_sequences_meet_the_noise_that_is_handed_in() -> None:
+    rng = np.random.default_rng(2)
+    members, start = Members(ENSEMBLE, OBS_DIM, ACT_DIM), rng.normal(size=OBS_DIM)
+    plans = np.tile(rng.uniform(-1, 1, (1, HORIZON, ACT_DIM)), (SEQUENCES, 1, 1))
+    noise = rng.normal(size=(HORIZON, ENSEMBLE, PARTICLES, OBS_DIM))
+    arguments = (members.predict, members.reward, start, plans, noise)
+    returns = LocalSubject().call("ensemble.particle_returns", *arguments)
+    check_shape(returns, (ENSEMBLE, PARTICLES, SEQUENCES), "returns")
+    equal = np.allclose(returns, returns[..., :1], rtol=1e-3, atol=1e-4)
+    check(equal, "equal plans have different returns", "noise_not_given")
+    check_particles(members, start, plans, noise)
 
 
-@pytest.mark.stub("member_returns")
-def test_member_returns_leave_the_start_as_it_was() -> None:
-    start, plans = torch.zeros(OBS_DIM), torch.full((SEQUENCES, HORIZON, ACT_DIM), 3.0)
-    member_returns(add_member, arrival, start, plans, ensemble_size=ENSEMBLE)
-    check(bool((start == 0).all()), "the start observation was changed", "start_mutated")
-    check(bool((plans == 3).all()), "the action sequences were changed", "inplace")
+@pytest.mark.stub("particle_returns")
+def test_particles_follow_the_means_without_noise_or_variance() -> None:
+    rng = np.random.default_rng(3)
+    start, plans = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (SEQUENCES, HORIZON, ACT_DIM))
+    for particles in (1, PARTICLES):
+        noise = rng.normal(size=(HORIZON, ENSEMBLE, particles, OBS_DIM))
+        check_particles(Members(ENSEMBLE, OBS_DIM, ACT_DIM), start, plans, 0.0 * noise)
+        without = Members(ENSEMBLE, OBS_DIM, ACT_DIM, spread=0.0)
+        check_particles(without, start, plans, noise, otherwise="epsilon_added")
+
+
+@pytest.mark.stub("particle_returns")
+def test_particle_returns_leave_start_plans_and_noise_as_they_were() -> None:
+    for members, particles, num_sequences in ((ENSEMBLE, PARTICLES, SEQUENCES), (1, 1, 1)):
+        model = Members(members, OBS_DIM, ACT_DIM)
+        inputs = (
+            numbers(OBS_DIM),
+            numbers(num_sequences, HORIZON, ACT_DIM),
+            numbers(HORIZON, members, particles, OBS_DIM),
+        )
+        kept = [Kept(value.numpy()) for value in inputs]
+        subject = LocalSubject()
+        wanted = model.returns(*(value.double().numpy() for value in inputs))
+        for _ in range(2):
+            returns = subject.call("ensemble.particle_returns", model.predict, model.reward, *kept)
+            causes = ("start_mutated", "inplace", "inplace")
+            for name, value, before, cause in zip(("start", "plans", "noise"), kept, inputs, causes, strict=True):
+                check(torch.equal(subject.to_torch(value), before), f"the {name} were changed", cause)
+            check_close(returns, wanted, "returns")
 
 
 # aggregate_returns ----------------------------------------------------------------------------------------------------

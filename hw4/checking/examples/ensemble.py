@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -123,109 +122,168 @@ MEMBER_MINIBATCHES = WorkedExample(
 )
 
 
-def _add_offset_of_member(offsets: Array) -> Callable[[Array, Array], Array]:
-    """A model in which member e moves by the action and its own offset."""
-
-    def predict(observation: Array, action: Array) -> Array:
-        moved = observation + action
-        if moved.ndim < 3:  # the same input for every member
-            moved = np.broadcast_to(moved, (len(offsets), *moved.shape))
-        return moved + offsets.reshape(-1, *[1] * (moved.ndim - 1))
-
-    return predict
+PARTICLE_NOISE = np.array(  # shape (horizon, E, P, obs_dim), for horizon 2, E = 2, P = 3 and obs_dim 1
+    [[[0.0, 0.5, -1.0], [0.25, -0.5, 0.75]], [[1.0, -0.5, 1.5], [-0.25, 0.5, 1.0]]]
+)[..., None]
 
 
-def _run_member_returns(subject: Subject) -> dict[str, Any]:
+def _run_particle_returns(subject: Subject) -> dict[str, Any]:
     action_sequences = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [2.0, -1.0]])[..., None]
-    sequences_per_call: list[int] = []
-    predict = _add_offset_of_member(np.array([0.0, 1.0, 2.0]))
+    asked: list[tuple[int, ...]] = []
 
-    def counting_predict(observation: Array, action: Array) -> Array:
-        sequences_per_call.append(observation.shape[-2] if observation.ndim > 1 else 1)
-        return predict(observation, action)
+    def predict_distribution(observation: Array, action: Array) -> tuple[Array, Array]:
+        asked.append(observation.shape)
+        member = np.arange(2.0).reshape(2, 1, 1, 1)
+        return observation + action + member, np.broadcast_to(4.0 + 12.0 * member, observation.shape)
 
     def squared_position(observation: Array, action: Array, next_observation: Array) -> Array:
         reward: Array = next_observation[..., 0] ** 2 + 0.1 * action[..., 0]
         return reward
 
     start = np.array([1.0])
-    trace = RolloutTrace(counting_predict, squared_position, start, action_sequences, members=3)
-    arguments = (trace.predict, trace.reward, start, action_sequences)
-    returns = subject.call("ensemble.member_returns", *arguments, ensemble_size=3)
-    # Offsets 1, 10, 100, 1000: the digits of a return say how often each member took part in it.
-    digits = subject.call(
-        "ensemble.member_returns",
-        _add_offset_of_member(np.array([1.0, 10.0, 100.0, 1000.0])),
-        lambda observation, action, next_observation: next_observation[..., 0],
-        np.array([0.0]),
-        np.zeros((2, 3, 1)),
-        ensemble_size=4,
+    trace = RolloutTrace(predict_distribution, squared_position, start, action_sequences, noise=PARTICLE_NOISE)
+    returns = subject.call(
+        "ensemble.particle_returns", trace.predict, trace.reward, start, action_sequences, PARTICLE_NOISE
     )
     return {
         "returns": returns,
-        "sequences in the smallest call of predict": min(sequences_per_call, default=0),
-        "most members that took part in one return": _members_in(digits),
+        "sequences in the smallest call of predict_distribution": min((shape[2] for shape in asked), default=0),
+        "particles in the smallest call of predict_distribution": min((shape[1] for shape in asked), default=0),
+        "calls of predict_distribution": len(asked),
     }
 
 
-MAX_READ = 100  # returns, whose digits are read one by one
-
-
-def _members_in(returns: Any) -> int:
-    """How many members moved the state behind a return, at most: the return's decimal digits that are not 0."""
-    most = 1
-    for value in np.ravel(few(returns, "the returns"))[:MAX_READ].astype(np.float64):
-        whole = math.isfinite(value) and abs(value - round(value)) < 1e-3
-        digits = [int(digit) for digit in str(round(value))] if whole and value > 0 else []
-        if sum(digits) == 6:  # offsets count 3, 2 and 1 times in a return of three steps
-            most = max(most, sum(digit > 0 for digit in digits))
-    return most
-
-
-MEMBER_RETURNS = WorkedExample(
-    stub_id="member_returns",
+PARTICLE_RETURNS = WorkedExample(
+    stub_id="particle_returns",
     story=(
-        "Three members that start at 1; member e moves the state by the action plus e (0, 1 or 2). The reward is the "
-        "square of the state arrived at plus 0.1 * action. For the actions (1, 0), member 0 goes to 2, 2: 4.1 + 4 = "
-        "8.1; member 1 to 3, 4: 9.1 + 16 = 25.1; member 2 to 4, 6: 16.1 + 36 = 52.1. The other sequences are (0, 1), "
-        "(0, 0), (2, -1). With offsets 1, 10, 100, 1000 and no actions, a return of three steps is 6, 60, 600, 6000: "
-        "one member alone took part in each."
+        "Two members of three particles each, and a start at 1. Member 0 moves by the action and predicts a variance "
+        "of 4, a standard deviation of 2; member 1 moves by the action plus 1 and predicts a variance of 16. The "
+        "reward is the square of the state arrived at plus 0.1 * action. For the actions (1, 0), particle 0 of "
+        "member 0 meets the noise 0 and 1 and goes to 2 + 2 * 0 = 2 and 2 + 2 * 1 = 4: 4.1 + 16 = 20.1. Particle 1 "
+        "meets 0.5 and -0.5 and goes to 3 and 2: 9.1 + 4 = 13.1. Particle 0 of member 1 meets 0.25 and -0.25 and "
+        "goes to 3 + 4 * 0.25 = 4 and 5 - 4 * 0.25 = 4: 16.1 + 16 = 32.1. The other sequences are (0, 1), (0, 0), "
+        "(2, -1), and meet the same noise."
     ),
-    run=_run_member_returns,
+    run=_run_particle_returns,
     wanted={
-        "returns": np.array([[8.1, 5.1, 2.0, 13.1], [25.1, 20.1, 13.0, 32.1], [52.1, 45.1, 34.0, 61.1]]),
-        "sequences in the smallest call of predict": 4,
-        "most members that took part in one return": 1,
+        "returns": np.array(
+            [
+                [[20.1, 17.1, 10.0, 25.1], [13.1, 8.1, 5.0, 20.1], [9.1, 10.1, 5.0, 10.1]],
+                [[32.1, 25.1, 18.0, 41.1], [17.1, 16.1, 9.0, 20.1], [157.1, 146.1, 125.0, 170.1]],
+            ]
+        ),
+        "sequences in the smallest call of predict_distribution": 4,
+        "particles in the smallest call of predict_distribution": 3,
+        "calls of predict_distribution": 2,
     },
     slips={
         "returns": {
-            "states_averaged": AnyOf(
+            "noise_ignored": np.array(
+                [
+                    [[8.1, 5.1, 2.0, 13.1], [8.1, 5.1, 2.0, 13.1], [8.1, 5.1, 2.0, 13.1]],
+                    [[25.1, 20.1, 13.0, 32.1], [25.1, 20.1, 13.0, 32.1], [25.1, 20.1, 13.0, 32.1]],
+                ]
+            ),
+            "std_for_variance": np.array(
+                [
+                    [[40.1, 37.1, 26.0, 45.1], [20.1, 13.1, 10.0, 29.1], [20.1, 25.1, 18.0, 17.1]],
+                    [[65.1, 52.1, 45.0, 80.1], [41.1, 52.1, 45.0, 32.1], [1249.1, 1220.1, 1157.0, 1280.1]],
+                ]
+            ),
+            "spread_ignored": np.array(
+                [
+                    [[13.1, 10.1, 5.0, 18.1], [10.35, 6.35, 3.25, 16.35], [7.35, 6.35, 2.25, 10.35]],
+                    [
+                        [26.6625, 21.1625, 14.0625, 34.1625],
+                        [22.35, 18.35, 11.25, 28.35],
+                        [47.225, 40.725, 30.125, 55.725],
+                    ],
+                ]
+            ),
+            "noise_of_another_step": np.array(
+                [
+                    [[8.1, 5.1, 2.0, 13.1], [25.1, 20.1, 13.0, 32.1], [4.1, 5.1, 10.0, 5.1]],
+                    [[52.1, 45.1, 34.0, 61.1], [1.1, 0.1, 1.0, 4.1], [136.1, 125.1, 106.0, 149.1]],
+                ]
+            ),
+            "noise_of_another_particle": AnyOf(
                 (
-                    np.array([[25.1, 20.1, 13.0, 32.1]] * 3),
-                    np.array([25.1, 20.1, 13.0, 32.1]),
-                    np.array([[13.1, 10.1, 5.0, 18.1], [25.1, 20.1, 13.0, 32.1], [41.1, 34.1, 25.0, 50.1]]),
+                    np.array(
+                        [
+                            [[20.1, 17.1, 10.0, 25.1], [20.1, 17.1, 10.0, 25.1], [20.1, 17.1, 10.0, 25.1]],
+                            [[32.1, 25.1, 18.0, 41.1], [32.1, 25.1, 18.0, 41.1], [32.1, 25.1, 18.0, 41.1]],
+                        ]
+                    ),
+                    np.array(
+                        [
+                            [[20.1, 17.1, 10.0, 25.1], [13.1, 8.1, 5.0, 20.1], [9.1, 10.1, 5.0, 10.1]],
+                            [[73.1, 68.1, 53.0, 80.1], [41.1, 32.1, 25.0, 52.1], [37.1, 40.1, 29.0, 36.1]],
+                        ]
+                    ),
                 )
             ),
-            "one_member_only": AnyOf(
-                (
-                    np.array([[8.1, 5.1, 2.0, 13.1]] * 3),
-                    np.array([8.1, 5.1, 2.0, 13.1]),
-                    np.array([[52.1, 45.1, 34.0, 61.1]] * 3),
-                    np.array([52.1, 45.1, 34.0, 61.1]),
-                    np.array([[8.1, 5.1, 2.0, 13.1], [18.1, 13.1, 8.0, 25.1], [32.1, 25.1, 18.0, 41.1]]),
-                )
+            "states_averaged": np.array(
+                [
+                    [[25.1, 20.1, 13.0, 32.1], [13.1, 10.1, 5.0, 18.1], [58.1, 53.1, 40.0, 65.1]],
+                    [[25.1, 20.1, 13.0, 32.1], [13.1, 10.1, 5.0, 18.1], [58.1, 53.1, 40.0, 65.1]],
+                ]
             ),
-            "actions_misaligned": np.array([[8.1, 8.1, 8.1, 5.1], [20.1, 20.1, 13.0, 13.0], [34.0, 61.1, 61.1, 61.1]]),
-            "state_not_propagated": np.array([[5.1, 5.1, 2.0, 9.1], [13.1, 13.1, 8.0, 17.1], [25.1, 25.1, 18.0, 29.1]]),
+            "particles_averaged": np.array(
+                [
+                    [
+                        [11.877778, 9.544444, 4.444444, 16.211111],
+                        [11.877778, 9.544444, 4.444444, 16.211111],
+                        [11.877778, 9.544444, 4.444444, 16.211111],
+                    ],
+                    [
+                        [53.655556, 47.322222, 35.555556, 61.988889],
+                        [53.655556, 47.322222, 35.555556, 61.988889],
+                        [53.655556, 47.322222, 35.555556, 61.988889],
+                    ],
+                ]
+            ),
+            "state_not_propagated": np.array(
+                [
+                    [[13.1, 17.1, 10.0, 13.1], [9.1, 5.1, 4.0, 17.1], [16.1, 26.1, 17.0, 10.1]],
+                    [[17.1, 13.1, 10.0, 25.1], [17.1, 25.1, 16.0, 13.1], [72.1, 74.1, 61.0, 74.1]],
+                ]
+            ),
             "reward_on_old_observation": np.array(
-                [[5.1, 2.1, 2.0, 10.1], [10.1, 5.1, 5.0, 17.1], [17.1, 10.1, 10.0, 26.1]]
+                [
+                    [[5.1, 2.1, 2.0, 10.1], [10.1, 5.1, 5.0, 17.1], [1.1, 2.1, 2.0, 2.1]],
+                    [[17.1, 10.1, 10.0, 26.1], [2.1, 1.1, 1.0, 5.1], [37.1, 26.1, 26.0, 50.1]],
+                ]
             ),
-            "last_reward_only": np.array([[4.0, 4.1, 1.0, 3.9], [16.0, 16.1, 9.0, 15.9], [36.0, 36.1, 25.0, 35.9]]),
-            "last_action_ignored": np.array([[4.1, 1.0, 1.0, 9.2], [9.1, 4.0, 4.0, 16.2], [16.1, 9.0, 9.0, 25.2]]),
-            "aggregation_axis": np.array([85.3, 70.3, 49.0, 106.3]) / 3,
+            "last_reward_only": np.array(
+                [
+                    [[16.0, 16.1, 9.0, 15.9], [4.0, 4.1, 1.0, 3.9], [9.0, 9.1, 4.0, 8.9]],
+                    [[16.0, 16.1, 9.0, 15.9], [16.0, 16.1, 9.0, 15.9], [121.0, 121.1, 100.0, 120.9]],
+                ]
+            ),
+            "last_action_ignored": np.array(
+                [
+                    [[4.1, 1.0, 1.0, 9.2], [9.1, 4.0, 4.0, 16.2], [0.1, 1.0, 1.0, 1.2]],
+                    [[16.1, 9.0, 9.0, 25.2], [1.1, 0.0, 0.0, 4.2], [36.1, 25.0, 25.0, 49.2]],
+                ]
+            ),
+            "mean_taken": AnyOf(
+                (
+                    np.array([[14.1, 11.766667, 6.666667, 18.433333], [68.766667, 62.433333, 50.666667, 77.1]]),
+                    np.array([[26.1, 21.1, 14.0, 33.1], [15.1, 12.1, 7.0, 20.1], [83.1, 78.1, 65.0, 90.1]]),
+                    np.array([41.433333, 37.1, 28.666667, 47.766667]),
+                )
+            ),
+            "axes_swapped": np.array(
+                [
+                    [[20.1, 17.1, 10.0, 25.1], [32.1, 25.1, 18.0, 41.1]],
+                    [[13.1, 8.1, 5.0, 20.1], [17.1, 16.1, 9.0, 20.1]],
+                    [[9.1, 10.1, 5.0, 10.1], [157.1, 146.1, 125.0, 170.1]],
+                ]
+            ),
         },
-        "sequences in the smallest call of predict": {"loop_over_sequences": 1},
-        "most members that took part in one return": {"members_resampled": AnyOf((2, 3, 4))},
+        "sequences in the smallest call of predict_distribution": {"loop_over_sequences": 1},
+        "particles in the smallest call of predict_distribution": {"loop_over_particles": 1},
+        "calls of predict_distribution": {"extra_predictions": AnyOf((3, 4, 5, 6))},
     },
 )
 

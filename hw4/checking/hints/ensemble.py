@@ -109,7 +109,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: ensembles",
     ),
     "one_particle_only": Hint(
-        "Your answer depends on one particle of each member alone, so probably an index picks that one for all of them.",
+        "Your answer depends on one particle of each member alone, so probably an index picks that one for all of "
+        "them.",
         "the docstring of the stub",
     ),
     "members_resampled": Hint(
