@@ -320,14 +320,14 @@ def _check_returns(
     what: str = "returns",
     *,
     with_slips: bool = False,
-) -> RolloutTrace:
+    otherwise: str = "wrong_value",
+) -> None:
     """One call of `particle_returns`: its returns, and what it handed to the model and the reward."""
     trace = RolloutTrace(ensemble.predict, ensemble.reward, start, sequences, noise=noise)
     returns = subject.call("ensemble.particle_returns", trace.predict, trace.reward, start, sequences, noise)
     wanted = ensemble.returns(start, sequences, noise)
     slips = partial(ensemble.slips, start, sequences, noise, wanted) if with_slips else None
-    trace.check_returns(returns, wanted, what, slips=slips)
-    return trace
+    trace.check_returns(returns, wanted, what, slips=slips, otherwise=otherwise)
 
 
 @graded("particle_returns", weight=3)
@@ -354,7 +354,8 @@ def test_all_sequences_meet_the_noise_that_is_handed_in(subject: Subject, rng: R
     start, ensemble, noise = rng.normal(size=OBS_DIM), _Ensemble(rng), _draws(rng, HORIZON)
     sequences = np.tile(rng.uniform(-1, 1, (1, HORIZON, ACT_DIM)), (NUM_SEQUENCES, 1, 1))
     wanted = ensemble.returns(start, sequences, noise)
-    for _ in range(2):
+
+    def ask() -> None:
         trace = RolloutTrace(ensemble.predict, ensemble.reward, start, sequences, noise=noise)
         returns = subject.call("ensemble.particle_returns", trace.predict, trace.reward, start, sequences, noise)
         check_shape(returns, wanted.shape, "returns")
@@ -362,20 +363,19 @@ def test_all_sequences_meet_the_noise_that_is_handed_in(subject: Subject, rng: R
         check(equal, "equal plans have different returns", "noise_not_given")
         trace.check_returns(returns, wanted, "returns of equal plans")
 
+    vary(ask, again=1)
+
 
 @graded("particle_returns")
 def test_without_noise_or_variance_particles_follow_the_means(subject: Subject, rng: RNG) -> None:
     """Noise of 0 follows the means, and so does a variance of 0."""
     start, sequences = rng.normal(size=OBS_DIM), rng.uniform(-1, 1, (NUM_SEQUENCES, HORIZON, ACT_DIM))
-    for particles in (1, PARTICLES):
-        drawn = _draws(rng, HORIZON, particles=particles)
-        for spread, noise, what in ((1.0, np.zeros_like(drawn), "noise"), (0.0, drawn, "variance")):
-            ensemble = _Ensemble(rng, spread=spread)
-            trace = RolloutTrace(ensemble.predict, ensemble.reward, start, sequences, noise=noise)
-            returns = subject.call("ensemble.particle_returns", trace.predict, trace.reward, start, sequences, noise)
-            wanted = ensemble.returns(start, sequences, noise)
-            otherwise = "wrong_value" if spread else "epsilon_added"
-            trace.check_returns(returns, wanted, f"returns with a {what} of 0", otherwise=otherwise)
+    for particles in (1, 2):
+        noise = np.zeros((HORIZON, MEMBERS, particles, OBS_DIM))
+        _check_returns(subject, _Ensemble(rng), start, sequences, noise, "returns with noise of 0")
+    certain, noise = _Ensemble(rng, spread=0.0), _draws(rng, HORIZON)
+    what = "returns with a variance of 0"
+    _check_returns(subject, certain, start, sequences, noise, what, otherwise="epsilon_added")
 
 
 @graded("particle_returns", weight=0.5, needs_another=True)

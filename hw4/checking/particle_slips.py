@@ -54,6 +54,12 @@ def _have_another_spread(own: Particles, seen: Array, t: int) -> bool:
     return any(same(seen, own.means[t] + spread * own.noise[t]) for spread in spreads)
 
 
+def _take_the_variance_for_a_logarithm(own: Particles, seen: Array, t: int) -> bool:
+    with np.errstate(over="ignore"):
+        spreads = (np.exp(0.5 * own.variances[t]), np.exp(own.variances[t]))
+    return any(same(seen, own.means[t] + spread * own.noise[t]) for spread in spreads)
+
+
 def _have_no_spread(own: Particles, seen: Array, t: int) -> bool:
     return same(seen, own.means[t] + own.noise[t])
 
@@ -99,6 +105,13 @@ def _have_noise_of_a_feature(own: Particles, seen: Array, t: int) -> bool:
     return has_rows(own.implied_noise(seen, t)[..., None], own.noise[..., None])
 
 
+def _have_noise_that_was_altered(own: Particles, seen: Array, t: int) -> bool:
+    """Whether the noise was cut off, or its sign lost or changed."""
+    implied, noise = own.implied_noise(seen, t), np.broadcast_to(own.noise[t], seen.shape)
+    is_cut_off = bool(np.isfinite(implied).all()) and is_clipped(implied, noise)
+    return is_cut_off or same(implied, np.abs(noise)) or same(implied, -noise)
+
+
 def _come_from_members(own: Particles, seen: Array, t: int) -> bool:
     """Whether every state is what some member predicted for its sequence, with noise of that step."""
     *_, num_sequences, obs_dim = seen.shape
@@ -130,6 +143,7 @@ def _look_drawn(own: Particles, seen: Array, t: int) -> bool:
 SLIPS: tuple[tuple[str, str, Callable[[Particles, Array, int], bool]], ...] = (
     ("sees the means, without noise", "noise_ignored", _follow_the_means),
     ("sees noise that is multiplied by something else than the std", "std_for_variance", _have_another_spread),
+    ("sees noise as if the variance were a logarithm", "log_variance_for_variance", _take_the_variance_for_a_logarithm),
     ("sees noise that is not multiplied by the std", "spread_ignored", _have_no_spread),
     ("sees the mean of the members' states", "states_averaged", _are_members_means),
     ("sees the mean of the particles' states", "particles_averaged", _are_particles_means),
@@ -138,6 +152,7 @@ SLIPS: tuple[tuple[str, str, Callable[[Particles, Array, int], bool]], ...] = (
     ("sees states with the noise of another step", "noise_of_another_step", _have_noise_of_a_step),
     ("sees states with the noise of another particle", "noise_of_another_particle", _have_noise_of_a_particle),
     ("sees states with the noise of another feature", "noise_of_another_feature", _have_noise_of_a_feature),
+    ("sees noise that was changed", "noise_altered", _have_noise_that_was_altered),
     ("sees the states of other members or particles", "members_resampled", _come_from_members),
     ("sees the states of other sequences", "states_misaligned", _come_from_sequences),
     ("sees states that were cut off", "values_clamped", _are_cut_off),

@@ -94,6 +94,16 @@ HINTS: dict[str, Hint] = {
         "state, or the axes are mixed. Each entry of a state has noise of its own.",
         "the docstring of the stub",
     ),
+    "noise_altered": Hint(
+        "Your noise is changed before it is used, so probably it is clamped, or its sign is lost or swapped. Use the "
+        "noise as it is.",
+        "the docstring of the stub",
+    ),
+    "log_variance_for_variance": Hint(
+        "Your particles move as if the predicted variance were a logarithm, so probably there is an exponential too "
+        "many. `predict_distribution` gives the variance itself.",
+        "the docstring of the stub",
+    ),
     "noise_not_given": Hint(
         "Your particles meet other noise than the one passed in, so probably the function draws for itself, as "
         "`torch.randn_like` or `torch.normal` do. Use the argument `noise`: all sequences meet the same.",
