@@ -34,7 +34,7 @@ from hw4.commands.checkpoint import load_checkpoint, save_checkpoint
 from hw4.commands.plots import COLORS
 from hw4.commands.threads import use_one_thread
 from hw4.dynamics_model import fit
-from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, member_returns
+from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, particle_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.handin.at_once import write_at_once
@@ -124,18 +124,18 @@ def move_to(device: torch.device, experiment: Experiment, agent: ModelBasedAgent
             gradient_steps=experiment.gradient_steps,
         )
 
+    noise = torch.zeros(experiment.horizon, experiment.ensemble_size, 1, experiment.task.obs_dim, device=device)
+
+    def predict_distribution(observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        mean = parts.model.predict(observation, action)
+        return mean, torch.zeros_like(mean)
+
     def objective_from(observation: Tensor) -> Objective:
         start = observation.to(device)
 
         def objective(action_sequences: Tensor) -> Tensor:
-            returns = member_returns(
-                parts.model.predict,
-                reward,
-                start,
-                action_sequences.to(device),
-                ensemble_size=experiment.ensemble_size,
-            )
-            return aggregate_returns(returns, experiment.aggregation).cpu()
+            returns = particle_returns(predict_distribution, reward, start, action_sequences.to(device), noise)
+            return aggregate_returns(returns[:, 0], experiment.aggregation).cpu()
 
         return objective
 

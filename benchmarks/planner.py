@@ -33,7 +33,7 @@ from hw4.agents import build_planner
 from hw4.commands.plots import BLUE, ORANGE
 from hw4.commands.threads import use_one_thread
 from hw4.dynamics_model import DynamicsModel, Normalizer
-from hw4.ensemble import aggregate_returns, member_returns
+from hw4.ensemble import aggregate_returns, particle_returns
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import Objective, Planner
 from hw4.networks import EnsembleMLP
@@ -66,13 +66,16 @@ SHARE_WIDTHS, SHARE_POPULATIONS = (64, 200), (20, 100, 500)
 def batched(experiment: Experiment, network: EnsembleMLP, model: DynamicsModel) -> Callable[[Tensor], Objective]:
     """Ours: all members and candidates in one batched matrix product a layer and step."""
     reward = experiment.task.reward
+    noise = torch.zeros(experiment.horizon, experiment.ensemble_size, 1, experiment.task.obs_dim)
+
+    def predict_distribution(observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        mean = model.predict(observation, action)
+        return mean, torch.zeros_like(mean)
 
     def objective_from(observation: Tensor) -> Objective:
         def objective(action_sequences: Tensor) -> Tensor:
-            returns = member_returns(
-                model.predict, reward, observation, action_sequences, ensemble_size=experiment.ensemble_size
-            )
-            return aggregate_returns(returns, experiment.aggregation)
+            returns = particle_returns(predict_distribution, reward, observation, action_sequences, noise)
+            return aggregate_returns(returns[:, 0], experiment.aggregation)
 
         return objective
 

@@ -26,15 +26,17 @@ for _ in range({TIMES}):  # the same work again and again; the last time counts
 return returns
 """
 
-MEMBER_RETURNS = f"""
-num_sequences, horizon, _ = action_sequences.shape[-3:]
-actions = action_sequences.expand(ensemble_size, *action_sequences.shape)
+PARTICLE_RETURNS = f"""
+num_sequences, horizon, act_dim = action_sequences.shape
+_, ensemble_size, num_particles, obs_dim = noise.shape
 for _ in range({TIMES}):
-    state = observation.unsqueeze(-2).expand(ensemble_size, *observation.shape[:-1], num_sequences, -1)
+    state = observation.expand(ensemble_size, num_particles, num_sequences, obs_dim)
     returns = state.new_zeros(state.shape[:-1])
     for t in range(horizon):
-        next_state = predict(state, actions[..., t, :])
-        returns = returns + reward(state, actions[..., t, :], next_state)
+        action = action_sequences[:, t].expand(ensemble_size, num_particles, num_sequences, act_dim)
+        mean, variance = predict_distribution(state, action)
+        next_state = mean + variance.sqrt() * noise[t].unsqueeze(-2)
+        returns = returns + reward(state, action, next_state)
         state = next_state
 return returns
 """
@@ -42,7 +44,7 @@ return returns
 
 @pytest.mark.verify
 def test_ten_times_the_time_per_action_is_full_credit() -> None:
-    regions = {"sequence_returns": SEQUENCE_RETURNS, "member_returns": MEMBER_RETURNS}
+    regions = {"sequence_returns": SEQUENCE_RETURNS, "particle_returns": PARTICLE_RETURNS}
     slow = Animal(name="slow", kind="correct", story="", regions=regions)
     with Grader() as grader:
         grade = grader.grade(intake_of(code_of(slow)), Silent(), only=frozenset())

@@ -51,7 +51,7 @@ from hw4.commands.jupyter import (
     use_style,
 )
 from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE
-from hw4.ensemble import aggregate_returns, member_returns
+from hw4.ensemble import aggregate_returns, particle_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import MPC, Objective
@@ -123,17 +123,18 @@ class FixedModelAgent:
 
     def __init__(self, model: Any, way: Way, seed: int) -> None:
         settings, generator = settings_of(way), torch.Generator().manual_seed(seed)
+        noise = torch.zeros(settings.horizon, settings.ensemble_size, 1, settings.task.obs_dim)
+
+        def predict_distribution(observation: torch.Tensor, action: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            mean = model.predict(observation, action)
+            return mean, torch.zeros_like(mean)
 
         def objective_from(observation: torch.Tensor) -> Objective:
             def objective(action_sequences: torch.Tensor) -> torch.Tensor:
-                returns = member_returns(
-                    model.predict,
-                    settings.task.reward,
-                    observation,
-                    action_sequences,
-                    ensemble_size=settings.ensemble_size,
+                returns = particle_returns(
+                    predict_distribution, settings.task.reward, observation, action_sequences, noise
                 )
-                return aggregate_returns(returns, settings.aggregation)
+                return aggregate_returns(returns[:, 0], settings.aggregation)
 
             return objective
 

@@ -239,15 +239,20 @@ def plan_and_try(agent: Any, experiment: Experiment, start: Start, strengths: tu
     import torch
 
     from hw4.agents import build_planner
-    from hw4.ensemble import member_returns
+    from hw4.ensemble import particle_returns
     from hw4.noise import colored_noise
 
     task, horizon = experiment.task, experiment.horizon
+    no_noise = torch.zeros(horizon, experiment.ensemble_size, 1, task.obs_dim)
+
+    def predict_distribution(observation: Any, action: Any) -> tuple[Any, Any]:
+        mean = agent.predict(observation, action)
+        return mean, torch.zeros_like(mean)
 
     def objective_from(observation: Any) -> Callable[[Any], Any]:
         def objective(plans: Any) -> Any:
-            size = experiment.ensemble_size
-            return member_returns(agent.predict, task.reward, observation, plans, ensemble_size=size).mean(dim=0)
+            returns = particle_returns(predict_distribution, task.reward, observation, plans, no_noise)
+            return returns.mean(dim=(0, 1))
 
         return objective
 

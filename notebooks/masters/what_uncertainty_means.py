@@ -589,7 +589,7 @@ show(
 # ## Rolling an ensemble out: TS-infinity and TS1
 #
 # Imagine one plan, straight to the goal for 20 steps, with many particles. Under **TS-infinity** a particle keeps its
-# member for the whole roll-out, as your `member_returns` does; under **TS1** it draws a new member at every step. The
+# member for the whole roll-out, as your `particle_returns` does; under **TS1** it draws a new member at every step. The
 # members' disagreement is not noise: a member that errs to the left errs to the left at every step. On the left only
 # the members differ; on the right each step also gets noise of the predicted variance, and the real roll-outs are
 # drawn with it. Past *x* = 0.5 m or so (step 10) there is no data on most seeds.
