@@ -1,7 +1,7 @@
 """Bootstrap ensembles: several models that agree where there is data, and planning with all of them.
 
-Shapes: E = ensemble_size, N = transitions, B = minibatch. The member axis comes first, always. "..." stands for any
-leading batch dimensions, including none.
+Shapes: E = ensemble_size, P = particles of a member, N = transitions, B = minibatch. The member axis comes first, but
+follows time in noise. "..." stands for any leading batch dimensions, including none.
 A function leaves its inputs unchanged: nothing is changed in place.
 """
 
@@ -15,7 +15,8 @@ from torch import Tensor
 
 from hw4.rewards import Reward
 
-Predict = Callable[[Tensor, Tensor], Tensor]  # (observation, action) -> next_observation
+# (observation, action) -> mean and variance of the next observation
+PredictDistribution = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def bootstrap_indices(num_transitions: int, ensemble_size: int, *, generator: torch.Generator) -> Tensor:
@@ -56,34 +57,45 @@ def member_minibatches(member_indices: Tensor, batch_size: int, *, generator: to
     raise NotImplementedError("member_minibatches: write member_minibatches in hw4/ensemble.py")
 
 
-def member_returns(
-    predict: Predict, reward: Reward, observation: Tensor, action_sequences: Tensor, *, ensemble_size: int
+def particle_returns(
+    predict_distribution: PredictDistribution,
+    reward: Reward,
+    observation: Tensor,
+    action_sequences: Tensor,
+    noise: Tensor,
 ) -> Tensor:
-    """Every member's predicted return of every action sequence (`member_returns`).
+    """Every particle's return of every action sequence (`particle_returns`).
 
-    Each member imagines the whole roll-out by itself, from the same start, propagating its own state
-    (trajectory sampling "ts_inf", Chua et al. 2018, section 5). For member e and each sequence:
+    Each member has P particles. A particle stays with its member for the whole roll-out (trajectory sampling "ts_inf",
+    Chua et al. 2018, section 5), and samples each next state from what that member predicts. For particle p of member
+    e and each sequence:
 
-        s_0 = observation;   s_{t+1} = predict(s_t, a_t)[e];   return = sum_{t=0}^{horizon-1} reward(s_t, a_t, s_{t+1})
+        s_0 = observation
+        mean, variance = predict_distribution(s_t, a_t)[e, p]
+        s_{t+1} = mean + sqrt(variance) * noise[t, e, p]
+        return = sum_{t=0}^{horizon-1} reward(s_t, a_t, s_{t+1})
 
-    States are never averaged over members: the mean of a state on the hill and one in the pit is a state that nobody
-    predicted. All members and sequences advance together: exactly `horizon` calls of `predict`.
+    All sequences meet the same noise, so that a better return means a better plan and not better luck. States are never
+    averaged, neither over particles nor over members: the mean of a state on the hill and one in the pit is a state
+    that nobody predicted. All particles and sequences advance together: exactly `horizon` calls of
+    `predict_distribution`.
 
     Args:
-        predict: (E, ..., num_sequences, obs_dim), (E, ..., num_sequences, act_dim) -> (E, ..., num_sequences, obs_dim);
-            member e predicts entry e.
-        reward: reward(observation, action, next_observation), paid on arrival; returns (E, ..., num_sequences).
-        observation: s_0, shape (..., obs_dim). Not changed in place.
-        action_sequences: shape (..., num_sequences, horizon, act_dim).
-        ensemble_size: E.
+        predict_distribution: observations (E, P, num_sequences, obs_dim) and actions (E, P, num_sequences, act_dim)
+            give the mean and the variance (not std) of the next observation, each of shape
+            (E, P, num_sequences, obs_dim); member e predicts entry e.
+        reward: reward(observation, action, next_observation), paid on arrival; returns (E, P, num_sequences).
+        observation: s_0, shape (obs_dim,). Not changed in place.
+        action_sequences: shape (num_sequences, horizon, act_dim).
+        noise: draws of a standard normal, shape (horizon, E, P, obs_dim). Zeros follow the means.
 
     Returns:
-        shape (E, ..., num_sequences).
+        shape (E, P, num_sequences).
 
-    Public test: pytest hw4/tests -m member_returns
+    Public test: pytest hw4/tests -m particle_returns
     """
-    # TODO(member_returns): about 9 lines; expand the start and the actions to E copies, then roll out.
-    raise NotImplementedError("member_returns: write member_returns in hw4/ensemble.py")
+    # TODO(particle_returns): about 11 lines; expand the start and the actions, then roll out.
+    raise NotImplementedError("particle_returns: write particle_returns in hw4/ensemble.py")
 
 
 def aggregate_returns(returns: Tensor, aggregation: Literal["expected", "pessimistic", "optimistic"]) -> Tensor:
