@@ -32,6 +32,7 @@ DOTS_PER_INCH = 80
 FRAMES_PER_SECOND = 15
 REACHER_UPPER_ARM, REACHER_FOREARM = 0.1, 0.11  # m, as in gymnasium's model
 PUSHER_OBJECT_RADIUS, PUSHER_GOAL_RADIUS = 0.05, 0.08  # m
+LOWEST_GROUND = -5.0  # reward; a step that earns less has ended in a fall
 
 Update = Callable[[int], None]  # draws env step t
 
@@ -205,43 +206,58 @@ def _cliff_hill_scene(axes: Axes, trajectory: Trajectory) -> Update:
 
 
 def walks(task_name: str, paths: Mapping[str, NDArray[Any]], *, every: int = 1) -> bytes:
-    """A GIF of walks on one map, side by side.
+    """A GIF of walks on one map, side by side, with a cross where a step ended in a fall, and their number.
 
     Args:
-        task_name: a task whose observation begins with x and y, and whose reward is a map of the place arrived at.
+        task_name: a task whose observation is x and y, and whose reward is a map of the place arrived at.
         paths: observations of each walk, shape (T + 1, 2), by what is written above it.
         every: draw one frame in this many env steps.
     """
     figure = Figure(figsize=(4.5 * len(paths), 3.6), dpi=DOTS_PER_INCH, layout="constrained")
     canvas: Any = FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(paths), squeeze=False)[0]
-    drawn = []
-    for axes, (label, path) in zip(panels, paths.items(), strict=True):
-        _draw_map(axes, task_name)
-        axes.set_title(label, fontsize="medium", loc="left")
-        axes.set_xlabel("x (m)")
-        drawn.append((path, *axes.plot([], [], color="white", linewidth=1.2), *axes.plot([], [], "o", color=COLORS[1])))
-    panels[0].set_ylabel("y (m)")
+    updates = [_walk(axes, task_name, *walk) for axes, walk in zip(panels, paths.items(), strict=True)]
     target = io.BytesIO()
     writer: Any
     with imageio.get_writer(target, format="gif", duration=1000 / FRAMES_PER_SECOND, loop=0) as writer:  # type: ignore[arg-type]
         for step in range(0, max(map(len, paths.values())), every):
-            for path, line, dot in drawn:
-                line.set_data(*path[: step + 1].T)
-                dot.set_data(*path[step : step + 1].T)
+            for update in updates:
+                update(step)
             canvas.draw()
             figure.set_layout_engine("none")
             writer.append_data(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     return target.getvalue()
 
 
+def _walk(axes: Axes, task_name: str, label: str, path: NDArray[Any]) -> Update:
+    _draw_map(axes, task_name)
+    axes.set_xlabel("x (m)")
+    axes.set_ylabel("y (m)")
+    fallen = np.append(False, _worth(task_name, path[1:]) < LOWEST_GROUND)
+    (line,) = axes.plot([], [], color="white", linewidth=1.2)
+    (crosses,) = axes.plot([], [], "x", color="#ff5040", markersize=9, markeredgewidth=2.5)
+    (dot,) = axes.plot([], [], "o", color="white", markeredgecolor="black", markersize=9)
+
+    def update(step: int) -> None:
+        line.set_data(*path[: step + 1].T)
+        crosses.set_data(*path[: step + 1][fallen[: step + 1]].T)
+        dot.set_data(*path[step : step + 1].T)
+        axes.set_title(f"{label}: {fallen[: step + 1].sum()} falls", fontsize="medium", loc="left")
+
+    return update
+
+
+def _worth(task_name: str, places: NDArray[Any]) -> NDArray[Any]:
+    """What a step is worth that ends there, without the cost of the action."""
+    return np.asarray(TASKS[task_name].reward(places, np.zeros_like(places), places))
+
+
 def _draw_map(axes: Axes, task_name: str) -> None:
-    """What a step is worth that ends here, without the cost of the action; where one falls is dark."""
+    """What places are worth; where one falls is dark."""
     x, y = np.meshgrid(np.linspace(-1.0, 4.0, 251), np.linspace(-2.0, 2.0, 101))
-    places = np.stack([x, y], axis=-1)
-    worth = TASKS[task_name].reward(places, np.zeros_like(places), places)
+    worth = _worth(task_name, np.stack([x, y], axis=-1))
     axes.set_facecolor("#222222")
-    axes.pcolormesh(x, y, np.where(worth < -5.0, np.nan, worth), cmap="cividis")
+    axes.pcolormesh(x, y, np.where(worth < LOWEST_GROUND, np.nan, worth), cmap="cividis")
     axes.set_aspect("equal")
 
 
