@@ -469,7 +469,12 @@ def test_a_job_that_fails_twice_is_a_fault_that_says_how(
 def test_nothing_that_grades_outlives_the_command_however_that_ends(tmp_path: Path, sent: signal.Signals) -> None:
     """It is ended while the reference is graded, with a fork server at work."""
     write_class(tmp_path / "in", ["ada"])
-    process = subprocess.Popen(command(tmp_path / "in", tmp_path / "out", False), cwd=ROOT, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(tmp_path / "in", tmp_path / "out", False),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     found: list[psutil.Process] = []
     while not any("forking.py" in " ".join(one.cmdline()) for one in found):
         assert process.poll() is None
