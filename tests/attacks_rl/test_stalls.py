@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from stall_bank import Stall, load_stalls, stalling
+from stall_bank import SUITE, Stall, load_stalls, stalling
 
 from autograder.grading import session
 from autograder.grading.listener import Silent
@@ -21,7 +21,6 @@ from autograder.zoo.visit import intake_of
 from hw4.handin.assignment import load_assignment
 
 STALLS = load_stalls()
-QUICK = ("main_thread_ends",)  # the others: `make verify`
 NO_FAULT = ("failed", "not_run")
 PATIENCE = {"MAX_IDLE_SECONDS": 2.0, "MAX_IDLE_OF_ALL": 6.0, "MIN_PATIENCE": 0.5}  # of 10, 60 and 1
 
@@ -37,28 +36,34 @@ def grader() -> Iterator[Grader]:
             yield opened
 
 
-@pytest.mark.parametrize(
-    "stall",
-    [pytest.param(stall, marks=[] if name in QUICK else [pytest.mark.verify]) for name, stall in STALLS.items()],
-    ids=list(STALLS),
-)
+@pytest.mark.verify
+@pytest.mark.parametrize("stall", STALLS.values(), ids=list(STALLS))
 def test_a_stall_gains_nothing_and_is_nobody_elses_fault(
     grader: Grader, monkeypatch: pytest.MonkeyPatch, stall: Stall
 ) -> None:
     monkeypatch.setattr(grader, "_deadline_seconds", stall.deadline_seconds)
-    grade = grader.grade(intake_of(stalling(stall)), Silent())
+    grade = grader.grade(intake_of(stalling(stall)), Silent(), only=SUITE)
     assert problems_of(grade) == []
 
 
 def problems_of(grade: Grade) -> list[str]:
     """What must not have come of it."""
-    document = results(grade)
     problems = [f"fault: {fault}" for fault in grade.report.faults]
-    problems += [f"{item.id} earned {item.score:g}" for item in grade.report.items if item.score]
-    problems += [f"{curve.id} is {curve.verdict}" for curve in grade.report.curves if curve.verdict not in NO_FAULT]
-    problems += [f"{curve.id} failed without a hint" for curve in grade.report.curves if hint_of(curve) is None]
-    if FAULT_NOTE in json.dumps(document) or document.get("score") != 0:
+    for curve in grade.report.curves:
+        if curve.score or receipt(grade)["items"][curve.id]["score"]:
+            problems.append(f"{curve.id} earned {curve.score:g}")
+        if curve.verdict not in NO_FAULT or hint_of(curve) is None:
+            problems.append(f"{curve.id} is {curve.verdict}, cause {curve.cause!r}")
+    if FAULT_NOTE in json.dumps(results(grade)):
         problems.append("the student is told that it is not their fault")
-    if receipt(grade)["score"] != 0:
-        problems.append(f"the receipt says {receipt(grade)['score']}")
     return problems
+
+
+@pytest.mark.verify
+def test_without_a_stall_the_same_submission_earns_the_curve(grader: Grader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So there is something to gain, and the looks do find an agent to look at."""
+    monkeypatch.setattr(grader, "_deadline_seconds", 600.0)
+    honest = Stall("none", "", "looks", "\ndef stall():\n    pass\n")
+    grade = grader.grade(intake_of(stalling(honest)), Silent(), only=SUITE)
+    assert [curve.score for curve in grade.report.curves] == [curve.points for curve in grade.report.curves]
+    assert all(found.results for found in grade.integrity.values())
