@@ -15,9 +15,11 @@ from autograder.isolation.fork_server import GraderFault
 from autograder.recorded import acceptance
 from autograder.recorded.by_heart import cartpole as cartpole_by_heart
 from autograder.recorded.by_heart import cliff_hill as cliff_hill_by_heart
+from autograder.recorded.by_heart.arms import returns_by_heart
 from autograder.worlds import cartpole, cliff_hill, draw_law, has_law, make_hidden_env
 from hw4.envs import NOMINAL_WORLD, World, make_env
 from hw4.envs.cliff_hill import BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X
+from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 
 FAMILIES: dict[str, Any] = {
@@ -140,7 +142,7 @@ def test_a_family_is_drawn_within_its_limits() -> None:
 
 
 @pytest.mark.usefixtures("families")
-@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.id)
+@pytest.mark.parametrize("curve", [CURVES[0], *(pytest.param(c, marks=pytest.mark.verify) for c in CURVES[1:])])
 def test_in_accepted_worlds_nobody_passes_by_heart_and_without_a_law_everybody_does(
     curve: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +175,20 @@ def test_a_new_term_draws_its_own_worlds_and_leaves_those_of_recorded_runs(monke
     after = keys()
     assert after["graded"] != before["graded"]
     assert after["calibration"] == before["calibration"]
+
+
+def test_no_other_settings_decide_which_worlds_are_accepted() -> None:
+    class Watched:
+        def __init__(self) -> None:
+            self.read: set[str] = set()
+
+        def __getattr__(self, name: str) -> Any:
+            self.read.add(name)
+            return getattr(EXPERIMENTS["cliff_hill"], name)
+
+    watched: Any = Watched()
+    returns_by_heart(watched, 1, [make_env("cliff_hill")], 0)
+    assert watched.read - {"task"} == set(acceptance.SETTINGS)  # the task follows from its name
 
 
 # By heart -------------------------------------------------------------------------------------------------------------

@@ -20,11 +20,12 @@ from autograder.grading import private
 from autograder.isolation.fork_server import GraderFault
 from autograder.recorded.by_heart.arms import returns_by_heart
 from autograder.recorded.code_hash import meaning
-from hw4.experiments import EXPERIMENTS, Experiment
+from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
 
 DECIDING = tuple(Path(__file__).resolve().parents[1] / place for place in ("worlds", "recorded/by_heart"))
-OF_ALL = ("__init__", "turning", "arms")  # files there that are of no task: they decide in every one
+OF_EVERY_TASK = ("__init__", "turning", "arms")  # modules there that are of no task
+SETTINGS = ("task_name", "num_initial_episodes", "horizon", "initial_std")  # all that those know who learn nothing
 MAX_ATTEMPTS = 20
 AT_ONCE = 40  # worlds that are played together
 COUNTS: dict[private.Purpose, int] = {
@@ -56,24 +57,15 @@ def key_of(curve: Curve, purpose: private.Purpose) -> str:
         "family": dataclasses.asdict(private.family_of(curve.experiment)),
         "seed": settings.master_seed if purpose == "graded" else settings.calibration_seed,
         "deviation": settings.max_deviation,
-        "experiment": _chosen(EXPERIMENTS[curve.experiment]),
+        "experiment": {name: getattr(EXPERIMENTS[curve.experiment], name) for name in SETTINGS},
         "scored": curve.score_episodes,
         "at_once": AT_ONCE,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    stems = (*OF_ALL, EXPERIMENTS[curve.experiment].task_name)
-    for path in sorted(path for place in DECIDING for path in place.rglob("*.py") if path.stem in stems):
+    modules = (*OF_EVERY_TASK, EXPERIMENTS[curve.experiment].task_name)
+    for path in sorted(path for place in DECIDING for path in place.rglob("*.py") if path.stem in modules):
         digest.update(meaning(path.read_bytes(), path))
     return digest.hexdigest()[:16]
-
-
-def _chosen(experiment: Experiment) -> dict[str, Any]:
-    """The settings that differ from their defaults: a setting that is added changes no world of old experiments."""
-    return {
-        field.name: getattr(experiment, field.name)
-        for field in dataclasses.fields(experiment)
-        if getattr(experiment, field.name) != field.default
-    }
 
 
 def _accepted(curve: Curve, purpose: private.Purpose) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def run_in(mode: str, selection: list[str], log: Path | None) -> Run:
             "TMPDIR": str(scratch),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [sys.executable, str(MODES_FILE), mode, sys.executable, "-m", "pytest", str(BANK), "-q",
+        command = [sys.executable, str(MODES_FILE), mode, sys.executable, "-m", "pytest", str(BANK), "-q", "-m", "",
                    "-p", "no:cacheprovider", "--tb", "short", *selection]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if log is not None:
