@@ -406,8 +406,8 @@ def test_particle_returns_of_any_size_and_of_every_call(subject: Subject, rng: R
     def far_from_zero() -> None:
         start = rng.normal(size=OBS_DIM) * 150
         sequences = rng.uniform(-8, 8, (MANY_SEQUENCES, LONG_HORIZON, ACT_DIM))
-        ensemble = _Ensemble(rng, bounded=False, spread=20.0)
-        noise = _draws(rng, LONG_HORIZON, particles=5)
+        ensemble = _Ensemble(rng, 5, bounded=False, spread=20.0)
+        noise = _draws(rng, LONG_HORIZON, 5)
         _check_returns(subject, ensemble, start, sequences, noise, "returns of many long sequences far from 0")
 
     def many_particles() -> None:
