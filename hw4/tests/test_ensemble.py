@@ -195,7 +195,7 @@ class Members:
         return observation + action @ self.steps[e]
 
     def std(self, e: int, observation: Any, action: Any) -> Any:
-        return self.spread * (e + 1) * (1.2 + np.sin(0.3 * observation + action @ self.slopes[e]))
+        return self.spread * (e + 1) * (1.5 + np.sin(0.3 * observation + action @ self.slopes[e]))
 
     def predict(self, observation: Any, action: Any) -> tuple[Any, Any]:
         members = range(self.members)
