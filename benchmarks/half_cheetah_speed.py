@@ -29,12 +29,12 @@ import tyro
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from hw4.agents import AgentParts, build_agent_and_parts, build_planner
+from hw4.agents import AgentParts, aggregate, build_agent_and_parts, build_planner
 from hw4.commands.checkpoint import load_checkpoint, save_checkpoint
 from hw4.commands.plots import COLORS
 from hw4.commands.threads import use_one_thread
 from hw4.dynamics_model import fit
-from hw4.ensemble import aggregate_returns, bootstrap_indices, member_minibatches, particle_returns
+from hw4.ensemble import bootstrap_indices, member_minibatches, particle_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.handin.at_once import write_at_once
@@ -135,7 +135,7 @@ def move_to(device: torch.device, experiment: Experiment, agent: ModelBasedAgent
 
         def objective(action_sequences: Tensor) -> Tensor:
             returns = particle_returns(predict_distribution, reward, start, action_sequences.to(device), noise)
-            return aggregate_returns(returns[:, 0], experiment.aggregation).cpu()
+            return aggregate(returns, experiment.aggregation).cpu()
 
         return objective
 

@@ -29,11 +29,11 @@ from torch import Tensor
 
 from benchmarks.machine import BUILD, DATA, FIGURES, DrawOnly, matrix_product_rate, provenance, read_csv, write_csv
 from benchmarks.peers import MISSING, mbrl, mbrl_is_installed
-from hw4.agents import build_planner
+from hw4.agents import aggregate, build_planner
 from hw4.commands.plots import BLUE, ORANGE
 from hw4.commands.threads import use_one_thread
 from hw4.dynamics_model import DynamicsModel, Normalizer
-from hw4.ensemble import aggregate_returns, particle_returns
+from hw4.ensemble import particle_returns
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import Objective, Planner
 from hw4.networks import EnsembleMLP
@@ -75,7 +75,7 @@ def batched(experiment: Experiment, network: EnsembleMLP, model: DynamicsModel) 
     def objective_from(observation: Tensor) -> Objective:
         def objective(action_sequences: Tensor) -> Tensor:
             returns = particle_returns(predict_distribution, reward, observation, action_sequences, noise)
-            return aggregate_returns(returns[:, 0], experiment.aggregation)
+            return aggregate(returns, experiment.aggregation)
 
         return objective
 
