@@ -214,7 +214,7 @@ def doctor() -> int:
 def calibrate(
     *, curves: tuple[str, ...] = (), runs: int = 165, variant_runs: int = 40, bug_runs: int = 12, jobs: int = 2
 ) -> int:
-    """Record reference runs of the graded curves and effects, and derive bars, floors and published bands.
+    """Draw the hidden worlds and record reference runs of the graded curves and effects in them.
 
     Only what is missing is recorded, so you can stop it at any time and start it again. Then run `make publish`.
 
@@ -225,8 +225,11 @@ def calibrate(
         bug_runs: how many of each bug that the curve or effect is meant to catch.
         jobs: how many runs go at the same time, one thread each.
     """
+    from autograder.grading import private
+    from autograder.recorded.acceptance import accepted_worlds
     from autograder.recorded.calibration import calibrate as record
 
+    write_at_once(private.WORLDS_FILE, accepted_worlds().encode())
     record(list(curves), runs=runs, variant_runs=variant_runs, bug_runs=bug_runs, jobs=jobs)
     print("recorded; now run `make publish` to derive bars, floors and bands")
     return 0

@@ -13,6 +13,8 @@ import typst
 from changed_assignment import changed_assignment
 
 from autograder.grading.curves import Bar, dump_bars
+from autograder.recorded.calibration import BY_HEART
+from autograder.recorded.error_rates import rate
 from autograder.solutions import SOLUTIONS
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
@@ -20,7 +22,7 @@ from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
 from publish.handout import DATA, FIGURES, HANDOUT, PDF, HandoutError, notebook_answers
 from publish.handout import facts as handout_facts
 from publish.handout.docstrings import spans, stub_spec
-from publish.handout.facts import gather_facts
+from publish.handout.facts import _best_by_heart, gather_facts
 from publish.handout.figures import draw_figures
 from publish.handout.notebook_answers import prose, written_answers
 from publish.handout.typesetting import build_handout
@@ -127,6 +129,18 @@ def test_tables_hold_what_the_assignment_says(facts: dict[str, Any]) -> None:
     required_curves = [curve for curve in assignment.curves if not assignment.is_optional(curve)]
     assert [row[0] for row in curves[1:]] == [curve.number for curve in required_curves]
     assert [row[-1] for row in curves[1:]] == [str(curve.points) for curve in required_curves]
+
+
+def test_of_those_who_know_the_physics_by_heart_the_best_is_shown() -> None:
+    arms = {"a": (0, 40), "b": (3, 40), "c": (2, 40)}
+    rates = [rate(f"{BY_HEART}{arm}", *counts, is_correct=False) for arm, counts in arms.items()]
+    bug = rate("fits_once", 1, 12, is_correct=False)
+    shown = _best_by_heart([rates[0], bug, *rates[1:]])
+    assert [(one.implementation, one.num_at_bar) for one in shown] == [
+        ("fits_once", 1),
+        ("the published physics alone (best of 3 ways)", 3),
+    ]
+    assert _best_by_heart([bug]) == [bug]
 
 
 def test_a_changed_point_changes_the_pages(tmp_path: Path, facts: dict[str, Any]) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from autograder.__main__ import calibrate
 from autograder.grading import private
 from autograder.isolation.fork_server import GraderFault
-from autograder.recorded import acceptance
+from autograder.recorded import acceptance, calibration
 from autograder.recorded.by_heart import cartpole as cartpole_by_heart
 from autograder.recorded.by_heart import cliff_hill as cliff_hill_by_heart
 from autograder.recorded.by_heart.arms import returns_by_heart
@@ -142,7 +144,11 @@ def test_a_family_is_drawn_within_its_limits() -> None:
 
 
 @pytest.mark.usefixtures("families")
-@pytest.mark.parametrize("curve", [CURVES[0], *(pytest.param(c, marks=pytest.mark.verify) for c in CURVES[1:])])
+@pytest.mark.parametrize(
+    "curve",
+    [CURVES[0], *(pytest.param(curve, marks=pytest.mark.verify) for curve in CURVES[1:])],
+    ids=lambda curve: curve.id,
+)
 def test_in_accepted_worlds_nobody_passes_by_heart_and_without_a_law_everybody_does(
     curve: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +181,15 @@ def test_a_new_term_draws_its_own_worlds_and_leaves_those_of_recorded_runs(monke
     after = keys()
     assert after["graded"] != before["graded"]
     assert after["calibration"] == before["calibration"]
+
+
+def test_calibrate_draws_the_worlds_before_it_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new curve has none: `make publish` would draw them, too, but wants its runs first."""
+    worlds, drawn = tmp_path / "worlds.json", []
+    monkeypatch.setattr(private, "WORLDS_FILE", worlds)
+    monkeypatch.setattr(calibration, "calibrate", lambda *_, **__: drawn.append(json.loads(worlds.read_text())))
+    assert calibrate() == 0
+    assert [set(curves) for curves in drawn] == [{curve.id for curve in acceptance.curves_with_laws()}]
 
 
 def test_no_other_settings_decide_which_worlds_are_accepted() -> None:

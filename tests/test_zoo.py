@@ -37,7 +37,6 @@ WRONG = [animal for animal in load_animals().values() if animal.kind == "wrong" 
 HERDS = herds(WRONG)
 WHOLE = [animal for animal in CORRECT if animal.parts]
 CORRECT_HERDS = herds(animal for animal in CORRECT if not animal.parts)
-# Every third herd is graded in `make test`, all of them by `make verify`.
 # Herds whose hints are compared with `python -m hw4 check` in every `make test`; all by `make verify`.
 CHECKED_OFTEN = 1
 
@@ -89,7 +88,7 @@ def test_a_correct_submission_of_parts_gets_full_marks(grader: Grader, animal: A
 
 @pytest.mark.parametrize(
     "animal",
-    [
+    [  # every third herd, and all of them in `make verify`
         pytest.param(animal, id=animal.name, marks=[pytest.mark.verify] if number % 3 else [])
         for number, herd in enumerate(HERDS)
         for animal in herd

@@ -130,7 +130,7 @@ def bar_of(scores_by_implementation: dict[str, list[float]], step: float = 1.0) 
 
 
 def floor_of(scores_by_bug: dict[str, list[float]], step: float = 1.0) -> float:
-    """The best among the bugs to be caught, and acting at random: the largest 90 % quantile, rounded up."""
+    """The best among the bugs to be caught and all that learns nothing: the largest 90 % quantile, rounded up."""
     highest = max(np.quantile(scores, FLOOR_QUANTILE) for scores in scores_by_bug.values())
     return _multiple(math.ceil(highest / step), step)
 

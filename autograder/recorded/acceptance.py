@@ -1,7 +1,8 @@
 """Which drawn worlds are used: those in which nobody passes who knows the published physics by heart.
 
 A world in which an arm of `by_heart/` reaches the family's `by_heart_below` is drawn again. How often, is kept in
-`autograder/recorded/worlds.json`, which `make publish` writes: the arms are played once a term, not at every grade.
+`autograder/recorded/worlds.json`, which `make calibrate` and `make publish` write: the arms are played once a term, not
+at every grade.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from autograder.recorded.by_heart.arms import returns_by_heart
 from autograder.recorded.code_hash import meaning
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
+from hw4.tasks import TASKS
 
 DECIDING = tuple(Path(__file__).resolve().parents[1] / place for place in ("worlds", "recorded/by_heart"))
-OF_EVERY_TASK = ("__init__", "turning", "arms")  # modules there that are of no task
 SETTINGS = ("task_name", "num_initial_episodes", "horizon", "initial_std")  # all that those know who learn nothing
 MAX_ATTEMPTS = 20
 AT_ONCE = 40  # worlds that are played together
@@ -62,8 +63,8 @@ def key_of(curve: Curve, purpose: private.Purpose) -> str:
         "at_once": AT_ONCE,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    modules = (*OF_EVERY_TASK, EXPERIMENTS[curve.experiment].task_name)
-    for path in sorted(path for place in DECIDING for path in place.rglob("*.py") if path.stem in modules):
+    others = set(TASKS) - {EXPERIMENTS[curve.experiment].task_name}
+    for path in sorted(path for place in DECIDING for path in place.rglob("*.py") if path.stem not in others):
         digest.update(meaning(path.read_bytes(), path))
     return digest.hexdigest()[:16]
 

@@ -28,7 +28,6 @@ from autograder.isolation.remote import RemoteSubject
 from autograder.report.page import page
 from autograder.report.results import results
 from autograder.solutions import reference_code
-from autograder.worlds import cartpole
 from autograder.zoo.visit import intake_of
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS
@@ -277,10 +276,6 @@ def test_a_cheat_breaks_a_promise(worker_with: Open, cheat: Cheat) -> None:
     assert found.broken == cheat.promise, found.message
 
 
-LAWS = {
-    "cliff_hill": {"turn": 1.5, "edge": 2.9},
-    "cartpole": dataclasses.asdict(cartpole.Law(0.15, 1.0, -0.4, 0.3, 0.5, 1.5, 2.5)),
-}
 SLOW = ("simulator_for_show", "curve_cartpole")  # it plans with the simulator at every step
 LAWFUL = [
     pytest.param(
@@ -299,8 +294,8 @@ def test_who_knows_the_published_physics_stays_below_the_bar(worker_with: Open, 
     """In a graded world. The same cheat does well in the published one: it is no straw man."""
     curve, opened = CURVE[curve_id], worker_with(code_of(cheat, from_within=True))
     experiment = EXPERIMENTS[curve.experiment]
-    published = dataclasses.replace(graded_runs(curve_id)[0], law={})
-    hidden = dataclasses.replace(published, law=LAWS[curve.experiment])
+    hidden = graded_runs(curve_id)[0]
+    published = dataclasses.replace(hidden, law={})
     bar = load_bars()[curve_id]
     scores = []
     for world in (hidden, published):
