@@ -1,0 +1,170 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] name="title"
+# # Video prediction with temporal skip connections
+#
+# *{{ title }} · {{ term }}*
+#
+# **What this notebook shows.** A model that sees nothing but frames predicts the next frames under some actions, and a
+# planner pushes a dot past an opaque bar with it (Finn and Levine 2017; Ebert et al. 2017). Two models are compared,
+# with and without the temporal skip connection: {{ num_seeds }} scenes, each with its own films and weights.
+#
+# **How long it takes.** A few seconds as it stands: it draws recorded runs, so it works before you have written a line
+# of code. With `USE_MY_CODE = True` it also fits one model with your functions and plans with it, about 30 seconds.
+#
+# **What you do.** This notebook is optional and carries no points. Run it. Once your tests of {{ problem:video_prediction }}
+# and of `cem` pass, set `STUDENT_ID` and `USE_MY_CODE = True`, and run it again. Then answer the question at the end for
+# yourself; the answer key has an answer with its rubric.
+
+# %% name="setup" tags=["recorder"]
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: one thread is fastest
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from hw4.commands.jupyter import Array
+from hw4.envs import video_prediction as world
+from hw4.mpc import Objective, cem
+from hw4.noise import colored_noise
+from hw4.topics import video_prediction as video
+
+# %% name="parameters" tags=["parameters"]
+USE_MY_CODE = False  # True: the check and the last cell run your code
+STUDENT_ID = ""  # yours: the seed of your scene and of your model is derived from it
+
+# %% [markdown] name="world-intro"
+# ## What a seed is
+#
+# A seed draws a scene (the texture of ground and bar), 1,000 random films in it, and the first weights of a model. Both
+# models are fitted to the same films, and tested on the same new ones. Then 20 plans are made with each: the dot starts
+# to the left of the bar, the goal is to the right of it, and 12 actions are planned at once and executed without
+# looking again. A plan succeeds if the dot ends less than 2 pixels from the goal.
+
+
+# %% name="learning" tags=["recorder"]
+NUM_FILMS, FILM_STEPS = 1000, 25
+NUM_TESTS, NUM_PLANS = 64, 20
+CLOSE = 2.0  # pixels from the goal: a success
+PLANNER: dict[str, Any] = {"population_size": 64, "num_iterations": 3, "num_elites": 8, "num_kept_elites": 2}
+PLANNER |= {"smoothing": 0.1}
+PLAN_STD, PLAN_COLOR = 0.7, 2.0
+GOAL_X = 12.5
+
+
+def learn(seed: int, *, skip: bool) -> tuple[Any, world.Scene, float]:
+    """A model fitted to random films of the scene of a seed, the scene, and the processor seconds of the fit."""
+    rng = np.random.default_rng(seed)
+    scene = world.draw_scene(rng)
+    films = world.random_films(NUM_FILMS, FILM_STEPS, scene, rng)
+    frames, actions = torch.as_tensor(films.frames), torch.as_tensor(films.actions)
+    began = time.process_time()
+    network = video.fit(frames, actions, skip=skip, seed=seed)
+    return network, scene, time.process_time() - began
+
+
+def test_films(seed: int, scene: world.Scene) -> world.Films:
+    """New films of the scene of a seed, in which the dot passes the bar."""
+    return world.crossing_films(NUM_TESTS, scene, np.random.default_rng([seed, 1]))
+
+
+@torch.no_grad()
+def predicted(network: Any, films: world.Films) -> tuple[Array, Array]:
+    """Frames that a model predicts for films, shape (films, 12, 16, 16), and displacements, shape (films, 12, 2)."""
+    frames, actions = torch.as_tensor(films.frames), torch.as_tensor(films.actions)
+    prediction = video.predict(network, frames[:, 0], frames[:, 1], actions[:, 1:])
+    return prediction.frames.numpy(), prediction.displacements.numpy()
+
+
+# %% [markdown] name="planning-intro"
+# One plan: what it starts from, and three ways to make it. The planner of the true state uses the same CEM with the same
+# noise, and knows the dot's place, its velocity and the law of the world.
+
+
+# %% name="planning" tags=["recorder"]
+class Start:
+    """Where one plan starts and where it should go."""
+
+    def __init__(self, scene: world.Scene, rng: np.random.Generator) -> None:
+        position = np.array([[rng.uniform(*world.LEFT_OF_BAR), rng.uniform(*world.ROWS)]])
+        velocity = world.SLOW * rng.normal(size=(1, 2))
+        seen = world.film(position, velocity, np.zeros((1, 1, 2)), scene)
+        self.goal = np.array([GOAL_X, rng.uniform(*world.ROWS)])
+        self.scene, self.frames = scene, torch.as_tensor(seen.frames[0])
+        self.position, self.velocity = world.move(position, velocity, np.zeros((1, 2)))
+
+    def executed(self, action_sequences: Array) -> world.Films:
+        """What really happens under some plans, shape (plans, 12, 2)."""
+        places = (np.repeat(start, len(action_sequences), axis=0) for start in (self.position, self.velocity))
+        return world.film(*places, action_sequences, self.scene)
+
+    def distances(self, action_sequences: Array) -> Array:
+        """How far the dot is from the goal after each step of some plans, shape (plans, 12)."""
+        return np.hypot(*np.moveaxis(self.executed(action_sequences).positions[:, 1:] - self.goal, -1, 0))
+
+    def pixel(self) -> torch.Tensor:
+        """The designated pixel, the nearest to the dot, as a distribution of shape (16, 16)."""
+        x, y = np.rint(self.position[0]).astype(int)
+        distribution = torch.zeros(world.SIZE, world.SIZE)
+        distribution[y, x] = 1.0
+        return distribution
+
+    def objective_of_model(self, network: Any) -> Objective:
+        goal = torch.as_tensor(self.goal, dtype=torch.float32)
+        return video.planning_objective(network, self.frames[0], self.frames[1], self.pixel(), goal)
+
+    def objective_of_true_state(self, action_sequences: torch.Tensor) -> torch.Tensor:
+        distances = self.distances(action_sequences.numpy())
+        return torch.as_tensor(-(distances.mean(axis=1) + distances[:, -1]))
+
+
+def plan_noise(generator: torch.Generator, number: int) -> torch.Tensor:
+    return colored_noise(number, world.HORIZON, world.ACT_DIM, color=PLAN_COLOR, generator=generator)
+
+
+@torch.no_grad()
+def plan(objective: Objective, generator: torch.Generator) -> Array:
+    """Twelve actions by CEM, shape (12, 2)."""
+    mean = torch.zeros(world.HORIZON, world.ACT_DIM)
+    high = torch.ones(world.ACT_DIM)
+    actions = cem(
+        objective,
+        mean,
+        torch.full_like(mean, PLAN_STD),
+        -high,
+        high,
+        noise=lambda n: plan_noise(generator, n),
+        **PLANNER,
+    )
+    return np.asarray(actions)
+
+
+def final_distances(seed: int, scene: world.Scene, way: str, network: Any = None) -> Array:
+    """How far the dot ends from its goal, for each plan of a seed: by "model", "true_state" or "random".
+
+    The starts, goals and noise of a seed are the same for all ways.
+    """
+    rng, generator = np.random.default_rng([seed, 2]), torch.Generator().manual_seed(seed)
+    distances = []
+    for _ in range(NUM_PLANS):
+        start = Start(scene, rng)
+        if way == "random":
+            actions = np.asarray((PLAN_STD * plan_noise(generator, 1)[0]).clamp(-1, 1))
+        else:
+            objective = start.objective_of_true_state if way == "true_state" else start.objective_of_model(network)
+            actions = plan(objective, generator)
+        distances.append(start.distances(actions[None])[0, -1])
+    return np.array(distances)
