@@ -76,7 +76,8 @@ def wind(position: Array) -> Array:
     """How far the swirl takes the dot in a step, shape (..., 2), in pixels."""
     offset = position - CENTRE
     turned = np.stack([-offset[..., 1], offset[..., 0]], axis=-1)
-    return WIND * turned * np.exp(-(offset**2).sum(axis=-1, keepdims=True) / WIND_AREA)
+    strength = WIND * np.exp(-(offset**2).sum(axis=-1, keepdims=True) / WIND_AREA)
+    return np.asarray(strength * turned)
 
 
 def move(position: Array, velocity: Array, action: Array) -> tuple[Array, Array]:
@@ -104,7 +105,7 @@ def render(position: Array, scene: Scene) -> Array:
     dot = down[..., :, None] * across[..., None, :]
     frames = (1.0 - dot) * scene.ground + dot
     frames[..., BAR_COLUMNS] = scene.bar
-    return frames.astype(np.float32)
+    return np.asarray(frames, dtype=np.float32)
 
 
 def film(position: Array, velocity: Array, actions: Array, scene: Scene) -> Films:

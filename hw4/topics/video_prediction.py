@@ -51,13 +51,8 @@ def advect(images: Tensor, displacement: Tensor) -> Tensor:
 
     Public test: pytest hw4/tests -m advect
     """
-    ### BEGIN SOLUTION advect: about 5 lines, no loop over images or pixels.
-    rows, columns = torch.arange(images.shape[1]), torch.arange(images.shape[2])
-    x, y = displacement[:, 0, None, None], displacement[:, 1, None, None]
-    from_row = (1.0 - (rows[:, None] - rows - y).abs()).clamp(min=0.0)  # (B, H, H)
-    from_column = (1.0 - (columns[:, None] - columns - x).abs()).clamp(min=0.0)  # (B, W, W)
-    return from_row @ images @ from_column.transpose(1, 2)
-    ### END SOLUTION advect
+    # TODO(advect): about 5 lines, no loop over images or pixels.
+    raise NotImplementedError("advect: write advect in hw4/topics/video_prediction.py")
 
 
 def skip_candidates(
@@ -87,12 +82,8 @@ def skip_candidates(
 
     Public test: pytest hw4/tests -m skip_candidates
     """
-    ### BEGIN SOLUTION skip_candidates: about 4 lines; call `advect`.
-    candidates = [previous, advect(previous, displacement)]
-    if skip:
-        candidates += [first, advect(first, total_displacement)]
-    return torch.stack(candidates, dim=1)
-    ### END SOLUTION skip_candidates
+    # TODO(skip_candidates): about 4 lines; call `advect`.
+    raise NotImplementedError("skip_candidates: write skip_candidates in hw4/topics/video_prediction.py")
 
 
 def composite(candidates: Tensor, scores: Tensor) -> Tensor:
@@ -116,10 +107,8 @@ def composite(candidates: Tensor, scores: Tensor) -> Tensor:
 
     Public test: pytest hw4/tests -m composite
     """
-    ### BEGIN SOLUTION composite: about 2 lines, no loop.
-    masks = torch.softmax(scores, dim=1)
-    return (masks * candidates).sum(dim=1)
-    ### END SOLUTION composite
+    # TODO(composite): about 2 lines, no loop.
+    raise NotImplementedError("composite: write composite in hw4/topics/video_prediction.py")
 
 
 def propagate_pixel(
@@ -151,11 +140,8 @@ def propagate_pixel(
 
     Public test: pytest hw4/tests -m propagate_pixel
     """
-    ### BEGIN SOLUTION propagate_pixel: about 3 lines; call `skip_candidates` and `composite`.
-    candidates = skip_candidates(previous, first, displacement, total_displacement, skip=skip)
-    moved = composite(candidates, scores)
-    return moved / moved.sum(dim=(1, 2), keepdim=True).clamp(min=1.0)
-    ### END SOLUTION propagate_pixel
+    # TODO(propagate_pixel): about 3 lines; call `skip_candidates` and `composite`.
+    raise NotImplementedError("propagate_pixel: write propagate_pixel in hw4/topics/video_prediction.py")
 
 
 def pixel_cost(probability: Tensor, goal: Tensor) -> Tensor:
@@ -178,13 +164,8 @@ def pixel_cost(probability: Tensor, goal: Tensor) -> Tensor:
 
     Public test: pytest hw4/tests -m pixel_cost
     """
-    ### BEGIN SOLUTION pixel_cost: about 5 lines, no loop.
-    height, width = probability.shape[-2:]
-    x, y = torch.arange(width) - goal[0], torch.arange(height) - goal[1]
-    distance = torch.hypot(x, y[:, None])  # (H, W)
-    lost = 1.0 - probability.sum(dim=(-2, -1))
-    return (probability * distance).sum(dim=(-2, -1)) + lost * distance.mean()
-    ### END SOLUTION pixel_cost
+    # TODO(pixel_cost): about 5 lines, no loop.
+    raise NotImplementedError("pixel_cost: write pixel_cost in hw4/topics/video_prediction.py")
 
 
 # The rest is given. ---------------------------------------------------------------------------------------------------
@@ -284,7 +265,7 @@ def fit(frames: Tensor, actions: Tensor, *, skip: bool, seed: int, training: Tra
         predicted = predict(network, previous, first, actions[film, steps]).frames
         loss = ((predicted - frames[film, steps + 1]) ** 2).sum(dim=(2, 3)).mean()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), training.max_gradient_norm)
         optimizer.step()
     return network

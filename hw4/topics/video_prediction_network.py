@@ -73,7 +73,7 @@ class VideoNetwork(nn.Module):
         Learning").
         """
         answers = SHARPNESS * self.find(frames.unsqueeze(1)).flatten(2)
-        where = torch.softmax(answers, dim=2).unflatten(2, frames.shape[1:])  # (B, NUM_POINTS, H, W)
+        where = torch.softmax(answers, dim=2).view(len(frames), NUM_POINTS, *frames.shape[1:])
         x, y = torch.linspace(-1.0, 1.0, frames.shape[2]), torch.linspace(-1.0, 1.0, frames.shape[1])
         return torch.cat([where.sum(dim=2) @ x, where.sum(dim=3) @ y], dim=1)
 

@@ -22,9 +22,9 @@
 # **How long it takes.** A few seconds as it stands: it draws recorded runs, so it works before you have written a line
 # of code. With `USE_MY_CODE = True` it also fits one model with your functions and plans with it, about 30 seconds.
 #
-# **What you do.** This notebook is optional and carries no points. Run it. Once your tests of {{ problem:video_prediction }}
-# and of `cem` pass, set `STUDENT_ID` and `USE_MY_CODE = True`, and run it again. Then answer the question at the end for
-# yourself; the answer key has an answer with its rubric.
+# **What you do.** This notebook is optional and carries no points. Run it. Once your tests of
+# {{ problem:video_prediction }} and of `cem` pass, set `STUDENT_ID` and `USE_MY_CODE = True`, and run it again. Then
+# answer the question at the end.
 
 # %% name="setup" tags=["recorder"]
 import os
@@ -90,8 +90,8 @@ def predicted(network: Any, films: world.Films) -> tuple[Array, Array]:
 
 
 # %% [markdown] name="planning-intro"
-# One plan: what it starts from, and three ways to make it. The planner of the true state uses the same CEM with the same
-# noise, and knows the dot's place, its velocity and the law of the world.
+# One plan: what it starts from, and three ways to make it. The planner of the true state uses the same CEM with the
+# same noise, and knows the dot's place, its velocity and the law of the world.
 
 
 # %% name="planning" tags=["recorder"]
@@ -138,17 +138,9 @@ def plan_noise(generator: torch.Generator, number: int) -> torch.Tensor:
 @torch.no_grad()
 def plan(objective: Objective, generator: torch.Generator) -> Array:
     """Twelve actions by CEM, shape (12, 2)."""
-    mean = torch.zeros(world.HORIZON, world.ACT_DIM)
-    high = torch.ones(world.ACT_DIM)
-    actions = cem(
-        objective,
-        mean,
-        torch.full_like(mean, PLAN_STD),
-        -high,
-        high,
-        noise=lambda n: plan_noise(generator, n),
-        **PLANNER,
-    )
+    mean, high = torch.zeros(world.HORIZON, world.ACT_DIM), torch.ones(world.ACT_DIM)
+    std = torch.full_like(mean, PLAN_STD)
+    actions = cem(objective, mean, std, -high, high, noise=lambda number: plan_noise(generator, number), **PLANNER)
     return np.asarray(actions)
 
 

@@ -15,8 +15,8 @@ models are compared by the differences seed by seed.
    difference lies above 0. Whether the worst seed with it is better than the best one without is reported.
 2. Plans with the skip connection succeed more often: the interval of the difference lies above 0.
 3. With the skip connection the error of the last predicted frame is smaller: the interval of the difference lies below
-   0. Whether the error falls again once the dot is behind the bar, from step 8 to step 12, is counted over the seeds and
-   reported, whatever comes out; and so is how much it grows in the last two steps.
+   0. Whether the error falls again once the dot is behind the bar, from step 8 to step 12, is counted over the seeds
+   and reported, whatever comes out; and so is how much it grows in the last two steps.
 4. Plans with the skip connection succeed more often than random actions: the interval of the difference lies above 0.
    How far they are from plans of the true state is reported.
 """

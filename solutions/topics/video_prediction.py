@@ -284,7 +284,7 @@ def fit(frames: Tensor, actions: Tensor, *, skip: bool, seed: int, training: Tra
         predicted = predict(network, previous, first, actions[film, steps]).frames
         loss = ((predicted - frames[film, steps + 1]) ** 2).sum(dim=(2, 3)).mean()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), training.max_gradient_norm)
         optimizer.step()
     return network
