@@ -10,8 +10,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hw4.envs.video_prediction import ACT_DIM, SIZE
-
 NUM_POINTS = 8  # places that are looked up in a frame
 SHARPNESS = 10.0  # of the softmax that finds them
 ENLARGED = 4.0  # points move little from frame to frame, so their difference is enlarged
@@ -27,9 +25,12 @@ class VideoNetwork(nn.Module):
     candidate and pixel. A model with a skip connection differs in nothing but the number of candidates.
     """
 
-    def __init__(self, *, skip: bool, generator: torch.Generator) -> None:
+    def __init__(self, height: int, width: int, act_dim: int, *, skip: bool, generator: torch.Generator) -> None:
         """
         Args:
+            height: of a frame, in pixels.
+            width: of a frame, in pixels.
+            act_dim: numbers of an action.
             skip: whether there are candidates from the first frame.
             generator: of all weights at the start.
         """
@@ -38,7 +39,7 @@ class VideoNetwork(nn.Module):
         num_candidates = 4 if skip else 2
         self.find = nn.Conv2d(1, NUM_POINTS, 5, padding=2)
         self.encode = nn.Sequential(nn.Linear(4 * NUM_POINTS, 64), nn.Tanh(), nn.Linear(64, REMEMBERED), nn.Tanh())
-        self.remember = nn.GRU(ACT_DIM, REMEMBERED, batch_first=True)
+        self.remember = nn.GRU(act_dim, REMEMBERED, batch_first=True)
         self.decode = nn.Sequential(nn.Linear(REMEMBERED, 32), nn.Tanh(), nn.Linear(32, 2))
         self.look = nn.Conv2d(num_candidates, CHANNELS, 3, padding=1)
         self.answer = nn.Linear(CHANNELS, num_candidates, bias=False)
@@ -46,8 +47,8 @@ class VideoNetwork(nn.Module):
             if isinstance(layer, nn.Linear | nn.GRU | nn.Conv2d):
                 _draw(layer, generator)
         # What is at a place all the time, such as the bar: one number a channel and pixel.
-        self.place = nn.Parameter(torch.zeros(CHANNELS, SIZE, SIZE))
-        self.preferred = nn.Parameter(torch.zeros(num_candidates, SIZE * SIZE))
+        self.place = nn.Parameter(torch.zeros(CHANNELS, height, width))
+        self.preferred = nn.Parameter(torch.zeros(num_candidates, height * width))
 
     def motion(self, previous: Tensor, current: Tensor) -> Tensor:
         """What two frames in a row, each of shape (B, H, W), say about the motion: shape (B, REMEMBERED)."""

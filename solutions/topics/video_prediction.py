@@ -269,7 +269,8 @@ def fit(frames: Tensor, actions: Tensor, *, skip: bool, seed: int, training: Tra
     """
     training = training or Training()
     generator = torch.Generator().manual_seed(seed)
-    network = VideoNetwork(skip=skip, generator=generator)
+    height, width = frames.shape[2:]
+    network = VideoNetwork(height, width, actions.shape[2], skip=skip, generator=generator)
     optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
     shows = something_shows(frames)
     for gradient_step in range(training.gradient_steps):
@@ -322,3 +323,10 @@ def planning_objective(
 def last_frames(network: VideoNetwork, previous: Tensor, first: Tensor, actions: Tensor) -> Tensor:
     """The last frame of each prediction, shape (B, H, W) (given; the grader asks for it)."""
     return predict(network, previous, first, actions).frames[:, -1]
+
+
+def displacement_gradient(images: Tensor, displacement: Tensor, weights: Tensor) -> Tensor:
+    """How sum(weights * advect(images, displacement)) changes with the displacement, (B, 2) (given; tests ask for it)."""
+    variable = displacement.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad((weights * advect(images, variable)).sum(), variable)
+    return gradient

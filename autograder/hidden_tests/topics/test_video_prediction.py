@@ -110,6 +110,21 @@ def test_advect_takes_any_size(subject: Subject, rng: RNG) -> None:
     )
 
 
+@graded("advect")
+def test_the_gradient_reaches_the_displacement(subject: Subject, rng: RNG) -> None:
+    """How the moved images change with the displacement is known to torch, and right."""
+    images, weights = rng.uniform(0.5, 2.0, (B, H, W)), rng.uniform(-1.0, 1.0, (B, H, W))
+    displacement = rng.choice([-1, 0, 1], (B, 2)) + rng.uniform(0.2, 0.8, (B, 2))
+    wanted, small = np.zeros((B, 2)), 1e-4  # between whole pixels everything is linear in x and in y
+    for axis in (0, 1):
+        step = small * np.eye(2)[axis]
+        change = oracle.advected(images, displacement + step) - oracle.advected(images, displacement - step)
+        wanted[:, axis] = (weights * change).sum(axis=(1, 2)) / (2 * small)
+    gradient = subject.call("topics.video_prediction.displacement_gradient", images, displacement, weights)
+    slips = {"advect_rounds": np.zeros((B, 2)), "advect_reversed": -wanted, "advect_axes_swapped": wanted[:, ::-1]}
+    check_close(gradient, wanted, "the gradient of the displacement", slips=slips)
+
+
 @graded("advect", weight=0.5, needs_another=True)
 def test_advect_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Images and displacements are not changed in place."""
