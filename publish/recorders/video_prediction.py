@@ -135,9 +135,9 @@ def pictures(networks: dict[bool, Any], scene: world.Scene, seed: int) -> dict[s
     executed = start.executed(actions[None])
     shown["executed"] = executed.frames[0, 1:]
     for skip, network in networks.items():
-        given = (image[None] for image in (start.frames[0], start.frames[1], torch.as_tensor(actions)))
+        previous, first, planned = start.frames[:1], start.frames[1:], torch.as_tensor(actions)[None]
         with torch.no_grad():
-            moved = video.predict(network, *given, start.pixel()[None]).pixels[0].numpy()
+            moved = video.predict(network, previous, first, planned, start.pixel()[None]).pixels[0].numpy()
         shown["pixel with skip" if skip else "pixel without skip"] = moved
     rows: list[Row] = [
         [kind, step, " ".join(f"{round(10_000 * float(value))}" for value in images[step - 1].flat)]

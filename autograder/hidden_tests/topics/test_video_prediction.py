@@ -145,6 +145,11 @@ def _frames(rng: RNG, *shape: int) -> list[Any]:
     return [*rng.uniform(0.5, 2.0, (2, *shape)), *rng.uniform(0.6, 1.7, (2, shape[0], 2)) * [[[1.0]], [[-1.0]]]]
 
 
+def _made_of(previous: Any, displacement: Any, total: Any) -> Any:
+    """Four candidates without a skip connection."""
+    return oracle.candidates(previous, previous, displacement, total, skip=True)
+
+
 def _candidate_slips(previous: Any, first: Any, displacement: Any, total: Any, *, skip: bool) -> dict[str, Any]:
     """What known mistakes give."""
 
@@ -155,7 +160,7 @@ def _candidate_slips(previous: Any, first: Any, displacement: Any, total: Any, *
     right = ((previous, displacement), (first, total))
     slips = {
         "skip_step_for_total": of(right[0], (first, displacement)),
-        "skip_from_previous": of(right[0], (previous, total)),
+        "skip_from_previous": AnyOf((of(right[0], (previous, total)), _made_of(previous, displacement, total))),
         "skip_total_for_step": of((previous, total), right[1]),
         "skip_order": AnyOf(tuple(of(*right, order=order) for order in ((1, 0, 3, 2), (2, 3, 0, 1), (0, 2, 1, 3)))),
         "skip_reversed": AnyOf(

@@ -1,0 +1,122 @@
+"""What notebooks/masters/video_prediction.py and handout/topics/video_prediction.typ say, on the recorded runs.
+
+Which claims are made, and in which form, was fixed before these seeds were run: see
+publish/recorders/video_prediction.py.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from recorded_notebook import record, recorder_cells, settings_by_table
+
+from autograder.solutions import ROOT
+from hw4.commands.csv_rows import read_rows
+from hw4.commands.jupyter import exact_interval, read_table
+from publish.notebooks import DATA
+
+NAME = "video_prediction"
+MIN_SEEDS = 20
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    return recorder_cells(NAME)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    texts = {"planners": ("planner",), "strips": ("kind", "pixels")}
+    return {path.stem: read_table(path, texts=texts.get(path.stem, ())) for path in (DATA / NAME).glob("*.csv")}
+
+
+@pytest.fixture(scope="module")
+def of_models(tables):
+    def column(name, skip):
+        return tables["models"][name][tables["models"]["skip"] == skip]
+
+    return column
+
+
+@pytest.fixture(scope="module")
+def error_at(tables):
+    def at(step, skip):
+        errors = tables["errors"]
+        return errors["frame_error"][(errors["skip"] == skip) & (errors["step"] == step)]
+
+    return at
+
+
+@pytest.fixture(scope="module")
+def of_planner(tables):
+    return lambda planner: tables["planners"]["success"][tables["planners"]["planner"] == planner]
+
+
+def test_the_runs_were_recorded_with_the_settings_of_today(notebook):
+    planner = {**notebook["PLANNER"], "std": notebook["PLAN_STD"], "color": notebook["PLAN_COLOR"]}
+    planner |= {"plans": notebook["NUM_PLANS"], "close": notebook["CLOSE"]}
+    films = [notebook["NUM_FILMS"], notebook["FILM_STEPS"], notebook["NUM_TESTS"]]
+    now = {"films": films, "planner": planner, "training": vars(notebook["video"].Training())}
+    assert settings_by_table(NAME) == dict.fromkeys(("models", "errors", "planners", "strips", "path"), now), record(
+        NAME
+    )
+
+
+def test_the_recorded_runs_are_whole(tables):
+    seeds = np.unique(tables["models"]["seed"])
+    assert len(seeds) >= MIN_SEEDS
+    assert len(tables["models"]["seed"]) == 2 * len(seeds)
+    assert len(tables["errors"]["seed"]) == 2 * 12 * len(seeds)
+    assert len(tables["planners"]["seed"]) == 2 * len(seeds)
+    facts = json.loads((DATA / NAME / "facts.json").read_text(encoding="utf-8"))
+    assert facts == {"num_seeds": str(len(seeds))}
+    for skip in (0, 1):
+        assert np.array_equal(tables["models"]["seed"][tables["models"]["skip"] == skip], seeds)
+
+
+# Claims
+
+
+def test_with_skip_more_of_the_dot_is_found_again(of_models):
+    assert exact_interval(of_models("found", 1) - of_models("found", 0))[0] > 0
+
+
+def test_plans_with_skip_succeed_more_often(of_models):
+    assert exact_interval(of_models("success", 1) - of_models("success", 0))[0] > 0
+
+
+def test_with_skip_the_error_of_the_last_frame_is_smaller(error_at):
+    assert exact_interval(error_at(12, 1) - error_at(12, 0))[1] < 0
+
+
+def test_plans_with_skip_succeed_more_often_than_random_actions(of_models, of_planner):
+    assert exact_interval(of_models("success", 1) - of_planner("random"))[0] > 0
+
+
+def test_the_error_does_not_fall_once_the_dot_shows_again(error_at):
+    """What one might hope for: at step 12 it is higher than at step 8, in more than half of the seeds of each model."""
+    for skip in (1, 0):
+        assert exact_interval(error_at(12, skip) - error_at(8, skip))[0] > 0
+
+
+def test_the_handout_shows_the_medians_of_the_recorded_runs(of_models, error_at, of_planner):
+    rows = {row["quantity"]: row for row in read_rows(ROOT / "handout" / "topics" / f"{NAME}.csv")}
+    wanted = {}
+    for column in ("found", "success", "distance", "fit_seconds"):
+        one, other = of_models(column, 1), of_models(column, 0)
+        wanted |= {f"{column} with skip": one, f"{column} without skip": other, f"{column} difference": one - other}
+    for step in (8, 10, 12):
+        one, other = error_at(step, 1), error_at(step, 0)
+        wanted |= {f"error {step} with skip": one, f"error {step} without skip": other}
+        wanted[f"error {step} difference"] = one - other
+    for skip, name in ((1, "with skip"), (0, "without skip")):
+        wanted[f"growth {name}"] = error_at(12, skip) - error_at(10, skip)
+    for planner in ("true_state", "random"):
+        wanted[f"success {planner}"] = of_planner(planner)
+    wanted["success with skip minus random"] = of_models("success", 1) - of_planner("random")
+    assert rows.keys() == wanted.keys()
+    for name, values in wanted.items():
+        shown = [float(rows[name][column]) for column in ("median", "low", "high", "min", "max")]
+        assert np.allclose(shown, [np.median(values), *exact_interval(values), values.min(), values.max()], atol=0.0051)
