@@ -459,7 +459,7 @@ def _cost_slips(probability: Any, goal: Any) -> dict[str, Any]:
         "distance_of_the_likeliest": AnyOf((most, most * total + lost * far.mean())),
         "mean_for_sum": (probability * far).mean(axis=(-2, -1)) + lost * far.mean(),
         "cost_negated": -costs(far),
-        "cost_not_separate": np.full_like(total, costs(far).mean()),
+        "cost_not_separate": AnyOf((np.full_like(total, costs(far).mean()), costs(far).mean())),
     }
 
 
