@@ -1,7 +1,7 @@
 """A dot that is pushed past an opaque bar, seen by a camera alone: films for the topic `video_prediction` (given).
 
 The picture has 16 x 16 pixels, with x to the right and y down, both counted from 0 at the centre of the first pixel.
-The ground and the bar have a texture. The bar hides the dot.
+The ground and the bar have a texture. The bar hides the dot: of one that is right behind it, a faint rim shows.
 
     v' = 0.7 v + 0.5 a                    the dot has inertia: it goes on when nobody pushes
     p' = p + v' + wind(p)                 a swirl around the centre of the picture takes it along
