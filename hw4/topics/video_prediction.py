@@ -307,7 +307,7 @@ def last_frames(network: VideoNetwork, previous: Tensor, first: Tensor, actions:
 
 
 def displacement_gradient(images: Tensor, displacement: Tensor, weights: Tensor) -> Tensor:
-    """How sum(weights * advect(images, displacement)) changes with the displacement, shape (B, 2) (given, for tests)."""
+    """How sum(weights * advect(images, displacement)) changes with the displacement, (B, 2) (given, for tests)."""
     variable = displacement.clone().requires_grad_()
     (gradient,) = torch.autograd.grad((weights * advect(images, variable)).sum(), variable)
     return gradient
