@@ -92,9 +92,16 @@ CEM = "cem"  # the experiment's iterations, with 100 candidates each
 STRENGTHS = (*(f"best_of_{n}" for n in BEST_OF), CEM)
 TYPICAL_SIZE = 400  # transitions, where members or search vary
 GAP_GRADIENT_STEPS = 800
-WIDTHS = (8, 64, 256)
-WIDTH_DATA_SIZES = (100, 5000)  # transitions: little and much
-WIDTH_GRADIENT_STEPS = 1500
+SEEN = (40, 100, 400, 1600, 6400)  # transitions seen so far, at each fit of the networks that grow with their data
+EARLY, LATE = 100, 6400  # transitions: one episode, as many as our agents' first fit has, and the last fit
+READING_NOISE = 0.3  # std of the error of a reading, in units of the std of the change over one step
+SIZES = {  # of networks: the settings that differ from the experiment's
+    "narrow": {"ensemble_size": 1, "width": 8},
+    "wide": {"ensemble_size": 1, "width": 128},
+    "five_wide": {"ensemble_size": 5, "width": 128},
+}
+CAPACITY_GRADIENT_STEPS = 600  # at each fit
+SINGLE_CHEETAH = replace(EXPERIMENTS["half_cheetah"], ensemble_size=1, population_size=600)  # equal model evaluations
 NUM_BLOCKS = 10  # of candidates, each with a best one: averaged, for less noise
 SEARCH_SEED = 7  # of the candidates: all models choose among the same ones
 
@@ -286,14 +293,38 @@ def plan_and_try(agent: Any, experiment: Experiment, start: Start, strengths: tu
     }
 
 
-def model_error(agent: Any, transitions: Transition) -> float:
+def noisy_readings(seed: int) -> tuple[Transition, Transition]:
+    """Base-policy data whose next observations are read with noise, and held-out transitions without it."""
+    rng, env = np.random.default_rng([seed, 2]), make_env(EXPERIMENT.task_name)
+
+    def collect(num_episodes: int) -> Transition:
+        transitions = []
+        for _ in range(num_episodes):
+            observation, _ = env.reset(seed=int(rng.integers(2**31)))
+            for _ in range(LENGTH):
+                action = rng.uniform(-1.0, 1.0, 1)
+                next_observation = env.step(action)[0]
+                transitions.append(Transition(observation, action, next_observation))
+                observation = next_observation
+        return Transition(*map(np.array, zip(*transitions, strict=True)))
+
+    seen, unseen = collect(SEEN[-1] // LENGTH), collect(5)
+    change = seen.next_observation - seen.observation
+    error = READING_NOISE * change.std(axis=0) * rng.standard_normal(change.shape)
+    return seen._replace(next_observation=seen.next_observation + error), unseen
+
+
+def model_error(predict: Callable[[Any, Any], Any], transitions: Transition) -> float:
     """One-step error: 0 is perfect, 1 is as good as expecting no change. The members' mean is judged."""
-    expected = np.array(
-        [agent.predict_next(s, a) for s, a in zip(transitions.observation, transitions.action, strict=True)]
-    )
+    import torch
+
+    observation, action, next_observation = transitions
+    with torch.no_grad():
+        means = predict(*(torch.as_tensor(values, dtype=torch.float32) for values in (observation, action))).numpy()
+    expected = means.reshape(-1, *next_observation.shape).mean(axis=0)
     # Absolute, not squared: a few knocks against the rail's ends would decide a squared error.
-    error = np.abs(expected - transitions.next_observation).mean(axis=0)
-    change = np.abs(transitions.next_observation - transitions.observation).mean(axis=0)
+    error = np.abs(expected - next_observation).mean(axis=0)
+    change = np.abs(next_observation - observation).mean(axis=0)
     return float(np.mean(error / change))
 
 

@@ -85,6 +85,7 @@ EXPERIMENT = EXPERIMENTS["noisy_field"]  # five Gaussian members
 FIT = dataclasses.replace(EXPERIMENT, gradient_steps=1000)  # of the models that are fitted once, to random data
 FAR_CENTER, FAR_RADIUS = (1.3, 2.8), TURNED_RADIUS  # m; as far from the start as the turned patch, ordinary ground
 REGIONS = ("quiet", "noisy", "turned", "far")
+BORDER = (0.3, 0.5)  # m from the nearest visited state: places just beyond the data
 NUM_POINTS = 200  # in each region
 
 # %% name="regions" tags=["recorder"]
@@ -115,13 +116,26 @@ def held_out_points(seed: int) -> dict[str, Points]:
         "turned": uniform_in_disc(rng, TURNED_CENTER, TURNED_RADIUS),
         "far": uniform_in_disc(rng, FAR_CENTER, FAR_RADIUS),
     }
-    points = {}
-    for region in REGIONS:
-        observations, actions = where[region], rng.uniform(-1, 1, (NUM_POINTS, 2))
-        mean_next = observations + mean_move(observations, actions)
-        noise = NOISE_STD * rng.standard_normal((NUM_POINTS, 2)) * is_noisy(observations)[:, None]
-        points[region] = Points(observations, actions, mean_next, mean_next + noise)
-    return points
+    return {region: steps_from(where[region], rng) for region in REGIONS}
+
+
+def border_points(seed: int, visited: Array) -> Points:
+    """Steps from places just beyond the data: the nearest of the visited states, shape (N, 2), is BORDER away."""
+    rng = np.random.default_rng(seed)
+    places = np.empty((0, 2))
+    while len(places) < NUM_POINTS:
+        anywhere = rng.uniform(-ARENA, ARENA, (1000, 2))
+        nearest = np.linalg.norm(anywhere[:, None] - visited, axis=-1).min(axis=1)
+        places = np.concatenate([places, anywhere[(nearest > BORDER[0]) & (nearest < BORDER[1])]])
+    return steps_from(places[:NUM_POINTS], rng)
+
+
+def steps_from(observations: Array, rng: np.random.Generator) -> Points:
+    """One random step from each place."""
+    actions = rng.uniform(-1, 1, (NUM_POINTS, 2))
+    mean_next = observations + mean_move(observations, actions)
+    noise = NOISE_STD * rng.standard_normal((NUM_POINTS, 2)) * is_noisy(observations)[:, None]
+    return Points(observations, actions, mean_next, mean_next + noise)
 
 
 def base_policy_data(num_episodes: int, seed: int) -> tuple[Array, Array, Array]:
