@@ -68,7 +68,7 @@ from publish.ungraded_bands import RUNS_WANTED
 
 SEEDS = {
     "gaps": range(10),
-    "capacity": range(300, 320),  # nobody has looked at these before
+    "capacity": range(400, 420),  # nobody has looked at these before
     "single_network": range(RUNS_WANTED["half_cheetah"]),  # those of the recorded ensemble
 }
 WALK_SEEDS = range(200, 220)  # nobody has looked at these before
