@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from recorded_notebook import MIN_SEEDS, record, recorder_cells, settings_by_table
 
-from hw4.commands.jupyter import interval_of_median, read_table
+from hw4.commands.jupyter import exact_interval, interval_of_median, read_table
 from hw4.envs.noisy_field import NOISE_STD
 from publish.notebooks import DATA
 
 NAME = "what_uncertainty_means"
+NUM_NEW_SEEDS = 20  # of the claims that were fixed before their runs
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def auroc():
 
     def of(score, *, arm="resampled", num_members=5, against="turned or visited"):
         chosen = (table["arm"] == arm) & (table["num_members"] == num_members) & (table["against"] == against)
-        assert chosen.sum() >= MIN_SEEDS
+        assert chosen.sum() == NUM_NEW_SEEDS
         return table[score][chosen]
 
     return of
@@ -64,10 +65,12 @@ def spread():
 def test_the_models_were_recorded_with_the_settings_of_today(notebook):
     today = {key: dataclasses.asdict(notebook[name]) for key, name in (("experiment", "EXPERIMENT"), ("fit", "FIT"))}
     learned = {"experiment": today["experiment"]}
+    wanted = {"detection": {**today, "border": [*notebook["BORDER"]]}}
+    wanted |= dict.fromkeys(("curves", "maps", "visited", "bootstrap"), learned)
     recorded = settings_by_table(NAME)
     assert len(recorded) > 5
     for table, settings in recorded.items():
-        assert settings == (learned if table in ("curves", "maps", "visited") else today), f"{table}: {record(NAME)}"
+        assert settings == wanted.get(table, today), f"{table}: {record(NAME)}"
 
 
 def test_held_out_steps_lie_where_their_region_says(notebook):
@@ -92,6 +95,15 @@ def test_the_base_policys_data_reaches_neither_the_turned_patch_nor_the_far_one(
     observations = notebook["base_policy_data"](100, 3)[0]
     for center in ((2.5, 0.0), notebook["FAR_CENTER"]):
         assert np.linalg.norm(observations - np.array(center), axis=-1).min() > 1.0
+
+
+def test_the_border_lies_just_beyond_the_data(notebook):
+    visited = np.array([[0.0, 0.0], [1.0, 0.0]])
+    places = notebook["border_points"](7, visited).observations
+    assert places.shape == (200, 2)
+    nearest = np.minimum(np.linalg.norm(places, axis=-1), np.linalg.norm(places - [1.0, 0.0], axis=-1))
+    assert nearest.min() > 0.3
+    assert nearest.max() < 0.5
 
 
 def test_a_particle_keeps_its_member_or_changes_it(notebook):

@@ -125,6 +125,8 @@ def main() -> None:
     recording.note(
         num_seeds=num_seeds,
         num_learning_seeds=num_seeds,
+        num_new_seeds=len(NEW_SEEDS),
+        border=" to ".join(map(str, BORDER)),
         num_transitions=f"{NUM_EPISODES * EXPERIMENT.task.episode_length:,}",
         num_points=NUM_POINTS,
         few_transitions=NUM_FEW_EPISODES * EXPERIMENT.task.episode_length,
