@@ -12,7 +12,7 @@ import pytest
 import torch
 from recorded_notebook import record, settings_by_table
 
-from hw4.commands.jupyter import interval_of_median, read_table
+from hw4.commands.jupyter import exact_interval, interval_of_median, read_table
 from hw4.commands.plots import UNGRADED_FILE, read_bands
 from hw4.envs.cliff_hill import height
 from hw4.experiments import EXPERIMENTS
@@ -27,7 +27,7 @@ RECORD = record(NAME)
 
 @pytest.fixture(scope="module")
 def tables():
-    texts = ("strength", "arm", "kind")
+    texts = ("strength", "arm", "kind", "size")
     return {path.stem: read_table(path, texts=texts) for path in sorted(FOLDER.glob("*.csv"))}
 
 
@@ -142,31 +142,39 @@ def test_more_data_of_the_base_policy_does_not_close_the_gap(tables):
     assert positive(gap(tables, transitions=1600))
 
 
-def width(tables, column, units, transitions):
-    return of(tables["widths"], column, width=units, transitions=transitions)
+def held_out_error(tables, size, transitions):
+    """Of the networks of one size, after the fit to so many transitions, for each seed."""
+    return of(tables["capacity"], "held_out_error", size=size, transitions=transitions)
 
 
-def test_a_wide_network_fits_its_data_closer_than_the_world(tables):
-    def ratio(units):
-        return width(tables, "held_out_error", units, 100) / width(tables, "train_error", units, 100)
-
-    assert positive(ratio(64) - ratio(8))
-    assert positive(ratio(256) - ratio(8))
+def above_zero(differences, num_seeds=20):
+    """Whether the exact interval of the median says so, with all the seeds that the claims were fixed for."""
+    assert len(differences) == num_seeds
+    return exact_interval(differences)[0] > 0
 
 
-def test_that_the_wide_network_is_worse_or_more_exploited_does_not_show(tables):
-    """Two null results."""
-    worse = width(tables, "held_out_error", 256, 100) - width(tables, "held_out_error", 64, 100)
-    gaps = {w: width(tables, "predicted", w, 100) - width(tables, "true", w, 100) for w in (64, 256)}
-    for difference in (worse, gaps[256] - gaps[64]):
-        low, high = interval_of_median(difference)
-        assert low < 0 < high
+def test_the_wide_network_overfits_early_and_the_narrow_one_lacks_capacity_late(tables):
+    early, late = ({size: held_out_error(tables, size, n) for size in ("narrow", "wide")} for n in (100, 6400))
+    assert above_zero(early["wide"] - early["narrow"])
+    assert above_zero(late["narrow"] - late["wide"])
 
 
-def test_a_narrow_network_lacks_the_capacity_for_much_data(tables):
-    assert positive(width(tables, "held_out_error", 8, 5000) - width(tables, "held_out_error", 64, 5000))
-    assert positive(width(tables, "held_out_error", 8, 5000) - width(tables, "held_out_error", 256, 5000))
-    assert positive(width(tables, "train_error", 8, 5000) - width(tables, "train_error", 256, 5000))
+@pytest.mark.parametrize("transitions", [40, 100, 400, 1600, 6400])
+def test_five_wide_networks_err_less_than_one_at_every_time(tables, transitions):
+    assert above_zero(held_out_error(tables, "wide", transitions) - held_out_error(tables, "five_wide", transitions))
+
+
+def test_with_few_data_five_wide_networks_are_not_ahead_of_the_narrow_one(tables):
+    """Looked at after the runs were seen."""
+    few, more = (held_out_error(tables, "five_wide", n) - held_out_error(tables, "narrow", n) for n in (40, 100))
+    assert above_zero(few)
+    low, high = exact_interval(more)
+    assert low < 0 < high
+
+
+def test_the_wide_network_fits_the_noise_of_few_data(tables):
+    fitted = {size: of(tables["capacity"], "train_error", size=size, transitions=100) for size in ("narrow", "wide")}
+    assert above_zero(fitted["narrow"] - fitted["wide"])
 
 
 def curves(tables, arm, column="episode_return"):
