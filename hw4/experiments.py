@@ -113,7 +113,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         horizon=8,
         population_size=40,
         refit_every=20,
-        num_episodes=8,
+        num_episodes=11,
     ),
     # Not graded.
     "bridge": Experiment(

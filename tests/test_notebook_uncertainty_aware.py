@@ -14,9 +14,9 @@ from recorded_notebook import record, settings_by_table
 
 from hw4.commands.jupyter import exact_interval, interval_of_median, read_table
 from hw4.commands.plots import UNGRADED_FILE, read_bands
-from hw4.envs.cliff_hill import height
 from hw4.experiments import EXPERIMENTS
 from hw4.networks import MLP, EnsembleMLP
+from hw4.rewards import ledge_reward
 from publish.notebooks import DATA, MASTERS
 
 NAME = "uncertainty_aware"
@@ -27,7 +27,7 @@ RECORD = record(NAME)
 
 @pytest.fixture(scope="module")
 def tables():
-    texts = ("strength", "arm", "kind", "size")
+    texts = ("strength", "arm", "kind", "map", "size")
     return {path.stem: read_table(path, texts=texts) for path in sorted(FOLDER.glob("*.csv"))}
 
 
@@ -54,59 +54,71 @@ def positive(differences):
 # How the runs came about
 
 
-def test_the_runs_were_recorded_with_the_settings_of_today():
-    tables = {name: of_table for name, of_table in settings_by_table(NAME).items() if not name.startswith("model_free")}
-    for name, settings in tables.items():
-        assert settings["experiment"] == dataclasses.asdict(EXPERIMENT), f"{name}: {RECORD}"
-    recorded = tables["arms"]
-    for arm in ("one_wide", "one", "mean_state", "expected", "pessimistic", "optimistic", "noise"):
-        differing = {
-            field
-            for field, value in recorded["arms"][arm]["experiment"].items()
-            if value != recorded["experiment"][field]
-        }
-        assert differing <= {"ensemble_size", "width", "aggregation"}, f"{arm}: {RECORD}"
+def test_the_runs_were_recorded_with_the_settings_of_today(cells):
+    tables = settings_by_table(NAME)
+    for name in ("gaps", "capacity"):
+        assert tables[name]["experiment"] == dataclasses.asdict(EXPERIMENT), f"{name}: {RECORD}"
+    assert tables["single_network"]["experiment"] == dataclasses.asdict(cells["SINGLE_CHEETAH"]), RECORD
+    for name in ("walks", "paths"):
+        settings = tables[name]
+        assert settings["maps"] == {on: dataclasses.asdict(of_map) for on, of_map in cells["MAPS"].items()}, RECORD
+        assert settings["arms"] == {arm: of_arm.settings for arm, of_arm in cells["ARMS"].items()}, RECORD
+
+
+def test_the_ledge_is_walked_as_it_is_graded_but_for_the_number_of_episodes(cells):
+    graded = EXPERIMENTS["ledge"]
+    assert dataclasses.replace(cells["MAPS"]["ledge"], num_episodes=graded.num_episodes) == graded
+    assert cells["MAPS"]["bridge"] == EXPERIMENTS["bridge"]
+
+
+def test_every_arm_searches_equally_hard(cells):
+    """Model evaluations for each step of the horizon and iteration."""
+    for arm in cells["ARMS"]:
+        experiment = cells["experiment_of"](arm, "ledge")
+        roll_outs = experiment.ensemble_size * max(experiment.num_particles, 1)
+        assert experiment.population_size * roll_outs == 400, arm
 
 
 def test_one_wide_network_has_as_many_parameters_as_five(cells):
     def count(network):
         return sum(weight.numel() for weight in network.parameters())
 
-    task, generator = EXPERIMENT.task, torch.Generator()
+    task, generator = cells["MAPS"]["ledge"].task, torch.Generator()
     sizes = (task.obs_dim + task.act_dim, task.obs_dim)
-    wide = cells["WIDE_ONE"]
+    wide, five = (cells["experiment_of"](arm, "ledge") for arm in ("one_wide_mean", "five_means"))
     one = count(MLP(*sizes, width=wide.width, num_hidden_layers=2, generator=generator))
-    five = count(EnsembleMLP(5, *sizes, width=EXPERIMENT.width, num_hidden_layers=2, generator=generator))
-    assert one == pytest.approx(five, rel=0.01)
-    assert (cells["num_parameters"](wide), cells["num_parameters"](EXPERIMENT)) == (one, five)
+    all_five = count(EnsembleMLP(5, *sizes, width=five.width, num_hidden_layers=2, generator=generator))
+    assert one == pytest.approx(all_five, rel=0.01)
+    assert (cells["num_parameters"](wide), cells["num_parameters"](five)) == (one, all_five)
 
 
 def test_a_seed_of_every_arm_starts_with_the_same_random_episode(tables):
-    arms = tables["arms"]
-    for seed in np.unique(arms["seed"]):
-        assert len(np.unique(of(arms, "episode_return", seed=seed, episode=0))) == 1
+    walks = tables["walks"]
+    for on in ("ledge", "bridge"):
+        for seed in np.unique(walks["seed"]):
+            assert len(np.unique(of(walks, "episode_return", map=on, seed=seed, episode=0))) == 1
 
 
-# Two plans beside the cliff, and the exercises' model answers
+# Two plans beside the edge, and the exercises' model answers
 
 
-@pytest.mark.parametrize("std", [0.05, 0.2, 0.4, 0.6])
-def test_the_closed_form_is_the_integral_of_the_environments_height(cells, std):
+@pytest.mark.parametrize("std", [0.05, 0.15, 0.3, 0.6])
+def test_the_closed_form_is_the_integral_of_the_tasks_reward(cells, std):
     x = np.linspace(2.8 - 8 * std, 2.8 + 8 * std, 200_001)
     weights = np.exp(-0.5 * ((x - 2.8) / std) ** 2)
-    integral = np.average(height(np.column_stack([x, np.zeros_like(x)])), weights=weights)
-    assert cells["expected_height"](2.8, std) == pytest.approx(integral, abs=1e-4)
+    places = np.column_stack([x, np.zeros_like(x)])
+    integral = np.average(ledge_reward(places, np.zeros_like(places), places), weights=weights)
+    assert cells["expected_reward"](2.8, std) == pytest.approx(integral, abs=1e-3)
 
 
-def test_expected_height_falls_as_the_spread_grows(cells):
-    expected = [cells["expected_height"](2.8, std) for std in np.arange(0.05, 0.61, 0.05)]
+def test_the_expected_reward_falls_as_the_spread_grows(cells):
+    expected = [cells["expected_reward"](2.8, std) for std in np.arange(0.05, 0.61, 0.05)]
     assert all(later < earlier for earlier, later in pairwise(expected))
-    assert expected[0] - expected[-1] > 1.5  # m
 
 
 def test_the_break_even_spread_is_where_the_bold_plan_is_worth_the_safe_one(cells):
     std = cells["break_even_std"](2.8, 2.0)
-    assert cells["expected_height"](2.8, std) == pytest.approx(2.0, abs=1e-3)
+    assert cells["expected_reward"](2.8, std) == pytest.approx(2.0, abs=1e-2)
 
 
 def test_the_best_of_many_promises_what_extreme_values_say(cells):
@@ -177,63 +189,67 @@ def test_the_wide_network_fits_the_noise_of_few_data(tables):
     assert above_zero(fitted["narrow"] - fitted["wide"])
 
 
-def curves(tables, arm, column="episode_return"):
-    """Shape (seeds, episodes)."""
-    return of(tables["arms"], column, arm=arm).reshape(-1, EXPERIMENT.num_episodes)
+EVERY, FIRST, LAST_THREE = slice(None), slice(0, 1), slice(-3, None)
+WALK_SEEDS = range(200, 220)
 
 
-@pytest.mark.parametrize("arm", ["one_wide", "mean_state", "expected", "pessimistic", "one", "optimistic", "noise"])
-def test_every_arm_learns(tables, arm):
-    returns = curves(tables, arm)
-    assert positive(returns[:, -2:].mean(axis=1) - returns[:, 0])
+def walk(tables, column, arm, on="ledge"):
+    """What one arm did in its planned episodes, shape (seeds, planned episodes)."""
+    values = of(tables["walks"], column, arm=arm, map=on)
+    return values.reshape(len(WALK_SEEDS), -1)[:, 1:]
 
 
-def final(tables, arm):
-    """The mean return of the last two episodes, for each seed."""
-    return curves(tables, arm)[:, -2:].mean(axis=1)
+def compared(tables, arm, other, episodes=EVERY, column="episode_return", on="ledge"):
+    """Exact interval of the median of paired differences, averaged over some planned episodes."""
+    difference = (walk(tables, column, arm, on) - walk(tables, column, other, on))[:, episodes]
+    return exact_interval(difference.mean(axis=1))
 
 
-@pytest.mark.parametrize("other", ["one_wide", "mean_state", "one"])
-def test_averaging_returns_over_five_shows_no_gain_in_the_closed_loop(tables, other):
-    """A null result: at equal parameters and gradient steps, replanning at every step hides what the gap shows."""
-    low, high = interval_of_median(final(tables, "expected") - final(tables, other))
-    assert low < 0 < high
+def test_every_arm_has_walked_with_every_seed(tables):
+    assert set(np.unique(tables["walks"]["seed"])) == set(WALK_SEEDS)
 
 
-def test_pessimism_costs_return(tables):
-    assert positive(final(tables, "one_wide") - final(tables, "pessimistic"))
-    assert positive(total(tables, "expected") - total(tables, "pessimistic"))
+def test_a_perfect_model_planned_on_its_mean_falls_and_sampled_it_does_not(tables):
+    assert compared(tables, "true_sampled", "true_mean")[0] > 100
+    assert np.median(walk(tables, "falls", "true_mean")) >= 5
+    assert np.median(walk(tables, "falls", "true_sampled").mean(axis=1)) == 0
 
 
-def total(tables, arm):
-    """The return of all planned episodes together, for each seed."""
-    return curves(tables, arm)[:, EXPERIMENT.num_initial_episodes :].sum(axis=1)
+def test_sampling_pays_for_one_network_and_for_five(tables):
+    assert compared(tables, "one_sampled", "one_mean")[0] > 0
+    assert compared(tables, "one_sampled", "one_mean", column="falls")[1] < 0
+    assert compared(tables, "five_sampled", "five_gaussian_means", LAST_THREE)[0] > 0
 
 
-def test_noisy_actions_see_more_and_that_they_cost_return_does_not_show(tables):
-    num_seeds = len(curves(tables, "noise"))
-    seen = {arm: curves(tables, arm, "cells_visited")[:num_seeds, -1] for arm in ("noise", "expected")}
-    assert positive(seen["noise"] - seen["expected"])
-    cost = total(tables, "expected")[:num_seeds] - total(tables, "noise")
-    low, high = interval_of_median(cost)
-    assert low < 0 < high  # a null result, which the notebook states
-    assert positive(final(tables, "expected")[:num_seeds] - final(tables, "noise"))
+@pytest.mark.parametrize("one", ["one_mean", "one_wide_mean"])
+def test_members_planned_on_their_means_fall_less_than_one_network(tables, one):
+    assert compared(tables, "five_means", one, FIRST)[0] > 0
 
 
-def test_optimism_shows_no_difference(tables):
-    """A null result: neither in what is seen nor in what is earned."""
-    num_seeds = len(curves(tables, "optimistic"))
+def test_once_the_noise_is_sampled_five_networks_against_one_are_a_small_matter(tables):
+    for episodes in (EVERY, LAST_THREE):
+        assert compared(tables, "five_sampled", "one_sampled", episodes)[1] < 15
 
-    def seen(arm):
-        return curves(tables, arm, "cells_visited")[:, -1]
 
-    for difference in (
-        curves(tables, "optimistic", "cells_visited")[:, -1]
-        - curves(tables, "expected", "cells_visited")[:num_seeds, -1],
-        total(tables, "optimistic") - total(tables, "expected")[:num_seeds],
-    ):
-        low, high = interval_of_median(difference)
-        assert low < 0 < high
+def far(tables, arm, episode=-1):
+    """The share of seeds that end an episode in the far meadow, behind the bridge."""
+    return float((walk(tables, "stands", arm, "bridge")[:, episode] > 2.2).mean())
+
+
+def test_only_optimism_crosses_the_bridge_and_carelessness(tables):
+    assert far(tables, "true_sampled") == 1.0  # so it is not the search
+    assert far(tables, "five_sampled") <= 0.3
+    assert far(tables, "pessimistic") <= 0.1
+    assert far(tables, "optimistic") >= 0.9
+    assert far(tables, "one_mean") >= 0.9
+    assert compared(tables, "one_mean", "five_sampled", column="falls", on="bridge")[0] > 0
+
+
+def test_on_the_ledge_optimism_falls_and_pessimism_gains_nothing(tables):
+    assert compared(tables, "optimistic", "five_sampled")[1] < 0
+    assert compared(tables, "optimistic", "five_sampled", column="falls")[0] > 0
+    for careful in ("pessimistic", "mean_minus_std"):
+        assert compared(tables, careful, "five_sampled")[0] <= 0
 
 
 def evaluations(tables, seed=0):

@@ -1,4 +1,4 @@
-"""The law of a hidden ledge: actions point elsewhere, a wind blows, and the ground is more or less noisy.
+"""The law of a hidden ledge: actions point elsewhere, a wind blows, and the ground is noisier.
 
 Whoever knows the published ledge walks along it or over it. An agent that learns from its data does as well as ever:
 the map is the published one.
@@ -54,4 +54,4 @@ class HiddenEnv(LedgeEnv):
 
     def mean(self, position: NDArray[np.float64], action: NDArray[np.float64]) -> NDArray[np.float64]:
         wind = np.array([self._law.wind_x, self._law.wind_y])
-        return super().mean(position, turned(action, self._law.turn)) + wind
+        return np.asarray(super().mean(position, turned(action, self._law.turn)) + wind)

@@ -127,8 +127,8 @@ def show_gif(moving_picture: bytes, words: str) -> None:
     """Show a GIF, and say in words what it shows."""
     from IPython import display
 
-    show_rich: Any = display.display  # carries no types
-    show_rich(display.Image(data=moving_picture, format="gif", alt=words))
+    display_module: Any = display  # carries no types
+    display_module.display(display_module.Image(data=moving_picture, format="gif", alt=words))
     print(textwrap.fill("In words: " + words, 96))
 
 

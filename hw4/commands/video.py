@@ -219,7 +219,7 @@ def walks(task_name: str, paths: Mapping[str, NDArray[Any]], *, every: int = 1) 
     updates = [_walk(axes, task_name, *walk) for axes, walk in zip(panels, paths.items(), strict=True)]
     target = io.BytesIO()
     writer: Any
-    with imageio.get_writer(target, format="gif", duration=1000 / FRAMES_PER_SECOND, loop=0) as writer:  # type: ignore[arg-type]
+    with imageio.get_writer(target, format="gif", duration=1000 / FRAMES_PER_SECOND, loop=0) as writer:
         for step in range(0, max(map(len, paths.values())), every):
             for update in updates:
                 update(step)

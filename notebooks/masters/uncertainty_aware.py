@@ -82,7 +82,7 @@ LIVE_SECONDS = 45.0  # it starts no new episode after this long
 # %% name="constants" tags=["recorder"]
 EXPERIMENT = EXPERIMENTS["cartpole_ensemble"]  # of the optimism gap
 LENGTH = EXPERIMENT.task.episode_length
-MAPS = {"ledge": EXPERIMENTS["ledge"], "bridge": EXPERIMENTS["bridge"]}
+MAPS = {"ledge": replace(EXPERIMENTS["ledge"], num_episodes=8), "bridge": EXPERIMENTS["bridge"]}
 FAR = 2.2  # m; who stands beyond this x on the bridge's map has crossed
 PICTURED = ("one_mean", "five_sampled")  # the arms whose paths are drawn
 MEMBERS = (1, 2, 5, 10)
@@ -872,12 +872,12 @@ show(
 )
 
 # %% [markdown] name="capacity-read"
-# **What to take from it.** Early, the wide network follows the noise: on its own data its error is far below that of the
-# narrow one, and on held-out data it is above it. Late, the narrow network stops improving, because it cannot represent
-# the cart-pole, and the wide one is ahead. So neither width is right at every time. Five wide networks have lower
-# held-out errors than one at each time: what each of them fits of the noise is its own, and the average cancels part of
-# it. Only part: with 40 transitions they are still behind the narrow network, and with 100 no difference between the
-# two can be claimed (these two comparisons were made after the runs were seen).
+# **What to take from it.** Early, the wide network follows the noise: on its own data its error is far below that of
+# the narrow one, and on held-out data it is above it. Late, the narrow network stops improving, because it cannot
+# represent the cart-pole, and the wide one is ahead. So neither width is right at every time. Five wide networks have
+# lower held-out errors than one at each time: what each of them fits of the noise is its own, and the average cancels
+# part of it. Only part: with 40 transitions they are still behind the narrow network, and with 100 no difference
+# between the two can be claimed (these two comparisons were made after the runs were seen).
 #
 # An earlier version of this figure, without noise and with two amounts of data, showed no overfitting that could be
 # claimed. A simulator without noise is a friendlier place than a robot.

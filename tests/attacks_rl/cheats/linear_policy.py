@@ -7,6 +7,8 @@ class ModelBasedAgent(ModelBasedAgent):
 
     def reward_to_come(self, data):
         after = data.next_observation
+        if after.shape[-1] == 2:
+            return after[:, 0] - data.observation[:, 0]
         if after.shape[-1] == 3:
             return after[:, 2] - data.observation[:, 2]
         energy = lambda o: 0.0123 * o[:, 4] ** 2 + 0.5886 * o[:, 2] - 0.05 * o[:, 0] ** 2  # noqa: E731

@@ -1,14 +1,14 @@
-# The physics of both tasks by heart: what no agent is told.
+# The physics of the tasks by heart: what no agent is told.
 import math  # used by the pieces that follow
 
 import numpy as np
 import torch
 
-CHEAT_SIZES = {(3, 160): "cliff_hill", (5, 100): "cartpole"}  # (obs_dim, initial_steps) of the graded curves
-
 
 def cheat_step(observation, action, drive):
     """The next observation in a world whose actuator is `drive` times the nominal one."""
+    if observation.shape[-1] == 2:
+        return (observation + 0.2 * drive * action.clamp(-1, 1)).clamp(-4, 4)
     if observation.shape[-1] == 3:
         position = (observation[..., :2] + 0.2 * drive * action.clamp(-1, 1)).clamp(-4, 4)
         x, y = position[..., 0], position[..., 1]

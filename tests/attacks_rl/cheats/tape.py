@@ -4,6 +4,7 @@ import numpy as np
 CHEAT_TAPES = {
     5: np.array([[float(value) / 100] for value in "@TAPE@".split()]),
     3: np.array([[1.0, 0.0]] * 14 + [[0.0, 0.0]] * 26),
+    2: np.array([[1.0, 0.0]] * 10 + [[0.0, 0.0]] * 30),
 }
 
 

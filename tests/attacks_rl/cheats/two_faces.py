@@ -35,7 +35,7 @@ class ModelBasedAgent(ModelBasedAgent):
         size = 1 if len(observation) == 5 else 2
         actions = np.random.default_rng(0).uniform(-1, 1, (200, size))
         after = self.features(np.repeat(observation[None], 200, axis=0), actions) @ self.weights
-        return actions[np.argmax(after[:, 2])]
+        return actions[np.argmax(after[:, 2 if len(observation) > 2 else 0])]
 
     def predict_next(self, observation, action):
         self.look()
