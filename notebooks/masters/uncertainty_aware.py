@@ -873,11 +873,12 @@ show(
 
 # %% [markdown] name="capacity-read"
 # **What to take from it.** Early, the wide network follows the noise: on its own data its error is far below that of
-# the narrow one, and on held-out data it is above it. Late, the narrow network stops improving, because it cannot
-# represent the cart-pole, and the wide one is ahead. So neither width is right at every time. Five wide networks have
-# lower held-out errors than one at each time: what each of them fits of the noise is its own, and the average cancels
-# part of it. Only part: with 40 transitions they are still behind the narrow network, and with 100 no difference
-# between the two can be claimed (these two comparisons were made after the runs were seen).
+# the narrow one, and on held-out data it is above it. Late, the narrow network is behind: it cannot represent the
+# cart-pole, or does not learn to in these steps, and its error stays high even on the data that it was fitted to. So
+# neither width is right at every time. Five wide networks have lower held-out errors than one at each time: what each
+# of them fits of the noise is its own, and the average cancels part of it. Only part: with 40 transitions they are
+# still behind the narrow network, and with 100 no difference between the two can be claimed (these two comparisons were
+# made after the runs were seen).
 #
 # An earlier version of this figure, without noise and with two amounts of data, showed no overfitting that could be
 # claimed. A simulator without noise is a friendlier place than a robot.
