@@ -141,7 +141,7 @@ def test_disagreement_finds_unvisited_ground_and_output_entropy_does_not(auroc, 
 
 
 def test_output_entropy_points_the_wrong_way_against_noisy_ground(auroc):
-    """A coin has 0.5. Against quiet ground it shows nothing about the turned patch, and points away from the far one."""
+    """A coin has 0.5. Against quiet ground it shows nothing of the turned patch, and points away from the far one."""
     for unvisited in ("turned", "far"):
         assert exact_interval(auroc("entropy", against=f"{unvisited} or noisy"))[1] < 0.1
     low, high = exact_interval(auroc("entropy", against="turned or quiet"))
@@ -263,7 +263,7 @@ def test_kept_bootstrap_sets_leave_more_disagreement_and_no_difference_in_return
     def of(column, sets):
         return table[column][table["sets"] == sets].reshape(NUM_NEW_SEEDS, -1)
 
-    for region in ("quiet", "noisy", "turned", "far"):  # the last two were not expected
+    for region in ("quiet", "noisy", "turned", "far"):  # quiet and noisy were fixed before the runs
         assert exact_interval(of(region, "kept")[:, -1] / of(region, "redrawn")[:, -1])[0] > 1
     low, high = exact_interval((of("episode_return", "kept") - of("episode_return", "redrawn"))[:, 1:].mean(axis=1))
     assert low < 0 < high
