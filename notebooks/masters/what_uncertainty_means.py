@@ -631,10 +631,10 @@ show(
 )
 
 # %% [markdown] name="sets-read"
-# **What to take from it.** Kept sets leave more disagreement on visited ground, as expected; the turned patch around the
-# goal has been visited by then, too. They also leave more on far ground, of which nothing was expected. Redrawn sets
-# make the members more alike, and so surer of themselves. For the return no difference can be claimed: this planner
-# takes the average over the members, and does not ask how far apart they are.
+# **What to take from it.** Kept sets leave more disagreement on visited ground, as expected; the turned patch around
+# the goal has been visited by then, too. They also leave more on far ground, of which nothing was expected. Redrawn
+# sets make the members more alike, and so surer of themselves. For the return no difference can be claimed: this
+# planner takes the average over the members, and does not ask how far apart they are.
 
 # %% [markdown] name="fails-intro"
 # ## Where it fails
