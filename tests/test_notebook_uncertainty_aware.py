@@ -252,6 +252,14 @@ def test_on_the_ledge_optimism_falls_and_pessimism_gains_nothing(tables):
         assert compared(tables, careful, "five_sampled")[0] <= 0
 
 
+def test_on_the_half_cheetah_both_runs_with_one_network_end_below_both_with_five(tables):
+    """Far too few for a claim, and the notebook says so."""
+    band = read_bands(UNGRADED_FILE)["half_cheetah"]
+    ends = tables["single_network"]["episode_return"].reshape(-1, len(band.env_steps))[:, -5:].mean(axis=1)
+    assert len(ends) == band.num_runs == 2
+    assert max(ends) < np.mean(band.low[-5:])
+
+
 def evaluations(tables, seed=0):
     """Env steps, and the mean return of SAC's deterministic policy over its five starts."""
     table = tables["model_free"]
