@@ -106,14 +106,14 @@ EXPERIMENTS: dict[str, Experiment] = {
         task_name="ledge",
         ensemble_size=5,
         members="gaussian",
-        num_particles=2,
+        num_particles=4,
         width=32,
         gradient_steps=150,
         batch_size=64,
         horizon=8,
         population_size=40,
         refit_every=20,
-        num_episodes=11,
+        num_episodes=8,
     ),
     # Not graded.
     "bridge": Experiment(

@@ -27,7 +27,16 @@ RUNS_TABLE = Table(
 )
 SHARED_ENVIRONMENT = ROOT / "hw4" / "envs" / "gymnasium_mujoco.py"
 REFERENCE, RANDOM, TRUE_MODEL = "reference", "random_policy", "true_model"
-RUNS_WANTED = {"noisy_field": 10, "reacher": 5, "pusher": 3, "half_cheetah": 2, "pets_cartpole": 20}
+RUNS_WANTED = {
+    "cartpole_ensemble": 20,
+    "bridge": 20,
+    "windy_plain": 20,
+    "noisy_field": 10,
+    "reacher": 5,
+    "pusher": 3,
+    "half_cheetah": 2,
+    "pets_cartpole": 20,
+}
 
 
 @dataclass(frozen=True)

@@ -404,7 +404,7 @@ def test_a_dropped_problem_is_listed_wherever_it_is_named(tmp_path: Path) -> Non
     files = {finding.file for finding in findings}
     assert {"solutions/ensemble.py", "hw4/tests/test_ensemble.py", "autograder/hidden_tests/test_ensemble.py"} <= files
     assert {"hw4/checking/examples/ensemble.py", "autograder/zoo/animals/ensemble.toml", "handout/handout.typ"} <= files
-    assert "autograder/recorded/reference/curve_cartpole_ensemble.csv" in files
+    assert "autograder/recorded/reference/curve_ledge.csv" in files
     assert any("names the problem 'ensembles'" in finding.says for finding in findings)
 
 

@@ -50,7 +50,7 @@ from hw4.commands.cli import main
 from hw4.envs import make_env
 from hw4.commands.runs import read_run
 from hw4.training import train
-for experiment, seeds in (("cliff_hill", ("3", "7")), ("cartpole_ensemble", ("0",))):
+for experiment, seeds in (("cliff_hill", ("3", "7")), ("cartpole_ensemble", ("0",)), ("ledge", ("0",))):
     assert main(["train", experiment, "--seeds", *seeds, "--name", "tiny", *{QUICK}]) == 0
 run = read_run(Path("runs/cliff_hill/tiny"))
 records = train(make_env("cliff_hill"), build_agent(run.settings, 7), num_episodes=2, seed=7)
@@ -186,10 +186,10 @@ def test_plot_draws_runs_of_two_tasks_over_the_published_band(
     solved: Path, in_tree: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     in_tree(solved)
-    assert main(["plot", "runs/cliff_hill/tiny", "runs/cartpole_ensemble/tiny", "--output", "curves.png"]) == 0
+    assert main(["plot", "runs/cliff_hill/tiny", "runs/ledge/tiny", "--output", "curves.png"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("Wrote curves.png\n")
-    for experiment in ("cliff_hill", "cartpole_ensemble"):
+    for experiment in ("cliff_hill", "ledge"):
         run = read_run(Path("runs", experiment, "tiny"))
         assert "\n".join(describe_scores(run, read_bands()[experiment])) in printed
     with Image.open(solved / "curves.png") as picture:
@@ -203,7 +203,7 @@ def test_every_graded_curve_has_a_band_a_bar_and_a_floor(solved: Path) -> None:
         assert band.floor is not None
         assert band.bar is not None
         assert band.floor < band.bar
-    (axes,) = draw_runs([read_run(solved / "runs" / "cartpole_ensemble" / "tiny")], bands).axes
+    (axes,) = draw_runs([read_run(solved / "runs" / "ledge" / "tiny")], bands).axes
     labels = axes.get_legend_handles_labels()[1]
     assert [label.partition(", ")[2].split()[0] for label in labels[:4]] == ["reference", "reference", "bar", "floor"]
 
@@ -232,7 +232,7 @@ def test_the_median_is_taken_where_every_seed_has_been() -> None:
     assert median_curve(curves) == ([10, 20], [3.0, 5.0])
 
 
-@pytest.mark.parametrize("experiment", ["cliff_hill", "cartpole_ensemble"])
+@pytest.mark.parametrize("experiment", ["cliff_hill", "cartpole_ensemble", "ledge"])
 def test_video_draws_a_frame_for_every_so_many_steps(
     solved: Path, in_tree: Callable[[Path], None], experiment: str
 ) -> None:

@@ -29,6 +29,7 @@ from hw4.handin.update import BUNDLE_FOLDER
 from publish.checked_sentences import sentence_tables
 from publish.handout import MINUS
 from publish.handout.docstrings import constant_text, field_docs, spans, stub_spec
+from publish.handout.ledge import ledge_facts
 from publish.handout.notebook_answers import model_answers, written_answers
 from publish.handout.quoted_runs import hill_facts, run_facts
 from publish.handout.wording import NUMBER_WORDS, in_words, number_word, percent, ranges, shown
@@ -132,6 +133,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "colab_cell": colab_cell(),
         "staff": facts_for_staff(assignment) if staff else None,
         "hill": hill_facts(),
+        "ledge": ledge_facts(),
         "runs": run_facts(),
     }
 

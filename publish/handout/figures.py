@@ -13,6 +13,7 @@ from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
 from publish.handout import FIGURES, MINUS
+from publish.handout.ledge import draw_walks
 from publish.handout.quoted_runs import VERSIONS, Row, column, published_bands, read_paths, recorded, seeds_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def draw_figures(folder: Path = FIGURES) -> list[Path]:
         "cliff_hill_paths.svg": ((6.7, 2.8), 2, draw_paths),
         "cliff_hill_versions.svg": ((6.7, 2.1), 3, draw_versions),
         "cliff_hill_members.svg": ((6.7, 1.95), 2, draw_members),
+        "ledge_walks.svg": ((6.7, 2.0), 3, draw_walks),
         "reference_bands.svg": ((6.7, 2.1), num_curves, draw_bands),
         "model_errors.svg": ((6.7, 1.75), num_curves, draw_errors),
         "cem_search.svg": ((6.7, 1.85), 2, draw_search),

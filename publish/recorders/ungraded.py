@@ -5,8 +5,9 @@
 
 A run of the reference is `python -m hw4 train EXPERIMENT` in the nominal world; one that was stopped resumes where it
 was. The planner on the true simulator is the experiment's own (CEM with replanning at every step) but for what
-`baseline` says, and rolls every candidate out in a second copy of the environment. On the noisy field it rolls out the
-true mean of each step instead: of noisy roll-outs it would choose the lucky ones.
+`baseline` says, and rolls every candidate out in a second copy of the environment. Where steps are noisy, it would
+choose the lucky roll-outs: on the noisy field it rolls out the true mean of each step instead, and on the maps of the
+walker it averages over roll-outs with the same noise for all candidates.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from hw4.commands.runs import read_run
 from hw4.commands.threads import use_one_thread
 from hw4.envs import Environment, make_env
 from hw4.envs.noisy_field import ARENA, mean_move
+from hw4.envs.walker import ARENA as WALKER_ARENA
+from hw4.envs.walker import WalkerEnv
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import MPC, Objective
 from hw4.rewards import noisy_field_reward
@@ -38,7 +41,17 @@ from publish.ungraded_bands import RANDOM, REFERENCE, RUNS_FILE, RUNS_TABLE, RUN
 
 RUNS = ROOT / "build" / "ungraded" / "runs"  # may be unfinished
 NUM_RANDOM_EPISODES = 20
-NUM_PLANNED_EPISODES = {"noisy_field": 20, "reacher": 4, "pusher": 2, "half_cheetah": 1, "pets_cartpole": 2}
+NUM_PLANNED_EPISODES = {
+    "cartpole_ensemble": 2,
+    "bridge": 20,
+    "windy_plain": 20,
+    "noisy_field": 20,
+    "reacher": 4,
+    "pusher": 2,
+    "half_cheetah": 1,
+    "pets_cartpole": 2,
+}
+NUM_WALKS = 20  # roll-outs of each candidate on the maps of the walker
 
 
 def main(wanted: dict[str, int]) -> None:
@@ -112,15 +125,35 @@ def mean_of_the_noisy_field(position: NDArray[Any]) -> Objective:
     return objective
 
 
+def mean_of_walks(env: WalkerEnv, rng: np.random.Generator) -> Objective:
+    """The return of each candidate from where the walker is, averaged over roll-outs with the true noise."""
+    position, task = env.state(), env.task
+
+    def objective(action_sequences: Tensor) -> Tensor:
+        actions = action_sequences.double().numpy()
+        noise = env.noise_std * rng.standard_normal((actions.shape[1], NUM_WALKS, 1, task.obs_dim))
+        here = np.broadcast_to(position, (NUM_WALKS, len(actions), task.obs_dim))
+        returns = np.zeros((NUM_WALKS, len(actions)))
+        for t in range(actions.shape[1]):
+            following = np.clip(env.mean(here, actions[:, t]) + noise[t], -WALKER_ARENA, WALKER_ARENA)
+            returns += task.reward(here, np.broadcast_to(actions[:, t], here.shape), following)
+            here = following
+        return torch.from_numpy(returns.mean(axis=0))
+
+    return objective
+
+
 class TrueModelAgent:
     """Plans with the true model instead of a learned one."""
 
     def __init__(self, experiment: Experiment, env: Environment) -> None:
-        copy = make_env(experiment.task_name)
+        copy, rng = make_env(experiment.task_name), np.random.default_rng(0)
         copy.reset(seed=0)
 
         def objective_from(observation: Tensor) -> Objective:
             here = env.state()
+            if isinstance(env, WalkerEnv):
+                return mean_of_walks(env, rng)
             return mean_of_the_noisy_field(here) if experiment.task_name == "noisy_field" else rolled_out(copy, here)
 
         planner = build_planner(experiment, objective_from, torch.Generator().manual_seed(0))
