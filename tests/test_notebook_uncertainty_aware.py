@@ -65,9 +65,9 @@ def test_the_runs_were_recorded_with_the_settings_of_today(cells):
         assert settings["arms"] == {arm: of_arm.settings for arm, of_arm in cells["ARMS"].items()}, RECORD
 
 
-def test_the_ledge_is_walked_as_it_is_graded_but_for_the_number_of_particles(cells):
+def test_the_ledge_is_walked_as_it_is_graded_but_for_the_number_of_plans(cells):
     graded = EXPERIMENTS["ledge"]
-    assert dataclasses.replace(cells["MAPS"]["ledge"], num_particles=graded.num_particles) == graded
+    assert dataclasses.replace(cells["MAPS"]["ledge"], population_size=graded.population_size) == graded
     assert cells["MAPS"]["bridge"] == EXPERIMENTS["bridge"]
 
 

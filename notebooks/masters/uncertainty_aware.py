@@ -82,8 +82,8 @@ LIVE_SECONDS = 45.0  # it starts no new episode after this long
 # %% name="constants" tags=["recorder"]
 EXPERIMENT = EXPERIMENTS["cartpole_ensemble"]  # of the optimism gap
 LENGTH = EXPERIMENT.task.episode_length
-GRADED = EXPERIMENTS["ledge"]  # samples twice as many particles as below, where 400 roll-outs are the budget of all
-MAPS = {"ledge": replace(GRADED, num_particles=2), "bridge": EXPERIMENTS["bridge"]}
+GRADED = EXPERIMENTS["ledge"]  # searches twice as many plans as below, where 400 roll-outs are everybody's budget
+MAPS = {"ledge": replace(GRADED, population_size=40), "bridge": EXPERIMENTS["bridge"]}
 FAR = 2.2  # m; who stands beyond this x on the bridge's map has crossed
 PICTURED = ("one_mean", "five_sampled")  # the arms whose paths are drawn
 MEMBERS = (1, 2, 5, 10)
