@@ -60,6 +60,7 @@ def build_agent_and_parts(experiment: Experiment, seed: int) -> tuple[ModelBased
     def fit_to(replay: ReplayBuffer) -> None:
         transitions = Transition(*(torch.from_numpy(field) for field in replay.stacked()))
         if experiment.ensemble_size > 1:
+            # New sets at every fit; a bootstrap proper keeps each member's set, which only grows.
             members = bootstrap_indices(len(replay), experiment.ensemble_size, generator=generator)
         else:
             members = None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typst
 from changed_assignment import changed_assignment
+from recorded_notebook import recorder_cells
 
 from autograder.grading.curves import Bar, dump_bars
 from autograder.recorded.calibration import BY_HEART
@@ -19,11 +20,13 @@ from autograder.solutions import SOLUTIONS
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
+from hw4.rewards import LEDGE_EDGE
 from publish.handout import DATA, FIGURES, HANDOUT, PDF, HandoutError, notebook_answers
 from publish.handout import facts as handout_facts
 from publish.handout.docstrings import spans, stub_spec
 from publish.handout.facts import _best_by_heart, gather_facts
 from publish.handout.figures import draw_figures
+from publish.handout.ledge import COSTS, ledge_facts, path_of
 from publish.handout.notebook_answers import prose, written_answers
 from publish.handout.typesetting import build_handout
 from publish.handout.wording import ranges, shown
@@ -141,6 +144,22 @@ def test_of_those_who_know_the_physics_by_heart_the_best_is_shown() -> None:
         ("the published physics alone (best of 3 ways)", 3),
     ]
     assert _best_by_heart([bug]) == [bug]
+
+
+def test_the_table_of_costs_shows_arms_of_the_notebook_that_search_equally_hard() -> None:
+    cells = recorder_cells("uncertainty_aware")
+    assert COSTS.keys() < cells["ARMS"].keys()
+    for arm in COSTS:
+        experiment = cells["experiment_of"](arm, "ledge")
+        roll_outs = experiment.ensemble_size * max(experiment.num_particles, 1)
+        assert str(experiment.population_size * roll_outs) == ledge_facts()["evaluations"]
+
+
+def test_the_walks_that_are_drawn_fall_as_often_as_the_caption_says(facts: dict[str, Any]) -> None:
+    for arm, falls in facts["ledge"]["falls"].items():
+        assert len(path_of(arm)) == 41
+        assert (path_of(arm)[:, 0] > LEDGE_EDGE).sum() == int(falls)
+    assert int(facts["ledge"]["falls"]["one_mean"]) > 0
 
 
 def test_a_changed_point_changes_the_pages(tmp_path: Path, facts: dict[str, Any]) -> None:

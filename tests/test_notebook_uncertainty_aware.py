@@ -12,11 +12,12 @@ import pytest
 import torch
 from recorded_notebook import record, settings_by_table
 
-from hw4.commands.jupyter import exact_interval, interval_of_median, read_table
+from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.commands.plots import UNGRADED_FILE, read_bands
 from hw4.experiments import EXPERIMENTS
 from hw4.networks import MLP, EnsembleMLP
-from hw4.rewards import ledge_reward
+from hw4.rewards import BRIDGE_TO, ledge_reward
+from publish.handout import ledge
 from publish.notebooks import DATA, MASTERS
 
 NAME = "uncertainty_aware"
@@ -27,7 +28,7 @@ RECORD = record(NAME)
 
 @pytest.fixture(scope="module")
 def tables():
-    texts = ("strength", "arm", "kind", "map")
+    texts = ("strength", "arm", "kind", "map", "size")
     return {path.stem: read_table(path, texts=texts) for path in sorted(FOLDER.glob("*.csv"))}
 
 
@@ -56,17 +57,18 @@ def positive(differences):
 
 def test_the_runs_were_recorded_with_the_settings_of_today(cells):
     tables = settings_by_table(NAME)
-    for name in ("gaps", "widths"):
+    for name in ("gaps", "capacity"):
         assert tables[name]["experiment"] == dataclasses.asdict(EXPERIMENT), f"{name}: {RECORD}"
+    assert tables["single_network"]["experiment"] == dataclasses.asdict(cells["SINGLE_CHEETAH"]), RECORD
     for name in ("walks", "paths"):
         settings = tables[name]
         assert settings["maps"] == {on: dataclasses.asdict(of_map) for on, of_map in cells["MAPS"].items()}, RECORD
         assert settings["arms"] == {arm: of_arm.settings for arm, of_arm in cells["ARMS"].items()}, RECORD
 
 
-def test_the_ledge_is_walked_as_it_is_graded_but_for_the_number_of_particles(cells):
+def test_the_ledge_is_walked_as_it_is_graded_but_for_the_number_of_plans(cells):
     graded = EXPERIMENTS["ledge"]
-    assert dataclasses.replace(cells["MAPS"]["ledge"], num_particles=graded.num_particles) == graded
+    assert dataclasses.replace(cells["MAPS"]["ledge"], population_size=graded.population_size) == graded
     assert cells["MAPS"]["bridge"] == EXPERIMENTS["bridge"]
 
 
@@ -108,6 +110,12 @@ def test_the_closed_form_is_the_integral_of_the_tasks_reward(cells, std):
     places = np.column_stack([x, np.zeros_like(x)])
     integral = np.average(ledge_reward(places, np.zeros_like(places), places), weights=weights)
     assert cells["expected_reward"](2.8, std) == pytest.approx(integral, abs=1e-3)
+
+
+def test_the_handout_draws_the_same_two_plans(cells):
+    assert (cells["MEAN_X"], cells["STDS"]) == (ledge.MEAN_X, ledge.STDS)
+    for std in (0.05, 0.3, 0.6):
+        assert ledge.expected_reward(std) == cells["expected_reward"](ledge.MEAN_X, std)
 
 
 def test_the_expected_reward_falls_as_the_spread_grows(cells):
@@ -153,31 +161,39 @@ def test_more_data_of_the_base_policy_does_not_close_the_gap(tables):
     assert positive(gap(tables, transitions=1600))
 
 
-def width(tables, column, units, transitions):
-    return of(tables["widths"], column, width=units, transitions=transitions)
+def held_out_error(tables, size, transitions):
+    """Of the networks of one size, after the fit to so many transitions, for each seed."""
+    return of(tables["capacity"], "held_out_error", size=size, transitions=transitions)
 
 
-def test_a_wide_network_fits_its_data_closer_than_the_world(tables):
-    def ratio(units):
-        return width(tables, "held_out_error", units, 100) / width(tables, "train_error", units, 100)
-
-    assert positive(ratio(64) - ratio(8))
-    assert positive(ratio(256) - ratio(8))
+def above_zero(differences, num_seeds=20):
+    """Whether the exact interval of the median says so, with all the seeds that the claims were fixed for."""
+    assert len(differences) == num_seeds
+    return interval_of_median(differences)[0] > 0
 
 
-def test_that_the_wide_network_is_worse_or_more_exploited_does_not_show(tables):
-    """Two null results."""
-    worse = width(tables, "held_out_error", 256, 100) - width(tables, "held_out_error", 64, 100)
-    gaps = {w: width(tables, "predicted", w, 100) - width(tables, "true", w, 100) for w in (64, 256)}
-    for difference in (worse, gaps[256] - gaps[64]):
-        low, high = interval_of_median(difference)
-        assert low < 0 < high
+def test_the_wide_network_overfits_early_and_the_narrow_one_lacks_capacity_late(tables):
+    early, late = ({size: held_out_error(tables, size, n) for size in ("narrow", "wide")} for n in (100, 6400))
+    assert above_zero(early["wide"] - early["narrow"])
+    assert above_zero(late["narrow"] - late["wide"])
 
 
-def test_a_narrow_network_lacks_the_capacity_for_much_data(tables):
-    assert positive(width(tables, "held_out_error", 8, 5000) - width(tables, "held_out_error", 64, 5000))
-    assert positive(width(tables, "held_out_error", 8, 5000) - width(tables, "held_out_error", 256, 5000))
-    assert positive(width(tables, "train_error", 8, 5000) - width(tables, "train_error", 256, 5000))
+@pytest.mark.parametrize("transitions", [40, 100, 400, 1600, 6400])
+def test_five_wide_networks_err_less_than_one_at_every_time(tables, transitions):
+    assert above_zero(held_out_error(tables, "wide", transitions) - held_out_error(tables, "five_wide", transitions))
+
+
+def test_with_few_data_five_wide_networks_are_not_ahead_of_the_narrow_one(tables):
+    """Looked at after the runs were seen."""
+    few, more = (held_out_error(tables, "five_wide", n) - held_out_error(tables, "narrow", n) for n in (40, 100))
+    assert above_zero(few)
+    low, high = interval_of_median(more)
+    assert low < 0 < high
+
+
+def test_the_wide_network_fits_the_noise_of_few_data(tables):
+    fitted = {size: of(tables["capacity"], "train_error", size=size, transitions=100) for size in ("narrow", "wide")}
+    assert above_zero(fitted["narrow"] - fitted["wide"])
 
 
 EVERY, FIRST, LAST_THREE = slice(None), slice(0, 1), slice(-3, None)
@@ -193,7 +209,7 @@ def walk(tables, column, arm, on="ledge"):
 def compared(tables, arm, other, episodes=EVERY, column="episode_return", on="ledge"):
     """Exact interval of the median of paired differences, averaged over some planned episodes."""
     difference = (walk(tables, column, arm, on) - walk(tables, column, other, on))[:, episodes]
-    return exact_interval(difference.mean(axis=1))
+    return interval_of_median(difference.mean(axis=1))
 
 
 def test_every_arm_has_walked_with_every_seed(tables):
@@ -215,6 +231,12 @@ def test_sampling_pays_for_one_network_and_for_five(tables):
 @pytest.mark.parametrize("one", ["one_mean", "one_wide_mean"])
 def test_members_planned_on_their_means_fall_less_than_one_network(tables, one):
     assert compared(tables, "five_means", one, FIRST)[0] > 0
+    assert compared(tables, "five_means", one, LAST_THREE, column="stands")[1] < 0  # further from the edge
+
+
+def test_they_fall_to_the_end_all_the_same(tables):
+    for arm in ("five_means", "five_gaussian_means"):
+        assert interval_of_median(walk(tables, "falls", arm)[:, LAST_THREE].mean(axis=1))[0] > 1
 
 
 def test_once_the_noise_is_sampled_five_networks_against_one_are_a_small_matter(tables):
@@ -224,11 +246,11 @@ def test_once_the_noise_is_sampled_five_networks_against_one_are_a_small_matter(
 
 def far(tables, arm, episode=-1):
     """The share of seeds that end an episode in the far meadow, behind the bridge."""
-    return float((walk(tables, "stands", arm, "bridge")[:, episode] > 2.2).mean())
+    return float((walk(tables, "stands", arm, "bridge")[:, episode] > BRIDGE_TO).mean())
 
 
 def test_only_optimism_crosses_the_bridge_and_carelessness(tables):
-    assert far(tables, "true_sampled") == 1.0  # so it is not the search
+    assert far(tables, "true_sampled") >= 0.9  # so it is not the search
     assert far(tables, "five_sampled") <= 0.3
     assert far(tables, "pessimistic") <= 0.1
     assert far(tables, "optimistic") >= 0.9
@@ -241,6 +263,14 @@ def test_on_the_ledge_optimism_falls_and_pessimism_gains_nothing(tables):
     assert compared(tables, "optimistic", "five_sampled", column="falls")[0] > 0
     for careful in ("pessimistic", "mean_minus_std"):
         assert compared(tables, careful, "five_sampled")[0] <= 0
+
+
+def test_on_the_half_cheetah_both_runs_with_one_network_end_below_both_with_five(tables):
+    """Far too few for a claim, and the notebook says so."""
+    band = read_bands(UNGRADED_FILE)["half_cheetah"]
+    ends = tables["single_network"]["episode_return"].reshape(-1, len(band.env_steps))[:, -5:].mean(axis=1)
+    assert len(ends) == band.num_runs == 2
+    assert max(ends) < np.mean(band.low[-5:])
 
 
 def evaluations(tables, seed=0):

@@ -322,7 +322,7 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
         "### BEGIN SOLUTION cem_refit: ",
         "### BEGIN SOLUTION cem_refit: think of torch.topk, ",
     )
-    edit(tree / "hw4" / "experiments.py", "population_size=20", "population_size=23")
+    edit(tree / "hw4" / "experiments.py", "population_size=80", "population_size=83")
 
     written = run(tree, "-m", "publish", "write")
     assert written.returncode == 0, written.stderr
@@ -348,7 +348,7 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
         "Monday 2 September 2041",
         "Thursday 19 September 2041, 23:59",
         '"points": 6',
-        '"23"',
+        '"83"',
     ):
         assert fact in shown_facts
 

@@ -17,8 +17,9 @@ from autograder.isolation.fork_server import GraderFault
 from autograder.recorded import acceptance, calibration
 from autograder.recorded.by_heart import cartpole as cartpole_by_heart
 from autograder.recorded.by_heart import cliff_hill as cliff_hill_by_heart
+from autograder.recorded.by_heart import ledge as ledge_by_heart
 from autograder.recorded.by_heart.arms import returns_by_heart
-from autograder.worlds import cartpole, cliff_hill, draw_law, has_law, make_hidden_env
+from autograder.worlds import cartpole, cliff_hill, draw_law, has_law, ledge, make_hidden_env
 from hw4.envs import NOMINAL_WORLD, World, make_env
 from hw4.envs.cliff_hill import BOTTOM_HEIGHT, CLIFF_SLOPE, EDGE_X
 from hw4.experiments import EXPERIMENTS
@@ -27,12 +28,14 @@ from hw4.handin.assignment import load_assignment
 FAMILIES: dict[str, Any] = {
     "cliff_hill": cliff_hill.Family(by_heart_below=12.0, turn_degrees=(75.0, 105.0), edge=(2.8, 3.0)),
     "cartpole": cartpole.Family(by_heart_below=50.0, torque=0.15, upright=(0.7, 1.3)),
+    "ledge": ledge.Family(by_heart_below=20.0, turn_degrees=(75.0, 105.0), noise=(1.05, 1.15)),
 }
 CURVES = [curve for curve in load_assignment().curves if curve.experiment in FAMILIES]
 OTHER_WORLD = World(actuator_sign=-1, actuator_gain=0.92, mass_scale=1.08)
 NO_LAW: dict[str, dict[str, float]] = {
     "cliff_hill": dataclasses.asdict(cliff_hill.Law(turn=0.0, edge=EDGE_X)),
     "cartpole": dataclasses.asdict(cartpole.Law(0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)),
+    "ledge": dataclasses.asdict(ledge.Law(turn=0.0, noise=1.0)),
 }
 
 
@@ -86,6 +89,23 @@ def test_the_nearer_edge_is_as_high_as_the_published_one_and_falls_as_steeply() 
     assert heights == pytest.approx({1.25: EDGE_X / 2, 2.5: EDGE_X, 2.6: 3.12 - 0.1 * CLIFF_SLOPE, 3.5: BOTTOM_HEIGHT})
 
 
+# The ledge ------------------------------------------------------------------------------------------------------------
+
+
+def test_on_a_hidden_ledge_steps_are_turned_and_as_noisy_as_the_law_says() -> None:
+    env: Any = make_hidden_env("ledge", OTHER_WORLD, {"turn": math.pi / 2, "noise": 1.1})
+    env.reset(seed=0)
+    moved = []
+    for _ in range(4000):
+        env.set_state(np.array([0.5, -1.0]))
+        observation, *_ = env.step(np.array([1.0, 0.5], dtype=np.float32))
+        moved.append(observation - [0.5, -1.0])
+    std = 1.1 * 0.15
+    np.testing.assert_allclose(np.mean(moved, axis=0), -0.2 * 0.92 * np.array([-0.5, 1.0]), atol=4 * std / 4000**0.5)
+    np.testing.assert_allclose(np.std(moved, axis=0), std, rtol=0.05)
+    assert env.noise_std == pytest.approx(std)
+
+
 # The cart-pole --------------------------------------------------------------------------------------------------------
 
 
@@ -135,12 +155,15 @@ def test_seeds_and_masses_do_not_depend_on_the_law(curve: Any) -> None:
     assert [dataclasses.replace(run, law={}) for run in private.graded_runs(curve.id)] == plain
 
 
-def test_a_family_is_drawn_within_its_limits() -> None:
-    laws = [draw_law("cliff_hill", np.random.default_rng(seed), FAMILIES["cliff_hill"]) for seed in range(60)]
+@pytest.mark.parametrize(
+    ("task_name", "other", "limits"), [("cliff_hill", "edge", (2.8, 3.0)), ("ledge", "noise", (1.05, 1.15))]
+)
+def test_a_family_is_drawn_within_its_limits(task_name: str, other: str, limits: tuple[float, float]) -> None:
+    laws = [draw_law(task_name, np.random.default_rng(seed), FAMILIES[task_name]) for seed in range(60)]
     degrees = [math.degrees(law["turn"]) for law in laws]
     assert {math.copysign(1, value) for value in degrees} == {-1.0, 1.0}
     assert all(75 <= abs(value) <= 105 for value in degrees)
-    assert all(2.8 <= law["edge"] <= 3.0 for law in laws)
+    assert all(limits[0] <= law[other] <= limits[1] for law in laws)
 
 
 @pytest.mark.usefixtures("families")
@@ -224,3 +247,20 @@ def test_the_physics_by_heart_are_the_published_ones(task_name: str, module: Any
         np.testing.assert_allclose(module.predict(seen, action, np.ones(1)), arrived, atol=error)
         seen = arrived
     assert abs(seen[0]) > 0.3
+
+
+def test_who_knows_the_ledge_by_heart_knows_where_a_step_ends_and_what_it_is_worth() -> None:
+    """The expected reward of a noisy step, against the mean over many."""
+    env: Any = make_env("ledge")
+    rng = np.random.default_rng(0)
+    for start, action in (((2.3, 0.5), (1.0, -0.3)), ((1.0, -1.0), (0.2, 0.9)), ((2.9, 0.0), (1.0, 0.0))):
+        mean = ledge_by_heart.predict(np.array(start), np.array(action), np.ones(1))
+        np.testing.assert_allclose(mean, env.mean(np.array(start), np.array(action)), atol=1e-9)
+        arrived = mean + env.noise_std * rng.standard_normal((200_000, 2))
+        rewards = env.task.reward(
+            np.broadcast_to(start, arrived.shape), np.broadcast_to(action, arrived.shape), arrived
+        )
+        tolerance = 5 * np.std(rewards) / len(rewards) ** 0.5
+        assert ledge_by_heart.reward(np.array(start), np.array(action), mean) == pytest.approx(
+            rewards.mean(), abs=tolerance
+        )

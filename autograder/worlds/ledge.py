@@ -1,4 +1,4 @@
-"""The law of a hidden ledge: actions point elsewhere, a wind blows, and the ground is noisier.
+"""The law of a hidden ledge: actions point elsewhere, and the ground is noisier.
 
 Whoever knows the published ledge walks along it or over it. An agent that learns from its data does as well as ever:
 the map is the published one.
@@ -21,27 +21,18 @@ from hw4.envs.world import World
 class Family:
     by_heart_below: float
     turn_degrees: tuple[float, float]  # from, to; to either side
-    wind: float  # m moved by it in each step
     noise: tuple[float, float]  # from, to; multiplies the noise of a step
 
 
 @dataclass(frozen=True)
 class Law:
     turn: float  # rad: every action is turned by this angle
-    wind_x: float  # m a step
-    wind_y: float  # m a step
     noise: float  # multiplies the noise of a step
 
 
 def draw(rng: np.random.Generator, family: Family) -> Law:
     degrees = rng.uniform(*family.turn_degrees) * rng.choice([-1.0, 1.0])
-    direction = rng.uniform(0.0, 2.0 * math.pi)
-    return Law(
-        turn=math.radians(degrees),
-        wind_x=family.wind * math.cos(direction),
-        wind_y=family.wind * math.sin(direction),
-        noise=rng.uniform(*family.noise),
-    )
+    return Law(turn=math.radians(degrees), noise=rng.uniform(*family.noise))
 
 
 class HiddenEnv(LedgeEnv):
@@ -53,5 +44,4 @@ class HiddenEnv(LedgeEnv):
         self.noise_std = LedgeEnv.noise_std * law.noise
 
     def mean(self, position: NDArray[np.float64], action: NDArray[np.float64]) -> NDArray[np.float64]:
-        wind = np.array([self._law.wind_x, self._law.wind_y])
-        return np.asarray(super().mean(position, turned(action, self._law.turn)) + wind)
+        return super().mean(position, turned(action, self._law.turn))

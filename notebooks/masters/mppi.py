@@ -68,7 +68,7 @@ LIVE_SECONDS = 30.0  # it starts no new training run after this long
 # %% [markdown] name="ways-intro"
 # ## What is compared
 #
-# Each seed trains one ensemble, as the graded experiment `cartpole_ensemble` does. Then learning stops, and every
+# Each seed trains one ensemble, as the experiment `cartpole_ensemble` does. Then learning stops, and every
 # planner below controls the cart-pole with that same ensemble, from the same two start states. So a difference between
 # two planners is a difference of planning alone; note, though, that it was CEM that collected the ensemble's data. The
 # number of candidates is that of one control step: random shooting and MPPI score all of them in one call, CEM in three
@@ -299,7 +299,7 @@ def time_ratio(candidates: int) -> str:
 
 
 show(
-    f"median over {len(SEEDS)} ensembles, the band is its 95 % bootstrap interval. With 30, 90 and 300 candidates "
+    f"median over {len(SEEDS)} ensembles, the band is its exact 95 % interval. With 30, 90 and 300 candidates "
     + "; ".join(
         f"{label} earns {by_candidates(lambda n, p=planner: median_text(of_seeds(in_comparison(p, n))))}"
         for planner, (label, _, _) in PLANNERS.items()

@@ -1,21 +1,43 @@
 """Records the models that notebooks/masters/what_uncertainty_means.py draws.
 
-Run by `python -m publish.recorders what_uncertainty_means`: about 5 minutes on one core.
+Run by `python -m publish.recorders what_uncertainty_means`: about 20 minutes on one core.
 
-Two recordings: models fitted once to the base policy's data, in several ways (`regions.csv`, `detection.csv`,
-`points.csv`, `particles.csv`), and agents that learn (`curves.csv`, `maps.csv`).
+Four recordings: models fitted once to the base policy's data, in several ways (`regions.csv`, `points.csv`,
+`particles.csv`); agents that learn (`curves.csv`, `maps.csv`); ten members, resampled or not, asked where they have not
+been (`detection.csv`); and agents whose bootstrap sets are drawn anew at each fit or kept (`bootstrap.csv`).
+
+What the last two compare was fixed before they were recorded, on seeds that nobody had used. All differences are paired
+by seed, and the exact 95 % interval of their median decides: if it holds 0 (of a ratio, 1), no difference is claimed.
+
+1. Quiet and noisy ground apart, five resampled members. The lecture says that disagreement marks unvisited ground and
+   that the output entropy of one network does not. AUROC of the turned patch against quiet ground, and against noisy
+   ground: disagreement minus entropy is positive on both, and the entropy against noisy ground is below 0.5. Of the
+   entropy against quiet ground the lecture says nothing. The same for the far patch.
+2. Members, where the task is not at its ceiling: places just beyond the data (`BORDER`) against visited ground, members
+   that share the data, as the lecture recommends, and resampled ones. More members are better: AUROC of 5 minus 2 and
+   of 10 minus 5.
+3. Resampling is usually unnecessary, says the lecture: AUROC of resampled minus shared, five members, on the same task,
+   is not positive.
+4. `hw4/agents.py` draws new bootstrap sets at every fit; a bootstrap proper keeps each member's set, which only grows.
+   At the end of training, disagreement with kept sets divided by that with redrawn ones, by region: above 1 on visited
+   ground (quiet, noisy), because redrawn sets show each member all data in time; of far ground nothing is expected.
+   Mean return of the planned episodes, kept minus redrawn: nothing is expected.
+
+`BORDER` was chosen on seeds 0 to 2, where two members had AUROCs between 0.7 and 0.9; on those, shared data was ahead.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from typing import Any
 
 import numpy as np
 import torch
 from notebook_cells import (
     ARENA,
+    BORDER,
     EXPERIMENT,
     FIT,
     NUM_POINTS,
@@ -24,6 +46,7 @@ from notebook_cells import (
     Distribution,
     Points,
     base_policy_data,
+    border_points,
     held_out_points,
     particle_spread,
     rms,
@@ -31,17 +54,19 @@ from notebook_cells import (
 from numpy.typing import NDArray
 
 from autograder.solutions import ROOT
-from hw4.agents import build_agent_and_parts
+from hw4.agents import AgentParts, build_agent_and_parts
 from hw4.dynamics_model import fit
 from hw4.envs import make_env
 from hw4.envs.noisy_field import is_noisy
 from hw4.experiments import Experiment
+from hw4.mpc import ModelBasedAgent
 from hw4.training import train
 from hw4.transitions import ReplayBuffer, Transition
 from publish.recorded_tables import Recording, Row, Table, number
 
 FIRST_SEED = 10  # the claims were written by runs of seeds 0 to 9; these had not been seen
 SEED_BLOCKS = (range(FIRST_SEED, 15), range(15, 20))  # both recordings with the first ones, then both with the others
+NEW_SEEDS = range(400, 420)  # of the claims above: nobody had looked at these either
 NUM_EPISODES = 25  # of the base policy: 1,000 transitions
 NUM_FEW_EPISODES = 4  # 160 transitions
 MEMBERS = (2, 3, 5, 10)
@@ -56,13 +81,21 @@ TABLES = {
     "regions": Table(
         "arm,seed,region,output_std,disagreement,error,coverage_output,coverage_total", key="seed", settings=FITTED
     ),
-    "detection": Table("arm,seed,num_members,against,entropy,disagreement,total", key="seed", settings=FITTED),
+    "detection": Table(
+        "arm,seed,num_members,against,entropy,disagreement,total", key="seed", settings={**FITTED, "border": BORDER}
+    ),
     "particles": Table("scheme,noise,seed,step,spread", key="seed", settings=FITTED),
     "points": Table("region,x,y,output_variance_x,output_variance_y,disagreement", settings=FITTED),
     "curves": Table(
         "seed,episode,env_steps,episode_return,noisy_steps,region,output_std,disagreement,error",
         key="seed",
         settings=LEARNED,
+    ),
+    "bootstrap": Table(
+        "sets,seed,episode,episode_return,quiet,noisy,turned,far",
+        key="seed",
+        settings=LEARNED,
+        says="after each episode: its return, and the disagreement (m) in each region",
     ),
     "maps": Table("when,x,y,output_std,disagreement", settings=LEARNED),
     "visited": Table("x,y,episode", settings=LEARNED),
@@ -75,17 +108,25 @@ def main() -> None:
     recording = Recording(ROOT / "notebooks" / "data" / "what_uncertainty_means", "what_uncertainty_means", TABLES)
     for seeds in SEED_BLOCKS:
         for record_part, tables, of_first in (
-            (fit_once, ("regions", "detection", "particles"), ("points",)),
+            (fit_once, ("regions", "particles"), ("points",)),
             (learn, ("curves",), ("maps", "visited")),
         ):
             for seed in seeds:
                 if not recording.has(*tables, *(of_first if seed == FIRST_SEED else ()), seed=seed):
                     recording.put(**record_part(seed))
                     print(f"{record_part.__name__}, seed {seed}", flush=True)
+    for seed in NEW_SEEDS:
+        for record_part, table in ((detect, "detection"), (learn_from_sets, "bootstrap")):
+            if not recording.has(table, seed=seed):
+                began = time.process_time()
+                recording.put(**record_part(seed))
+                print(f"{table}, seed {seed}: {time.process_time() - began:.0f} CPU s", flush=True)
     num_seeds = sum(map(len, SEED_BLOCKS))
     recording.note(
         num_seeds=num_seeds,
         num_learning_seeds=num_seeds,
+        num_new_seeds=len(NEW_SEEDS),
+        border=" to ".join(map(str, BORDER)),
         num_transitions=f"{NUM_EPISODES * EXPERIMENT.task.episode_length:,}",
         num_points=NUM_POINTS,
         few_transitions=NUM_FEW_EPISODES * EXPERIMENT.task.episode_length,
@@ -111,8 +152,6 @@ def fit_once(seed: int) -> dict[str, list[Row]]:
             for arm, distribution in models.items()
             for region in REGIONS
         ],
-        "detection": detection_of("resampled", seed, models["resampled"], points, MEMBERS)
-        + detection_of("shared", seed, models["shared"], points, (FIT.ensemble_size,)),
         "particles": particles_of(seed, models["resampled"]),
     }
     if seed == FIRST_SEED:
@@ -176,35 +215,95 @@ def row_of(arm: str, seed: int, region: str, distribution: Distribution, points:
     ]
 
 
-def detection_of(
-    arm: str, seed: int, distribution: Distribution, points: dict[str, Points], members: tuple[int, ...]
-) -> list[Row]:
-    """Areas under the ROC curve: does a score tell one kind of ground from another? Rows of detection.csv."""
-    scores: dict[str, dict[str, NDArray[Any]]] = {}
+def detect(seed: int) -> dict[str, list[Row]]:
+    """Ten members fitted once, with bootstrap samples and with shared data: which places do they find?"""
+    data = base_policy_data(NUM_EPISODES, seed)
+    points = {**held_out_points(HELD_OUT_SEED + seed), "border": border_points(HELD_OUT_SEED + seed, data[0])}
+    ten = dataclasses.replace(FIT, ensemble_size=max(MEMBERS))
     rows: list[Row] = []
-    for num_members in members:
-        for region in REGIONS:
-            means, variances = distribution(points[region].observations, points[region].actions)
-            means, variances = means[:num_members], variances[:num_members]
-            disagreement = means.var(axis=0).sum(axis=-1)
-            scores[region] = {
-                "entropy": 0.5 * np.log(2 * np.pi * math.e * variances).sum(axis=-1),  # (members, points)
-                "disagreement": disagreement,
-                "total": disagreement + variances.mean(axis=0).sum(axis=-1),
-            }
-        for against, positives, negatives in (
-            ("turned or visited", ("turned",), ("quiet", "noisy")),
-            ("far or visited", ("far",), ("quiet", "noisy")),
-            ("turned or far", ("turned",), ("far",)),
-        ):
+    for arm, resample in (("resampled", True), ("shared", False)):
+        distribution = fitted(ten, seed, data, resample=resample)
+        for num_members in MEMBERS:
+            rows += detection_of(arm, seed, num_members, distribution, points)
+    return {"detection": rows}
+
+
+def detection_of(
+    arm: str, seed: int, num_members: int, distribution: Distribution, points: dict[str, Points]
+) -> list[Row]:
+    """Areas under the ROC curve: does a score tell unvisited places from visited ones? Rows of detection.csv."""
+    scores: dict[str, dict[str, NDArray[Any]]] = {}
+    for region, of_region in points.items():
+        means, variances = distribution(of_region.observations, of_region.actions)
+        means, variances = means[:num_members], variances[:num_members]
+        disagreement = means.var(axis=0).sum(axis=-1)
+        scores[region] = {
+            "entropy": 0.5 * np.log(2 * np.pi * math.e * variances).sum(axis=-1),  # (members, points)
+            "disagreement": disagreement,
+            "total": disagreement + variances.mean(axis=0).sum(axis=-1),
+        }
+    rows: list[Row] = []
+    for unvisited in ("turned", "far", "border"):
+        for against, visited in (("quiet", ("quiet",)), ("noisy", ("noisy",)), ("visited", ("quiet", "noisy"))):
+            if against != "visited" and (arm, num_members) != ("resampled", EXPERIMENT.ensemble_size):
+                continue  # not drawn
             values = []
             for score in ("entropy", "disagreement", "total"):
-                positive = np.concatenate([scores[region][score] for region in positives], axis=-1)
-                negative = np.concatenate([scores[region][score] for region in negatives], axis=-1)
+                positive = scores[unvisited][score]
+                negative = np.concatenate([scores[region][score] for region in visited], axis=-1)
                 pairs = zip(np.atleast_2d(positive), np.atleast_2d(negative), strict=True)  # of entropy: every member
                 values.append(np.mean([np.mean(p[:, None] > n) for p, n in pairs]))
-            rows.append([arm, seed, num_members, against, *(number(value) for value in values)])
+            rows.append([arm, seed, num_members, f"{unvisited} or {against}", *(number(value) for value in values)])
     return rows
+
+
+def learn_from_sets(seed: int) -> dict[str, list[Row]]:
+    """Two agents that learn: bootstrap sets drawn anew at each fit, and kept. Rows of bootstrap.csv."""
+    points = held_out_points(HELD_OUT_SEED + seed)
+    rows: list[Row] = []
+    for sets in ("redrawn", "kept"):
+        agent, parts = build_agent_and_parts(EXPERIMENT, seed)
+        if sets == "kept":
+            keep_bootstrap_sets(agent, parts, seed)
+        distribution = distribution_of(parts.model)
+        for r in train(make_env("noisy_field"), agent, num_episodes=EXPERIMENT.num_episodes, seed=seed):
+            if len(agent.replay) >= EXPERIMENT.initial_steps:
+                means = [distribution(points[region].observations, points[region].actions)[0] for region in REGIONS]
+                disagreement = [number(rms(of_region.std(axis=0))) for of_region in means]
+                rows.append([sets, seed, r.episode, number(r.episode_return), *disagreement])
+    return {"bootstrap": rows}
+
+
+def keep_bootstrap_sets(agent: ModelBasedAgent, parts: AgentParts, seed: int) -> None:
+    """Let every member keep its set: how often it holds a transition is drawn once, when the transition arrives.
+
+    The number is Poisson with mean 1: what a bootstrap sample of a large data set holds of each of its transitions.
+    """
+    rng = np.random.default_rng([seed, 1])
+    sets: list[list[int]] = [[] for _ in range(EXPERIMENT.ensemble_size)]
+    num_known = 0
+
+    def fit_to(replay: ReplayBuffer) -> None:
+        nonlocal num_known
+        for index in range(num_known, len(replay)):
+            for of_member, times in zip(sets, rng.poisson(1.0, len(sets)), strict=True):
+                of_member += [index] * int(times)
+        num_known = len(replay)
+        members = [torch.tensor(of_member) for of_member in sets]
+
+        def sample_indices() -> torch.Tensor:
+            shape = (EXPERIMENT.batch_size,)
+            return torch.stack([own[torch.randint(len(own), shape, generator=parts.generator)] for own in members])
+
+        fit(
+            parts.model,
+            Transition(*(torch.from_numpy(field) for field in replay.stacked())),
+            parts.optimizer,
+            sample_indices=sample_indices,
+            gradient_steps=EXPERIMENT.gradient_steps,
+        )
+
+    agent.fit = fit_to
 
 
 def particles_of(seed: int, distribution: Distribution) -> list[Row]:
