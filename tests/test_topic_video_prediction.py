@@ -14,6 +14,7 @@ from autograder.solutions import SOLUTIONS
 from hw4.envs import video_prediction as world
 
 SIZE = (3, 6, 5)
+GROUND = torch.full((16, 16), 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_a_cost_lies_between_the_smallest_and_the_largest_distance(video, rng):
 
 def test_without_skip_a_prediction_depends_on_the_first_frame_by_its_own_frames_alone(video, rng):
     """Scores and candidates of a step are the same for any first frame, if the previous frame is the same."""
-    network = video.VideoNetwork(16, 16, 2, skip=False, generator=torch.Generator().manual_seed(0))
+    network = video.VideoNetwork(GROUND, 2, skip=False, generator=torch.Generator().manual_seed(0))
     previous, one, other = tensors(*rng.uniform(size=(3, 2, 16, 16)))
     step = torch.ones(2, 2)
     frames = []
@@ -102,7 +103,7 @@ def test_without_skip_a_prediction_depends_on_the_first_frame_by_its_own_frames_
 @pytest.mark.parametrize("skip", [True, False])
 def test_the_same_seed_gives_the_same_model_and_another_one_another(video, skip):
     def weights(seed):
-        network = video.VideoNetwork(16, 16, 2, skip=skip, generator=torch.Generator().manual_seed(seed))
+        network = video.VideoNetwork(GROUND, 2, skip=skip, generator=torch.Generator().manual_seed(seed))
         return torch.cat([weight.flatten() for weight in network.parameters()])
 
     assert torch.equal(weights(0), weights(0))
@@ -110,7 +111,7 @@ def test_the_same_seed_gives_the_same_model_and_another_one_another(video, skip)
 
 
 def test_a_plan_is_scored_one_by_one_as_in_a_batch(video, rng):
-    network = video.VideoNetwork(16, 16, 2, skip=True, generator=torch.Generator().manual_seed(0))
+    network = video.VideoNetwork(GROUND, 2, skip=True, generator=torch.Generator().manual_seed(0))
     previous, first = tensors(*rng.uniform(size=(2, 16, 16)))
     pixel, goal = torch.zeros(16, 16), torch.tensor([12.0, 8.0])
     pixel[8, 3] = 1.0

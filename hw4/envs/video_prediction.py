@@ -38,7 +38,7 @@ HORIZON = 12  # steps that are predicted and planned: enough to push the dot pas
 START_SPEED = 0.7  # pixels a step, standard deviation
 ACTION_STD, ACTION_KEPT = 0.5, 0.8  # of the random part of an action, and how much of it is that of the step before
 ACROSS = 0.5  # push towards the other side of the bar
-TURN_BEFORE = 2.0  # pixels from the edge, where the push turns round
+TURN_BEFORE = 1.0  # pixels from the edge, where the push turns round
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def random_films(num_films: int, num_steps: int, scene: Scene, rng: np.random.Ge
 # Tests: the dot starts to the left of the bar, and has to be found again to the right of it.
 LEFT_OF_BAR = (2.5, 3.5)  # x of the start
 ROWS = (4.0, 11.0)  # y of starts and goals
-STEADY_PUSH, PUSH_STD, SLOW = 0.55, 0.2, 0.2  # mean and spread of an action to the right, spread of the first velocity
+STEADY_PUSH, PUSH_STD, SLOW = 0.5, 0.2, 0.2  # mean and spread of an action to the right, spread of the first velocity
 PASSED = 11.5  # x from which all of the dot shows again
 
 

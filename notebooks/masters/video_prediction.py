@@ -37,7 +37,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from hw4.commands.jupyter import Array, exact_interval, exact_text, find_data, own_seeds, read_table, show, use_style
+from hw4.commands.jupyter import (
+    Array,
+    find_data,
+    interval_of_median,
+    median_text,
+    own_seeds,
+    read_table,
+    show,
+    use_style,
+)
 from hw4.commands.plots import BLUE, GREEN, ORANGE
 from hw4.envs import video_prediction as world
 from hw4.mpc import Objective, cem
@@ -276,11 +285,11 @@ right.set(xticks=range(4), xticklabels=[name for name, _, _ in ways], ylim=(-0.0
 gap = of_seeds("success", 1) - of_seeds("success", 0)
 worst, best = of_seeds("found", 1).min(), of_seeds("found", 0).max()
 show(
-    f"one dot a seed. Found again: {exact_text(of_seeds('found', 1), '', 2)} with the skip connection, "
-    f"{exact_text(of_seeds('found', 0), '', 2)} without; the worst with it is {worst:.2f}, the best without it "
+    f"one dot a seed. Found again: {median_text(of_seeds('found', 1), '', 2)} with the skip connection, "
+    f"{median_text(of_seeds('found', 0), '', 2)} without; the worst with it is {worst:.2f}, the best without it "
     f"{best:.2f}. Plans that succeed: "
-    + "; ".join(f"{name} {exact_text(values, '', 2)}" for name, values, _ in ways)
-    + f". Paired by seed, the skip connection adds {exact_text(gap, '', 2)}."
+    + "; ".join(f"{name} {median_text(values, '', 2)}" for name, values, _ in ways)
+    + f". Paired by seed, the skip connection adds {median_text(gap, '', 2)}."
 )
 
 # %% [markdown] name="errors-intro"
@@ -296,7 +305,7 @@ for axes, column in ((left, "frame_error"), (right, "position_error")):
     for skip, (label, color, style) in LOOKS.items():
         values = [error_at(step, skip, column) for step in STEPS]
         axes.fill_between(
-            STEPS, *np.transpose([exact_interval(v) for v in values]), color=color, alpha=0.2, linewidth=0
+            STEPS, *np.transpose([interval_of_median(v) for v in values]), color=color, alpha=0.2, linewidth=0
         )
         axes.plot(STEPS, [np.median(v) for v in values], style, color=color, markersize=4, label=label)
     axes.set(xlabel="step", xticks=STEPS, ylim=(0, None))
@@ -309,7 +318,7 @@ GROWTH = {skip: error_at(12, skip) - error_at(10, skip) for skip in (1, 0)}
 
 def both(values: dict[int, Array]) -> str:
     """What it is with the skip connection, and without."""
-    return f"{exact_text(values[1], '', 2)} with the skip connection and {exact_text(values[0], '', 2)} without"
+    return f"{median_text(values[1], '', 2)} with the skip connection and {median_text(values[0], '', 2)} without"
 
 
 show(
