@@ -1,6 +1,6 @@
 """Records the runs that notebooks/masters/video_prediction.py draws.
 
-Run by `python -m publish.recorders video_prediction`: about 15 minutes on one core.
+Run by `python -m publish.recorders video_prediction`: about a quarter of an hour on one idle core.
 
 Each seed draws a scene, 1,000 films and first weights, and fits two models to the films, with and without the skip
 connection. `models.csv` holds what they are worth, `errors.csv` their errors step by step, `planners.csv` the plans of

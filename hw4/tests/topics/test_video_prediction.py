@@ -380,7 +380,7 @@ def test_all_functions_leave_their_inputs_as_they_were() -> None:
 
 @all_stubs
 def test_a_model_learns_to_predict_one_step_and_plans_can_be_scored() -> None:
-    """A short fit: predictions become better than 'nothing moves'. The whole fit takes some 15 seconds."""
+    """A short fit: predictions become better than 'nothing moves'. The whole fit takes some 10 seconds."""
     rng = np.random.default_rng(0)
     scene = world.draw_scene(rng)
     films = world.random_films(60, 8, scene, rng)
