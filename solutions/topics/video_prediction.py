@@ -19,12 +19,12 @@ given unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from hw4.mpc import Objective
 from hw4.topics.video_prediction_network import VideoNetwork
 
 
@@ -299,7 +299,7 @@ def something_shows(frames: Tensor, background: Tensor) -> Tensor:
 
 def planning_objective(
     network: VideoNetwork, previous: Tensor, first: Tensor, pixel: Tensor, goal: Tensor
-) -> Objective:
+) -> Callable[[Tensor], Tensor]:
     """What CEM maximises: the negative cost of the designated pixel, its mean over the steps plus the last (given).
 
     Args:
