@@ -19,12 +19,12 @@ given unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from hw4.mpc import Objective
 from hw4.topics.video_prediction_network import VideoNetwork
 
 
@@ -214,14 +214,14 @@ def predict(
 class Training:
     """How `fit` trains."""
 
-    gradient_steps: int = 600
+    gradient_steps: int = 375
     learning_rate: float = 4e-3
     final_rate: float = 0.3  # times the learning rate, in the last `final_share` of the steps
     final_share: float = 0.3
     max_gradient_norm: float = 5.0
     horizon: int = 12  # steps that are predicted in the end
-    one_step_share: float = 0.25  # of the gradient steps, at first, that predict one step
-    growth_share: float = 0.45  # of the gradient steps, after that, in which the horizon grows
+    one_step_share: float = 0.4  # of the gradient steps, at first, that predict one step
+    growth_share: float = 0.35  # of the gradient steps, after that, in which the horizon grows
 
     def horizon_at(self, gradient_step: int) -> int:
         """How many steps are predicted: one at first, then more and more."""
@@ -237,9 +237,9 @@ class Training:
 def fit(frames: Tensor, actions: Tensor, *, skip: bool, seed: int, training: Training | None = None) -> VideoNetwork:
     """Fit a model to films, by the squared error of the predicted frames (given).
 
-    It trains on windows of films that begin while the dot shows. A dot that is predicted more than its own size from
-    where it really is gives no gradient that leads there. So the model first learns to predict one step, and then more
-    and more of them.
+    What is usually seen, the median over all frames, is taken for the background. It trains on windows of films that
+    begin while the dot shows. A dot that is predicted more than its own size from where it really is gives no gradient
+    that leads there. So the model first learns to predict one step, and then more and more of them.
 
     Args:
         frames: shape (num_films, num_steps + 1, H, W).
@@ -250,10 +250,10 @@ def fit(frames: Tensor, actions: Tensor, *, skip: bool, seed: int, training: Tra
     """
     training = training or Training()
     generator = torch.Generator().manual_seed(seed)
-    height, width = frames.shape[2:]
-    network = VideoNetwork(height, width, actions.shape[2], skip=skip, generator=generator)
+    background = frames.flatten(0, 1).median(dim=0).values
+    network = VideoNetwork(background, actions.shape[2], skip=skip, generator=generator)
     optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
-    shows = something_shows(frames)
+    shows = something_shows(frames, background)
     for gradient_step in range(training.gradient_steps):
         if gradient_step >= (1.0 - training.final_share) * training.gradient_steps:
             optimizer.param_groups[0]["lr"] = training.final_rate * training.learning_rate
@@ -272,16 +272,15 @@ def fit(frames: Tensor, actions: Tensor, *, skip: bool, seed: int, training: Tra
     return network
 
 
-def something_shows(frames: Tensor) -> Tensor:
-    """Which frames are clearly brighter than the background, the median over all frames: (N, T, H, W) -> (N, T)."""
-    background = frames.flatten(0, 1).median(dim=0).values
+def something_shows(frames: Tensor, background: Tensor) -> Tensor:
+    """Which frames are clearly brighter than the background, (N, T, H, W) and (H, W) -> (N, T)."""
     brightness = (frames - background).clamp(min=0.0).sum(dim=(2, 3))
     return brightness > 0.6 * brightness.quantile(0.9)
 
 
 def planning_objective(
     network: VideoNetwork, previous: Tensor, first: Tensor, pixel: Tensor, goal: Tensor
-) -> Objective:
+) -> Callable[[Tensor], Tensor]:
     """What CEM maximises: the negative cost of the designated pixel, its mean over the steps plus the last (given).
 
     Args:
