@@ -10,6 +10,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from recorded_notebook import record, recorder_cells, settings_by_table
 
 from autograder.solutions import ROOT
@@ -122,3 +123,16 @@ def test_the_handout_shows_the_medians_of_the_recorded_runs(of_models, error_at,
         assert np.allclose(
             shown, [np.median(values), *interval_of_median(values), values.min(), values.max()], atol=0.0051
         )
+
+
+def test_the_film_in_the_handout_shows_the_recorded_frames(tables):
+    film = imread(ROOT / "handout" / "topics" / f"{NAME}_film.png")[::6, ::6, 1]  # the green of one pixel of each block
+    strips = tables["strips"]
+    for row, kind in enumerate(("true", "with skip", "without skip", "pixel with skip", "pixel without skip")):
+        frames = strips["pixels"][strips["kind"] == kind]
+        assert film.shape[1] == 18 * len(frames) - 2
+        for column, pixels in enumerate(frames):
+            frame = np.reshape(np.array(pixels.split(), float) / 10_000, (16, 16))
+            wanted = 1 - np.minimum(frame / 0.3, 1) if kind.startswith("pixel") else np.clip(frame, 0, 1)
+            shown = film[18 * row : 18 * row + 16, 18 * column : 18 * column + 16]
+            assert np.abs(shown - wanted).max() < 0.005

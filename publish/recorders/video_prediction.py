@@ -5,7 +5,8 @@ Run by `python -m publish.recorders video_prediction`: about a quarter of an hou
 Each seed draws a scene, 1,000 films and first weights, and fits two models to the films, with and without the skip
 connection. `models.csv` holds what they are worth, `errors.csv` their errors step by step, `planners.csv` the plans of
 the true state and random ones. `strips.csv` and `path.csv` hold the pictures of the first seed: its first test film and
-its first plan. handout/topics/video_prediction.csv holds the numbers that the handout shows.
+its first plan. handout/topics/video_prediction.csv holds the numbers that the handout
+shows, and video_prediction_film.png next to it the pictures.
 
 Claims. Their form was fixed before the seeds below were looked at. World, network and training were chosen with the
 seeds 0 to 19; six seeds of an earlier fit, 500 to 505, had been seen and are dropped. A seed counts as one number.
@@ -28,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.image import imsave
 from notebook_cells import (
     CLOSE,
     FILM_STEPS,
@@ -54,6 +56,9 @@ from publish.recorded_tables import COMMAND, Recording, Row, Table, number, writ
 
 SEEDS = range(600, 620)
 SHOWN_STEPS = (1, 3, 5, 7, 9, 10, 11, 12)
+FRAMES, PIXELS = ("true", "with skip", "without skip"), ("pixel with skip", "pixel without skip")  # of the handout
+LIKELY = 0.3  # probability that is drawn in full red
+GUTTER, ENLARGED = 2, 6  # pixels between frames, and pixels of the picture for one of a frame
 
 NAME = "video_prediction"
 DATA = ROOT / "notebooks" / "data" / NAME
@@ -95,9 +100,8 @@ def main() -> None:
                 scene = world.draw_scene(np.random.default_rng(seed))
                 distances = final_distances(seed, scene, planner)
                 recording.put(planners=[[planner, seed, *worth(distances)]])
+        write_what_the_handout_shows()
     recording.note(num_seeds=len(SEEDS))
-    how = [f"written by: {COMMAND.format(NAME)}"]
-    write_table(ROOT / "handout" / "topics" / f"{NAME}.csv", MEASURED, measured(), how)
 
 
 def record_model(recording: Recording, network: Any, seed: int, scene: world.Scene, seconds: float) -> None:
@@ -150,6 +154,29 @@ def pictures(networks: dict[bool, Any], scene: world.Scene, seed: int) -> dict[s
         for step, place in enumerate(executed.positions[0])
     ]
     return {"strips": rows, "path": path}
+
+
+def write_what_the_handout_shows() -> None:
+    place = ROOT / "handout" / "topics" / f"{NAME}.csv"
+    write_table(place, MEASURED, measured(), [f"written by: {COMMAND.format(NAME)}"])
+    imsave(place.with_name(f"{NAME}_film.png"), film_strip(), metadata={"Software": ""})
+
+
+def film_strip() -> NDArray[Any]:
+    """strips.csv as one picture, white between its frames: rows of brightness, and below them rows of probability."""
+    strips = read_table(DATA / "strips.csv", texts=("kind", "pixels"))
+    side = world.SIZE + GUTTER
+    rows, columns = len(FRAMES + PIXELS), len(SHOWN_STEPS)
+    picture = np.ones((rows * side - GUTTER, columns * side - GUTTER, 3))
+    for row, kind in enumerate(FRAMES + PIXELS):
+        for column, pixels in enumerate(strips["pixels"][strips["kind"] == kind]):
+            image = np.array(pixels.split(), float).reshape(world.SIZE, world.SIZE) / 10_000
+            place = (slice(row * side, row * side + world.SIZE), slice(column * side, column * side + world.SIZE))
+            if kind in FRAMES:
+                picture[place] = np.clip(image, 0, 1)[..., None]
+            else:
+                picture[place][..., 1:] = 1 - np.clip(image / LIKELY, 0, 1)[..., None]
+    return picture.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
 
 
 def measured() -> list[Row]:
