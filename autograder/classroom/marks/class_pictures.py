@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autograder.report.pictures import GREY, inline
+from autograder.report.pictures import GREY, WIDTH, inline
 from hw4.commands.plots import BLUE, GREEN, VERMILION, Band
 
 BIN = 5  # points
 SHARE = (10, 90)  # per cent of the class between the edges of its band
-WIDTH = 4.4  # inches: about that of a phone, where letters keep their size
 
 
 def bins_of(totals: Sequence[float], most: float) -> list[tuple[float, float, int]]:
