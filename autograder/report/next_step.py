@@ -9,7 +9,7 @@ from autograder.grading.scoring import ItemReport, Report
 from autograder.grading.session import Grade
 from autograder.report.words import checks_of, exception_of, hint_of, is_not_started, points, score_in_words
 from hw4.checking.hint import Hint
-from hw4.handin.assignment import Curve
+from hw4.handin.assignment import Curve, load_assignment
 
 CHECK = "python -m hw4 check"
 SUBMIT = "python -m hw4 submit"
@@ -48,7 +48,9 @@ def nothing_left(report: Report) -> str:
         return "Everything that could be judged passes. You need not do anything."
     if any(item.message == NOT_ASKED for item in report.items):
         return "Every function passes. Learning curves were not run."
-    return "Everything that is graded by program passes."
+    by_hand = [f"{problem.label} {problem.title}" for problem in load_assignment().problems if problem.by_hand]
+    people = f" People grade {' and '.join(by_hand)}." if by_hand else ""
+    return f"Everything that is graded by program passes.{people}"
 
 
 def _is_unfinished(item: ItemReport) -> bool:

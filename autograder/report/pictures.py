@@ -59,7 +59,7 @@ def curve_svg(curve: Curve, runs: Sequence[Run], bar: Bar) -> str:
     axes.set_xlabel("env steps")
     axes.set_ylabel("return of the episode")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(fontsize=8, ncols=2, frameon=False, loc="outside lower center")
+    figure.legend(fontsize=9, ncols=2, columnspacing=1.2, handlelength=1.6, frameon=False, loc="outside lower center")
     return inline(figure)
 
 
@@ -93,7 +93,15 @@ def model_svg(curve: Curve, runs: Sequence[Run]) -> str:
     errors.yaxis.set_minor_formatter("")
     for axes in (errors, gaps):
         axes.yaxis.set_major_formatter("{x:g}")
-    figure.legend(*errors.get_legend_handles_labels(), fontsize=8, ncols=2, frameon=False, loc="outside lower center")
+    figure.legend(
+        *errors.get_legend_handles_labels(),
+        fontsize=9,
+        ncols=2,
+        columnspacing=1.2,
+        handlelength=1.6,
+        frameon=False,
+        loc="outside lower center",
+    )
     return inline(figure)
 
 

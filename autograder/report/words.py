@@ -41,10 +41,10 @@ def hint_of(item: ItemReport) -> Hint | None:
 
 def checks_of(item: ItemReport) -> str:
     """Such as "2 of 6 checks do not pass"."""
-    failed = sum(test.outcome.verdict != "passed" for test in item.tests)
-    if not failed:
-        return f"All {len(item.tests)} checks pass"
-    return f"{failed} of {len(item.tests)} checks {'does' if failed == 1 else 'do'} not pass"
+    passed, total = sum(test.outcome.verdict == "passed" for test in item.tests), len(item.tests)
+    if passed in (0, total):
+        return f"All {total} checks pass" if passed else f"None of {total} checks passes"
+    return f"{total - passed} of {total} checks {'does' if total - passed == 1 else 'do'} not pass"
 
 
 def exception_of(item: ItemReport, outcome: Outcome) -> str:

@@ -61,10 +61,13 @@ def class_curve(band: Band, curves: NDArray[np.float64]) -> Markup:
     axes.fill_between(steps, low[:size], high[:size], color=VERMILION, alpha=0.3, lw=0)
     axes.plot(steps, middle[:size], color=VERMILION, lw=2.2)
     says = [f"median of the class {middle[size - 1]:.0f} at the end, of the reference {band.median[size - 1]:.0f}"]
-    for name, value, color, style in (("bar", band.bar, GREEN, "-"), ("floor", band.floor, GREY, "--")):
+    for name, value, color, style, side in (
+        ("bar", band.bar, GREEN, "-", "bottom"),
+        ("floor", band.floor, GREY, "--", "top"),
+    ):
         if value is not None:
             axes.axhline(value, color=color, lw=1.2, ls=style)
-            axes.text(1.01, value, f"{name} {value:g}", transform=axes.get_yaxis_transform(), va="center")
+            axes.text(1.01, value, f"{name} {value:g}", transform=axes.get_yaxis_transform(), va=side)
             says.append(f"{name} {value:g}")
     axes.set_xlabel("env steps")
     label = f'<svg role="img" aria-label="{"; ".join(says)}"'
