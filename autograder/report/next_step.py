@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from autograder.grading.judge import NOT_ASKED
 from autograder.grading.scoring import ItemReport, Report
 from autograder.grading.session import Grade
-from autograder.report.words import checks_of, exception_of, hint_of, is_not_started, points, score_in_words
+from autograder.report.words import checks_of, exception_of, hint_of, is_not_started, score_in_words
 from hw4.checking.hint import Hint
 from hw4.handin.assignment import Curve, load_assignment
 
