@@ -185,7 +185,9 @@ def canary(**facts: Any) -> Callable[[bytes], dict[str, Any]]:
 @pytest.fixture
 def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports are not drawn: three figures each take longer than all else."""
-    monkeypatch.setattr(student_documents, "page", lambda grade, name: f"<!DOCTYPE html>\n<main>\n{name}</main>")
+    monkeypatch.setattr(
+        student_documents, "page", lambda grade, name: f'<main>\n<section id="points">\n{name}</section></main>'
+    )
 
 
 def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:

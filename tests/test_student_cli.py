@@ -396,7 +396,11 @@ def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubRep
     assert sum("py_compile" in line for line in lines) == 1
     assert f"1 of {len(reports)} done." in lines
     assert max(map(len, lines[:-1])) <= 80  # the last line is a command to paste
-    assert lines[-1].startswith("Next: hw4/dynamics_model.py")
+    assert lines[-3:] == [
+        "Next: 1.1 fit_normalizer in hw4/dynamics_model.py",
+        explain(reports["normalizer_fit"]).partition("\n")[0],
+        "Run: pytest hw4/tests/test_dynamics_model.py -m normalizer_fit",
+    ]
 
 
 def failing(stub_id: str, cause: str) -> StubReport:

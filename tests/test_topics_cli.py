@@ -215,7 +215,8 @@ def test_a_started_topic_is_checked_and_counts(checked: tuple[Path, Assignment])
     lines = shown(assignment, [*reports.values()])
     assert "Topics: optional, for bonus points" in lines
     assert f"{label_of(assignment)} Planning by daydreams, up to 3 bonus points: 0 of 2 done." in lines
-    assert lines[-1] == f"Next: hw4/{FILE}, pytest hw4/tests/topics/test_daydream.py -m dream_pick"
+    assert f"Next: {assignment.stub('dream_pick').number} pick_dream in hw4/{FILE}" in lines
+    assert lines[-1] == "Run: pytest hw4/tests/topics/test_daydream.py -m dream_pick"
 
 
 @pytest.mark.parametrize(
