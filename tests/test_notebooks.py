@@ -96,19 +96,44 @@ def cells_of(built, path):
     return json.loads(built[path])["cells"]
 
 
-def test_the_answers_share_the_written_points_evenly(built):
-    marks = [cell["metadata"].get("nbgrader", {}) for name in NAMES for cell in cells_of(built, release_file(name))]
-    points = [mark["points"] for mark in marks if "points" in mark]
-    assert sum(points) == load_assignment().written_points
-    assert len(set(points)) == 1  # today they all weigh the same
+def test_the_answers_share_the_written_points(built):
+    assignment, required = load_assignment(), []
+    for name in NAMES:
+        marks = [cell["metadata"].get("nbgrader", {}) for cell in cells_of(built, release_file(name))]
+        points = [mark["points"] for mark in marks if "points" in mark]
+        if f"{name}.ipynb" in assignment.optional_notebooks:
+            assert sum(points) == assignment.written_bonus_in(f"{name}.ipynb")
+        else:
+            required += points
+    assert sum(required) == assignment.written_points
+    assert len(set(required)) == 1  # today they all weigh the same
 
 
-def test_an_optional_notebook_has_no_graded_answer(tmp_path, monkeypatch):
+def test_the_answers_of_a_topic_share_its_written_points(tmp_path, monkeypatch):
+    """Next to a required notebook, whose answers share theirs."""
     monkeypatch.setattr(notebooks, "MASTERS", tmp_path)
-    (tmp_path / "extra.py").write_text(f'# %% [markdown] name="a" {ANSWER}\n# Say.\n', encoding="utf-8")
-    assignment = dataclasses.replace(load_assignment(), notebooks=(Notebook("extra.ipynb", optional=True),))
-    monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)
-    with pytest.raises(MasterError, match="extra: a has a weight, but answers in an optional notebook earn nothing"):
+    question = "".join(f'# %% [markdown] name="{name}" {ANSWER}\n# Say {{{{ points:{name} }}}}.\n' for name in "ab")
+    for name in ("needed", "extra"):
+        (tmp_path / f"{name}.py").write_text(question, encoding="utf-8")
+    whole = load_assignment()
+    topic = dataclasses.replace(next(p for p in whole.problems if p.optional), id="extra", written=6)
+
+    def use(topic):
+        own = (Notebook("needed.ipynb"), Notebook("extra.ipynb", optional=True))
+        problems = (*(p for p in whole.problems if not p.optional), topic)
+        assignment = dataclasses.replace(whole, notebooks=own, problems=problems)
+        monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)
+
+    use(topic)
+    each = whole.written_points // 2
+    assert [cell.source for cell in build_sources()["needed"].cells[-1:]] == [f"Say {each}."]
+    assert [cell.source for cell in build_sources()["extra"].cells[-1:]] == ["Say 3."]
+    use(dataclasses.replace(topic, written=0))
+    with pytest.raises(MasterError, match=r"extra: a has a weight, but assignment\.toml has no points for it"):
+        build_sources()
+    use(topic)
+    (tmp_path / "extra.py").write_text('# %% [markdown] name="a"\n# Say.\n', encoding="utf-8")
+    with pytest.raises(MasterError, match="extra: no cell has a weight, but the topic has 6 points"):
         build_sources()
 
 

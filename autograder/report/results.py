@@ -101,17 +101,19 @@ def _summary(grade: Grade) -> str:
     lines = [f"{points(report.score)} of {points(report.max_score)} points by program{bonus_of(report)}."]
     if report.faults:
         lines = [FAULT_NOTE, NOT_GRADED]
-    lines += [f"Optional, not handed in: {', '.join(names)}."] if (names := absent_problems(report)) else []
+    lines += [f"Optional, not handed in: {', '.join(names)}."] if (names := absent_problems(grade)) else []
     changed = changed_given_parts(grade.measured.put_back)
     return "\n".join([*lines, *about(grade.intake), *([changed] if changed else [])])
 
 
-def absent_problems(report: Report) -> list[str]:
-    """The optional problems that were not handed in, such as "T1 Sampling-based planning"."""
+def absent_problems(grade: Grade) -> list[str]:
+    """The optional problems of which nothing that is graded was handed in, such as "T1 Sampling-based planning"."""
     return [
         f"{problem.label} {problem.title}"
         for problem in load_assignment().problems
-        if (items := report.items_of(problem.id)) and all(item.verdict == "absent" for item in items)
+        if (items := grade.report.items_of(problem.id))
+        and all(item.verdict == "absent" for item in items)
+        and not (problem.written and problem.notebook in grade.measured.submitted)
     ]
 
 
