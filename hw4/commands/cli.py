@@ -184,12 +184,13 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]] = (), output: Path | None 
     """Draw learning curves: every seed, the median, and the published band. Prints the score of each seed.
 
     Args:
-        runs: run folders; runs of the same task share a panel.
+        runs: run folders; runs of the same task share a panel. Of two runs of one task, also prints the difference.
         output: picture to write: .png, .pdf or .svg; by default learning_curves.png, or the next number that is free.
         overwrite: replace the picture if it is there already.
     """
     from hw4.commands.plots import REFERENCE_FILE, draw_runs, read_all_bands
     from hw4.commands.runs import RunError, read_run
+    from hw4.commands.scores import describe_difference
 
     if not runs:
         raise CommandFailed("plot needs a run folder: python -m hw4 plot runs/cartpole/NAME")
@@ -204,6 +205,8 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]] = (), output: Path | None 
     draw_runs(found, bands).savefig(target, dpi=150)
     print(f"Wrote {target}")
     _print_scores(found)
+    for line in describe_difference(*found) if len(found) == 2 else ():
+        print(line)
     if without := sorted({run.experiment for run in found} - bands.keys()):
         why = "has none" if REFERENCE_FILE.is_file() else "is missing"
         print(
