@@ -221,7 +221,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total}
     assert written_answers(assignment) == {
         "number": "three",
-        "points": f"worth {total - 7}, 4 and 3 points",
+        "points": f"worth 3, 4 or {total - 7} points each",
         "notebooks": [notebook],
         "optional_notebooks": [],
     }
@@ -254,7 +254,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
         ('collaboration = "discuss"', 'collaboration = "alone"', "work alone"),
         ('collaboration = "discuss"', 'collaboration = "discuss"', "Discuss ideas"),
         ('ai_use = "declared"', 'ai_use = "forbidden"', "Do not use tools that write code"),
-        ('ai_use = "declared"', 'ai_use = "declared"', "Say in the first answer what you used"),
+        ('ai_use = "declared"', 'ai_use = "declared"', "Say in the last cell of the notebook"),
         ('ai_use = "declared"', 'ai_use = "free"', "You may use assistants for anything"),
         ("max_group_size = 1", "max_group_size = 3", "in groups of up to three"),
         ("max_submissions = 0", "max_submissions = 20", "only the first 20 submissions"),

@@ -15,7 +15,10 @@ from hw4.handin.released_answers import RELEASED_ANSWERS
 
 MAX_POINTS = 1_000  # of one cell of a notebook
 
-
+DECLARATIONS = {  # what a notebook's cell asks about help -> the complete answer of who had none
+    "**I worked with** (who, and on what):": "nobody",
+    "**AI and other tools I used** (which, and for what):": "nothing",
+}
 MAKE_SMALLER = "clear its large outputs, or pack it again"
 COPY_ANSWERS = "Copy your answers into a fresh copy of the notebook"
 SAVE_AGAIN = "open it in Jupyter and save it again"
@@ -79,9 +82,25 @@ def notebook_notes(
         elif name in notebooks and has_answers:
             cells = _cells(notebooks[name])
             assert not isinstance(cells, str)
+            yield from _notes_on_help(name, cells)
             yield from _notes_on_answers(name, cells, "bonus points" if is_optional else "points")
             if not _has_outputs(cells):
                 yield f"{name}: no code cell has an output: run all cells and save, so that graders see your figures"
+
+
+def _notes_on_help(name: str, cells: list[dict[str, Any]]) -> Iterator[str]:
+    """Lines about help and tools in which nothing is written. They have no points and no word limit."""
+    for cell in cells:
+        text = _text_of(cell)
+        for prompt, nothing in DECLARATIONS.items():
+            _, is_there, rest = text.partition(prompt)
+            for other in DECLARATIONS:
+                rest = rest.partition(other)[0]
+            if is_there and not rest.strip():
+                yield (
+                    f'{name}: nothing is written after "{prompt}". To fix it, fill in that line, if only with '
+                    f'"{nothing}", save, and run submit again'
+                )
 
 
 def _notes_on_answers(name: str, cells: list[dict[str, Any]], unit: str) -> Iterator[str]:
@@ -152,14 +171,18 @@ def _answer(cell: dict[str, Any]) -> _Answer | None:
             pass
         case _:
             return None
-    lines = cell.get("source", "")  # one string, or a list of lines
-    text = lines if isinstance(lines, str) else "".join(map(str, lines)) if isinstance(lines, list) else ""
+    text = _text_of(cell)
     released = others.get("checksum")
     is_open = not text.strip() or any(
         released == _nbgrader_checksum(source, str(cell.get("cell_type")), grade_id, points)
         for source in (text, text.strip())
     )
     return _Answer(shown(grade_id), float(points), is_open)
+
+
+def _text_of(cell: dict[str, Any]) -> str:
+    lines = cell.get("source", "")  # one string, or a list of lines
+    return lines if isinstance(lines, str) else "".join(map(str, lines)) if isinstance(lines, list) else ""
 
 
 def _nbgrader_checksum(source: str, cell_type: str, grade_id: str, points: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from autograder.solutions import ROOT
 from hw4.handin.assignment import Assignment
 from publish.handout import HandoutError
-from publish.handout.wording import listed, number_word
+from publish.handout.wording import number_word
 
 RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
 SOURCE_NOTEBOOKS = ROOT / "notebooks" / "source" / "hw4"
@@ -43,7 +43,8 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
     if len(set(points)) < 2:
         each = f"worth {max(points, default=0)} points each"
     else:
-        each = f"worth {listed(list(map(str, points)))} points"
+        *others, most = map(str, sorted(set(points)))
+        each = f"worth {', '.join(others)} or {most} points each"
     number = number_word(len(points))
     return {"number": number, "points": each, "notebooks": notebooks[False], "optional_notebooks": notebooks[True]}
 
