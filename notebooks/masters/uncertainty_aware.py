@@ -1040,7 +1040,7 @@ show(
 # %% [markdown] name="ablation-intro"
 # ## An ablation of your own
 #
-# Everything above was measured with the reference's code. Now find out what one setting is worth with yours. Choose one
+# The recorded runs above are those of the reference. Now find out what one setting is worth with your code. Choose one
 # row; the other settings stay as they are. The next cell prints the commands with your own seeds.
 #
 # | setting | task | its two values | time of both runs |
