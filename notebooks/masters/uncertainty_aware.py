@@ -1072,8 +1072,9 @@ else:
 # %% [markdown] name="question-ablation" nbgrader={"grade": false, "locked": true, "solution": false}
 # ## Question 2: what is one setting worth? ({{ points:answer-ablation }} points)
 #
-# *Before* you run anything, write down which value you expect to win, and why. Then run the three commands of your row.
-# `plot` prints the difference seed by seed, its median and an interval. In one paragraph of at most 150 words:
+# *Before* you run anything, write down which value you expect to win, and why. Then run the three commands of your row
+# in a terminal, in the homework's folder. `plot` prints the difference seed by seed, its median and an interval. In one
+# paragraph of at most 150 words:
 #
 # 1. your expectation, as it was before the runs;
 # 2. the two runs, the number of seeds, and the median difference with its interval;
