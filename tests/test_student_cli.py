@@ -454,7 +454,7 @@ def test_submit_says_first_what_the_grader_will_not_take(
     others = [stub for stub in REQUIRED if stub not in of_file]
     assert f"The grader fails everything in it ({sum(stub.points for stub in of_file)} points)" in before
     assert f"FIX THIS: ensemble.py:{line}: import of os, which is not allowed" in before
-    assert f"note: {NOTEBOOK}: not answered yet: answer-densities (4 points)" in after
+    assert f"note: {NOTEBOOK}: not answered yet: answer-densities (2 points)" in after
     assert f"note: {NOTEBOOK}: no code cell has an output" in after
     assert f"Not checked: {len(of_file)} stubs, in dynamics_model.py" in after
     assert f"Not started: {len(others)} of {len(others)} stubs" in after

@@ -106,7 +106,7 @@ def _summary(grade: Grade) -> str:
     if report.faults:
         lines = [FAULT_NOTE, NOT_GRADED]
     lines = [*_next(grade), *lines]
-    lines += [f"Optional, not handed in: {', '.join(names)}."] if (names := absent_problems(report)) else []
+    lines += [f"Optional, not handed in: {', '.join(names)}."] if (names := absent_problems(grade)) else []
     changed = changed_given_parts(grade.measured.put_back)
     return "\n".join([*lines, *about(grade.intake), *([changed] if changed else [])])
 
@@ -121,12 +121,14 @@ def _next(grade: Grade) -> list[str]:
     return [f"What to do next: {step.name}", *why, *hint, f"Run: {step.command}", ""]
 
 
-def absent_problems(report: Report) -> list[str]:
-    """The optional problems that were not handed in, such as "T1 Sampling-based planning"."""
+def absent_problems(grade: Grade) -> list[str]:
+    """The optional problems of which nothing that is graded was handed in, such as "T1 Sampling-based planning"."""
     return [
         f"{problem.label} {problem.title}"
         for problem in load_assignment().problems
-        if (items := report.items_of(problem.id)) and all(item.verdict == "absent" for item in items)
+        if (items := grade.report.items_of(problem.id))
+        and all(item.verdict == "absent" for item in items)
+        and not (problem.written and problem.notebook in grade.measured.submitted)
     ]
 
 

@@ -234,7 +234,7 @@ def _summary(assignment: Assignment, required: list[StubReport], optional: list[
     for topic in assignment.problems:
         reports = [report for report in optional if report.stub.problem == topic.id]
         if reports:
-            groups.append((f"{topic.label} {topic.title}, up to {topic.points} bonus points: ", reports))
+            groups.append((f"{topic.label} {topic.title}, up to {topic.code_points} bonus points: ", reports))
     return [
         f"{name}{sum(report.status == 'done' for report in reports)} of {len(reports)} done."
         for name, reports in groups
