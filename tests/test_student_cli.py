@@ -398,7 +398,7 @@ def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubRep
     assert max(map(len, lines[:-1])) <= 80  # the last line is a command to paste
     assert lines[-3:] == [
         "Next: 1.1 fit_normalizer in hw4/dynamics_model.py",
-        explain(reports["normalizer_fit"]).partition("\n")[0],
+        "hw4/dynamics_model.py could not be checked: see above.",
         "Run: pytest hw4/tests/test_dynamics_model.py -m normalizer_fit",
     ]
 
