@@ -66,6 +66,7 @@ def run_facts() -> dict[str, str]:
     from hw4.envs.cliff_hill import EDGE_X
 
     versions, members = recorded("cliff_hill_versions"), recorded("cliff_hill_members")
+    shooting = recorded("cliff_hill_shooting")
     paths = read_paths()
     first_planned = EXPERIMENTS["cliff_hill"].num_initial_episodes
     last = EXPERIMENTS["cliff_hill"].num_episodes - 1
@@ -82,6 +83,10 @@ def run_facts() -> dict[str, str]:
         "random": whole(statistics.median(returns("0.5", lambda episode: episode < first_planned))),
         "v05_best": whole(max(falls)),
         "v05_worst": whole(min(falls)),
+        "shooting_median": whole(statistics.median(column(shooting, "episode_return"))),
+        "shooting_best": whole(max(column(shooting, "episode_return"))),
+        "shooting_worst": whole(min(column(shooting, "episode_return"))),
+        "shooting_promised": whole(statistics.median(column(shooting, "promised"))),
         "data_max_x": f"{max(column(paths['data'], 'x')):.1f}",
         "imagined_height": f"{float(paths['imagined'][-1]['height']):.1f}",
         "v15_steps_past_edge": str(sum(x > EDGE_X for x in column(paths["happened_1.5"], "x"))),

@@ -45,6 +45,13 @@ TABLES = {
         settings=ON_THE_HILL,
         says=f"experiment cliff_hill, seeds {SEEDS[0]} to {SEEDS[-1]}, as each version of hw4.experiments.as_version",
     ),
+    "cliff_hill_shooting": Table(
+        "seed,episode,promised,episode_return",
+        key="seed",
+        settings=ON_THE_HILL,
+        says=f"experiment cliff_hill, seeds {SEEDS[0]} to {SEEDS[-1]}, version 0.5 planned by random shooting: the "
+        "return that the model promises of each plan, and what the plan earned",
+    ),
     "cliff_hill_paths": Table(
         "path,step,x,y,height",
         key="path",
@@ -75,6 +82,9 @@ def main() -> None:
             has_paths = seed != PATH_SEED or all(recording.has("cliff_hill_paths", path=path) for path in paths)
             if not (has_paths and recording.has("cliff_hill_versions", version=version, seed=seed)):
                 record_version(recording, version, seed)
+    for seed in SEEDS:
+        if not recording.has("cliff_hill_shooting", seed=seed):
+            recording.put(cliff_hill_shooting=shooting_rows(seed))
     if not recording.has("cliff_hill_members"):
         recording.put(cliff_hill_members=members_rows())
     if not recording.has("cem_search"):
@@ -110,6 +120,19 @@ def record_version(recording: Recording, version: Version, seed: int) -> None:
     returns = [[version, seed, r.episode, r.env_steps, number(r.episode_return, 6)] for r in records]
     recording.put(cliff_hill_paths=paths, cliff_hill_versions=returns)
     print(f"version {version}, seed {seed}: last return {returns[-1][-1]}", flush=True)
+
+
+def shooting_rows(seed: int) -> list[Row]:
+    """Version 0.5 with random shooting on one seed."""
+    experiment = dataclasses.replace(as_version(EXPERIMENTS["cliff_hill"], "0.5"), planner="random_shooting")
+    agent = build_agent(experiment, seed)
+    records = list(train(make_env("cliff_hill"), agent, num_episodes=experiment.num_episodes, seed=seed))
+    rows: list[Row] = []
+    for record in records[experiment.num_initial_episodes :]:
+        dream = imagine(agent, record.observations[0], record.actions)
+        promised = float(experiment.task.reward(dream[:-1], record.actions, dream[1:]).sum())
+        rows.append([seed, record.episode, number(promised, 6), number(record.episode_return, 6)])
+    return rows
 
 
 def members_rows() -> list[Row]:
