@@ -12,7 +12,7 @@ import pytest
 import torch
 from recorded_notebook import record, settings_by_table
 
-from hw4.commands.jupyter import exact_interval, interval_of_median, read_table
+from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.commands.plots import UNGRADED_FILE, read_bands
 from hw4.experiments import EXPERIMENTS
 from hw4.networks import MLP, EnsembleMLP
@@ -162,7 +162,7 @@ def held_out_error(tables, size, transitions):
 def above_zero(differences, num_seeds=20):
     """Whether the exact interval of the median says so, with all the seeds that the claims were fixed for."""
     assert len(differences) == num_seeds
-    return exact_interval(differences)[0] > 0
+    return interval_of_median(differences)[0] > 0
 
 
 def test_the_wide_network_overfits_early_and_the_narrow_one_lacks_capacity_late(tables):
@@ -180,7 +180,7 @@ def test_with_few_data_five_wide_networks_are_not_ahead_of_the_narrow_one(tables
     """Looked at after the runs were seen."""
     few, more = (held_out_error(tables, "five_wide", n) - held_out_error(tables, "narrow", n) for n in (40, 100))
     assert above_zero(few)
-    low, high = exact_interval(more)
+    low, high = interval_of_median(more)
     assert low < 0 < high
 
 
@@ -202,7 +202,7 @@ def walk(tables, column, arm, on="ledge"):
 def compared(tables, arm, other, episodes=EVERY, column="episode_return", on="ledge"):
     """Exact interval of the median of paired differences, averaged over some planned episodes."""
     difference = (walk(tables, column, arm, on) - walk(tables, column, other, on))[:, episodes]
-    return exact_interval(difference.mean(axis=1))
+    return interval_of_median(difference.mean(axis=1))
 
 
 def test_every_arm_has_walked_with_every_seed(tables):

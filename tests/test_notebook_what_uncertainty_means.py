@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from recorded_notebook import MIN_SEEDS, record, recorder_cells, settings_by_table
 
-from hw4.commands.jupyter import exact_interval, interval_of_median, read_table
+from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.envs.noisy_field import NOISE_STD
 from publish.notebooks import DATA
 
@@ -136,23 +136,23 @@ def test_a_particle_keeps_its_member_or_changes_it(notebook):
 @pytest.mark.parametrize("unvisited", ["turned", "far"])
 def test_disagreement_finds_unvisited_ground_and_output_entropy_does_not(auroc, unvisited, visited):
     against = f"{unvisited} or {visited}"
-    assert exact_interval(auroc("disagreement", against=against) - auroc("entropy", against=against))[0] > 0.2
-    assert exact_interval(auroc("disagreement", against=against))[0] > 0.9
+    assert interval_of_median(auroc("disagreement", against=against) - auroc("entropy", against=against))[0] > 0.2
+    assert interval_of_median(auroc("disagreement", against=against))[0] > 0.9
 
 
 def test_output_entropy_points_the_wrong_way_against_noisy_ground(auroc):
     """A coin has 0.5. Against quiet ground it shows nothing of the turned patch, and points away from the far one."""
     for unvisited in ("turned", "far"):
-        assert exact_interval(auroc("entropy", against=f"{unvisited} or noisy"))[1] < 0.1
-    low, high = exact_interval(auroc("entropy", against="turned or quiet"))
+        assert interval_of_median(auroc("entropy", against=f"{unvisited} or noisy"))[1] < 0.1
+    low, high = interval_of_median(auroc("entropy", against="turned or quiet"))
     assert low < 0.5 < high
-    assert exact_interval(auroc("entropy", against="far or quiet"))[1] < 0.5
+    assert interval_of_median(auroc("entropy", against="far or quiet"))[1] < 0.5
 
 
 @pytest.mark.parametrize("unvisited", ["turned", "far"])
 def test_added_noise_hides_unvisited_ground_from_the_disagreement_against_noisy_ground_alone(auroc, unvisited):
-    assert exact_interval(auroc("total", against=f"{unvisited} or quiet"))[0] > 0.8
-    assert exact_interval(auroc("total", against=f"{unvisited} or noisy"))[1] < 0.5
+    assert interval_of_median(auroc("total", against=f"{unvisited} or quiet"))[0] > 0.8
+    assert interval_of_median(auroc("total", against=f"{unvisited} or noisy"))[1] < 0.5
 
 
 def test_the_output_std_is_near_the_noise_where_there_is_data(by_region):
@@ -217,37 +217,37 @@ def test_members_that_resample_find_the_border_worse(auroc, num_members):
     resampled, shared = (
         auroc("disagreement", arm=arm, num_members=num_members, against=BORDER) for arm in ("resampled", "shared")
     )
-    assert exact_interval(resampled - shared)[1] < 0
+    assert interval_of_median(resampled - shared)[1] < 0
 
 
 def test_resampled_members_disagree_more_where_there_is_data(by_region):
     for region in ("quiet", "noisy"):
         ratio = by_region("resampled", "disagreement", region) / by_region("shared", "disagreement", region)
-        assert exact_interval(ratio)[0] > 1
+        assert interval_of_median(ratio)[0] > 1
 
 
 def test_that_resampled_members_disagree_more_on_unvisited_ground_cannot_be_claimed(by_region):
     for region in ("turned", "far"):
         ratio = by_region("resampled", "disagreement", region) / by_region("shared", "disagreement", region)
-        low, high = exact_interval(ratio)
+        low, high = interval_of_median(ratio)
         assert low < 1 < high
 
 
 def test_two_members_leave_nothing_to_gain_in_finding_the_turned_patch_but_do_at_the_border(auroc):
-    assert exact_interval(auroc("disagreement", num_members=2))[0] > 0.95
+    assert interval_of_median(auroc("disagreement", num_members=2))[0] > 0.95
     for arm in ("resampled", "shared"):
-        assert exact_interval(auroc("disagreement", arm=arm, num_members=2, against=BORDER))[1] < 0.9
+        assert interval_of_median(auroc("disagreement", arm=arm, num_members=2, against=BORDER))[1] < 0.9
 
 
 @pytest.mark.parametrize("arm", ["resampled", "shared"])
 def test_five_members_find_the_border_better_than_two(auroc, arm):
     five, two = (auroc("disagreement", arm=arm, num_members=n, against=BORDER) for n in (5, 2))
-    assert exact_interval(five - two)[0] > 0
+    assert interval_of_median(five - two)[0] > 0
 
 
 def test_ten_members_gain_little_over_five_at_the_border_and_only_with_shared_data(auroc):
     gain = {
-        arm: exact_interval(
+        arm: interval_of_median(
             auroc("disagreement", arm=arm, num_members=10, against=BORDER)
             - auroc("disagreement", arm=arm, against=BORDER)
         )
@@ -264,8 +264,8 @@ def test_kept_bootstrap_sets_leave_more_disagreement_and_no_difference_in_return
         return table[column][table["sets"] == sets].reshape(NUM_NEW_SEEDS, -1)
 
     for region in ("quiet", "noisy", "turned", "far"):  # quiet and noisy were fixed before the runs
-        assert exact_interval(of(region, "kept")[:, -1] / of(region, "redrawn")[:, -1])[0] > 1
-    low, high = exact_interval((of("episode_return", "kept") - of("episode_return", "redrawn"))[:, 1:].mean(axis=1))
+        assert interval_of_median(of(region, "kept")[:, -1] / of(region, "redrawn")[:, -1])[0] > 1
+    low, high = interval_of_median((of("episode_return", "kept") - of("episode_return", "redrawn"))[:, 1:].mean(axis=1))
     assert low < 0 < high
 
 

@@ -16,7 +16,6 @@ from hw4.commands.csv_rows import read_rows
 
 Array = NDArray[Any]
 
-NUM_RESAMPLES = 2000
 MAX_OWN_SEED = 1_000_000  # six digits: short enough to be quoted
 
 
@@ -79,25 +78,6 @@ def own_seeds(student_id: str, number: int) -> tuple[int, ...]:
 
 
 def interval_of_median(values: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
-    """A bootstrap interval of the median over seeds; resampled from a fixed seed, so that it can be quoted.
-
-    Args:
-        values: one number a seed, shape (seeds,). For paired arms, the differences.
-        level: coverage in [0, 1].
-    """
-    values = np.asarray(values)
-    medians = np.median(np.random.default_rng(0).choice(values, (NUM_RESAMPLES, len(values))), axis=1)
-    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def median_text(values: ArrayLike, unit: str = "", digits: int = 0) -> str:
-    """The median over seeds with its 95 % bootstrap interval, such as "3.1 m [2.9, 3.4]"."""
-    low, high = interval_of_median(values)
-    return f"{np.median(np.asarray(values)):.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def exact_interval(values: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
     """An interval of the median between two order statistics, which covers it with at least `level`, whatever the law.
 
     The median lies between the k-th smallest and the k-th largest of n values with probability
@@ -117,9 +97,9 @@ def exact_interval(values: ArrayLike, *, level: float = 0.95) -> tuple[float, fl
     return float(ordered[k - 1]), float(ordered[n - k])
 
 
-def exact_text(values: ArrayLike, unit: str = "", digits: int = 0) -> str:
+def median_text(values: ArrayLike, unit: str = "", digits: int = 0) -> str:
     """The median over seeds with its exact interval of at least 95 %, such as "3.1 m [2.9, 3.4]"."""
-    low, high = exact_interval(values)
+    low, high = interval_of_median(values)
     return f"{np.median(np.asarray(values)):.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
 
 

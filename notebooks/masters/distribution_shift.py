@@ -44,9 +44,8 @@ import torch
 
 from hw4.commands.jupyter import (
     Array,
-    exact_interval,
-    exact_text,
     find_data,
+    interval_of_median,
     median_text,
     own_seeds,
     read_table,
@@ -280,7 +279,7 @@ reach = base[..., 0].reshape(NUM_SEEDS, -1).max(axis=1)
 beyond = 100 * (planned[..., 0] > reach[:, None]).mean(axis=1)
 show(
     f"{NUM_SEEDS} seeds. The base policy's data ends at x = {median_text(reach, ' m', 1)} (median over seeds of the "
-    f"largest x, with a 95 % bootstrap interval). Of the states visited under the plan, "
+    f"largest x, with an exact 95 % interval). Of the states visited under the plan, "
     f"{median_text(beyond, ' %')} are farther right than anything in that seed's own data."
 )
 
@@ -313,7 +312,7 @@ right.set(xticks=(0, 1), xticklabels=("imagined", "real"), xlim=(-0.4, 1.4), yla
 right.set_title("the same plans: promised and earned")
 show(
     f"the first plan of 0.5, {NUM_SEEDS} seeds. Imagined return {median_text(promised)}, real return "
-    f"{median_text(earned)} (medians, 95 % bootstrap intervals). On {np.sum(planned[..., 2].min(axis=1) < -4)} of "
+    f"{median_text(earned)} (medians, exact 95 % intervals). On {np.sum(planned[..., 2].min(axis=1) < -4)} of "
     f"{NUM_SEEDS} seeds the agent falls over the edge, which the plan did not see coming."
 )
 
@@ -363,7 +362,7 @@ first = {version: per_seed(EPISODES, "episode_return", version)[:, FIRST_PLANNED
 show(
     f"return per episode, {NUM_SEEDS} seeds. From the first planned episode to the last, the median goes "
     + "; ".join(f"under {v} from {median_text(first[v])} to {median_text(last[v])}" for v in VERSIONS)
-    + " (95 % bootstrap intervals)."
+    + " (exact 95 % intervals)."
 )
 
 # %% [markdown] name="errors-intro"
@@ -416,7 +415,7 @@ on_plan = {v: per_seed(EPISODES, "error_on_plan", v)[:, [FIRST_PLANNED, -1]] for
 on_base = {v: per_seed(EPISODES, "error_on_base", v)[:, [FIRST_PLANNED, -1]] for v in VERSIONS}
 visited = {v: per_seed(EPISODES, "error_on_visited", v)[:, [FIRST_PLANNED, -1]] for v in VERSIONS}
 show(
-    f"medians of {NUM_SEEDS} seeds with 95 % bootstrap intervals; bands hold the middle 80 % of seeds. A step over "
+    f"medians of {NUM_SEEDS} seeds with exact 95 % intervals; bands hold the middle 80 % of seeds. A step over "
     f"the edge from the ridge ends at {truth[over].mean():.1f} m on average. The first model expects "
     f"{median_text(fall['first'], ' m', 1)}, the last model of 1.0 {median_text(fall['1.0'], ' m', 1)} and that of 1.5 "
     f"{median_text(fall['1.5'], ' m', 1)}. The first model's error is "
@@ -487,7 +486,7 @@ show(
     f"{len(met)} seeds of each base policy. The first plan of 0.5 earns "
     f"{median_text(coverage['timid']['episode_return'])} after timid data, "
     f"{median_text(coverage['uniform']['episode_return'])} after uniform data and "
-    f"{median_text(coverage['bold']['episode_return'])} after bold data (medians, 95 % bootstrap intervals). The bold "
+    f"{median_text(coverage['bold']['episode_return'])} after bold data (medians, exact 95 % intervals). The bold "
     f"data went over the edge on {met.sum()} of {len(met)} seeds: there 0.5 earns "
     f"{median_text(coverage['bold']['episode_return'][met])}, and on the others "
     f"{median_text(coverage['bold']['episode_return'][~met])}."
@@ -616,7 +615,7 @@ show(
         f"{median_text(regrets(model))}"
         for model, (label, _, _) in MODEL_STYLE.items()
     )
-    + f" (medians, 95 % bootstrap intervals). With the simulator itself the planner earns {median_text(simulator)}. "
+    + f" (medians, exact 95 % intervals). With the simulator itself the planner earns {median_text(simulator)}. "
     f"From {SIZES[0]:.0f} to {SIZES[-1]:.0f} transitions the in-distribution error of the hand-made model goes from "
     f"{median_text(model_errors('hand_made', 'error_in_distribution')[:, 0], digits=2)} to "
     f"{median_text(model_errors('hand_made', 'error_in_distribution')[:, -1], digits=2)}, and that of the network of "
@@ -676,7 +675,7 @@ for axes, column in zip(panels, columns, strict=True):
         for size, shift, filled in zip(PLAIN_SIZES, (-0.13, 0.13), (False, True), strict=True):
             values = plain_regret(model, size) if column == "regret" else on_the_plain(column, model, size)
             at = row + shift
-            axes.plot(exact_interval(values), [at, at], color=color, linewidth=2)
+            axes.plot(interval_of_median(values), [at, at], color=color, linewidth=2)
             axes.plot(
                 np.median(values),
                 at,
@@ -700,7 +699,7 @@ def against(model: str, other: str, size: float) -> str:
     differences = [on_the_plain(c, model, size) - on_the_plain(c, other, size) for c in columns[:2]]
     differences.append(plain_regret(model, size) - plain_regret(other, size))
     digits = (3, 2, 0)
-    return ", ".join(exact_text(d, "", n) for d, n in zip(differences, digits, strict=True))
+    return ", ".join(median_text(d, "", n) for d, n in zip(differences, digits, strict=True))
 
 
 show(

@@ -299,7 +299,7 @@ def time_ratio(candidates: int) -> str:
 
 
 show(
-    f"median over {len(SEEDS)} ensembles, the band is its 95 % bootstrap interval. With 30, 90 and 300 candidates "
+    f"median over {len(SEEDS)} ensembles, the band is its exact 95 % interval. With 30, 90 and 300 candidates "
     + "; ".join(
         f"{label} earns {by_candidates(lambda n, p=planner: median_text(of_seeds(in_comparison(p, n))))}"
         for planner, (label, _, _) in PLANNERS.items()

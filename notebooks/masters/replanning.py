@@ -153,7 +153,7 @@ def differences(one: Array, other: Array) -> Array:
 
 
 def with_interval(values: Array, digits: int = 0) -> str:
-    """The median over seeds with its 95 % bootstrap interval; of a single seed the number alone."""
+    """The median over seeds with its exact 95 % interval; of a single seed the number alone."""
     return median_text(values, "", digits) if len(values) > 1 else f"{values[0]:.{digits}f} (1 seed)"
 
 
@@ -234,7 +234,7 @@ versions = {version: with_interval(final(version)) for version in ("0.5", "1.0",
 gain = {k: differences(final("1.5"), final(f"replan every {k}")) for k in (5, 20)}
 show(
     f"return per episode on the cart-pole; median over {seeds_text(*map(learning_curves, SHOWN))}, the band holds "
-    "all of them. Mean of the last two episodes (median, 95 % bootstrap interval): version 0.5 "
+    "all of them. Mean of the last two episodes (median, exact 95 % interval): version 0.5 "
     f"{versions['0.5']}, 1.0 {versions['1.0']}, 1.5 {versions['1.5']}. Replanning every 5 steps instead of every "
     f"step, and nothing else, gives {with_interval(final('replan every 5'))}, every 20 steps "
     f"{with_interval(final('replan every 20'))}. Paired by seed, every step is better than every 5 by "
@@ -348,7 +348,7 @@ show(
     f"{with_interval(final('random shooting'))}; paired by seed, CEM is better by {with_interval(cem_gain, 1)}. "
     f"Refitting every 100 steps minus refitting every 25: {with_interval(refit_gain['refit every 25'], 1)}; minus "
     f"every 300: {with_interval(refit_gain['refit every 300'])}; minus once: {with_interval(refit_gain['fit once'])} "
-    "(paired medians, 95 % bootstrap intervals; one that holds 0 shows no difference)."
+    "(paired medians, exact 95 % intervals; one that holds 0 shows no difference)."
 )
 
 # %% [markdown] name="cost-intro"

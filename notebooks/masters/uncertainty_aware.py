@@ -44,8 +44,6 @@ import numpy as np
 
 from hw4.commands.jupyter import (
     Array,
-    exact_interval,
-    exact_text,
     find_data,
     interval_of_median,
     median_text,
@@ -371,12 +369,12 @@ def verdict(difference: Array, more: str, less: str) -> str:
     """What an interval of paired differences allows one to say."""
     if len(difference) < MIN_SEEDS:
         return f"recorded for {len(difference)} of at least {MIN_SEEDS} seeds, so nothing can be claimed"
-    low, high = exact_interval(difference)
+    low, high = interval_of_median(difference)
     return more if low > 0 else less if high < 0 else "no difference can be claimed"
 
 
 def error_bar(axes: Any, at: Any, values: list[Array], **style: Any) -> None:
-    """Medians over seeds, with 95 % bootstrap intervals."""
+    """Medians over seeds, with exact 95 % intervals."""
     medians = [np.median(v) for v in values]
     ends = np.array([interval_of_median(v) for v in values]).T
     axes.errorbar(at, medians, np.abs(ends - medians), capsize=3, markersize=5, **style)
@@ -562,7 +560,7 @@ for i, (name, (color, marker)) in enumerate(arm_styles.items()):
     for axes, column in ((middle_panel, "falls"), (right, "stands")):
         values = walk(column, name)[:, -3:].mean(axis=1)
         axes.plot(values, np.full(num_seeds, i) - 0.2, "|", color="0.7", markersize=7)
-        axes.plot(exact_interval(values), [i, i], color=color, linewidth=2.5)
+        axes.plot(interval_of_median(values), [i, i], color=color, linewidth=2.5)
         axes.plot(np.median(values), i, marker, color=color, markersize=6)
 left.set(
     xlabel="episode (40 env steps each)",
@@ -597,13 +595,13 @@ comparisons = (
 show(
     f"{num_seeds} seeds, medians with exact intervals of at least 95 %. Steps past the edge in the last three: "
     + "; ".join(
-        f"{ARMS[name].label} {exact_text(walk('falls', name)[:, -3:].mean(axis=1), '', 1)}" for name in arm_styles
+        f"{ARMS[name].label} {median_text(walk('falls', name)[:, -3:].mean(axis=1), '', 1)}" for name in arm_styles
     )
     + ". Return of an episode, paired by seed: "
     + "; ".join(
-        f"{what}, {when}: {exact_text(compared('episode_return', a, b, episodes))}, "
+        f"{what}, {when}: {median_text(compared('episode_return', a, b, episodes))}, "
         f"{verdict(compared('episode_return', a, b, episodes), 'more', 'less')} (falls "
-        f"{exact_text(compared('falls', a, b, episodes), '', 1)})"
+        f"{median_text(compared('falls', a, b, episodes), '', 1)})"
         for what, a, b, episodes, when in comparisons
     )
     + "."
@@ -654,8 +652,8 @@ def of_both(arm: str) -> str:
     """One row of the table: both maps, all planned episodes."""
     on_ledge, on_bridge = (compared("episode_return", arm, "five_sampled", every, on) for on in MAPS)
     return (
-        f"{ARMS[arm].label:24s} {exact_text(on_ledge):>16s} {np.median(walk('falls', arm).mean(axis=1)):8.1f} "
-        f"{exact_text(on_bridge):>16s} {100 * crossed[arm][:, -1].mean():10.0f} %"
+        f"{ARMS[arm].label:24s} {median_text(on_ledge):>16s} {np.median(walk('falls', arm).mean(axis=1)):8.1f} "
+        f"{median_text(on_bridge):>16s} {100 * crossed[arm][:, -1].mean():10.0f} %"
     )
 
 
@@ -664,9 +662,9 @@ show(
     f"{len(crossed['optimistic'])} seeds. In the last episode {stuck[1]:.0f} % of the agents that plan on the expected "
     f"return are not in the far meadow, {stuck[0]:.0f} % of the pessimists and {stuck[2]:.0f} % of the optimists. The "
     f"careless single network crosses in {100 * crossed['one_mean'][:, -1].mean():.0f} % of the seeds, and pays: "
-    f"{exact_text(compared('falls', 'one_mean', 'five_sampled', every, 'bridge'), '', 1)} more steps in the gorge an "
+    f"{median_text(compared('falls', 'one_mean', 'five_sampled', every, 'bridge'), '', 1)} more steps in the gorge an "
     f"episode than the expected return (optimism: "
-    f"{exact_text(compared('falls', 'optimistic', 'five_sampled', every, 'bridge'), '', 1)}). With the true model "
+    f"{median_text(compared('falls', 'optimistic', 'five_sampled', every, 'bridge'), '', 1)}). With the true model "
     f"{100 * crossed['true_sampled'][:, -1].mean():.0f} % cross, so it is not the search that keeps them."
 )
 print("\nall planned episodes    ledge: return minus    falls a   bridge: return minus   far in the")
@@ -766,7 +764,7 @@ by_size = {n: gap_of(members=1, transitions=n, strength=CEM) for n in DATA_SIZES
 by_search, by_members = typical[1] - unsearched, typical[1] - typical[5]
 by_data = by_size[DATA_SIZES[-1]] - by_size[DATA_SIZES[0]]
 show(
-    f"medians over {len(unsearched)} seeds with 95 % bootstrap intervals. One network, {TYPICAL_SIZE} transitions: the "
+    f"medians over {len(unsearched)} seeds with exact 95 % intervals. One network, {TYPICAL_SIZE} transitions: the "
     f"gap of an unsearched plan is {median_text(unsearched, '', 2)}, that of CEM's plan "
     f"{median_text(typical[1], '', 2)}; paired by seed, the search adds {median_text(by_search, '', 2)}. With CEM, "
     f"five networks have a gap of {median_text(typical[5], '', 2)}, which is {median_text(by_members, '', 2)} less "
@@ -811,7 +809,7 @@ def of_size(column: str, size: str) -> Array:
 def exact_bar(axes: Any, at: Any, values: Array, **style: Any) -> None:
     """Medians over seeds with exact intervals; values of shape (seeds, len(at))."""
     medians = np.median(values, axis=0)
-    ends = np.array([exact_interval(of_fit) for of_fit in values.T]).T
+    ends = np.array([interval_of_median(of_fit) for of_fit in values.T]).T
     axes.errorbar(at, medians, np.abs(ends - medians), capsize=3, markersize=5, **style)
 
 
@@ -858,17 +856,17 @@ show(
     f"{len(held['wide'])} seeds, medians with exact intervals of at least 95 %. Held-out error early ({EARLY} "
     f"transitions) and late ({LATE:,}): "
     + "; ".join(
-        f"{label} {exact_text(held[size][:, SEEN.index(EARLY)], '', 2)} and "
-        f"{exact_text(held[size][:, SEEN.index(LATE)], '', 3)}"
+        f"{label} {median_text(held[size][:, SEEN.index(EARLY)], '', 2)} and "
+        f"{median_text(held[size][:, SEEN.index(LATE)], '', 3)}"
         for size, (_, _, label) in size_looks.items()
     )
     + ". Paired by seed: "
     + "; ".join(
-        f"{what} {exact_text(values, '', 3)}, {verdict(values, 'positive', 'negative')}"
+        f"{what} {median_text(values, '', 3)}, {verdict(values, 'positive', 'negative')}"
         for what, values in fixed_before
     )
     + ". Looked at later: five wide minus narrow "
-    + ", ".join(f"{exact_text(apart('five_wide', 'narrow', n), '', 2)} ({n:,})" for n in SEEN)
+    + ", ".join(f"{median_text(apart('five_wide', 'narrow', n), '', 2)} ({n:,})" for n in SEEN)
     + "."
 )
 
@@ -1015,7 +1013,7 @@ panels[0].legend(loc="lower right")
 finished = [f"{np.mean(values[-3:]):.1f}" for values in my_falls if len(values) == len(planned)]
 show(
     f"the recorded band of {ARMS[LIVE_ARM].label}, {len(recorded)} seeds; it falls "
-    f"{exact_text(recorded[:, -3:].mean(axis=1), '', 1)} times an episode in the last three"
+    f"{median_text(recorded[:, -3:].mean(axis=1), '', 1)} times an episode in the last three"
     + (
         f"; my agent falls {', '.join(finished) or 'not reached in time'} times."
         if USE_MY_CODE

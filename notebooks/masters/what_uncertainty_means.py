@@ -44,9 +44,8 @@ from matplotlib.colors import LogNorm
 
 from hw4.commands.jupyter import (
     Array,
-    exact_interval,
-    exact_text,
     find_data,
+    interval_of_median,
     median_text,
     own_seeds,
     read_table,
@@ -237,9 +236,9 @@ def detection(score: str, *, arm: str = "resampled", num_members: int = 5, again
 
 def claim(differences: Array, digits: int = 2, *, nothing: float = 0.0) -> str:
     """A paired median with its exact interval, and what the interval allows one to say."""
-    low, high = exact_interval(differences)
+    low, high = interval_of_median(differences)
     says = "more" if low > nothing else "less" if high < nothing else "no difference can be claimed"
-    return f"{exact_text(differences, '', digits)}, {says}"
+    return f"{median_text(differences, '', digits)}, {says}"
 
 
 def draw_band(axes: Any, x: Array, values: Array, *, color: str, style: str, label: str) -> None:
@@ -476,7 +475,7 @@ panels[1].legend(loc=(0.24, 0.56))
 
 def apart(score: str, unvisited: str) -> str:
     """The AUROC of a score against quiet and against noisy ground."""
-    quiet, noisy = (exact_text(detection(score, against=f"{unvisited} or {v}"), "", 2) for v in ("quiet", "noisy"))
+    quiet, noisy = (median_text(detection(score, against=f"{unvisited} or {v}"), "", 2) for v in ("quiet", "noisy"))
     return f"{quiet} and {noisy}"
 
 
@@ -562,13 +561,13 @@ def of_members(arm: str) -> str:
 at_ceiling = detection("disagreement", num_members=2)
 show(
     f"AUROC of the disagreement against visited ground, {NUM_NEW_SEEDS} seeds, paired medians with exact intervals of "
-    f"at least 95 %. Turned patch, two members: {exact_text(at_ceiling, '', 3)}, so nothing can be told there. Border, "
+    f"at least 95 %. Turned patch, two members: {median_text(at_ceiling, '', 3)}, so nothing can be told there. Border, "
     f"shared data: {of_members('shared')}. Border, resampled: {of_members('resampled')}. Five members, resampled minus "
     f"shared: {claim(of_border['resampled', 5] - of_border['shared', 5], 3)} (looked at later: "
     + ", ".join(f"{claim(of_border['resampled', m] - of_border['shared', m])} with {m}" for m in members if m != 5)
     + "). Resampled members disagree more than "
     "members that share the data, by a factor of "
-    + ", ".join(f"{exact_text(ratios[region], '', 1)} ({region})" for region in REGIONS)
+    + ", ".join(f"{median_text(ratios[region], '', 1)} ({region})" for region in REGIONS)
     + f" ({NUM_SEEDS} seeds)."
 )
 
@@ -626,8 +625,8 @@ show(
     f"{len(returns['kept'])} agents of each kind; medians with exact intervals of at least 95 %, paired by seed. At "
     "the end of training, disagreement with kept sets divided by that with redrawn ones: "
     + "; ".join(f"{region} {claim(kept_or_redrawn[region], 2, nothing=1.0)}" for region in REGIONS)
-    + f". Mean return of the planned episodes: redrawn {exact_text(returns['redrawn'], '', 1)}, kept "
-    f"{exact_text(returns['kept'], '', 1)}; kept minus redrawn {claim(returns['kept'] - returns['redrawn'], 1)}."
+    + f". Mean return of the planned episodes: redrawn {median_text(returns['redrawn'], '', 1)}, kept "
+    f"{median_text(returns['kept'], '', 1)}; kept minus redrawn {claim(returns['kept'] - returns['redrawn'], 1)}."
 )
 
 # %% [markdown] name="sets-read"

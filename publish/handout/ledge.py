@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autograder.solutions import ROOT
 from hw4.commands.csv_rows import read_rows
-from hw4.commands.jupyter import exact_interval
+from hw4.commands.jupyter import interval_of_median
 from hw4.commands.plots import BLUE, ORANGE, VERMILION
 from hw4.envs.ledge import LedgeEnv
 from hw4.rewards import BRIDGE_TO, LEDGE_CURVATURE, LEDGE_DROP, LEDGE_EDGE
@@ -70,7 +70,7 @@ def path_of(arm: str) -> list[tuple[float, float]]:
 
 def with_interval(values: list[float], digits: int = 0) -> str:
     """The median and its exact 95 % interval, "73 [71, 77]"."""
-    numbers = (statistics.median(values), *exact_interval(values))
+    numbers = (statistics.median(values), *interval_of_median(values))
     middle, low, high = (f"{number:.{digits}f}".replace("-", MINUS) for number in numbers)
     return f"{middle} [{low}, {high}]"
 

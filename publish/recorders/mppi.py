@@ -8,7 +8,7 @@ filter. handout/topics/mppi.csv holds the medians and intervals that the handout
 
 Claims. Their form was fixed before the seeds below were looked at; the settings of the planners were chosen with the
 seeds 0 to 3. A seed counts as one number, the mean over its start states. Planners are compared by the paired
-differences, seed by seed: their median and its 95 % bootstrap interval.
+differences, seed by seed: their median and its exact 95 % interval.
 
 1. MPPI earns more than random shooting at 30 candidates: the interval of the difference lies above 0.
 2. MPPI and CEM, at 30, 90 and 300 candidates: the interval is reported, whatever it is. They are said to be level if it
