@@ -12,7 +12,7 @@ import pytest
 from recorded_notebook import record, settings_by_table
 
 from hw4.commands.csv_rows import read_rows
-from hw4.commands.jupyter import interval_of_median, read_table
+from hw4.commands.jupyter import exact_interval, interval_of_median, read_table
 from hw4.envs.cliff_hill import EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS
 from publish.notebooks import DATA, build_sources, cells_tagged
@@ -40,7 +40,10 @@ def test_the_runs_were_recorded_with_the_settings_of_today():
     cartpole = {"cartpole": dataclasses.asdict(EXPERIMENTS["cartpole"])}
     on_the_cartpole = ("clinic", "models", "planned")
     for table, settings in settings_by_table(NAME).items():
-        assert settings == (cartpole if table in on_the_cartpole else experiment), f"{table}: {record(NAME)}"
+        if table == "plain":
+            assert settings["windy_plain"] == dataclasses.asdict(EXPERIMENTS["windy_plain"]), record(NAME)
+        else:
+            assert settings == (cartpole if table in on_the_cartpole else experiment), f"{table}: {record(NAME)}"
 
 
 def test_version_0_5_earns_less_than_nothing_and_imagined_far_more_on_every_seed(episodes):
@@ -274,3 +277,40 @@ def test_the_recorder_runs_the_notebooks_own_cells(tmp_path, solved):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(solved))), "MPLBACKEND": "Agg"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert float(result.stdout) == 2.0  # two steps at height 1, no move
+
+
+# The windy plain
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Paired differences of two models on the plain, one number a seed."""
+    table = read_table(DATA / NAME / "plain.csv", texts=("model",))
+
+    def of(column, model, size):
+        values = table["episode_return" if column == "regret" else column]
+        values = values[(table["model"] == model) & (table["size"] == size)]
+        return -values if column == "regret" else values  # what the true model earns cancels
+
+    return lambda column, model, other, size: of(column, model, size) - of(column, other, size)
+
+
+@pytest.mark.parametrize("size", [300, 1200])
+@pytest.mark.parametrize("model", ["width_16", "width_64", "width_256", "cubic"])
+def test_between_classes_the_more_expressive_errs_less_on_its_data_and_more_under_the_plan(plain, model, size):
+    assert len(plain("regret", model, "linear", size)) == 20
+    assert exact_interval(plain("error_on_base", model, "linear", size))[1] < 0
+    assert exact_interval(plain("error_under_plan", model, "linear", size))[0] > 0
+    assert exact_interval(plain("regret", model, "linear", size))[0] > 0
+
+
+@pytest.mark.parametrize("size", [300, 1200])
+@pytest.mark.parametrize("other", ["width_16", "width_64", "width_256"])
+def test_the_cubic_polynomial_is_the_worst_under_the_plan(plain, other, size):
+    assert exact_interval(plain("regret", "cubic", other, size))[0] > 0
+
+
+def test_of_the_widths_little_is_left(plain):
+    for size in (300, 1200):
+        assert exact_interval(plain("error_under_plan", "width_256", "width_16", size))[0] > 0
+        assert exact_interval(plain("regret", "width_256", "width_16", size))[0] <= 0  # no harm can be claimed

@@ -721,10 +721,10 @@ show(
 # %% [markdown] name="plain-lesson"
 # **What to take from it.** Between *classes* of models the statement holds here: every flexible class fits the base
 # data better than the linear one, errs more under the plan and costs return, the cubic polynomial most. Between
-# *widths* of the same network little of it is left: fitted to 300 transitions the widest network errs more under the
-# plan than the narrowest, but earns no less; with 1,200 transitions neither harm can be claimed. "Expressive" is about
-# what a class does where it has no data, more than about its number of weights. And the plain was made for the
-# statement: its linear model is right in the part that has to be extrapolated.
+# *widths* of the same network little of it is left: the widest network errs a little more under the plan than the
+# narrowest, and that it earns less cannot be claimed for either data size. "Expressive" is about what a class does
+# where it has no data, more than about its number of weights. And the plain was made for the statement: its linear
+# model is right in the part that has to be extrapolated.
 
 # %% [markdown] name="live-intro"
 # ## Your own agent
