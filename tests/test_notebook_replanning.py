@@ -50,9 +50,9 @@ def errors():
     """Errors of roll-outs (m), shape (seeds, steps)."""
     table = read_table(DATA / NAME / "errors.csv", texts=("model", "policy"))
 
-    def of(model, policy):
+    def of(model, policy, column="error"):
         chosen = (table["model"] == model) & (table["policy"] == policy)
-        return table["error"][chosen].reshape(-1, int(table["k"].max()))
+        return table[column][chosen].reshape(-1, int(table["k"].max()))
 
     return of
 
@@ -182,7 +182,13 @@ def test_refitting_more_often_shows_no_difference(learned):
 def test_the_last_model_is_good_to_ten_centimetres_for_some_16_steps(errors):
     steps = [np.argmax(np.append(of_seed, np.inf) > 0.1) for of_seed in errors("last", "planned")]
     low, high = interval_of_median(steps)
-    assert 13 <= low <= high <= 19
+    assert 12 <= low <= high <= 19
+
+
+def test_from_19_steps_on_the_last_model_is_worse_than_expecting_no_change(errors):
+    worse = errors("last", "planned") - errors("last", "planned", "error_of_no_change")
+    assert interval_of_median(worse[:, 17])[0] <= 0
+    assert all(interval_of_median(worse[:, k - 1])[0] > 0 for k in range(19, worse.shape[1] + 1))
 
 
 def test_a_model_of_random_data_alone_is_not_enough_even_replanning_at_every_step(frozen):

@@ -40,7 +40,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython import display
 
-from hw4.commands.jupyter import Array, find_data, median_text, own_seeds, read_table, show, use_style
+from hw4.commands.jupyter import (
+    Array,
+    find_data,
+    interval_of_median,
+    median_text,
+    own_seeds,
+    read_table,
+    show,
+    use_style,
+)
 from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment, as_version
@@ -425,6 +434,8 @@ def growth_text(model: str, policy: str) -> str:
     )
 
 
+than_no_change = error_curves("last", "planned") - error_curves("last", "planned", "error_of_no_change")
+worse_from = next(k for k in steps if interval_of_median(than_no_change[:, k - 1])[0] > 0)
 faster = error_curves("last", "planned")[:, 19] / (20 * error_curves("last", "planned")[:, 0])
 show(
     f"error of a roll-out against its length, median over starts, then over {seeds_text(faster)}; "
@@ -432,7 +443,8 @@ show(
     f"Last model: along random episodes {growth_text('last', 'base')}; along an episode of 1.5 "
     f"{growth_text('last', 'planned')}. First model: {growth_text('first', 'base')}; and along an episode of 1.5 "
     f"{growth_text('first', 'planned')}. The last model's error along an episode of 1.5 after 20 steps is "
-    f"{median_text(faster, '', 1)} times what it would be if every step added what the first one does."
+    f"{median_text(faster, '', 1)} times what it would be if every step added what the first one does. From step "
+    f"{worse_from} on it is larger than that of expecting no change."
 )
 
 # %% [markdown] name="trusted-intro"
