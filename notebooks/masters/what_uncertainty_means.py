@@ -562,7 +562,8 @@ at_ceiling = detection("disagreement", num_members=2)
 show(
     f"AUROC of the disagreement against visited ground, {NUM_NEW_SEEDS} seeds, paired medians with exact intervals of "
     f"at least 95 %. Turned patch, two members: {median_text(at_ceiling, '', 3)}, so nothing can be told there. "
-    f"Border, shared data: {of_members('shared')}. Border, resampled: {of_members('resampled')}. Five members, resampled minus "
+    f"Border, shared data: {of_members('shared')}. "
+    f"Border, resampled: {of_members('resampled')}. Five members, resampled minus "
     f"shared: {claim(of_border['resampled', 5] - of_border['shared', 5], 3)} (looked at later: "
     + ", ".join(f"{claim(of_border['resampled', m] - of_border['shared', m])} with {m}" for m in members if m != 5)
     + "). Resampled members disagree more than "
