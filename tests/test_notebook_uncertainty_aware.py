@@ -237,7 +237,7 @@ def far(tables, arm, episode=-1):
 
 
 def test_only_optimism_crosses_the_bridge_and_carelessness(tables):
-    assert far(tables, "true_sampled") == 1.0  # so it is not the search
+    assert far(tables, "true_sampled") >= 0.9  # so it is not the search
     assert far(tables, "five_sampled") <= 0.3
     assert far(tables, "pessimistic") <= 0.1
     assert far(tables, "optimistic") >= 0.9

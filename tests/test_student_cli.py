@@ -129,7 +129,7 @@ def test_the_readme_names_everything_that_is_handed_in() -> None:
 
 def test_train_says_the_returns_and_what_to_do_next(trained: tuple[Path, str]) -> None:
     tree, printed = trained
-    for experiment in ("cliff_hill", "cartpole_ensemble"):
+    for experiment in ("cliff_hill", "ledge"):
         folder = Path("runs", experiment, "tiny")
         assert f"return {read_run(tree / folder).curves[0].returns[-1]:.1f}" in printed
         assert f"python -m hw4 plot {folder}" in printed

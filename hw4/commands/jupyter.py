@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import html
 import math
 import textwrap
 from pathlib import Path
@@ -107,8 +109,10 @@ def show_gif(moving_picture: bytes, words: str) -> None:
     """Show a GIF, and say in words what it shows."""
     from IPython import display
 
+    encoded = base64.b64encode(moving_picture).decode()  # as HTML: exported pages leave out GIFs of other kinds
     display_module: Any = display  # carries no types
-    display_module.display(display_module.Image(data=moving_picture, format="gif", alt=words))
+    picture = f'<img src="data:image/gif;base64,{encoded}" alt="{html.escape(words)}">'
+    display_module.display(display_module.HTML(picture))
     print(textwrap.fill("In words: " + words, 96))
 
 
