@@ -61,7 +61,7 @@ SHARE_OF_TRUE_MODEL = 0.8
 TRUE_MODEL = "true_model"
 COLUMNS = ("arm", "seed", "episode", "env_steps", "episode_return", "wall_s", "process_s", "gflops")
 
-GRADED = dataclasses.replace(EXPERIMENTS["cartpole_ensemble"], num_episodes=NUM_EPISODES)  # the small budget
+SMALL = dataclasses.replace(EXPERIMENTS["cartpole_ensemble"], num_episodes=NUM_EPISODES)
 FULL = Experiment(task_name="cartpole", ensemble_size=5, num_episodes=NUM_EPISODES)  # 100 x 3 candidates
 Episode = dict[str, float]
 Change = Callable[[ModelBasedAgent, AgentParts, Experiment], None]
@@ -139,7 +139,7 @@ class Mbrl:
 
 
 def changed(**fields: Any) -> Experiment:
-    return dataclasses.replace(GRADED, **fields)
+    return dataclasses.replace(SMALL, **fields)
 
 
 EQUAL_EVALUATIONS = {
@@ -157,7 +157,7 @@ EQUAL_EVALUATIONS = {
 EQUAL_FIT = {"batch": FULL.batch_size, "epochs": 160, "refit_every": 100}
 
 ARMS: dict[str, Ours | Mbrl] = {
-    "ours": Ours("ours, small budget: 20 x 3 candidates", GRADED),
+    "ours": Ours("ours, small budget: 20 x 3 candidates", SMALL),
     "ours_one": Ours(
         "ours, one network: 60 x 3 candidates",
         dataclasses.replace(EXPERIMENTS["cartpole"], num_episodes=NUM_EPISODES),
@@ -167,12 +167,12 @@ ARMS: dict[str, Ours | Mbrl] = {
     "mbrl_equal_fit": Mbrl("mbrl-lib: 100 x 3 candidates, as many gradient steps", {**EQUAL_EVALUATIONS, **EQUAL_FIT}),
     "mbrl_shipped": Mbrl("mbrl-lib, shipped settings", {}, num_seeds=1, num_episodes=10),
     "full_numpy_loop": Ours("ours, 100 x 3, rolled out by CS 285's NumPy loop", FULL, planned_by(ROLLOUTS[NUMPY_LOOP])),
-    "torch_loop": Ours("small budget, members in a loop", GRADED, planned_by(ROLLOUTS[TORCH_LOOP])),
-    "numpy_loop": Ours("small budget, CS 285's NumPy loop", GRADED, planned_by(ROLLOUTS[NUMPY_LOOP])),
+    "torch_loop": Ours("small budget, members in a loop", SMALL, planned_by(ROLLOUTS[TORCH_LOOP])),
+    "numpy_loop": Ours("small budget, CS 285's NumPy loop", SMALL, planned_by(ROLLOUTS[NUMPY_LOOP])),
     "white_noise": Ours("small budget, white noise", changed(noise_color=0.0)),
     "no_kept_elites": Ours("small budget, no elites kept", changed(num_kept_elites=0)),
-    "cold_start": Ours("small budget, cold start", GRADED, cold_start),
-    "refit_from_scratch": Ours("small budget, refits from scratch", GRADED, refit_from_scratch),
+    "cold_start": Ours("small budget, cold start", SMALL, cold_start),
+    "refit_from_scratch": Ours("small budget, refits from scratch", SMALL, refit_from_scratch),
     "random_shooting": Ours("small budget, random shooting", changed(planner="random_shooting")),
 }
 RECORDED_ONCE = ("mbrl_shipped",)  # run by `--arms` alone
@@ -223,7 +223,7 @@ def record_true_model(parts: Path, num_seeds: int, console: Console) -> None:
 
 def warm_up() -> None:
     """What a process does once, at its first fit and plan, is no arm's time."""
-    tiny = dataclasses.replace(GRADED, gradient_steps=2, population_size=20, num_initial_episodes=1, num_episodes=1)
+    tiny = dataclasses.replace(SMALL, gradient_steps=2, population_size=20, num_initial_episodes=1, num_episodes=1)
     for _ in Ours("", tiny).run(seed=0):
         pass
 

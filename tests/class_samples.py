@@ -198,7 +198,7 @@ def with_a_topic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """The assignment with ensemble.py as the file of an optional problem, of whose points 8 count."""
     text = ASSIGNMENT_FILE.read_text(encoding="utf-8")
     title = 'title = "Ensembles and uncertainty"\n'
-    functions = '"bootstrap_indices", "member_minibatches", "particle_returns", "aggregate_returns"'
+    functions = '"bootstrap_indices", "member_minibatches", "particle_returns", "aggregate_returns", "gaussian_nll"'
     for old, new in ((title, f"{title}optional = true\n"), (f"    {functions},\n", "")):
         assert text.count(old) == 1
         text = text.replace(old, new)

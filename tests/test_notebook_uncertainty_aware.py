@@ -16,7 +16,8 @@ from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.commands.plots import UNGRADED_FILE, read_bands
 from hw4.experiments import EXPERIMENTS
 from hw4.networks import MLP, EnsembleMLP
-from hw4.rewards import ledge_reward
+from hw4.rewards import BRIDGE_TO, ledge_reward
+from publish.handout import ledge
 from publish.notebooks import DATA, MASTERS
 
 NAME = "uncertainty_aware"
@@ -109,6 +110,12 @@ def test_the_closed_form_is_the_integral_of_the_tasks_reward(cells, std):
     places = np.column_stack([x, np.zeros_like(x)])
     integral = np.average(ledge_reward(places, np.zeros_like(places), places), weights=weights)
     assert cells["expected_reward"](2.8, std) == pytest.approx(integral, abs=1e-3)
+
+
+def test_the_handout_draws_the_same_two_plans(cells):
+    assert (cells["MEAN_X"], cells["STDS"]) == (ledge.MEAN_X, ledge.STDS)
+    for std in (0.05, 0.3, 0.6):
+        assert ledge.expected_reward(std) == cells["expected_reward"](ledge.MEAN_X, std)
 
 
 def test_the_expected_reward_falls_as_the_spread_grows(cells):
@@ -224,6 +231,12 @@ def test_sampling_pays_for_one_network_and_for_five(tables):
 @pytest.mark.parametrize("one", ["one_mean", "one_wide_mean"])
 def test_members_planned_on_their_means_fall_less_than_one_network(tables, one):
     assert compared(tables, "five_means", one, FIRST)[0] > 0
+    assert compared(tables, "five_means", one, LAST_THREE, column="stands")[1] < 0  # further from the edge
+
+
+def test_they_fall_to_the_end_all_the_same(tables):
+    for arm in ("five_means", "five_gaussian_means"):
+        assert interval_of_median(walk(tables, "falls", arm)[:, LAST_THREE].mean(axis=1))[0] > 1
 
 
 def test_once_the_noise_is_sampled_five_networks_against_one_are_a_small_matter(tables):
@@ -233,7 +246,7 @@ def test_once_the_noise_is_sampled_five_networks_against_one_are_a_small_matter(
 
 def far(tables, arm, episode=-1):
     """The share of seeds that end an episode in the far meadow, behind the bridge."""
-    return float((walk(tables, "stands", arm, "bridge")[:, episode] > 2.2).mean())
+    return float((walk(tables, "stands", arm, "bridge")[:, episode] > BRIDGE_TO).mean())
 
 
 def test_only_optimism_crosses_the_bridge_and_carelessness(tables):

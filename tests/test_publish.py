@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 import subprocess
@@ -141,6 +142,11 @@ def test_a_changed_solution_makes_the_recorded_runs_stale() -> None:
     reworded = {**code, "mpc.py": code["mpc.py"].replace(b"Clip before scoring", b"First clip")}
     assert code_hash(changed, experiment) != code_hash(code, experiment)
     assert code_hash(reworded, experiment) == code_hash(code, experiment)
+    tree = ast.parse(code["mpc.py"])
+    tree.body.sort(key=lambda node: isinstance(node, ast.ClassDef))
+    reordered = ast.unparse(tree).encode()
+    assert reordered != ast.unparse(ast.parse(code["mpc.py"])).encode()
+    assert code_hash({**code, "mpc.py": reordered}, experiment) == code_hash(code, experiment)
 
 
 def test_a_changed_setting_fails_the_gate_with_the_minutes_that_recording_takes(
@@ -322,7 +328,7 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
         "### BEGIN SOLUTION cem_refit: ",
         "### BEGIN SOLUTION cem_refit: think of torch.topk, ",
     )
-    edit(tree / "hw4" / "experiments.py", "population_size=20", "population_size=23")
+    edit(tree / "hw4" / "experiments.py", "population_size=80", "population_size=83")
 
     written = run(tree, "-m", "publish", "write")
     assert written.returncode == 0, written.stderr
@@ -348,7 +354,7 @@ def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and
         "Monday 2 September 2041",
         "Thursday 19 September 2041, 23:59",
         '"points": 6',
-        '"23"',
+        '"83"',
     ):
         assert fact in shown_facts
 

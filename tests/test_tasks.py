@@ -40,7 +40,7 @@ from hw4.envs.noisy_field import (
 from hw4.envs.reacher import GOALS
 from hw4.experiments import EXPERIMENTS
 from hw4.rewards import half_cheetah_reward, noisy_field_reward, pusher_reward, reacher_reward
-from hw4.tasks import TASKS, Task
+from hw4.tasks import Task
 from publish.recorded_tables import Recording
 from publish.stubs import write_solved
 from publish.ungraded_bands import (
@@ -59,6 +59,9 @@ from publish.ungraded_bands import (
 
 GYMNASIUM_NAMES = {"pusher": "Pusher-v5", "reacher": "Reacher-v5", "half_cheetah": "HalfCheetah-v5"}
 OF_GYMNASIUM = pytest.mark.parametrize("name", sorted(GYMNASIUM_NAMES))
+# Of the way from a random policy to the planner on the true model. Expectation stays on the near side of the bridge,
+# and on the windy plain the model is fitted to random data alone.
+LEAST_REACHED = {"bridge": 0.1, "windy_plain": 0.3}
 EVERY_UNGRADED = pytest.mark.parametrize("name", sorted(RUNS_WANTED))
 
 
@@ -342,7 +345,7 @@ for experiment, length in (("noisy_field", 40), ("reacher", 50)):
     run(experiment, "stopped", "--resume", *one)
     run(experiment, "stopped", "--resume", *one)
     run(experiment, "stopped", "--resume", *one)
-for experiment in ("pusher", "half_cheetah", "pets_cartpole"):
+for experiment in ("pusher", "half_cheetah", "pets_cartpole", "cartpole_ensemble", "bridge", "windy_plain"):
     quick = [*{QUICK}, "--num-episodes", "2", "--num-initial-episodes", "1"]
     assert main(["train", experiment, "--seeds", "0", "--name", "whole", *quick]) == 0
 
@@ -390,7 +393,7 @@ def run_in(tree: Path, program: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Tiny runs in a solved tree: two experiments whole, and stopped in every way and resumed; two only whole."""
+    """Tiny runs in a solved tree: two experiments whole, and stopped in every way and resumed; others only whole."""
     tree = write_solved(tmp_path_factory.mktemp("tasks") / "solved")
     done = run_in(tree, STOP_AND_RESUME)
     assert done.returncode == 0, done.stderr
@@ -460,7 +463,8 @@ def test_runs_are_plotted_over_their_band_and_drawn_as_videos(in_tree: Path, nam
     with Image.open(picture) as image:
         assert image.size[0] == 1050
     with Image.open(video) as image:
-        assert getattr(image, "n_frames", 1) == -(-TASKS[name].episode_length // 100) + 1
+        length = EXPERIMENTS[name].task.episode_length
+        assert getattr(image, "n_frames", 1) == -(-length // 100) + 1
 
 
 # TensorBoard ----------------------------------------------------------------------------------------------------------
@@ -593,8 +597,9 @@ def test_every_ungraded_task_has_a_band_between_random_and_the_true_model(name: 
     assert band.env_steps[-1] == experiment.num_episodes * experiment.task.episode_length
     assert band.random is not None
     assert band.ceiling is not None
-    late = median(band.median[-5:])
-    assert band.random + 0.5 * (band.ceiling - band.random) < late < band.ceiling + 0.1 * (band.ceiling - band.random)
+    late = median(band.median[experiment.num_initial_episodes :][-5:])
+    reached = (late - band.random) / (band.ceiling - band.random)
+    assert LEAST_REACHED.get(name, 0.5) < reached < 1.1
 
 
 def test_the_picture_says_how_many_runs_the_band_holds(trained: Trained) -> None:

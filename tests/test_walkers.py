@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from autograder.worlds import make_hidden_env
 from hw4.envs import World, make_env
 from hw4.envs.bridge import BridgeEnv
 from hw4.envs.ledge import LedgeEnv
@@ -71,12 +70,3 @@ def test_walls_stop_a_walker() -> None:
     env.set_state(at(3.99, -3.99))
     ends = np.array([env.step(np.array([1.0, -1.0], dtype=np.float32))[0] for _ in range(20)])
     assert np.abs(ends).max() == 4.0
-
-
-def test_the_law_of_a_hidden_ledge_turns_actions_adds_wind_and_scales_noise() -> None:
-    law = {"turn": math.pi / 2, "wind_x": 0.03, "wind_y": -0.02, "noise": 1.2}
-    env = make_hidden_env("ledge", World(actuator_gain=1.1), law)
-    assert isinstance(env, LedgeEnv)
-    np.testing.assert_allclose(env.mean(at(1.0, 2.0), np.array([1.0, 0.0])), [1.03, 2.0 - 0.02 + 0.22], atol=1e-12)
-    assert env.noise_std == pytest.approx(0.18)
-    assert LedgeEnv.noise_std == 0.15

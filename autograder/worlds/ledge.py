@@ -32,10 +32,7 @@ class Law:
 
 def draw(rng: np.random.Generator, family: Family) -> Law:
     degrees = rng.uniform(*family.turn_degrees) * rng.choice([-1.0, 1.0])
-    return Law(
-        turn=math.radians(degrees),
-        noise=rng.uniform(*family.noise),
-    )
+    return Law(turn=math.radians(degrees), noise=rng.uniform(*family.noise))
 
 
 class HiddenEnv(LedgeEnv):

@@ -68,7 +68,7 @@ LIVE_SECONDS = 30.0  # it starts no new training run after this long
 # %% [markdown] name="ways-intro"
 # ## What is compared
 #
-# Each seed trains one ensemble, as the graded experiment `cartpole_ensemble` does. Then learning stops, and every
+# Each seed trains one ensemble, as the experiment `cartpole_ensemble` does. Then learning stops, and every
 # planner below controls the cart-pole with that same ensemble, from the same two start states. So a difference between
 # two planners is a difference of planning alone; note, though, that it was CEM that collected the ensemble's data. The
 # number of candidates is that of one control step: random shooting and MPPI score all of them in one call, CEM in three

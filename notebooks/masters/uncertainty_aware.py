@@ -82,7 +82,6 @@ EXPERIMENT = EXPERIMENTS["cartpole_ensemble"]  # of the optimism gap
 LENGTH = EXPERIMENT.task.episode_length
 GRADED = EXPERIMENTS["ledge"]  # searches twice as many plans as below, where 400 roll-outs are everybody's budget
 MAPS = {"ledge": replace(GRADED, population_size=40), "bridge": EXPERIMENTS["bridge"]}
-FAR = 2.2  # m; who stands beyond this x on the bridge's map has crossed
 PICTURED = ("one_mean", "five_sampled")  # the arms whose paths are drawn
 MEMBERS = (1, 2, 5, 10)
 DATA_SIZES = (100, 400, 1600)  # transitions
@@ -610,9 +609,9 @@ show(
 # %% [markdown] name="arms-read"
 # **What to take from it.** A perfect model, planned on its mean, walks along the edge and falls: accuracy does not
 # cure it. Sampling the same model's noise does. Among the learned models the same holds. Members that disagree are a
-# margin too, even if each is planned on its mean, above all while there are few data; but the margin shrinks as they
-# come to agree, and the noise does not. What must *not* be promised: once the noise is sampled, five networks against
-# one are a small matter on this task.
+# margin too, even if each is planned on its mean: five stand further from the edge than one and fall less, above all
+# in the first planned episode. But it is not the margin that the noise asks for, and they fall to the end. What must
+# *not* be promised: once the noise is sampled, five networks against one are a small matter on this task.
 
 # %% [markdown] name="bridge-intro"
 # ## Expected is not pessimistic, not optimistic, but often a good start
@@ -639,7 +638,7 @@ left.text(0.0, -0.35, "start", color="white", ha="center")
 left.set(xlabel="x (m)", ylabel="y (m)", title="reward of a step that ends here")
 figure.colorbar(image, ax=left)
 episodes = np.arange(2, MAPS["bridge"].num_episodes + 1)
-crossed = {arm: walk("stands", arm, "bridge") > FAR for arm in ways}
+crossed = {arm: walk("stands", arm, "bridge") > BRIDGE_TO for arm in ways}
 for row, (arm, color) in enumerate(zip(ways, way_colors, strict=True)):
     style = "o--" if arm in ("one_mean", "true_sampled") else "o-"
     share = 100 * crossed[arm].mean(axis=0) + row - 3  # a little apart, so that none hides another
@@ -673,11 +672,11 @@ for arm in ways[:5]:
     print(of_both(arm))
 
 # %% [markdown] name="bridge-read"
-# **What to take from it.** Read both maps together. On the ledge optimism costs falls, and pessimism gains nothing
-# over expectation: sampling is careful enough. On the bridge only optimism finds what nobody has seen, and expectation
-# is safe and poor for ever. A planner that does not know what it does not know crosses as well: carelessness and
-# optimism look alike where the surprise is a good one. That is why no single task can say which is right, and why
-# "expected" is often a good start, but not more.
+# **What to take from it.** Read both maps together. On the ledge optimism costs falls, and no gain of pessimism over
+# expectation can be claimed: sampling is careful enough. On the bridge only optimism, the milder kind too, finds what
+# nobody has seen; expectation is safe and poor on almost every seed. A planner that does not know what it does not
+# know crosses as well: carelessness and optimism look alike where the surprise is a good one. That is why no single
+# task can say which is right, and why "expected" is often a good start, but not more.
 
 # %% [markdown] name="curse-intro"
 # ## The winner's curse
@@ -806,13 +805,6 @@ def of_size(column: str, size: str) -> Array:
     return chosen(CAPACITY, column, size=size)
 
 
-def exact_bar(axes: Any, at: Any, values: Array, **style: Any) -> None:
-    """Medians over seeds with exact intervals; values of shape (seeds, len(at))."""
-    medians = np.median(values, axis=0)
-    ends = np.array([interval_of_median(of_fit) for of_fit in values.T]).T
-    axes.errorbar(at, medians, np.abs(ends - medians), capsize=3, markersize=5, **style)
-
-
 size_looks = {
     "narrow": (VERMILION, "v-", f"one of width {SIZES['narrow']['width']}"),
     "wide": (ORANGE, "o-", f"one of width {SIZES['wide']['width']}"),
@@ -823,10 +815,10 @@ held = {size: of_size("held_out_error", size) for size in SIZES}
 for i, (size, (color, style, label)) in enumerate(size_looks.items()):
     at = np.array(SEEN) * 1.06 ** (i - 1)  # a little apart
     look: dict[str, Any] = {"fmt": style, "color": color, "label": label}
-    exact_bar(panels[0], at, of_size("train_error", size), **look)
-    exact_bar(panels[1], at, held[size], **look)
+    error_bar(panels[0], at, list(of_size("train_error", size).T), **look)
+    error_bar(panels[1], at, list(held[size].T), **look)
     if size != "wide":
-        exact_bar(panels[2], at, held[size] / held["wide"], **look)
+        error_bar(panels[2], at, list((held[size] / held["wide"]).T), **look)
 panels[2].axhline(1, color=ORANGE, linewidth=1)
 panels[0].set(ylabel="error (1: as good as expecting no change)", title="on the noisy data that they were fitted to")
 panels[1].set(title="on held-out data without noise")
@@ -878,9 +870,6 @@ show(
 # of them fits of the noise is its own, and the average cancels part of it. Only part: with 40 transitions they are
 # still behind the narrow network, and with 100 no difference between the two can be claimed (these two comparisons were
 # made after the runs were seen).
-#
-# An earlier version of this figure, without noise and with two amounts of data, showed no overfitting that could be
-# claimed. A simulator without noise is a friendlier place than a robot.
 
 # %% [markdown] name="cheetah-intro"
 # ## How model-based compares: the half-cheetah

@@ -253,6 +253,17 @@ def plain_ticks(axes: Any, *ticks: float) -> None:
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
 
 
+def draw_ratios(axes: Any, ratios: dict[str, Array], what: str, title: str) -> None:
+    """One ratio for each seed in each region, beside a line at 1."""
+    for i, region in enumerate(REGIONS):
+        color, style = LOOKS[region]
+        draw_points(axes, i, ratios[region], style[0], color=color)
+    axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+    axes.set(xticks=range(len(REGIONS)), xticklabels=REGIONS, yscale="log", ylabel=what, title=title)
+    axes.set_xlim(-0.4, len(REGIONS) - 0.6)
+    plain_ticks(axes, 0.5, 1, 2)
+
+
 def draw_points(axes: Any, x: float, values: Array, marker: str, *, color: str, label: str | None = None) -> None:
     """One number of every seed above x, small, and their median, large."""
     axes.plot(np.full(len(values), x), values, marker, color=color, markersize=4, alpha=0.5)
@@ -541,14 +552,7 @@ panels[1].set(xticks=(0, 1), xticklabels=("resampled", "shared data"), xlim=(-0.
 panels[1].set_ylim(0.45, 1.03)
 panels[1].set_title("five members, each seed")
 ratios = {r: by_region("resampled", "disagreement", r) / by_region("shared", "disagreement", r) for r in REGIONS}
-for i, region in enumerate(REGIONS):
-    color, style = LOOKS[region]
-    draw_points(panels[2], i, ratios[region], style[0], color=color)
-panels[2].axhline(1, color="0.6", linewidth=0.8, zorder=0)
-panels[2].set(xticks=range(len(REGIONS)), xticklabels=REGIONS, yscale="log", ylabel="resampled / shared")
-panels[2].set_xlim(-0.4, len(REGIONS) - 0.6)
-plain_ticks(panels[2], 0.5, 1, 2)
-panels[2].set_title(f"disagreement of five, {NUM_SEEDS} seeds")
+draw_ratios(panels[2], ratios, "resampled / shared", f"disagreement of five, {NUM_SEEDS} seeds")
 
 
 def of_members(arm: str) -> str:
@@ -610,14 +614,7 @@ panels[0].set(xlabel="episodes seen", ylabel="disagreement (m)", yscale="log", t
 plain_ticks(panels[0], 0.005, 0.01, 0.02, 0.04)
 panels[0].legend(loc="upper right")
 kept_or_redrawn = {r: of_sets(r, "kept")[:, -1] / of_sets(r, "redrawn")[:, -1] for r in REGIONS}
-for i, region in enumerate(REGIONS):
-    color, style = LOOKS[region]
-    draw_points(panels[1], i, kept_or_redrawn[region], style[0], color=color)
-panels[1].axhline(1, color="0.6", linewidth=0.8, zorder=0)
-panels[1].set(xticks=range(len(REGIONS)), xticklabels=REGIONS, yscale="log", ylabel="disagreement, kept / redrawn")
-panels[1].set_xlim(-0.4, len(REGIONS) - 0.6)
-plain_ticks(panels[1], 0.5, 1, 2)
-panels[1].set_title("at the end of training")
+draw_ratios(panels[1], kept_or_redrawn, "disagreement, kept / redrawn", "at the end of training")
 panels[2].set(xlabel="episode", ylabel="return of the episode", title="return")
 panels[2].legend(loc="lower right")
 planned = learned > EXPERIMENT.num_initial_episodes

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from autograder.solutions import ROOT
-from hw4.commands.csv_rows import read_rows
-from hw4.commands.jupyter import interval_of_median
+from hw4.commands.jupyter import median_text, read_table
 from hw4.commands.plots import BLUE, ORANGE, VERMILION
 from hw4.envs.ledge import LedgeEnv
 from hw4.rewards import BRIDGE_TO, LEDGE_CURVATURE, LEDGE_DROP, LEDGE_EDGE
@@ -37,24 +40,32 @@ PLANNED, FIRST, LAST_THREE = slice(1, None), slice(1, 2), slice(-3, None)  # epi
 MEAN_X = 2.8  # m; where two plans are predicted to end
 STDS = (0.05, 0.3)  # m; how sure that is
 
-Row = dict[str, str]
-Walks = dict[tuple[str, str], list[list[Row]]]
+Array = NDArray[Any]
 
 
-def walks() -> Walks:
-    """(map, arm) -> the episodes of each seed, in order."""
-    by_run: dict[tuple[str, str, str], list[Row]] = {}
-    for row in read_rows(DATA / "walks.csv"):
-        by_run.setdefault((row["map"], row["arm"], row["seed"]), []).append(row)
-    runs: Walks = {}
-    for (on, arm, _), episodes in by_run.items():
-        runs.setdefault((on, arm), []).append(episodes)
-    return runs
+@cache
+def recorded_walks() -> dict[str, Array]:
+    """The columns of walks.csv."""
+    return read_table(DATA / "walks.csv", texts=("map", "arm"))
 
 
-def means_of(runs: list[list[Row]], name: str, episodes: slice) -> list[float]:
-    """A column averaged over some episodes, for each seed."""
-    return [statistics.fmean(float(row[name]) for row in run[episodes]) for run in runs]
+def walks(column: str, arm: str, episodes: slice, on: str = "ledge") -> Array:
+    """A column of an arm on a map, averaged over some episodes, one number a seed; none if it has not been there."""
+    table = recorded_walks()
+    chosen = (table["map"] == on) & (table["arm"] == arm)
+    of_seeds = table[column][chosen].reshape(len(np.unique(table["seed"])), -1)
+    return np.asarray(of_seeds[:, episodes].mean(axis=1)) if chosen.any() else np.empty(0)
+
+
+def compared(arm: str, other: str, episodes: slice, column: str = "episode_return", on: str = "ledge") -> Array:
+    """Paired differences of two arms, one a seed."""
+    return walks(column, arm, episodes, on) - walks(column, other, episodes, on)
+
+
+def far(arm: str) -> str:
+    """The share of seeds that end behind the bridge; empty if the arm has not been there."""
+    stands = walks("stands", arm, slice(-1, None), "bridge")
+    return f"{100 * (stands > BRIDGE_TO).mean():.0f} %" if len(stands) else ""
 
 
 def evaluations() -> int:
@@ -63,40 +74,27 @@ def evaluations() -> int:
     return int(recorded["population_size"] * recorded["ensemble_size"] * recorded["num_particles"])
 
 
-def path_of(arm: str) -> list[tuple[float, float]]:
-    """The recorded last episode of an arm on the ledge, as (x, y)."""
-    return [(float(row["x"]), float(row["y"])) for row in read_rows(DATA / "paths.csv") if row["arm"] == arm]
+def path_of(arm: str) -> Array:
+    """The recorded last episode of an arm on the ledge, shape (steps + 1, 2)."""
+    table = read_table(DATA / "paths.csv", texts=("arm",))
+    return np.column_stack([table[axis][table["arm"] == arm] for axis in "xy"])
 
 
-def with_interval(values: list[float], digits: int = 0) -> str:
-    """The median and its exact 95 % interval, "73 [71, 77]"."""
-    numbers = (statistics.median(values), *interval_of_median(values))
-    middle, low, high = (f"{number:.{digits}f}".replace("-", MINUS) for number in numbers)
-    return f"{middle} [{low}, {high}]"
+def with_interval(values: Array, digits: int = 0) -> str:
+    """The median over seeds with its exact 95 % interval, as the handout sets numbers."""
+    return median_text(values, "", digits).replace("-", MINUS)
 
 
 def ledge_facts() -> dict[str, object]:
     """Numbers that the text, the captions and the table of costs quote."""
-    runs = walks()
-
-    def compared(arm: str, other: str, episodes: slice, name: str = "episode_return", on: str = "ledge") -> str:
-        pairs = zip(*(means_of(runs[on, one], name, episodes) for one in (arm, other)), strict=True)
-        return with_interval([a - b for a, b in pairs], 1 if name == "falls" else 0)
-
-    def far(arm: str) -> str:
-        if ("bridge", arm) not in runs:
-            return ""
-        stands = means_of(runs["bridge", arm], "stands", slice(-1, None))
-        return f"{100 * statistics.fmean(x > BRIDGE_TO for x in stands):.0f} %"
-
     return {
         "edge": f"{LEDGE_EDGE:g}",
         "drop": f"{LEDGE_DROP:g}",
         "noise_cm": f"{100 * LedgeEnv.noise_std:g}",
         "mean_x": f"{MEAN_X:g}",
-        "seeds": str(len(runs["ledge", CAREFUL])),
+        "seeds": str(len(walks("falls", CAREFUL, PLANNED))),
         "length": str(LedgeEnv.task.episode_length),
-        "falls": {arm: str(sum(x > LEDGE_EDGE for x, _ in path_of(arm)[1:])) for arm in (BOLD, CAREFUL)},
+        "falls": {arm: str((path_of(arm)[1:, 0] > LEDGE_EDGE).sum()) for arm in (BOLD, CAREFUL)},
         "bold": f"{expected_reward(STDS[1]):.2f}".replace("-", MINUS),
         "sure": f"{expected_reward(STDS[0]):.2f}",
         "stds_cm": [f"{100 * std:g}" for std in STDS],
@@ -104,19 +102,18 @@ def ledge_facts() -> dict[str, object]:
         "costs": [
             {
                 "arm": label,
-                "first": with_interval(means_of(runs["ledge", arm], "episode_return", FIRST)),
-                "last": with_interval(means_of(runs["ledge", arm], "episode_return", LAST_THREE)),
-                "falls": with_interval(means_of(runs["ledge", arm], "falls", LAST_THREE), 1),
+                "first": with_interval(walks("episode_return", arm, FIRST)),
+                "last": with_interval(walks("episode_return", arm, LAST_THREE)),
+                "falls": with_interval(walks("falls", arm, LAST_THREE), 1),
                 "far": far(arm),
             }
             for arm, label in COSTS.items()
         ],
-        "careless_far": far(BOLD),
-        "careless_gorge": compared(BOLD, CAREFUL, PLANNED, "falls", "bridge"),
-        "perfect": compared("true_sampled", "true_mean", PLANNED),
-        "members": compared("five_means", "one_mean", FIRST),
-        "noise": compared(CAREFUL, "five_gaussian_means", LAST_THREE),
-        "five_or_one": compared(CAREFUL, "one_sampled", FIRST),
+        "careless_gorge": with_interval(compared(BOLD, CAREFUL, PLANNED, "falls", "bridge"), 1),
+        "perfect": with_interval(compared("true_sampled", "true_mean", PLANNED)),
+        "members": with_interval(compared("five_means", "one_mean", FIRST)),
+        "noise": with_interval(compared(CAREFUL, "five_gaussian_means", LAST_THREE)),
+        "five_or_one": with_interval(compared(CAREFUL, "one_sampled", FIRST)),
     }
 
 
@@ -129,14 +126,12 @@ def expected_reward(std: float, mean: float = MEAN_X) -> float:
 
 def draw_walks(bold: Axes, careful: Axes, equal: Axes) -> None:
     """One agent walks along the edge and falls, one keeps its distance, and why their means do not tell them apart."""
-    import numpy as np
-
     x, y = np.meshgrid(np.linspace(-1, LEDGE_EDGE, 101), np.linspace(-2, 2, 81))
     titles = {"one, on its mean": (bold, BOLD, VERMILION), "five, sampled": (careful, CAREFUL, BLUE)}
     for title, (panel, arm, color) in titles.items():
         panel.contourf(x, y, x - LEDGE_CURVATURE * y**2, levels=12, cmap="Greys_r", alpha=0.55)
         panel.axvspan(LEDGE_EDGE, 4, color="#333333", lw=0)
-        path = np.array(path_of(arm))
+        path = path_of(arm)
         panel.plot(path[:, 0], path[:, 1], color=color, lw=1, marker=".", ms=3)
         fallen = path[1:][path[1:, 0] > LEDGE_EDGE]
         panel.plot(fallen[:, 0], fallen[:, 1], ls="", marker="x", ms=5, mew=1.2, color="white")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,12 @@ from hw4.agents import build_planner, random_policy
 from hw4.commands.runs import read_run
 from hw4.commands.threads import use_one_thread
 from hw4.envs import Environment, make_env
-from hw4.envs.noisy_field import ARENA, mean_move
+from hw4.envs.noisy_field import ARENA, NoisyFieldEnv, mean_move
 from hw4.envs.walker import ARENA as WALKER_ARENA
 from hw4.envs.walker import WalkerEnv
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import MPC, Objective
-from hw4.rewards import noisy_field_reward
+from hw4.rewards import Reward
 from hw4.training import AgentProtocol, run_episode
 from hw4.transitions import Transition
 from publish.recorded_tables import Recording
@@ -110,33 +110,31 @@ def rolled_out(env: Environment, state: NDArray[Any]) -> Objective:
     return objective
 
 
-def mean_of_the_noisy_field(position: NDArray[Any]) -> Objective:
-    """The return of each candidate if every step went where it goes on average."""
+def imagined(
+    mean: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]],
+    reward: Reward,
+    position: NDArray[Any],
+    *,
+    draw_noise: Callable[[], NDArray[Any]],
+    arena: float,
+) -> Objective:
+    """The return of each candidate, averaged over roll-outs by a true model, all in one batch.
+
+    Args:
+        mean: mean(positions, actions) says where steps lead on average, shapes (..., 2).
+        reward: of the task.
+        position: where the plans start, shape (2,).
+        draw_noise: draws what is added to each step, the same for all candidates, shape (horizon, roll-outs, 1, 2).
+        arena: positions are clipped to a square of this half-width.
+    """
 
     def objective(action_sequences: Tensor) -> Tensor:
-        actions = action_sequences.double().numpy()
-        here, returns = np.broadcast_to(position, (len(actions), 2)), np.zeros(len(actions))
-        for t in range(actions.shape[1]):
-            following = np.clip(here + mean_move(here, actions[:, t]), -ARENA, ARENA)
-            returns += noisy_field_reward(here, actions[:, t], following)
-            here = following
-        return torch.from_numpy(returns)
-
-    return objective
-
-
-def mean_of_walks(env: WalkerEnv, rng: np.random.Generator) -> Objective:
-    """The return of each candidate from where the walker is, averaged over roll-outs with the true noise."""
-    position, task = env.state(), env.task
-
-    def objective(action_sequences: Tensor) -> Tensor:
-        actions = action_sequences.double().numpy()
-        noise = env.noise_std * rng.standard_normal((actions.shape[1], NUM_WALKS, 1, task.obs_dim))
-        here = np.broadcast_to(position, (NUM_WALKS, len(actions), task.obs_dim))
-        returns = np.zeros((NUM_WALKS, len(actions)))
-        for t in range(actions.shape[1]):
-            following = np.clip(env.mean(here, actions[:, t]) + noise[t], -WALKER_ARENA, WALKER_ARENA)
-            returns += task.reward(here, np.broadcast_to(actions[:, t], here.shape), following)
+        noise = draw_noise()
+        actions = np.broadcast_to(action_sequences.double().numpy(), (noise.shape[1], *action_sequences.shape))
+        here, returns = np.broadcast_to(position, (*actions.shape[:2], 2)), np.zeros(actions.shape[:2])
+        for t, of_step in enumerate(noise):
+            following = np.clip(mean(here, actions[:, :, t]) + of_step, -arena, arena)
+            returns += reward(here, actions[:, :, t], following)
             here = following
         return torch.from_numpy(returns.mean(axis=0))
 
@@ -151,10 +149,18 @@ class TrueModelAgent:
         copy.reset(seed=0)
 
         def objective_from(observation: Tensor) -> Objective:
-            here = env.state()
+            here, reward = env.state(), experiment.task.reward
             if isinstance(env, WalkerEnv):
-                return mean_of_walks(env, rng)
-            return mean_of_the_noisy_field(here) if experiment.task_name == "noisy_field" else rolled_out(copy, here)
+                std, shape = env.noise_std, (experiment.horizon, NUM_WALKS, 1, 2)
+                return imagined(
+                    env.mean, reward, here, draw_noise=lambda: std * rng.standard_normal(shape), arena=WALKER_ARENA
+                )
+            if isinstance(env, NoisyFieldEnv):
+                no_noise = np.zeros((experiment.horizon, 1, 1, 2))
+                return imagined(
+                    lambda s, a: s + mean_move(s, a), reward, here, draw_noise=lambda: no_noise, arena=ARENA
+                )
+            return rolled_out(copy, here)
 
         planner = build_planner(experiment, objective_from, torch.Generator().manual_seed(0))
         self._controller = MPC(planner, initial_mean=torch.zeros(experiment.horizon, experiment.task.act_dim))
