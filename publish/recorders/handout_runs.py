@@ -1,4 +1,5 @@
-"""Records the runs that the handout draws and quotes: the versions on the cliff hill, and one search by CEM.
+"""Records the runs that the handout draws and quotes: the versions on the cliff hill, one search by CEM, and how long
+each command takes.
 
 Run by `python -m publish.recorders handout_runs`: a few minutes on one core.
 """
@@ -6,6 +7,12 @@ Run by `python -m publish.recorders handout_runs`: a few minutes on one core.
 from __future__ import annotations
 
 import dataclasses
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from autograder.solutions import ROOT
+from autograder.worker.forking import measure_speed
 from hw4.agents import build_agent
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer
 from hw4.ensemble import bootstrap_indices, member_minibatches
@@ -33,6 +41,20 @@ FULL_RIGHT = np.array([1.0, 0.0], dtype=np.float32)  # "go right to get higher!"
 # A search that anybody can follow: a point of 1 kg on a line, at rest at 0, should stop at 1 m within this many steps.
 SEARCH_STEPS, SEARCH_ITERATIONS, SEARCH_POPULATION, SEARCH_ELITES, SEARCH_COLOR = 20, 5, 100, 10, 1.0
 SEARCH_DT = 0.1  # s
+
+# Commands that the handout shows with the time that they take.
+COMMANDS = (
+    "pytest hw4/tests -m p1",
+    "pytest hw4/tests -m p2",
+    "pytest hw4/tests -m p3",
+    "pytest hw4/tests -m p4",
+    "python -m hw4 fall",
+    "python -m hw4 train cliff_hill --version 0.5 --planner random_shooting",
+    "python -m hw4 train cliff_hill --version 0.5",
+    "python -m hw4 train cliff_hill --version 1.5",
+    "python -m hw4 train cartpole",
+    "python -m hw4 train ledge",
+)
 
 PathName = Literal["data", "imagined", "happened_0.5", "happened_1.5"]
 
@@ -71,6 +93,13 @@ TABLES = {
         f"{SEARCH_ELITES} elites, noise of colour {SEARCH_COLOR:g}, seed {PATH_SEED}; and random shooting with as many "
         "plans in all",
     ),
+    "command_times": Table(
+        "command,cpu_seconds,speed",
+        key="command",
+        settings={name: dataclasses.asdict(EXPERIMENTS[name]) for name in ("cliff_hill", "cartpole", "ledge")},
+        says="processor time of each command with the reference solution, one thread; speed: processor seconds of the "
+        "grader's fixed piece of work on the same machine",
+    ),
 }
 
 
@@ -89,6 +118,9 @@ def main() -> None:
         recording.put(cliff_hill_members=members_rows())
     if not recording.has("cem_search"):
         recording.put(cem_search=search_rows())
+    for command in COMMANDS:
+        if not recording.has("command_times", command=command):
+            recording.put(command_times=[time_of(command)])
 
 
 def imagine(agent: ModelBasedAgent, observation: NDArray[Any], actions: NDArray[Any]) -> NDArray[Any]:
@@ -224,6 +256,21 @@ def search_rows() -> list[Row]:
             numbers = (float(spread.mean()), float(spread.std(correction=0)), *facts)
             rows.append([iteration, step, *(number(value, 6) for value in numbers), SEARCH_POPULATION])
     return rows
+
+
+def time_of(command: str) -> Row:
+    """Run a command in the solved tree, which the recorder runs in, with its output in a folder of its own."""
+    speed = statistics.median(measure_speed(torch) for _ in range(9))
+    words = command.split()
+    program = [sys.executable, *(words[1:] if words[0] == "python" else ["-m", *words])]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "hw4").symlink_to(Path("hw4").resolve())
+        subprocess.run(program, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{command}: {seconds:.1f} s", flush=True)
+    return [command, f"{seconds:.1f}", f"{speed:.4f}"]
 
 
 if __name__ == "__main__":
