@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typst
 from PIL import Image
 
 from autograder.solutions import ROOT
@@ -22,12 +23,11 @@ from hw4.commands.jupyter import interval_of_median
 from hw4.envs.cliff_hill import EDGE_X
 from hw4.experiments import EXPERIMENTS, as_version
 from hw4.handin.assignment import load_assignment
-from publish.handout import DATA, FIGURES, PDF
+from publish.handout import DATA, FIGURES, HANDOUT, PDF
 from publish.handout import notebook_findings as found
 from publish.handout.facts import gather_facts
 from publish.handout.figures import reference_errors
 from publish.handout.quoted_runs import column, published_bands, random_reach, recorded
-from publish.handout.typesetting import compile_handout
 from publish.stubs import write_solved
 
 MAX_WORDS = 950  # of a page
@@ -44,13 +44,35 @@ def facts() -> dict[str, Any]:
 # Pages
 
 
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext, of poppler-utils")
+needs_pdftotext = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext, of poppler-utils")
+
+
+def text_of_pages() -> list[str]:
+    """The text of each page of the handout in the tree."""
+    done = subprocess.run(["pdftotext", "-layout", PDF, "-"], capture_output=True, text=True, check=True)
+    return done.stdout.removesuffix("\f").split("\f")
+
+
+@needs_pdftotext
 def test_no_page_is_crowded() -> None:
-    text = subprocess.run(["pdftotext", "-layout", PDF, "-"], capture_output=True, text=True, check=True).stdout
-    pages = text.removesuffix("\f").split("\f")
-    assert len(pages) > 10
-    words = [len(page.split()) for page in pages]
+    words = [len(page.split()) for page in text_of_pages()]
+    assert len(words) > 10
     assert max(words) <= MAX_WORDS, f"words of each page: {words}"
+
+
+@needs_pdftotext
+def test_each_stub_has_its_box_with_what_the_assignment_says() -> None:
+    text = " ".join(" ".join(text_of_pages()).split())
+    assignment = load_assignment()
+    for stub in assignment.stubs:
+        parts = (
+            f"{stub.number} {stub.id} {stub.symbol} in {stub.file}",
+            f"{stub.lines} line{'s' * (stub.lines != 1)}",
+            f"{stub.minutes} min",
+            f"{stub.points} {'bonus ' * assignment.is_optional(stub)}point{'s' * (stub.points != 1)}",
+        )
+        wanted = " \N{MIDDLE DOT} ".join(parts)
+        assert text.count(wanted) == 1, wanted
 
 
 def test_no_page_has_an_empty_third(facts: dict[str, Any]) -> None:
@@ -66,7 +88,10 @@ def test_no_page_has_an_empty_third(facts: dict[str, Any]) -> None:
 
 def rendered(facts: dict[str, Any]) -> list[bytes]:
     """Each page as a small PNG."""
-    pages = compile_handout(facts, format="png", ppi=30)
+    given = {"facts": json.dumps(facts, ensure_ascii=False)}
+    pages = typst.compile(
+        HANDOUT / "handout.typ", root=HANDOUT, sys_inputs=given, ignore_system_fonts=True, format="png", ppi=30
+    )
     assert isinstance(pages, list)
     return pages
 

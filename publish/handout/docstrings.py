@@ -34,7 +34,9 @@ def stub_summary(file_name: str, stub_id: str, symbol: str) -> list[dict[str, An
     _, _, first = next(blocks_of(docstring))
     sentence, with_id, _ = first.partition(f" (`{stub_id}`).")
     if not with_id:
-        raise HandoutError(f"the docstring of {symbol} in solutions/{file_name} must begin: what it does (`{stub_id}`).")
+        raise HandoutError(
+            f"the docstring of {symbol} in solutions/{file_name} must begin: what it does (`{stub_id}`)."
+        )
     return spans(f"{sentence}.")
 
 

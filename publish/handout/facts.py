@@ -245,7 +245,7 @@ def error_rates(assignment: Assignment, bars_file: Path = BARS) -> list[dict[str
 
 
 def worst_rate(assignment: Assignment, bars_file: Path = BARS) -> str | None:
-    """How often all correct implementations together miss full credit on a curve: the bound of the worst; or no bars."""
+    """How often correct work misses full credit: the bound of the worst curve, over all correct implementations."""
     if not bars_file.exists():
         return None
     bars = load_bars(bars_file)

@@ -62,7 +62,7 @@ def hill_facts() -> dict[str, str]:
 
 
 def command_times() -> dict[str, str]:
-    """Processor time of each command, in words; and the speed of the machine that took it, as the grader measures it."""
+    """Processor time of each command, in words; and the speed of the machine, as the grader measures it."""
     rows = recorded("command_times")
     speed = statistics.median(column(rows, "speed"))
     return {row["command"]: f"{float(row['cpu_seconds']):.0f} s" for row in rows} | {"speed": f"{speed:.2f}"}

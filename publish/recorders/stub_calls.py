@@ -13,6 +13,7 @@ import importlib
 import sys
 from functools import reduce
 from types import CodeType, FrameType
+from typing import Any
 
 from autograder.solutions import ROOT
 from hw4.agents import build_agent
@@ -23,7 +24,7 @@ from hw4.training import train
 from publish.recorded_tables import Recording, Row, Table
 
 LOOP = "train"  # what calls an agent: the environment loop
-SHORT = {"gradient_steps": 1, "num_initial_episodes": 1, "num_episodes": 2, "population_size": 10, "num_iterations": 1}
+SHORT: dict[str, Any] = {"gradient_steps": 1, "num_initial_episodes": 1, "num_episodes": 2, "population_size": 10}
 RUNS = (
     dataclasses.replace(EXPERIMENTS["cliff_hill"], **SHORT),
     dataclasses.replace(EXPERIMENTS["cliff_hill"], **SHORT, planner="random_shooting"),
