@@ -17,6 +17,9 @@ import pytest
 import typst
 from PIL import Image
 
+from autograder.grading.curves import load_bars
+from autograder.recorded.calibration import BY_HEART
+from autograder.recorded.error_rates import rates_of
 from autograder.solutions import ROOT
 from hw4.commands.csv_rows import read_rows
 from hw4.commands.jupyter import interval_of_median
@@ -197,6 +200,14 @@ def test_what_is_said_to_help_helps_and_what_is_not_shown_is_not() -> None:
     assert low < 0 < high
     assert interval_of_median(found.held())[1] < 0.95
     assert 1 < np.median(found.good_steps()) < found.worse_from() <= EXPERIMENTS["cartpole"].horizon
+
+
+def test_nobody_who_acts_by_the_published_physics_alone_reached_a_bar() -> None:
+    assignment, bars = load_assignment(), load_bars()
+    for curve in (curve for curve in assignment.curves if not assignment.is_optional(curve)):
+        by_heart = [r for r in rates_of(curve, bars[curve.id]) if r.implementation.startswith(BY_HEART)]
+        assert by_heart
+        assert {rate.num_at_bar for rate in by_heart} == {0}
 
 
 def test_version_1_5_changes_the_three_settings_that_the_handout_names(facts: dict[str, Any]) -> None:
