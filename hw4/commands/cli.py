@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     commands: dict[str, Callable[..., int]] = {
+        "fall": fall,
         "train": train,
         "plot": plot,
         "video": video,
@@ -103,6 +104,34 @@ With {TRACEBACK}, a command that fails also shows every call that led there.""",
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
     return status
+
+
+# fall -----------------------------------------------------------------------------------------------------------------
+
+
+def fall(seed: int = 0, output: Path = Path("first_fall.png"), overwrite: bool = False) -> int:
+    """Show what your model believes of the cliff hill, and walk where it is best. Needs problem 1 alone.
+
+    Args:
+        seed: of the data and of the network.
+        output: picture to write (.png, .pdf or .svg); the animation is written next to it as .gif.
+        overwrite: replace both if they are there already.
+    """
+    if output.suffix not in (".png", ".pdf", ".svg"):
+        raise CommandFailed(f"--output must end in .png, .pdf or .svg, got {output.name!r}")
+    picture = _free_name(output if output != Path("first_fall.png") else None, output, overwrite=overwrite)
+
+    from hw4.commands.threads import use_one_thread
+
+    use_one_thread()
+
+    from hw4.commands import first_fall
+
+    seen = first_fall.fall(seed)
+    print(first_fall.describe(seen))
+    first_fall.write_pictures(seen, seed, picture, picture.with_suffix(".gif"))
+    print(f"Wrote {picture} and {picture.with_suffix('.gif')}")
+    return 0
 
 
 # train ----------------------------------------------------------------------------------------------------------------
