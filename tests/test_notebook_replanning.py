@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from recorded_notebook import MIN_SEEDS, record, recorder_cells, settings_by_table
+from recorded_notebook import MIN_SEEDS, record, runs_module, settings_by_table
 
 from hw4.commands.jupyter import interval_of_median, read_table
 from publish.notebooks import DATA
@@ -16,7 +16,7 @@ NAME = "replanning"
 
 @pytest.fixture(scope="module")
 def notebook():
-    return recorder_cells(NAME)
+    return runs_module(NAME)
 
 
 @pytest.fixture(scope="module")
