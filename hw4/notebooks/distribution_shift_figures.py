@@ -38,7 +38,7 @@ def per_seed(table: dict[str, Array], column: str, version: str) -> Array:
     """One column of `episodes.csv` as an array of shape (seeds, episodes)."""
     chosen = table["version"] == version
     num_seeds = len(np.unique(table["seed"][chosen]))
-    return table[column][chosen].reshape(num_seeds, -1)
+    return np.asarray(table[column][chosen].reshape(num_seeds, -1))
 
 
 def paths(policy: str) -> Array:
@@ -74,18 +74,16 @@ def densities(my_prediction: str = "") -> None:
     """Where the data of the base policy lie, and where the first plan of 0.5 goes."""
     base, planned = paths("base"), paths("0.5")
     figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), width_ratios=(1, 1, 1.15))
-    x_bins = np.arange(-2, ARENA + 0.21, 0.2)
+    x_bins, y_bins = np.arange(-2, ARENA + 0.21, 0.2), np.arange(-3, 3.01, 0.2)
     for axes, states, name, color_map in (
         (panels[0], base, r"data of the base policy, $p_{\pi_0}(s)$", "Blues"),
         (panels[1], planned, r"under the plan of 0.5, $p_{\pi_H}(s)$", "Oranges"),
     ):
         draw_hill(axes)
         positions = states[..., :2].reshape(-1, 2)
-        share, _, _ = np.histogram2d(*positions.T, bins=(x_bins, np.arange(-3, 3.01, 0.2)))
+        share, _, _ = np.histogram2d(positions[:, 0], positions[:, 1], bins=[x_bins, y_bins])
         share = 100 * share.T / len(positions)
-        image = axes.pcolormesh(
-            x_bins, np.arange(-3, 3.01, 0.2), np.ma.masked_equal(share, 0), cmap=color_map, alpha=0.85
-        )
+        image = axes.pcolormesh(x_bins, y_bins, np.ma.masked_equal(share, 0), cmap=color_map, alpha=0.85)
         figure.colorbar(image, ax=axes, label="% of states per (0.2 m)²", shrink=0.75)
         axes.set_title(name)
     for states, label, color, style in (

@@ -35,13 +35,13 @@ SIZES = np.unique(MODELS["size"])
 
 def model_errors(model: str, column: str) -> Array:
     """Errors of one model, shape (seeds, sizes)."""
-    return MODELS[column][MODELS["model"] == model].reshape(-1, len(SIZES))
+    return np.asarray(MODELS[column][MODELS["model"] == model].reshape(-1, len(SIZES)))
 
 
 def regrets(model: str) -> Array:
     """What planning with the simulator earns more, shape (seeds,)."""
     earned = {name: PLANNED["episode_return"][PLANNED["model"] == name] for name in (model, "simulator")}
-    return earned["simulator"] - earned[model]
+    return np.asarray(earned["simulator"] - earned[model])
 
 
 def models(my_prediction: str = "") -> None:

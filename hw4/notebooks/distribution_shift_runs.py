@@ -152,7 +152,7 @@ def identify(data: Transition) -> HandMadeCartPole:
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         error = (model.predict(data.observation, data.action) - data.next_observation) / scale
-        value = (error**2).mean()
+        value: torch.Tensor = (error**2).mean()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

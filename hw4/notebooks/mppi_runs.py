@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from hw4.agents import build_planner
+from hw4.agents import aggregate, build_planner
 from hw4.commands.jupyter import (
     Array,
 )
-from hw4.ensemble import aggregate_returns, particle_returns
+from hw4.ensemble import particle_returns
 from hw4.envs import make_env
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.mpc import MPC, Objective
@@ -72,7 +72,7 @@ class FixedModelAgent:
                 returns = particle_returns(
                     predict_distribution, settings.task.reward, observation, action_sequences, noise
                 )
-                return aggregate_returns(returns[:, 0], settings.aggregation)
+                return aggregate(returns, settings.aggregation)
 
             return objective
 

@@ -40,18 +40,18 @@ from hw4.notebooks.replanning_runs import (
 
 def learning_curves(arm: str) -> Array:
     """Returns of one arm's runs, shape (seeds, episodes)."""
-    return RETURNS["episode_return"][RETURNS["arm"] == arm].reshape(-1, CARTPOLE.num_episodes)
+    return np.asarray(RETURNS["episode_return"][RETURNS["arm"] == arm].reshape(-1, CARTPOLE.num_episodes))
 
 
 def final(arm: str) -> Array:
     """The mean return of the last two episodes of each run, shape (seeds,)."""
-    return learning_curves(arm)[:, -2:].mean(axis=1)
+    return np.asarray(learning_curves(arm)[:, -2:].mean(axis=1))
 
 
 def frozen(replan_every: int, *, horizon: int = 20, planner: str = "CEM, 180", model: str = "last") -> Array:
     """The return of one episode, planned with a model that learns no more, for each seed's model; shape (seeds,)."""
     chosen = (FROZEN["replan_every"] == replan_every) & (FROZEN["horizon"] == horizon)
-    return FROZEN["episode_return"][chosen & (FROZEN["planner"] == planner) & (FROZEN["model"] == model)]
+    return np.asarray(FROZEN["episode_return"][chosen & (FROZEN["planner"] == planner) & (FROZEN["model"] == model)])
 
 
 def differences(one: Array, other: Array) -> Array:
@@ -197,7 +197,7 @@ def equal(my_prediction: str = "") -> None:
 
 def error_curves(model: str, policy: str, column: str = "error") -> Array:
     """Errors after 1 ... MAX_STEPS steps (m), the median over starts; shape (seeds, MAX_STEPS)."""
-    return ERRORS[column][(ERRORS["model"] == model) & (ERRORS["policy"] == policy)].reshape(-1, MAX_STEPS)
+    return np.asarray(ERRORS[column][(ERRORS["model"] == model) & (ERRORS["policy"] == policy)].reshape(-1, MAX_STEPS))
 
 
 TOLERANCE = 0.1  # m

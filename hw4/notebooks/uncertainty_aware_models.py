@@ -204,6 +204,7 @@ def cheetah(my_prediction: str = "") -> None:
         )
         axes.plot(*evaluations(seed), style, marker="s", color=VERMILION, markersize=4, label=f"SAC, seed {seed:.0f}")
     for level, label in ((BAND.random, "random policy"), (BAND.ceiling, "planner with the true simulator")):
+        assert level is not None  # both are recorded
         axes.axhline(level, color="0.4", linewidth=0.8, linestyle=":")
         axes.text(260, level, label, color="0.3", fontsize=8, va="bottom")
     axes.set(

@@ -37,7 +37,7 @@ GAP_GRADIENT_STEPS = 800
 SEEN = (40, 100, 400, 1600, 6400)  # transitions seen so far, at each fit of the networks that grow with their data
 EARLY, LATE = 100, 6400  # transitions: one episode, as many as our agents' first fit has, and the last fit
 READING_NOISE = 0.3  # std of the error of a reading, in units of the std of the change over one step
-SIZES = {  # of networks: the settings that differ from the experiment's
+SIZES: dict[str, dict[str, Any]] = {  # of networks: the settings that differ from the experiment's
     "narrow": {"ensemble_size": 1, "width": 8},
     "wide": {"ensemble_size": 1, "width": 128},
     "five_wide": {"ensemble_size": 5, "width": 128},
@@ -152,6 +152,7 @@ class Planned:
 def held_out(seed: int) -> tuple[list[Start], Transition]:
     """Six states that the base policy visits, and all transitions of these two episodes."""
     env, rng = make_env(EXPERIMENT.task_name), np.random.default_rng([seed, 1])
+    action: Any
     starts, transitions = [], []
     for _ in range(2):
         observation, _ = env.reset(seed=int(rng.integers(2**31)))
@@ -234,6 +235,7 @@ def noisy_readings(seed: int) -> tuple[Transition, Transition]:
 
     def collect(num_episodes: int) -> Transition:
         transitions = []
+        action: Any
         for _ in range(num_episodes):
             observation, _ = env.reset(seed=int(rng.integers(2**31)))
             for _ in range(LENGTH):

@@ -37,7 +37,7 @@ SCORES = {"entropy": "output entropy\nof one", "disagreement": "disagreement\nof
 def detection(score: str, *, arm: str = "resampled", num_members: int = 5, against: str = "turned or visited") -> Array:
     """The area under the ROC curve of a score, for each seed."""
     chosen = (DETECTION["arm"] == arm) & (DETECTION["num_members"] == num_members)
-    return DETECTION[score][chosen & (DETECTION["against"] == against)]
+    return np.asarray(DETECTION[score][chosen & (DETECTION["against"] == against)])
 
 
 def plain_ticks(axes: Any, *ticks: float) -> None:
@@ -172,7 +172,7 @@ def members(my_prediction: str = "") -> None:
 
 def of_sets(column: str, sets: str) -> Array:
     """One number after each episode, shape (seeds, episodes)."""
-    return BOOTSTRAP[column][BOOTSTRAP["sets"] == sets].reshape(len(np.unique(BOOTSTRAP["seed"])), -1)
+    return np.asarray(BOOTSTRAP[column][BOOTSTRAP["sets"] == sets].reshape(len(np.unique(BOOTSTRAP["seed"])), -1))
 
 
 def sets(my_prediction: str = "") -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.patches import Circle
 
 from hw4.commands.jupyter import (
     Array,
@@ -40,7 +41,7 @@ from hw4.notebooks.what_uncertainty_means_runs import (
 
 def by_region(arm: str, column: str, region: str) -> Array:
     """One number for each seed of the models that are fitted once."""
-    return REGION_TABLE[column][(REGION_TABLE["arm"] == arm) & (REGION_TABLE["region"] == region)]
+    return np.asarray(REGION_TABLE[column][(REGION_TABLE["arm"] == arm) & (REGION_TABLE["region"] == region)])
 
 
 def draw_points(axes: Any, x: float, values: Array, marker: str, *, color: str, label: str | None = None) -> None:
@@ -71,7 +72,7 @@ def draw_map(axes: Any, when: str, column: str, limits: tuple[float, float]) -> 
         (TURNED_CENTER, TURNED_RADIUS, "-"),
         (FAR_CENTER, FAR_RADIUS, ":"),
     ):
-        axes.add_patch(plt.Circle(center, radius, fill=False, edgecolor="white", linestyle=style, linewidth=1.5))
+        axes.add_patch(Circle(center, radius, fill=False, edgecolor="white", linestyle=style, linewidth=1.5))
     axes.set(xlim=(-ARENA, ARENA), ylim=(-ARENA, ARENA), aspect="equal", ylabel="y (m)")
     return image
 
@@ -82,7 +83,7 @@ VISITED = read_table(DATA / "visited.csv")
 
 def over_episodes(column: str, region: str) -> Array:
     """One number after each episode, shape (seeds, episodes)."""
-    return CURVES[column][CURVES["region"] == region].reshape(NUM_LEARNING_SEEDS, -1)
+    return np.asarray(CURVES[column][CURVES["region"] == region].reshape(NUM_LEARNING_SEEDS, -1))
 
 
 def learning(my_prediction: str = "") -> None:
@@ -243,7 +244,9 @@ PARTICLES = read_table(DATA / "particles.csv", texts=("scheme",))
 
 def spread_of(scheme: str, *, noise: bool) -> Array:
     """The spread of the particles after each step (m), shape (seeds, steps)."""
-    return PARTICLES["spread"][(PARTICLES["scheme"] == scheme) & (PARTICLES["noise"] == noise)].reshape(NUM_SEEDS, -1)
+    return np.asarray(
+        PARTICLES["spread"][(PARTICLES["scheme"] == scheme) & (PARTICLES["noise"] == noise)].reshape(NUM_SEEDS, -1)
+    )
 
 
 def spread(my_prediction: str = "") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -83,6 +84,7 @@ def steps_from(observations: Array, rng: np.random.Generator) -> Points:
 def base_policy_data(num_episodes: int, seed: int) -> tuple[Array, Array, Array]:
     """Observations, actions and next observations of random episodes, each of shape (env steps, 2)."""
     rng, env = np.random.default_rng(seed), make_env("noisy_field")
+    action: Any
     fields: tuple[list[Array], list[Array], list[Array]] = ([], [], [])
     for episode in range(num_episodes):
         observation, _ = env.reset(seed=None if episode else seed)
@@ -98,7 +100,7 @@ def base_policy_data(num_episodes: int, seed: int) -> tuple[Array, Array, Array]
 def uniform_in_disc(rng: np.random.Generator, center: tuple[float, float], radius: float) -> Array:
     """Points of shape (NUM_POINTS, 2)."""
     angle, distance = rng.uniform(0, 2 * np.pi, NUM_POINTS), radius * np.sqrt(rng.uniform(0, 1, NUM_POINTS))
-    return np.array(center) + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.asarray(np.array(center) + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
 
 
 def rms(values: Array) -> float:

@@ -41,17 +41,15 @@ from autograder.solutions import ROOT
 from hw4.agents import AgentParts, build_agent_and_parts
 from hw4.dynamics_model import fit
 from hw4.envs import make_env
-from hw4.envs.noisy_field import is_noisy
+from hw4.envs.noisy_field import ARENA, START, is_noisy
 from hw4.experiments import Experiment
 from hw4.mpc import ModelBasedAgent
 from hw4.notebooks.what_uncertainty_means_runs import (
-    ARENA,
     BORDER,
     EXPERIMENT,
     FIT,
     NUM_POINTS,
     REGIONS,
-    START,
     Distribution,
     Points,
     base_policy_data,
