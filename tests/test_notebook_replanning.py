@@ -191,6 +191,11 @@ def test_from_19_steps_on_the_last_model_is_worse_than_expecting_no_change(error
     assert all(interval_of_median(worse[:, k - 1])[0] > 0 for k in range(19, worse.shape[1] + 1))
 
 
+def test_the_last_model_errs_by_about_a_millimetre_after_one_step(errors):
+    low, high = interval_of_median(1000 * errors("last", "planned")[:, 0])
+    assert 0.5 < low <= high < 2
+
+
 def test_a_model_of_random_data_alone_is_not_enough_even_replanning_at_every_step(frozen):
     assert interval_of_median(frozen(1) - frozen(1, model="first"))[0] > 0
 

@@ -213,13 +213,13 @@ def check(function: str, test: Callable[[], str]) -> None:
         test: an AssertionError in it says what is wrong; it returns what the function shows if it works.
     """
     try:
-        print(f"{function} works. {test()}")
+        _say(f"{function} works. {test()}")
     except NotImplementedError:
-        print(f"{function}: not written yet. Nothing else needs it.")
+        _say(f"{function}: not written yet. Nothing else needs it.")
     except AssertionError as error:
-        print(f"{function}: not right yet: {error}")
+        _say(f"{function}: not right yet: {error}")
     except Exception as error:  # anything that a first try may raise is an answer to it
-        print(f"{function}: not right yet: it raises {type(error).__name__}: {error}")
+        _say(f"{function}: not right yet: it raises {type(error).__name__}: {error}")
 
 
 def draw_mine(axes: Any, x: Array, runs: Sequence[Sequence[float]]) -> None:

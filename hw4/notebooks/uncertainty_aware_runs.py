@@ -1,4 +1,4 @@
-"""TODO (given)."""
+"""What the notebook uncertainty_aware measures; its recorded runs were made with these lines (given)."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def first_picture() -> None:
         walks("ledge", paths),
         f"The ledge from above: brighter ground is worth more, and past the edge at x = 3 m a step costs 20. Seed "
         f"{picture_seed}, the last of {MAPS['ledge'].num_episodes} episodes. "
-        + " ".join(f"{label}: {count} of 40 steps end past the edge." for label, count in falls.items()),
+        + " ".join(f"{label.capitalize()}: {count} of 40 steps end past the edge." for label, count in falls.items()),
     )
 
 

@@ -92,7 +92,7 @@ def learning(my_prediction: str = "") -> None:
     for axes, column, title in zip(
         panels,
         ("output_std", "disagreement", "error"),
-        ("output std", "disagreement", "error of the MEMBERS' average"),
+        ("output std", "disagreement", "error of the members' average"),
         strict=True,
     ):
         for region, (color, style) in LOOKS.items():
@@ -254,7 +254,7 @@ def spread(my_prediction: str = "") -> None:
     _, panels = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True)
     plan_steps = np.arange(1, 21)
     for axes, noise, title in (
-        (panels[0], False, "MEMBERS' means only"),
+        (panels[0], False, "members' means only"),
         (panels[1], True, "means and predicted noise"),
     ):
         draw_band(axes, plan_steps, spread_of("ts_inf", noise=noise), color=VERMILION, style="-", label="TS-infinity")

@@ -1,4 +1,4 @@
-"""TODO (given)."""
+"""What the notebook what_uncertainty_means measures; its recorded runs were made with these lines (given)."""
 
 from __future__ import annotations
 
