@@ -80,8 +80,8 @@ def models(my_prediction: str = "") -> None:
                 "error in distribution",
                 "out of distribution",
                 "regret",
-                "in, least data",
-                "most",
+                f"in distribution, {SIZES[0]:.0f} transitions",
+                f"in distribution, {SIZES[-1]:.0f} transitions",
             ),
             *(
                 (
