@@ -35,11 +35,11 @@ figures.first_picture()
 # %% [markdown] name="how-to"
 # <details><summary><b>What to do, and how long it takes</b></summary>
 #
-# 1. Run the notebook (a few seconds). It draws recorded runs, so it works before you have written a line of code.
+# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions (no points; each says whether it is right, and nothing else depends on them).
 # 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE
-#    = True` below and run the notebook again: your own agent trains, for about a minute.
+#    = True` below and run the notebook again: your own agent trains, for less than a minute.
 # 5. Write the answers at the end ({{ points_in_all }} points).
 #
 # The code that records and draws is in `hw4/notebooks/replanning_*.py`; there is nothing to write in it. Up to

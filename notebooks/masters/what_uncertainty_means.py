@@ -35,12 +35,12 @@ figures.first_picture()
 # %% [markdown] name="how-to"
 # <details><summary><b>What to do, and how long it takes</b></summary>
 #
-# 1. Run the notebook (a few seconds). It draws recorded runs, so it works before you have written a line of code.
+# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions (no points; each says whether it is right, and nothing else depends on them).
 # 4. Once your tests of {{ problem:dynamics }}, {{ problem:planning }} and {{ problem:ensembles }} pass, set
-#    `STUDENT_ID` and `USE_MY_CODE = True` below and run the notebook again: your own ensemble trains, for about a
-#    minute.
+#    `STUDENT_ID` and `USE_MY_CODE = True` below and run the notebook again: your own ensemble trains, for about half
+#    a minute.
 # 5. Write the answers at the end ({{ points_in_all }} points).
 #
 # The code that records and draws is in `hw4/notebooks/what_uncertainty_means_*.py`; there is nothing to write in it.
