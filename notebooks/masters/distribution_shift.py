@@ -25,12 +25,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: one thread is f
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np  # noqa: F401
+import numpy as np
 
 from hw4.commands.jupyter import Array, use_style
 from hw4.notebooks import distribution_shift_figures as figures
 from hw4.notebooks import distribution_shift_models as models
-from hw4.notebooks.distribution_shift_figures import EPISODES, per_seed  # noqa: F401
+from hw4.notebooks.distribution_shift_figures import EPISODES, per_seed
 
 use_style()
 figures.first_picture()

@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: one thread is f
 
 import numpy as np
 
-from hw4.commands.jupyter import Array, own_seeds, use_style  # noqa: F401
+from hw4.commands.jupyter import Array, own_seeds, use_style
 from hw4.notebooks import uncertainty_aware_models as models
 from hw4.notebooks import uncertainty_aware_walks as walks
 from hw4.notebooks.uncertainty_aware_walks import expected_reward
