@@ -52,7 +52,7 @@ figures.first_picture()
 # %% name="parameters" tags=["parameters"]
 USE_MY_CODE = False  # True: the cell "Your own agent" trains your agent
 STUDENT_ID = ""  # yours: your agent's seeds are derived from it
-NUM_LIVE_SEEDS = 3  # how many seeds it trains with
+NUM_LIVE_SEEDS = 2  # how many seeds it trains with
 LIVE_ENV_STEPS = 400  # of each run; a whole run has 400, and with fewer it is cut
 
 # %% [markdown] name="hill-intro"

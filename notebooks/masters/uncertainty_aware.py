@@ -55,7 +55,7 @@ walks.first_picture()
 USE_MY_CODE = False  # True: the cell "Your own agent" trains your agent
 LIVE_ARM = "five_sampled"  # which way to plan on the ledge; "one_mean" needs no ensemble
 STUDENT_ID = ""  # yours: your agent's seeds are derived from it
-NUM_LIVE_SEEDS = 3  # how many seeds it trains with
+NUM_LIVE_SEEDS = 2  # how many seeds it trains with
 LIVE_ENV_STEPS = 320  # of each run; a whole run has 320, and with fewer it is cut
 
 # %% [markdown] name="ledge-intro"
