@@ -248,6 +248,23 @@ def test_a_rich_output_is_left_out_and_its_plain_text_kept(handed_in, release, m
     assert output == {"output_type": "stream", "name": "stdout", "text": "<Figure>"}
 
 
+def test_a_table_whose_text_is_kept_is_no_change(handed_in, release):
+    data = {"text/html": "<table><tr><td>3</td></tr></table>", "text/plain": "return\n3"}
+    cell_of(handed_in, "roll-out-check")["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": data}]
+    result = restored(handed_in, release)
+    assert result.changes == ()
+    (output,) = cell_of(result.notebook, "roll-out-check")["outputs"]
+    assert output == {"output_type": "stream", "name": "stdout", "text": "return\n3"}
+
+
+def test_a_given_text_that_folds_a_paragraph_stays_and_a_changed_one_is_made_inert(handed_in, release):
+    assert "<details>" in text(cell_of(restored(handed_in, release).notebook, "how-to"))
+    cell_of(handed_in, "how-to")["source"] = ["<details>mine</details>"]
+    result = restored(handed_in, release)
+    assert result.changes == (("how-to", "HTML, links or control characters in its text were disabled"),)
+    assert "<details>" not in text(cell_of(result.notebook, "how-to"))
+
+
 def test_a_picture_that_is_markup_is_left_out_and_a_picture_stays(handed_in, release):
     pictures = ['"><script>alert(1)</script>', base64.b64encode(b"<svg onload=alert(1)>").decode()]
     good = base64.b64encode(DOT).decode()

@@ -111,7 +111,7 @@ def test_an_animation_is_shown_with_words_and_survives_an_export(displayed: list
     jupyter.show_animation(b"GIF89a", 'a "walk"', my_prediction="it falls")
     prediction, picture, caption = displayed
     assert prediction["text/plain"] == "My prediction: it falls"
-    assert picture.data.startswith('<img src="data:image/gif;base64,R0lGODlh" alt="a &quot;walk&quot;"')
+    assert picture["text/html"].startswith('<img src="data:image/gif;base64,R0lGODlh" alt="a &quot;walk&quot;"')
     assert caption == {"text/html": "<p>a &quot;walk&quot;</p>", "text/plain": 'a "walk"'}
 
 

@@ -136,12 +136,10 @@ def show(caption: str, table: Rows = (), *, my_prediction: str = "") -> None:
 
 def show_animation(gif: bytes, caption: str, table: Rows = (), *, my_prediction: str = "") -> None:
     """Show a GIF as wide as it was drawn, or as the page if that is narrower, with its caption and a table below it."""
-    from IPython.display import HTML
-
     _say_prediction(my_prediction)
     encoded = base64.b64encode(gif).decode()  # as HTML: exported pages leave out GIFs of other kinds
     picture = f'<img src="data:image/gif;base64,{encoded}" alt="{html.escape(caption)}" style="max-width: 100%">'
-    _display_rich(HTML(picture))  # type: ignore[no-untyped-call]
+    _display_rich({"text/html": picture, "text/plain": caption}, raw=True)
     _say(caption)
     if table:
         show_table(table)
