@@ -6,7 +6,8 @@ cell its nbgrader metadata:
     # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 
 `weight` becomes points: those of the problem in `assignment.toml` that is graded by hand, shared out over all masters'
-answers in proportion, so that the gradebook's total is right however many notebooks there are. Every notebook also gets
+answers in proportion, so that the gradebook's total is right however many notebooks there are. The answers in the
+notebook of a topic share that topic's `written` points, which are a bonus. Every notebook also gets
 the cells of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of
 the source: everything between ### BEGIN SOLUTION and ### END SOLUTION is gone.
 
@@ -137,9 +138,22 @@ def _share_points(masters: dict[str, NotebookNode], assignment: Assignment) -> d
     """Points of each manually graded cell of each master.
 
     Raises:
-        MasterError: the weights do not give whole points, or an optional notebook has such a cell.
+        MasterError: the weights do not give whole points, or a topic's notebook has such a cell and the topic no points
+            for it, or the other way round.
     """
-    total = assignment.written_points
+    points: dict[str, dict[str, int]] = {}
+    optional = {name for name in masters if f"{name}.ipynb" in assignment.optional_notebooks}
+    for name in optional:
+        bonus = assignment.written_bonus_in(f"{name}.ipynb")
+        points |= _shared({name: masters[name]}, bonus)
+        if bonus and not points[name]:
+            raise MasterError(f"{name}: no cell has a weight, but the topic has {bonus} points for written answers")
+    required = {name: master for name, master in masters.items() if name not in optional}
+    return points | _shared(required, assignment.written_points)
+
+
+def _shared(masters: dict[str, NotebookNode], total: int) -> dict[str, dict[str, int]]:
+    """`total` points over the manually graded cells of some masters, by weight."""
     weights = {
         (master_name, cell.metadata["name"]): Fraction(str(cell.metadata["nbgrader"]["weight"]))
         for master_name, master in masters.items()
@@ -148,11 +162,12 @@ def _share_points(masters: dict[str, NotebookNode], assignment: Assignment) -> d
     }
     points: dict[str, dict[str, int]] = {master_name: {} for master_name in masters}
     for (master_name, cell_name), weight in weights.items():
-        if f"{master_name}.ipynb" in assignment.optional_notebooks:
-            raise MasterError(
-                f"{master_name}: {cell_name} has a weight, but answers in an optional notebook earn nothing"
-            )
         share = total * weight / sum(weights.values())
+        if not total:
+            raise MasterError(
+                f"{master_name}: {cell_name} has a weight, but assignment.toml has no points for it: give the topic "
+                "`written` points"
+            )
         if share.denominator != 1:
             raise MasterError(
                 f"{master_name}: {cell_name} would be worth {share} points: choose weights that divide {total}"

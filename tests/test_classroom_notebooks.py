@@ -142,6 +142,14 @@ def test_a_changed_question_is_restored(handed_in, release, question):
     assert text(cell_of(result.notebook, question)) == text(cell_of(release, question))
 
 
+def test_what_is_said_of_help_reaches_the_graders(handed_in, release):
+    said = "".join(cell_of(handed_in, "declaration")["source"]).replace(":", ": Kim, on the planner", 1)
+    cell_of(handed_in, "declaration")["source"] = said
+    result = restored(handed_in, release)
+    assert result.changes == ()
+    assert text(cell_of(result.notebook, "declaration")) == said
+
+
 def test_changed_parameters_are_the_students_to_change(handed_in, release):
     cell_of(handed_in, "parameters")["source"] = ["USE_MY_CODE = True\n"]
     result = restored(handed_in, release)

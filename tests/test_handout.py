@@ -19,7 +19,7 @@ from autograder.recorded.error_rates import rate
 from autograder.solutions import SOLUTIONS
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
+from hw4.handin.assignment import ASSIGNMENT_FILE, Notebook, load_assignment
 from hw4.rewards import LEDGE_EDGE
 from publish.handout import DATA, FIGURES, HANDOUT, PDF, HandoutError, notebook_answers
 from publish.handout import facts as handout_facts
@@ -221,7 +221,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total}
     assert written_answers(assignment) == {
         "number": "three",
-        "points": f"worth {total - 7}, 4 and 3 points",
+        "points": f"worth 3, 4 or {total - 7} points each",
         "notebooks": [notebook],
         "optional_notebooks": [],
     }
@@ -230,6 +230,19 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     release(total - 7, 4)
     with pytest.raises(HandoutError, match=f"worth {total - 3} points, assignment.toml says {total}"):
         written_answers(assignment)
+    written = dataclasses.replace(next(p for p in assignment.problems if p.optional), id="why", written=2)
+    topic = dataclasses.replace(
+        assignment,
+        notebooks=(Notebook("why.ipynb", optional=True),),
+        problems=(*(p for p in assignment.problems if not p.optional and not p.by_hand), written),
+    )
+    release(1, 1)
+    found = written_answers(topic)
+    assert (found["number"], found["notebooks"]) == ("no", [])
+    assert found["optional_notebooks"] == [{**notebook, "number": 2, "points": 2}]
+    release(1)
+    with pytest.raises(HandoutError, match=r"the answers in why\.ipynb are worth 1 points, assignment\.toml says 2"):
+        written_answers(topic)
     release(total, title="no title")
     with pytest.raises(HandoutError, match=r"why\.ipynb has no title"):
         written_answers(assignment)
@@ -241,7 +254,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
         ('collaboration = "discuss"', 'collaboration = "alone"', "work alone"),
         ('collaboration = "discuss"', 'collaboration = "discuss"', "Discuss ideas"),
         ('ai_use = "declared"', 'ai_use = "forbidden"', "Do not use tools that write code"),
-        ('ai_use = "declared"', 'ai_use = "declared"', "Say in the first answer what you used"),
+        ('ai_use = "declared"', 'ai_use = "declared"', "Say in the last cell of the notebook"),
         ('ai_use = "declared"', 'ai_use = "free"', "You may use assistants for anything"),
         ("max_group_size = 1", "max_group_size = 3", "in groups of up to three"),
         ("max_submissions = 0", "max_submissions = 20", "only the first 20 submissions"),

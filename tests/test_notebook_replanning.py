@@ -210,3 +210,25 @@ def test_aggregation_mends_the_error_on_the_states_of_the_good_policy(errors):
     for k in (1, 5, 10, 20):
         ratio = errors("first", "planned")[:, k - 1] / errors("last", "planned")[:, k - 1]
         assert interval_of_median(ratio)[0] > 1
+
+
+def test_the_bound_of_the_model_answer_holds_and_no_smaller_one_does():
+    """Reached by the system s' = L s + a and a model that adds epsilon to it, started at 0."""
+    epsilon, horizon = 0.01, 12
+    for lipschitz in (0.5, 1.0, 1.3):
+        real, imagined, errors = 0.0, 0.0, []
+        for k in range(1, horizon + 1):
+            real, imagined = lipschitz * real + 1.0, lipschitz * imagined + 1.0 + epsilon
+            errors.append(abs(imagined - real))
+            bound = k * epsilon if lipschitz == 1 else epsilon * (lipschitz**k - 1) / (lipschitz - 1)
+            assert np.isclose(errors[-1], bound)
+        if lipschitz == 1:
+            assert np.isclose(sum(errors), epsilon * horizon * (horizon + 1) / 2)
+
+
+def test_the_recorded_growth_is_that_of_a_lipschitz_constant_of_about_one_point_two(errors):
+    of_last = errors("last", "planned")
+    ratio = np.median(of_last[:, 19] / of_last[:, 0])
+    growth = [(lipschitz, (lipschitz**20 - 1) / (lipschitz - 1)) for lipschitz in np.arange(1.01, 2.0, 0.01)]
+    nearest = min(growth, key=lambda pair: abs(pair[1] - ratio))[0]
+    assert round(nearest, 1) == 1.2

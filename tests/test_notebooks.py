@@ -17,12 +17,14 @@ import sysconfig
 import textwrap
 import venv
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from autograder.solutions import ROOT
 from hw4.commands.jupyter import LINE, own_seeds
+from hw4.handin.answer_cells import DECLARATIONS
 from hw4.handin.assignment import Notebook, load_assignment
 from publish import notebooks
 from publish.notebooks import (
@@ -99,19 +101,44 @@ def cells_of(built, path):
     return json.loads(built[path])["cells"]
 
 
-def test_the_answers_share_the_written_points_evenly(built):
-    marks = [cell["metadata"].get("nbgrader", {}) for name in NAMES for cell in cells_of(built, release_file(name))]
-    points = [mark["points"] for mark in marks if "points" in mark]
-    assert sum(points) == load_assignment().written_points
-    assert len(set(points)) == 1  # today they all weigh the same
+def test_the_answers_share_the_written_points(built):
+    assignment, required = load_assignment(), []
+    for name in NAMES:
+        marks = [cell["metadata"].get("nbgrader", {}) for cell in cells_of(built, release_file(name))]
+        points = [mark["points"] for mark in marks if "points" in mark]
+        if f"{name}.ipynb" in assignment.optional_notebooks:
+            assert sum(points) == assignment.written_bonus_in(f"{name}.ipynb")
+        else:
+            required += points
+    assert sum(required) == assignment.written_points
+    assert sorted(set(required)) == [2, 4]  # a proof and an ablation weigh twice as much
 
 
-def test_an_optional_notebook_has_no_graded_answer(tmp_path, monkeypatch):
+def test_the_answers_of_a_topic_share_its_written_points(tmp_path, monkeypatch):
+    """Next to a required notebook, whose answers share theirs."""
     monkeypatch.setattr(notebooks, "MASTERS", tmp_path)
-    (tmp_path / "extra.py").write_text(f'# %% [markdown] name="a" {ANSWER}\n# Say.\n', encoding="utf-8")
-    assignment = dataclasses.replace(load_assignment(), notebooks=(Notebook("extra.ipynb", optional=True),))
-    monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)
-    with pytest.raises(MasterError, match="extra: a has a weight, but answers in an optional notebook earn nothing"):
+    question = "".join(f'# %% [markdown] name="{name}" {ANSWER}\n# Say {{{{ points:{name} }}}}.\n' for name in "ab")
+    for name in ("needed", "extra"):
+        (tmp_path / f"{name}.py").write_text(question, encoding="utf-8")
+    whole = load_assignment()
+    topic = dataclasses.replace(next(p for p in whole.problems if p.optional), id="extra", written=6)
+
+    def use(topic):
+        own = (Notebook("needed.ipynb"), Notebook("extra.ipynb", optional=True))
+        problems = (*(p for p in whole.problems if not p.optional), topic)
+        assignment = dataclasses.replace(whole, notebooks=own, problems=problems)
+        monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)
+
+    use(topic)
+    each = whole.written_points // 2
+    assert [cell.source for cell in build_sources()["needed"].cells[-1:]] == [f"Say {each}."]
+    assert [cell.source for cell in build_sources()["extra"].cells[-1:]] == ["Say 3."]
+    use(dataclasses.replace(topic, written=0))
+    with pytest.raises(MasterError, match=r"extra: a has a weight, but assignment\.toml has no points for it"):
+        build_sources()
+    use(topic)
+    (tmp_path / "extra.py").write_text('# %% [markdown] name="a"\n# Say.\n', encoding="utf-8")
+    with pytest.raises(MasterError, match="extra: no cell has a weight, but the topic has 6 points"):
         build_sources()
 
 
@@ -123,13 +150,33 @@ def test_only_answers_written_by_hand_carry_points(built, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_answer_has_a_model_of_at_most_120_words_and_a_rubric_of_three_steps(built, name):
-    for cell in cells_of(built, source_file(name)):
+def test_a_model_answer_keeps_to_the_limit_of_its_question_and_has_a_rubric_of_three_steps(built, name):
+    """Formulas are not counted."""
+    for question, cell in pairwise(cells_of(built, source_file(name))):
         if cell["metadata"].get("nbgrader", {}).get("grade"):
+            (limit,) = re.findall(r"at most (\d+) words", " ".join("".join(question["source"]).split()))
             model, _, rubric = "".join(cell["source"]).partition("**Rubric.**")
-            words = model.partition("**Model answer.**")[2].split()
-            assert 20 <= len(words) <= 120, f"{name}, {cell['id']}: {len(words)} words"
+            words = re.sub(r"\$[^$]+\$", "", model.partition("**Model answer.**")[2]).split()
+            assert 20 <= len(words) <= int(limit), f"{name}, {cell['id']}: {len(words)} words"
             assert [step for step in ("Full:", "Half:", "0:") if step in rubric] == ["Full:", "Half:", "0:"]
+
+
+def test_one_cell_of_one_notebook_asks_about_help(built):
+    asking = [cell["id"] for name in NAMES for cell in cells_of(built, release_file(name)) if asks_about_help(cell)]
+    assert asking == ["declaration"]
+
+
+def asks_about_help(cell):
+    return all(prompt in "".join(cell["source"]) for prompt in DECLARATIONS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_question_asks_at_most_three_things(built, name):
+    """At most three numbered tasks, and its answer follows."""
+    for question, answer in pairwise(cells_of(built, release_file(name))):
+        if question["id"].startswith("question-"):
+            assert len(re.findall(r"(?m)^\d\. ", "".join(question["source"]))) <= 3, question["id"]
+            assert answer["id"] == question["id"].replace("question-", "answer-")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -30,7 +30,6 @@ import numpy as np
 from hw4.commands.jupyter import Array, use_style
 from hw4.notebooks import distribution_shift_figures as figures
 from hw4.notebooks import distribution_shift_models as models
-from hw4.notebooks.distribution_shift_figures import EPISODES, per_seed
 
 use_style()
 figures.first_picture()
@@ -43,7 +42,8 @@ figures.first_picture()
 # 3. Complete the two small functions, and make three diagnoses in the clinic (no points; each says if it is right).
 # 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE`
 #    `= True` below and run the notebook again: your own agent trains, for about a minute.
-# 5. Write the answers at the end ({{ points_in_all }} points).
+# 5. Write the answers at the end ({{ points_in_all }} points). Before you hand in, say in the last cell who and what
+#    helped you.
 #
 # The code that records and draws is in `hw4/notebooks/distribution_shift_*.py`; there is nothing to write in it.
 #
@@ -337,10 +337,10 @@ models.check_diagnosis(diagnosis)
 # %% [markdown] name="question-densities" nbgrader={"grade": false, "locked": true, "solution": false}
 # ## Question 1: reading the densities ({{ points:answer-densities }} points)
 #
-# The first model is accurate on the states it was fitted to, and yet its plan fails. In at most 120 words: name the
-# two distributions that differ and which of them the fit minimises its error over; say why the planner does not
-# merely happen to go where the model is wrong but *looks for* such places; and support both with a number from the
-# figures above.
+# The first model is accurate on the states it was fitted to, and yet its plan fails. In at most 100 words:
+#
+# 1. Which two distributions differ, and over which of them does the fit minimise its error? One number.
+# 2. Why does the planner *look for* states where the model is wrong, and not merely happen to go there? One number.
 
 # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
@@ -356,28 +356,33 @@ models.check_diagnosis(diagnosis)
 # ### END SOLUTION
 
 # %% [markdown] name="question-honest" nbgrader={"grade": false, "locked": true, "solution": false}
-# ## Question 2: reading your own curve honestly ({{ points:answer-honest }} points)
+# ## Question 2: what the curves can show ({{ points:answer-honest }} points)
 #
-# Run this notebook with your own `STUDENT_ID` and `USE_MY_CODE = True`. In at most 120 words: give your seeds and your
-# last returns under 0.5 and 1.5; say where they are compared with the recorded bands, how many of your seeds you would
-# expect
-# outside a band that holds 80 % of seeds, and how much your number of seeds can show. Then judge this sentence of a
-# fellow student: "My 1.5 beats 1.0, so replanning is what fixes distribution shift." Name everything that `as_version`
-# changes between the two, and the one experiment, with its seeds, that would settle it. (If your agent does not run
-# yet, take the first three recorded seeds, `per_seed(EPISODES, "episode_return", "1.5")[:3, -1]` and the same for
-# "0.5", and say so.)
+# A fellow student writes: "My 1.5 beats my 1.0, so replanning is what fixes distribution shift." In at most 100 words:
+#
+# 1. What does `as_version` change between the two? Name everything.
+# 2. Which one experiment would test the sentence: what varies, what stays, over how many seeds, and which number would
+#    you report?
 
 # %% [markdown] name="answer-honest" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
-# **Model answer.** (Seeds and returns are the student's own.) Under 0.5 all three fall, as recorded; under 1.5 they
-# end above every return of 0.5 and inside the band. Of three seeds, 0.6 are expected outside an 80 % band by chance:
-# three seeds can expose a gross bug, but not rank two working agents. 1.5 against 1.0 is no test of replanning: three
-# things change at once, `replan_every` (40 to 1), `refit_every` (40 to 10: more fits, fresher data) and `horizon` (40
-# to 10). Keep the refits and the horizon of 1.5, vary `replan_every` alone (1 against 10), paired over at least ten
-# seeds, and report the median difference with its interval.
+# **Model answer.** Three things change at once: `replan_every` (40 to 1), `refit_every` (40 to 10: more fits, fresher
+# data) and `horizon` (40 to 10). So the two curves do not tell which of them helped. Keep the refits and the horizon of
+# 1.5 and vary `replan_every` alone, 1 against 10. Run both with the same ten seeds or more, and report the median of
+# the differences seed by seed, with its interval: one pair of curves, or three, cannot rank two agents that both work.
 #
-# **Rubric.** Full: own seeds and returns (or the recorded ones, said so), set against the band with what chance alone
-# would give; all three changes; an experiment that varies replanning alone over several seeds. Half: own numbers
-# without any uncertainty, or a change missed, or an experiment that varies two things. 0: no numbers of a run, or
-# accepts the sentence.
+# **Rubric.** Full: all three changes; an experiment that varies replanning alone, over several common seeds, with an
+# interval or another measure of chance. Half: a change missed, or an experiment that varies two things, or one seed.
+# 0: accepts the sentence.
 # ### END SOLUTION
+
+# %% [markdown] name="declaration-intro" nbgrader={"grade": false, "locked": true, "solution": false}
+# ## Before you hand in: who and what helped you?
+#
+# Fill in the two lines of the next cell once, for the whole homework. It has no points and no word limit, and "nobody"
+# and "nothing" are complete answers. The handout says what is allowed.
+
+# %% [markdown] name="declaration"
+# **I worked with** (who, and on what):
+#
+# **AI and other tools I used** (which, and for what):

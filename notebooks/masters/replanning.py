@@ -40,7 +40,7 @@ figures.first_picture()
 # 3. Complete the two small functions (no points; each says whether it is right, and nothing else depends on them).
 # 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE
 #    = True` below and run the notebook again: your own agent trains, for less than a minute.
-# 5. Write the answers at the end ({{ points_in_all }} points).
+# 5. Write the answers at the end, a short proof and a short text ({{ points_in_all }} points).
 #
 # The code that records and draws is in `hw4/notebooks/replanning_*.py`; there is nothing to write in it. Up to
 # {{ num_seeds }} seeds are recorded. Arms are compared seed by seed: the same seed starts the same networks and the
@@ -195,25 +195,60 @@ figures.imagined(my_prediction)
 my_prediction = ""  # last return, replanning at every step: ...; every 20: ...
 figures.live(USE_MY_CODE, STUDENT_ID, NUM_LIVE_SEEDS, LIVE_ENV_STEPS, my_prediction)
 
-# %% [markdown] name="question-growth" nbgrader={"grade": false, "locked": true, "solution": false}
-# ## Question: how far ahead? ({{ points:answer-growth }} points)
+# %% [markdown] name="question-bound" nbgrader={"grade": false, "locked": true, "solution": false}
+# ## Question 1: a bound on the error of a roll-out ({{ points:answer-bound }} points)
 #
-# In at most 120 words: how does the error of the last model's roll-outs grow with their length, along which states,
-# and why does it not simply add up step by step? What does that say about the horizon and about `replan_every`? Name
-# one result above that the model's error *cannot* explain. Support what you say with numbers from the figures,
-# your own run's among them if your agent runs.
+# The real system does $s_{t+1} = f(s_t, a_t)$, the model predicts $\hat f(s, a)$. Both start in the same state,
+# $\hat s_0 = s_0$, and get the same actions; the roll-out is $\hat s_{t+1} = \hat f(\hat s_t, a_t)$. Two assumptions:
+#
+# - one step: $\lVert \hat f(s_t, a_t) - f(s_t, a_t) \rVert \le \varepsilon$ at every *real* state $s_t$;
+# - Lipschitz: $\lVert \hat f(s, a) - \hat f(s', a) \rVert \le L \lVert s - s' \rVert$ for all $s, s', a$.
+#
+# Let $e_k = \lVert \hat s_k - s_k \rVert$. In the style of the lecture's proof for behavioural cloning, which bounds
+# one step and then adds up, in at most 120 words besides formulas:
+#
+# 1. Show $e_{k+1} \le L \, e_k + \varepsilon$. Say where each assumption is used.
+# 2. Solve the recursion: a bound on $e_k$ for $L \ne 1$, and for $L = 1$.
+# 3. The reward is $r(s_{k+1})$ with $|r(s) - r(s')| \le \ell \lVert s - s' \rVert$. Bound the error of the predicted
+#    return of a plan of $H$ steps for $L = 1$. How does it grow with $H$, and where have you seen this growth before?
+
+# %% [markdown] name="answer-bound" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 2}
+# ### BEGIN SOLUTION
+# **Model answer.** *1.* Add and subtract $\hat f(s_k, a_k)$:
+# $\hat s_{k+1} - s_{k+1} = [\hat f(\hat s_k, a_k) - \hat f(s_k, a_k)] + [\hat f(s_k, a_k) - f(s_k, a_k)]$. By the
+# triangle inequality $e_{k+1} \le L e_k + \varepsilon$: the first bracket is the Lipschitz assumption, the second the
+# one-step error at the real state.
+#
+# *2.* With $e_0 = 0$, $e_k \le \varepsilon \, (1 + L + \dots + L^{k-1})$. That is
+# $\varepsilon \, (L^k - 1) / (L - 1)$ for $L \ne 1$, and $k \varepsilon$ for $L = 1$.
+#
+# *3.* The returns differ by at most $\ell \sum_{k=1}^{H} e_k \le \ell \varepsilon \, H (H + 1) / 2$: quadratic in $H$,
+# like the $O(\varepsilon T^2)$ of behavioural cloning.
+#
+# **Rubric.** Full: the recursion with both assumptions in their places, both cases of the bound, and the quadratic
+# growth with the comparison (a point for each of 1 and 2, two for 3). Half: the recursion and one case of the bound. 0:
+# multiplies one step's error by $k$ without saying why errors do not grow, or uses the one-step error at imagined
+# states.
+# ### END SOLUTION
+
+# %% [markdown] name="question-growth" nbgrader={"grade": false, "locked": true, "solution": false}
+# ## Question 2: how far ahead? ({{ points:answer-growth }} points)
+#
+# In at most 100 words, with numbers from the figures (your own run's among them if your agent runs):
+#
+# 1. How does the error of the last model's roll-outs grow along an episode of 1.5, and what follows for the horizon?
+# 2. Name one result above that the model's error *cannot* explain.
 
 # %% [markdown] name="answer-growth" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
 # **Model answer.** Along an episode of 1.5 the last model's tip error is about 1 mm after one step but about 27 cm
-# after 20, twelve times what twenty equal steps would give: each prediction starts from a wrong state, and near
-# the upright, unstable pole any deviation grows by itself. The model is good to 10 cm for some 16 steps, so a horizon
-# of 20 is usable and 40 loses a little; looking again soon resets the error (return about 84 at every step, 23
-# every 20). But the simulator, without any error, earns only about 44 when it replans every 20 steps: plans fail for
-# other reasons too (perhaps short-sighted ends), not only because the model errs.
+# after 20, twelve times what twenty equal steps would give; the bound grows like this with *L* of about 1.2. The model
+# is good to 10 cm for some 16 steps, so a horizon of 20 is usable and 40 loses a little. But the simulator, without any
+# error, earns only about 44 when it replans every 20 steps: plans fail for other reasons too (perhaps short-sighted
+# ends), not only because the model errs.
 #
-# **Rubric.** Full: growth faster than adding up, with its reason (errors feed back, or the unstable pole) and a number;
-# what follows for horizon and replanning; and a result that model error cannot explain (the simulator at 20 steps, or
-# random shooting against CEM with one model). Half: growth and its consequence, but no number or no such result. 0:
-# "errors add up, so replan" alone, or a horizon chosen without looking at the figure.
+# **Rubric.** Full: growth faster than adding up with a number, what follows for the horizon, and a result that model
+# error cannot explain (the simulator at 20 steps, or random shooting against CEM with one model). Half: growth and its
+# consequence, but no number or no such result. 0: "errors add up, so replan" alone, or a horizon chosen without looking
+# at the figure.
 # ### END SOLUTION

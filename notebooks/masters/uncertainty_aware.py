@@ -42,7 +42,7 @@ walks.first_picture()
 # 4. Once your tests of {{ problem:dynamics }}, {{ problem:planning }} and {{ problem:ensembles }} pass, set
 #    `STUDENT_ID` and `USE_MY_CODE = True` below and run the notebook again: your own agent trains, for about half a
 #    minute.
-# 5. Write the answers at the end ({{ points_in_all }} points).
+# 5. Write the answers at the end ({{ points_in_all }} points); for the second you run an ablation of your own.
 #
 # The code that records and draws is in `hw4/notebooks/uncertainty_aware_*.py`; there is nothing to write in it. Seed
 # *k* of every arm has the same random data and the same starts, so arms are compared by their *paired* differences,
@@ -305,13 +305,16 @@ my_prediction = ""  # steps past the edge, of 40, in the last three episodes: ..
 walks.live(USE_MY_CODE, LIVE_ARM, STUDENT_ID, NUM_LIVE_SEEDS, LIVE_ENV_STEPS, my_prediction)
 
 # %% [markdown] name="question-counterexamples" nbgrader={"grade": false, "locked": true, "solution": false}
-# ## Question: neither is always right ({{ points:answer-counterexamples }} points)
+# ## Question 1: neither is always right ({{ points:answer-counterexamples }} points)
 #
 # An ensemble of two members predicts the return of two actions, *a* and *b*. Planning can judge an action by its
 # mean, its worst member (pessimistic) or its best member (optimistic). In at most 120 words, give two tables of four
-# predicted returns each, and for each say what the truth is: one where pessimism chooses the wrong action although
-# the mean chooses the right one, and one where optimism does. Say for each which error of the members fools it, and
-# whether collecting data with *that* choice would correct it.
+# predicted returns each, with the true returns:
+#
+# 1. one where pessimism chooses the wrong action although the mean chooses the right one,
+# 2. one where optimism does.
+#
+# Say for each whether the data collected by *that* choice would correct the error.
 
 # %% [markdown] name="answer-counterexamples" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
@@ -326,4 +329,66 @@ walks.live(USE_MY_CODE, LIVE_ARM, STUDENT_ID, NUM_LIVE_SEEDS, LIVE_ENV_STEPS, my
 # **Rubric.** Full: two tables with a truth each, in which the mean is right and the criterion wrong, and the
 # difference in what data corrects (optimism corrects itself by trying, pessimism does not). Half: one table correct, or
 # both without what data corrects. 0: no numbers, or tables in which the criterion chooses the right action.
+# ### END SOLUTION
+
+# %% [markdown] name="ablation-intro"
+# ## An ablation of your own
+#
+# The recorded runs above are those of the reference. Now find out what one setting is worth with your code. Choose one
+# row; the other settings stay as they are. The next cell prints the commands with your own seeds.
+#
+# | setting | task | its two values | time of both runs |
+# | --- | --- | --- | --- |
+# | `--ensemble-size` | `ledge` | 5 or 1 | 3 minutes |
+# | `--aggregation` | `ledge` | expected or pessimistic | 4 minutes |
+# | `--planner` | `cliff_hill` | cem or random_shooting | 6 minutes |
+# | `--horizon` | `cliff_hill` | 10 or 3 | 5 minutes |
+#
+# The times are processor time with the reference's code, for eight seeds each.
+
+# %% name="ablation"
+ABLATIONS = (
+    ("ledge", "--ensemble-size", ("5", "1")),
+    ("ledge", "--aggregation", ("expected", "pessimistic")),
+    ("cliff_hill", "--planner", ("cem", "random_shooting")),
+    ("cliff_hill", "--horizon", ("10", "3")),
+)
+if STUDENT_ID:
+    seeds = " ".join(map(str, own_seeds(STUDENT_ID, 8)))
+    for task, option, values in ABLATIONS:
+        names = [f"{option.strip('-')}_{value}" for value in values]
+        for value, name in zip(values, names, strict=True):
+            print(f"python -m hw4 train {task} {option} {value} --name {name} --seeds {seeds}")
+        print("python -m hw4 plot", *(f"runs/{task}/{name}" for name in names), end="\n\n")
+else:
+    print("Set STUDENT_ID in the parameters cell: it chooses your seeds. USE_MY_CODE may stay False.")
+
+# %% [markdown] name="question-ablation" nbgrader={"grade": false, "locked": true, "solution": false}
+# ## Question 2: what is one setting worth? ({{ points:answer-ablation }} points)
+#
+# *Before* you run anything, write down which value you expect to win, and why. Then run the three commands of your row
+# in a terminal, in the homework's folder. `plot` prints the difference seed by seed, its median and an interval. In one
+# paragraph of at most 150 words:
+#
+# 1. your expectation, as it was before the runs;
+# 2. the two runs, the number of seeds, and the median difference with its interval;
+# 3. what that shows about the setting, and one thing that it does not show.
+#
+# It does not matter which value wins, nor whether you were right.
+
+# %% [markdown] name="answer-ablation" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 2}
+# ### BEGIN SOLUTION
+# **Model answer.** (Seeds and numbers are the student's own.) I expected five networks to beat one on the ledge,
+# because members that disagree keep the agent from the edge before the data does. Runs: `--ensemble-size` 5 and 1,
+# everything else as published, the same eight seeds; the score is the mean return of the last five episodes. Five minus
+# one is 10 in the median, with the 95 % interval from -0.3 to 33. Five are ahead on six seeds of eight, on two by more
+# than 20, but the interval contains 0: eight seeds do not show that five are better. What it does not show: five
+# networks also scored each candidate with five times as many roll-outs, so even a clear difference would not be one of
+# disagreement alone.
+#
+# **Rubric.** Full: an expectation with its reason; two runs that differ in one setting, with the same six seeds or
+# more; the median of the paired differences with its interval; a conclusion that the interval allows ("cannot be told
+# apart" is one) and a limit of it (one task, two values, few seeds). Half: numbers without an interval, or unpaired,
+# or from fewer than six seeds; or a conclusion that goes further than the interval. 0: no runs, or two settings changed
+# at once.
 # ### END SOLUTION

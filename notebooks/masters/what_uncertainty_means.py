@@ -296,12 +296,11 @@ my_prediction = ""  # aleatoric std in the noisy patch at the end: ...; epistemi
 figures.live(USE_MY_CODE, STUDENT_ID, NUM_LIVE_SEEDS, LIVE_ENV_STEPS, my_prediction)
 
 # %% [markdown] name="question-variance" nbgrader={"grade": false, "locked": true, "solution": false}
-# ## Question: what is the variance here? ({{ points:answer-variance }} points)
+# ## Question 1: what is the variance here? ({{ points:answer-variance }} points)
 #
-# In at most 120 words: for a squared-error network, a Gaussian network and an ensemble of Gaussian networks, say what
-# "the variance" is in each: where it comes from, whether it depends on the state, which kind of uncertainty it
-# measures, and whether more data makes it vanish. Then name one place above where even the ensemble's total is wrong,
-# with its number, and say why. Quote your own run's numbers next to the recorded ones if your ensemble runs.
+# In at most 100 words, as a text or a table: a squared-error network, a Gaussian network, and an ensemble of Gaussian
+# networks. For each, what is "the variance", which kind of uncertainty does it measure, and does more data make it
+# vanish?
 
 # %% [markdown] name="answer-variance" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
@@ -309,11 +308,36 @@ figures.live(USE_MY_CODE, STUDENT_ID, NUM_LIVE_SEEDS, LIVE_ENV_STEPS, my_predict
 # best its mean squared residual, equal in all states. A Gaussian network's variance is fitted noise and depends on
 # state and action: aleatoric, about (0.1 m)² in the noisy patch; more data estimates it better and does not remove it.
 # In an ensemble the mean of the variances is that part; the variance of the means is epistemic, and more data removes
-# it (noisy patch: 33 mm with little data, 6 mm with more). The total is wrong in the turned patch, where the 95 %
-# intervals hold only 34 % of the steps: all members extrapolate one wrong rule.
+# it (noisy patch: 33 mm with little data, 6 mm with more).
 #
-# **Rubric.** Full: the three variances with state dependence, kind and what data does to each, and one failure with
-# its number and reason. Half: aleatoric and epistemic named correctly, but the squared-error network is given a
-# predicted variance, or no failure, or one without a number. 0: takes a network's output variance for a measure of
-# what it has not seen.
+# **Rubric.** Full: the three variances, the kind of each, and what data does to each. Half: aleatoric and epistemic
+# named correctly, but the squared-error network is given a predicted variance, or nothing is said of more data. 0:
+# takes a network's output variance for a measure of what it has not seen.
+# ### END SOLUTION
+
+# %% [markdown] name="question-law" nbgrader={"grade": false, "locked": true, "solution": false}
+# ## Question 2: the law behind the split ({{ points:answer-law }} points)
+#
+# An ensemble predicts in two steps: draw a member $e$ of $E$, each with the same probability, then $s'$ with that
+# member's mean $\mu_e$ and variance $\sigma_e^2$ (one coordinate is enough). In at most 100 words besides formulas:
+#
+# 1. Prove the law of total variance for it: the variance of $s'$ is the mean of the $\sigma_e^2$ plus the variance of
+#    the $\mu_e$ with the divisor $E$.
+# 2. The law is exact. Name a place above where even the total is wrong, with its number, and say which step from the
+#    law to the world fails there.
+
+# %% [markdown] name="answer-law" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
+# ### BEGIN SOLUTION
+# **Model answer.** *1.* Let $\bar\mu = \frac1E \sum_e \mu_e$, the mean of $s'$. Write $\mathbb{E}_e$ for the mean over
+# $s'$ given the member. Then $\mathbb{E}_e (s' - \bar\mu)^2 = \mathbb{E}_e (s' - \mu_e)^2 +
+# 2 (\mu_e - \bar\mu) \, \mathbb{E}_e (s' - \mu_e) + (\mu_e - \bar\mu)^2 = \sigma_e^2 + (\mu_e - \bar\mu)^2$,
+# because the middle term is 0. Averaged over the members, the variance of $s'$ is
+# $\frac1E \sum_e \sigma_e^2 + \frac1E \sum_e (\mu_e - \bar\mu)^2$.
+#
+# *2.* In the turned patch the 95 % intervals hold only 34 % of the steps. The law is about the members' own
+# predictions; that the truth is like one more draw from the members is an assumption, and there all of them extrapolate
+# one wrong rule.
+#
+# **Rubric.** Full: a proof in which the cross term is shown to vanish, and a failure with its number and reason. Half:
+# one of the two. 0: states the law again, or says that it fails.
 # ### END SOLUTION

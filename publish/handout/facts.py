@@ -74,6 +74,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "points": assignment.code_points + assignment.written_points,
         "code_points": assignment.code_points,
         "bonus_points": assignment.bonus_points,
+        "code_bonus_points": assignment.code_bonus_points,
         "stubs": [
             {
                 **dataclasses.asdict(stub),
