@@ -288,7 +288,7 @@ def live(use_my_code: bool, arm: str, student_id: str, num_seeds: int, env_steps
     panels[1].set_ylabel("steps of 40 past the edge")
     panels[0].legend(loc="lower right")
     show(
-        f"{ARMS[arm].label} as recorded, {len(recorded)} seeds"
+        f"{ARMS[arm].label.capitalize()}: as recorded, {len(recorded)} seeds"
         + (", and mine, one black line a seed." if use_my_code else ". USE_MY_CODE is False."),
         (
             ("steps past the edge an episode, last three", ""),
