@@ -54,6 +54,13 @@ ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework: source/hw4, release/hw
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
 CELL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what nbformat allows as a cell id, lower case
 PLACEHOLDER = re.compile(r"\{\{ (?P<key>[\w:-]+) \}\}")
+FOLDED = "hide-input"  # tag of cells whose code is folded, in JupyterLab and in HTML
+FOLDING_TEMPLATE = """{% extends "lab/index.html.j2" %}
+{% block input %}
+{% if FOLDED in cell.metadata.get("tags", []) %}<details><summary>code</summary>{{ super() }}</details>
+{% else %}{{ super() }}{% endif %}
+{% endblock input %}
+""".replace("FOLDED", repr(FOLDED))
 KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -185,6 +192,8 @@ def _source(name: str, master: NotebookNode, points: dict[str, int], assignment:
         metadata: dict[str, Any] = {}
         if tags := cell.metadata.get("tags"):
             metadata["tags"] = tags
+        if FOLDED in (tags or []):
+            metadata["jupyter"] = {"source_hidden": True}
         if declared := cell.metadata.get("nbgrader"):
             metadata["nbgrader"] = _nbgrader_metadata(cell_name, declared, points.get(cell_name))
         notebook.cells.append(new(_fill(cell.source, values, f"{name}: {cell_name}"), id=cell_name, metadata=metadata))
@@ -246,12 +255,6 @@ def _text(notebook: NotebookNode) -> str:
     """One notebook as text, as Jupyter writes it: sorted keys, one line of source a line, a final newline."""
     text: str = nbformat.writes(notebook)
     return text + "\n"
-
-
-def cells_tagged(name: str, tag: str) -> str:
-    """The code of a master's cells with a tag, as one module: what a recorder imports."""
-    cells = _read_master(MASTERS / f"{name}.py").cells
-    return "\n\n".join(cell.source for cell in cells if tag in cell.metadata.get("tags", []))
 
 
 # Executing: the solved tree in a process of its own.
@@ -329,7 +332,7 @@ def execute(names: list[str] | None = None) -> None:
                 sources[name], folder=Path(folder), package_path=solved, parameters=live_parameters(sources[name])
             )
             seconds = time.monotonic() - began
-            page, _ = to_html().from_notebook_node(notebook)
+            page, _ = to_html(raw_template=FOLDING_TEMPLATE).from_notebook_node(notebook)
             path = ANSWER_KEYS / f"{name}.html"
             path.write_text(page, encoding="utf-8")
             print(f"wrote {path.relative_to(ROOT)}: executed in {seconds:.0f} s")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typst
 from changed_assignment import changed_assignment
-from recorded_notebook import recorder_cells
+from recorded_notebook import runs_module
 
 from autograder.grading.curves import Bar, dump_bars
 from autograder.recorded.calibration import BY_HEART
@@ -136,7 +136,7 @@ def test_of_those_who_know_the_physics_by_heart_the_best_is_shown() -> None:
 
 
 def test_the_table_of_costs_shows_arms_of_the_notebook_that_search_equally_hard() -> None:
-    cells = recorder_cells("uncertainty_aware")
+    cells = runs_module("uncertainty_aware")
     assert COSTS.keys() < cells["ARMS"].keys()
     for arm in COSTS:
         experiment = cells["experiment_of"](arm, "ledge")

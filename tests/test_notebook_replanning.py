@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from recorded_notebook import MIN_SEEDS, record, recorder_cells, settings_by_table
+from recorded_notebook import MIN_SEEDS, record, runs_module, settings_by_table
 
 from hw4.commands.jupyter import interval_of_median, read_table
 from publish.notebooks import DATA
@@ -16,7 +16,7 @@ NAME = "replanning"
 
 @pytest.fixture(scope="module")
 def notebook():
-    return recorder_cells(NAME)
+    return runs_module(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +189,11 @@ def test_from_19_steps_on_the_last_model_is_worse_than_expecting_no_change(error
     worse = errors("last", "planned") - errors("last", "planned", "error_of_no_change")
     assert interval_of_median(worse[:, 17])[0] <= 0
     assert all(interval_of_median(worse[:, k - 1])[0] > 0 for k in range(19, worse.shape[1] + 1))
+
+
+def test_the_last_model_errs_by_about_a_millimetre_after_one_step(errors):
+    low, high = interval_of_median(1000 * errors("last", "planned")[:, 0])
+    assert 0.5 < low <= high < 2
 
 
 def test_a_model_of_random_data_alone_is_not_enough_even_replanning_at_every_step(frozen):

@@ -5,6 +5,7 @@ What a notebook states about its recorded runs is asserted in tests/test_noteboo
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import os
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import textwrap
 import venv
 import zipfile
 from itertools import pairwise
@@ -21,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from autograder.solutions import ROOT
-from hw4.commands.jupyter import own_seeds
+from hw4.commands.jupyter import LINE, own_seeds
 from hw4.handin.answer_cells import DECLARATIONS
 from hw4.handin.assignment import Notebook, load_assignment
 from publish import notebooks
@@ -263,12 +265,16 @@ def test_a_source_runs_with_the_code_of_the_solved_tree(sources, course, solved,
 
 
 def expect_clean_figures(executed):
-    """No warning was printed, there are figures, and each has alternative text."""
+    """No warning was printed; there are figures, each with a short alternative text; animations are wide enough."""
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
     assert [output["text"] for output in outputs if output.get("name") == "stderr"] == []
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert figures
-    assert [figure for figure in figures if not figure["metadata"].get("image/png", {}).get("alt")] == []
+    captions = [figure["metadata"].get("image/png", {}).get("alt", "") for figure in figures]
+    assert [caption for caption in captions if not 0 < len(textwrap.wrap(caption, LINE)) <= 3] == []
+    pages = [output["data"]["text/html"] for output in outputs if "text/html" in output.get("data", {})]
+    for encoded in re.findall(r"data:image/gif;base64,([^\"]+)", "".join(pages)):
+        assert int.from_bytes(base64.b64decode(encoded)[6:8], "little") >= 600  # px, of the page's 1,280
 
 
 def test_a_parameter_that_the_notebook_does_not_have_is_refused(sources, tmp_path):
