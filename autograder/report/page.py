@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade
 from autograder.report.documents import FAULT_NOTE, QUICK_NOTE
-from autograder.report.look import LOOK
 from autograder.report.next_step import next_step, nothing_left
+from autograder.report.page_style import PAGE_STYLE
 from autograder.report.pictures import curve_svg, model_svg
 from autograder.report.words import (
     bonus_of,
@@ -86,7 +86,7 @@ def _template() -> Template:
         points=points,
         promises=promises,
         model_numbers=model_numbers,
-        look=Markup(LOOK),
+        look=Markup(PAGE_STYLE),
         fault_note=FAULT_NOTE,
         quick_note=QUICK_NOTE,
     )

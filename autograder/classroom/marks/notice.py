@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from autograder.classroom.marks.changes import Applied
-from autograder.report.look import LOOK
+from autograder.report.page_style import PAGE_STYLE
 from autograder.report.words import points
 from hw4.handin.assignment import load_assignment
 
@@ -48,7 +48,7 @@ BEGIN = '<section id="points">\n'
 
 def notice(name: str, text: str) -> str:
     """A page that says why there is no grade."""
-    return str(PAGE.format(style=Markup(LOOK), title=load_assignment().course.title, name=name, text=text))
+    return str(PAGE.format(style=Markup(PAGE_STYLE), title=load_assignment().course.title, name=name, text=text))
 
 
 def with_changes(page: str, applied: Sequence[Applied]) -> str:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from pathlib import Path
 
-LOOK = Path(__file__).with_name("look.css").read_text(encoding="utf-8")
+PAGE_STYLE = Path(__file__).with_name("page_style.css").read_text(encoding="utf-8")
