@@ -78,110 +78,6 @@ def random_shooting(
     raise NotImplementedError("random_shooting: write random_shooting in hw4/mpc.py")
 
 
-def refit_to_elites(
-    action_sequences: Tensor, returns: Tensor, mean: Tensor, std: Tensor, *, num_elites: int, smoothing: float
-) -> tuple[Tensor, Tensor]:
-    """Refit the sampling distribution to the elites (`cem_refit`).
-
-    Let E be the indices of the `num_elites` largest returns and A[i] the i-th candidate. Elementwise:
-
-        elite_mean = 1/|E| * sum_{i in E} A[i]
-        elite_std  = sqrt(1/|E| * sum_{i in E} (A[i] - elite_mean)^2)
-        new_mean   = smoothing * mean + (1 - smoothing) * elite_mean
-        new_std    = smoothing * std  + (1 - smoothing) * elite_std
-
-    `smoothing` weighs the OLD distribution, as in PETS (Chua et al. 2018); but PETS smooths the variance, whereas this
-    function smooths the standard deviation.
-
-    Args:
-        action_sequences: candidates A, shape (population_size, horizon, act_dim).
-        returns: predicted return of each, shape (population_size,). Higher is better. Among equal returns, any may be
-            elites.
-        mean: mean of the distribution that the candidates were drawn from, shape (horizon, act_dim).
-        std: standard deviation (not variance) of the same, shape (horizon, act_dim).
-        num_elites: |E|, in [1, population_size].
-        smoothing: weight on the OLD mean and std, in [0, 1). 0 forgets them.
-
-    Returns:
-        (new_mean, new_std), each of shape (horizon, act_dim). The inputs are unchanged.
-
-    Raises:
-        ValueError: `num_elites` or `smoothing` out of range, or a NaN return (checked for you above the TODO).
-
-    Public test: pytest hw4/tests -m cem_refit
-    """
-    _check_refit_inputs(returns, num_elites=num_elites, smoothing=smoothing)
-    # TODO(cem_refit): about 6 lines, no loop over candidates; `torch.topk` finds E.
-    raise NotImplementedError("cem_refit: write refit_to_elites in hw4/mpc.py")
-
-
-def cem(
-    objective: Objective,
-    mean: Tensor,
-    std: Tensor,
-    action_low: Tensor,
-    action_high: Tensor,
-    *,
-    population_size: int,
-    num_iterations: int,
-    num_elites: int,
-    smoothing: float,
-    noise: Callable[[int], Tensor],
-    num_kept_elites: int = 0,
-) -> Tensor:
-    """Plan with the cross-entropy method (`cem_plan`).
-
-    Each of the `num_iterations` iterations:
-
-    1. draws mean + std * noise(n), with n = population_size - (number of kept elites), and clips it to the bounds;
-    2. adds the kept elites to them: `population_size` candidates (none are kept before the first iteration);
-    3. asks the objective for their returns, in one call;
-    4. refits mean and std with `refit_to_elites`;
-    5. keeps the `num_kept_elites` best candidates of this iteration (`best_sequences`, given) for the next.
-
-    So the objective sees exactly num_iterations * population_size candidates, all inside the bounds.
-
-    Args:
-        objective: predicted return of candidates. Higher is better.
-        mean: mean of the first candidates, shape (horizon, act_dim).
-        std: their standard deviation, shape (horizon, act_dim).
-        action_low: lower bounds, shape (act_dim,).
-        action_high: upper bounds, shape (act_dim,).
-        population_size: candidates in an iteration.
-        num_iterations: iterations, at least 1.
-        num_elites: see `refit_to_elites`.
-        smoothing: see `refit_to_elites`.
-        noise: noise(n) draws noise of unit variance, shape (n, horizon, act_dim); every candidate that is not kept gets
-            a draw of its own. Use no other source of randomness.
-        num_kept_elites: how many of the best candidates compete again, less than population_size.
-
-    Returns:
-        The final mean (not the best candidate), clipped to the bounds, shape (horizon, act_dim).
-
-    Public test: pytest hw4/tests -m cem_plan
-    """
-    # TODO(cem_plan): about 8 lines. Clip before scoring: what is scored must be executable.
-    raise NotImplementedError("cem_plan: write cem in hw4/mpc.py")
-
-
-def best_sequences(action_sequences: Tensor, returns: Tensor, num_best: int) -> Tensor:
-    """The `num_best` candidates with the largest returns, shape (num_best, horizon, act_dim) (given)."""
-    return action_sequences[returns.topk(num_best).indices]
-
-
-def _check_refit_inputs(returns: Tensor, *, num_elites: int, smoothing: float) -> None:
-    population_size = len(returns)
-    if not 1 <= num_elites <= population_size:
-        raise ValueError(f"num_elites must be in [1, population_size={population_size}], got {num_elites}")
-    if not 0.0 <= smoothing < 1.0:
-        raise ValueError(f"smoothing must be in [0, 1), got {smoothing}")
-    if returns.isnan().any():
-        raise ValueError(
-            f"{int(returns.isnan().sum())} of {population_size} returns are NaN: look at the model's predictions and "
-            "at the data it was fitted to"
-        )
-
-
 class MPC:
     """Model-predictive control: execute the first `replan_every` actions of a plan, then plan again."""
 
@@ -294,3 +190,107 @@ class ModelBasedAgent:
                 torch.as_tensor(observation, dtype=torch.float32), torch.as_tensor(action, dtype=torch.float32)
             )
         return np.asarray(prediction.reshape(-1, len(observation)).mean(dim=0))
+
+
+def refit_to_elites(
+    action_sequences: Tensor, returns: Tensor, mean: Tensor, std: Tensor, *, num_elites: int, smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Refit the sampling distribution to the elites (`cem_refit`).
+
+    Let E be the indices of the `num_elites` largest returns and A[i] the i-th candidate. Elementwise:
+
+        elite_mean = 1/|E| * sum_{i in E} A[i]
+        elite_std  = sqrt(1/|E| * sum_{i in E} (A[i] - elite_mean)^2)
+        new_mean   = smoothing * mean + (1 - smoothing) * elite_mean
+        new_std    = smoothing * std  + (1 - smoothing) * elite_std
+
+    `smoothing` weighs the OLD distribution, as in PETS (Chua et al. 2018); but PETS smooths the variance, whereas this
+    function smooths the standard deviation.
+
+    Args:
+        action_sequences: candidates A, shape (population_size, horizon, act_dim).
+        returns: predicted return of each, shape (population_size,). Higher is better. Among equal returns, any may be
+            elites.
+        mean: mean of the distribution that the candidates were drawn from, shape (horizon, act_dim).
+        std: standard deviation (not variance) of the same, shape (horizon, act_dim).
+        num_elites: |E|, in [1, population_size].
+        smoothing: weight on the OLD mean and std, in [0, 1). 0 forgets them.
+
+    Returns:
+        (new_mean, new_std), each of shape (horizon, act_dim). The inputs are unchanged.
+
+    Raises:
+        ValueError: `num_elites` or `smoothing` out of range, or a NaN return (checked for you above the TODO).
+
+    Public test: pytest hw4/tests -m cem_refit
+    """
+    _check_refit_inputs(returns, num_elites=num_elites, smoothing=smoothing)
+    # TODO(cem_refit): about 6 lines, no loop over candidates; `torch.topk` finds E.
+    raise NotImplementedError("cem_refit: write refit_to_elites in hw4/mpc.py")
+
+
+def cem(
+    objective: Objective,
+    mean: Tensor,
+    std: Tensor,
+    action_low: Tensor,
+    action_high: Tensor,
+    *,
+    population_size: int,
+    num_iterations: int,
+    num_elites: int,
+    smoothing: float,
+    noise: Callable[[int], Tensor],
+    num_kept_elites: int = 0,
+) -> Tensor:
+    """Plan with the cross-entropy method (`cem_plan`).
+
+    Each of the `num_iterations` iterations:
+
+    1. draws mean + std * noise(n), with n = population_size - (number of kept elites), and clips it to the bounds;
+    2. adds the kept elites to them: `population_size` candidates (none are kept before the first iteration);
+    3. asks the objective for their returns, in one call;
+    4. refits mean and std with `refit_to_elites`;
+    5. keeps the `num_kept_elites` best candidates of this iteration (`best_sequences`, given) for the next.
+
+    So the objective sees exactly num_iterations * population_size candidates, all inside the bounds.
+
+    Args:
+        objective: predicted return of candidates. Higher is better.
+        mean: mean of the first candidates, shape (horizon, act_dim).
+        std: their standard deviation, shape (horizon, act_dim).
+        action_low: lower bounds, shape (act_dim,).
+        action_high: upper bounds, shape (act_dim,).
+        population_size: candidates in an iteration.
+        num_iterations: iterations, at least 1.
+        num_elites: see `refit_to_elites`.
+        smoothing: see `refit_to_elites`.
+        noise: noise(n) draws noise of unit variance, shape (n, horizon, act_dim); every candidate that is not kept gets
+            a draw of its own. Use no other source of randomness.
+        num_kept_elites: how many of the best candidates compete again, less than population_size.
+
+    Returns:
+        The final mean (not the best candidate), clipped to the bounds, shape (horizon, act_dim).
+
+    Public test: pytest hw4/tests -m cem_plan
+    """
+    # TODO(cem_plan): about 8 lines. Clip before scoring: what is scored must be executable.
+    raise NotImplementedError("cem_plan: write cem in hw4/mpc.py")
+
+
+def best_sequences(action_sequences: Tensor, returns: Tensor, num_best: int) -> Tensor:
+    """The `num_best` candidates with the largest returns, shape (num_best, horizon, act_dim) (given)."""
+    return action_sequences[returns.topk(num_best).indices]
+
+
+def _check_refit_inputs(returns: Tensor, *, num_elites: int, smoothing: float) -> None:
+    population_size = len(returns)
+    if not 1 <= num_elites <= population_size:
+        raise ValueError(f"num_elites must be in [1, population_size={population_size}], got {num_elites}")
+    if not 0.0 <= smoothing < 1.0:
+        raise ValueError(f"smoothing must be in [0, 1), got {smoothing}")
+    if returns.isnan().any():
+        raise ValueError(
+            f"{int(returns.isnan().sum())} of {population_size} returns are NaN: look at the model's predictions and "
+            "at the data it was fitted to"
+        )

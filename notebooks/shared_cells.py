@@ -1,4 +1,4 @@
-# %% name="colab"
+# %% name="colab" tags=["hide-input"]
 # On Google Colab alone: unpack the homework's bundle and install what is missing. Elsewhere this does nothing.
 import sys
 from importlib.util import find_spec

@@ -23,6 +23,7 @@ NOT_FOR_GRADING = ("hw4/tests", "hw4/commands/video.py")
 OTHER_FILES = (
     *("assignment.toml", "requirements.lock", "LICENSE", "hw4/reference_curves.csv"),
     *("autograder/private.toml", "autograder/recorded/worlds.json", "autograder/recorded/reference/bars.json"),
+    "autograder/report/page_style.css",
     "autograder/report/page.html.j2",
 )
 NOT_IMPORTED = ("imageio", "jupyterlab", "nbgrader")  # of requirements.txt, by the grader

@@ -6,7 +6,8 @@ cell its nbgrader metadata:
     # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 
 `weight` becomes points: those of the problem in `assignment.toml` that is graded by hand, shared out over all masters'
-answers in proportion, so that the gradebook's total is right however many notebooks there are. Every notebook also gets
+answers in proportion, so that the gradebook's total is right however many notebooks there are. The answers in the
+notebook of a topic share that topic's `written` points, which are a bonus. Every notebook also gets
 the cells of `notebooks/shared_cells.py`, after its title. The release version is what nbgrader's own converter makes of
 the source: everything between ### BEGIN SOLUTION and ### END SOLUTION is gone.
 
@@ -53,6 +54,13 @@ ASSIGNMENT_ID = "hw4"  # nbgrader's name of the homework: source/hw4, release/hw
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
 CELL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what nbformat allows as a cell id, lower case
 PLACEHOLDER = re.compile(r"\{\{ (?P<key>[\w:-]+) \}\}")
+FOLDED = "hide-input"  # tag of cells whose code is folded, in JupyterLab and in HTML
+FOLDING_TEMPLATE = """{% extends "lab/index.html.j2" %}
+{% block input %}
+{% if FOLDED in cell.metadata.get("tags", []) %}<details><summary>code</summary>{{ super() }}</details>
+{% else %}{{ super() }}{% endif %}
+{% endblock input %}
+""".replace("FOLDED", repr(FOLDED))
 KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -130,9 +138,22 @@ def _share_points(masters: dict[str, NotebookNode], assignment: Assignment) -> d
     """Points of each manually graded cell of each master.
 
     Raises:
-        MasterError: the weights do not give whole points, or an optional notebook has such a cell.
+        MasterError: the weights do not give whole points, or a topic's notebook has such a cell and the topic no points
+            for it, or the other way round.
     """
-    total = assignment.written_points
+    points: dict[str, dict[str, int]] = {}
+    optional = {name for name in masters if f"{name}.ipynb" in assignment.optional_notebooks}
+    for name in optional:
+        bonus = assignment.written_bonus_in(f"{name}.ipynb")
+        points |= _shared({name: masters[name]}, bonus)
+        if bonus and not points[name]:
+            raise MasterError(f"{name}: no cell has a weight, but the topic has {bonus} points for written answers")
+    required = {name: master for name, master in masters.items() if name not in optional}
+    return points | _shared(required, assignment.written_points)
+
+
+def _shared(masters: dict[str, NotebookNode], total: int) -> dict[str, dict[str, int]]:
+    """`total` points over the manually graded cells of some masters, by weight."""
     weights = {
         (master_name, cell.metadata["name"]): Fraction(str(cell.metadata["nbgrader"]["weight"]))
         for master_name, master in masters.items()
@@ -141,11 +162,12 @@ def _share_points(masters: dict[str, NotebookNode], assignment: Assignment) -> d
     }
     points: dict[str, dict[str, int]] = {master_name: {} for master_name in masters}
     for (master_name, cell_name), weight in weights.items():
-        if f"{master_name}.ipynb" in assignment.optional_notebooks:
-            raise MasterError(
-                f"{master_name}: {cell_name} has a weight, but answers in an optional notebook earn nothing"
-            )
         share = total * weight / sum(weights.values())
+        if not total:
+            raise MasterError(
+                f"{master_name}: {cell_name} has a weight, but assignment.toml has no points for it: give the topic "
+                "`written` points"
+            )
         if share.denominator != 1:
             raise MasterError(
                 f"{master_name}: {cell_name} would be worth {share} points: choose weights that divide {total}"
@@ -170,6 +192,8 @@ def _source(name: str, master: NotebookNode, points: dict[str, int], assignment:
         metadata: dict[str, Any] = {}
         if tags := cell.metadata.get("tags"):
             metadata["tags"] = tags
+        if FOLDED in (tags or []):
+            metadata["jupyter"] = {"source_hidden": True}
         if declared := cell.metadata.get("nbgrader"):
             metadata["nbgrader"] = _nbgrader_metadata(cell_name, declared, points.get(cell_name))
         notebook.cells.append(new(_fill(cell.source, values, f"{name}: {cell_name}"), id=cell_name, metadata=metadata))
@@ -231,12 +255,6 @@ def _text(notebook: NotebookNode) -> str:
     """One notebook as text, as Jupyter writes it: sorted keys, one line of source a line, a final newline."""
     text: str = nbformat.writes(notebook)
     return text + "\n"
-
-
-def cells_tagged(name: str, tag: str) -> str:
-    """The code of a master's cells with a tag, as one module: what a recorder imports."""
-    cells = _read_master(MASTERS / f"{name}.py").cells
-    return "\n\n".join(cell.source for cell in cells if tag in cell.metadata.get("tags", []))
 
 
 # Executing: the solved tree in a process of its own.
@@ -314,7 +332,7 @@ def execute(names: list[str] | None = None) -> None:
                 sources[name], folder=Path(folder), package_path=solved, parameters=live_parameters(sources[name])
             )
             seconds = time.monotonic() - began
-            page, _ = to_html().from_notebook_node(notebook)
+            page, _ = to_html(raw_template=FOLDING_TEMPLATE).from_notebook_node(notebook)
             path = ANSWER_KEYS / f"{name}.html"
             path.write_text(page, encoding="utf-8")
             print(f"wrote {path.relative_to(ROOT)}: executed in {seconds:.0f} s")

@@ -70,7 +70,7 @@ PARTS = (
 )
 ALSO_WITH_TOPICS = ("hw4", "hw4/checking/hints")  # folders that have files of topics next to those of PARTS
 # Other places that name ids: files, and a pattern whose group is the id.
-STUB_IDS = (("handout/**/*.typ", r'#number\("(\w+)"'),)
+STUB_IDS = (("handout/**/*.typ", r'\b(?:stub|number-of-stubs-until)\("(\w+)"'),)
 PROBLEM_IDS = (
     ("hw4/tests/**/test_*.py", r'mark\.problem\("(\w+)"'),
     ("handout/**/*.typ", r'#problem(?:-heading)?\("(\w+)"'),

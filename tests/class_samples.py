@@ -37,7 +37,7 @@ from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
 
 ASSIGNMENT = load_assignment()
 POINTS = ASSIGNMENT.code_points
-TOTAL = POINTS + min(ASSIGNMENT.bonus_points, ASSIGNMENT.policies.bonus_cap)  # of who wrote everything
+TOTAL = POINTS + min(ASSIGNMENT.code_bonus_points, ASSIGNMENT.policies.bonus_cap)  # of who wrote everything
 QUIET = Console(quiet=True)
 FACTS = facts_of_grader()
 
@@ -185,7 +185,9 @@ def canary(**facts: Any) -> Callable[[bytes], dict[str, Any]]:
 @pytest.fixture
 def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports are not drawn: three figures each take longer than all else."""
-    monkeypatch.setattr(student_documents, "page", lambda grade, name: f"<!DOCTYPE html>\n<main>\n{name}</main>")
+    monkeypatch.setattr(
+        student_documents, "page", lambda grade, name: f'<main>\n<section id="points">\n{name}</section></main>'
+    )
 
 
 def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:
@@ -195,11 +197,22 @@ def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:
 
 @pytest.fixture
 def with_a_topic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Assignment:
-    """The assignment with ensemble.py as the file of an optional problem, of whose points 8 count."""
+    """The assignment with ensemble.py as the file of an optional problem, of whose points 8 count.
+
+    People grade 2 points of it.
+    """
     text = ASSIGNMENT_FILE.read_text(encoding="utf-8")
     title = 'title = "Ensembles and uncertainty"\n'
     functions = '"bootstrap_indices", "member_minibatches", "particle_returns", "aggregate_returns", "gaussian_nll"'
-    for old, new in ((title, f"{title}optional = true\n"), (f"    {functions},\n", "")):
+    points = load_assignment().problem("ensembles").points
+    topic = f"{title}points = {points + 2}\nwritten = 2\noptional = true\n"
+    notebook = '[[notebooks]]\nfile = "ensembles.ipynb"\noptional = true\n'
+    edits = (
+        (f"{title}points = {points}\n", topic),
+        (f"    {functions},\n", ""),
+        ("# The stubs, in", f"{notebook}\n# The stubs, in"),
+    )
+    for old, new in edits:
         assert text.count(old) == 1
         text = text.replace(old, new)
     path = tmp_path_factory.mktemp("topic") / "assignment.toml"

@@ -7,7 +7,7 @@ from pathlib import Path
 from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
 from publish.stubs import stub_text
 
-NAME, POINTS = "daydream", 3
+NAME, POINTS, WRITTEN = "daydream", 3, 2  # points by program, and by people
 FILE = f"topics/{NAME}.py"
 STUB_IDS = ("dream_pick", "dream_soften")
 
@@ -15,7 +15,8 @@ TABLES = """
 [[problems]]
 id = "daydream"
 title = "Planning by daydreams"
-points = 3
+points = 5
+written = 2
 section = "Can we do better? Replanning"
 optional = true
 
@@ -263,7 +264,24 @@ The best of a few random plans, made less bold.
 NOTEBOOK = """# %% [markdown] name="title"
 # # Daydreams, drawn
 #
-# *{{ title }} · {{ term }}.* This notebook belongs to {{ problem:daydream }} and has no graded answer.
+# *{{ title }} · {{ term }}.* This notebook belongs to {{ problem:daydream }}; its answer is worth
+# {{ points_in_all }} bonus points.
+
+# %% [markdown] name="question-dream" nbgrader={"grade": false, "locked": true, "solution": false}
+# ## Question: why dream? ({{ points:answer-dream }} bonus points)
+#
+# What does softening cost?
+
+# %% [markdown] name="answer-dream" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
+# ### BEGIN SOLUTION
+# **Model answer.** A softened plan pushes less than the best one that was found, so it never reaches what the best plan
+# would have reached, even where the model is right about it.
+#
+# **Rubric.** Full: less of the best plan's push. Half: a push is named. 0: nothing of it.
+# ### END SOLUTION
+
+# %% name="draw"
+print("a dream")
 """
 
 FILES = {

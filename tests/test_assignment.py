@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from made_up_topic import TABLES, assignment_with_topic
 
 from hw4.handin.assignment import ASSIGNMENT_FILE, AssignmentError, load_assignment
 
@@ -33,6 +34,11 @@ def refused(tmp_path: Path, text: str) -> str:
         ("points = 25", 'points = "25"', "points must be a whole number, 0 or more, got '25'"),
         ("minutes = 30", "minutes = -30", "minutes must be a whole number, 0 or more, got -30"),
         ("by_hand = true", "by_hand = 1", "by_hand must be true or false, got 1"),
+        (
+            "optional = true\n",
+            "by_hand = true\noptional = true\n",
+            "mppi is a topic: `written` says how many of its points people",
+        ),
         ('file = "replanning.ipynb"', "file = 1", "file must be a string, got 1"),
         ('problem = "curves"', 'problem = "curve"', "belongs to the unknown problem 'curve' (did you mean 'curves'?)"),
         ('needs = [\n    "norm', 'needs = [\n    "nrm', "needs the unknown function 'nrmalizer_fit' (did you mean"),
@@ -59,6 +65,35 @@ def test_a_missing_key_is_named_at_the_head_of_its_table(tmp_path: Path) -> None
     before, stub, after = TEXT.partition("[[stubs]]")
     message = refused(tmp_path, before + stub + after.replace("lines = 4\n", "", 1))
     assert message == f"assignment.toml:{line}: the key 'lines' is missing from [stubs]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "optional = true\n",
+            "",
+            "daydream is no topic: required answers are points of the problem with `by_hand = true`",
+        ),
+        ("written = 2", "written = 5", "of the 5 points of daydream, fewer can be for written answers"),
+        ("written = 2", "written = 1", "daydream is worth 5 points, 1 of them for written answers, but its parts add"),
+        (
+            "daydream.ipynb",
+            "dream.ipynb",
+            "the answers of daydream are in daydream.ipynb, which is no optional notebook",
+        ),
+    ],
+)
+def test_written_points_of_a_topic_have_its_notebook_and_leave_the_rest_to_code(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    (tmp_path / "whole").mkdir()
+    found = assignment_with_topic(tmp_path / "whole")
+    assert found.problem("daydream").code_points == 3
+    assert (found.written_bonus_points, found.written_bonus_in("daydream.ipynb")) == (2, 2)
+    assert found.bonus_points == found.code_bonus_points + 2
+    assert found.written_points == load_assignment().written_points
+    assert says in refused(tmp_path, TEXT + TABLES.replace(old, new, 1))
 
 
 def test_an_id_that_is_used_twice_is_named_at_both_places(tmp_path: Path) -> None:

@@ -38,14 +38,14 @@ WHOLE = load_assignment()
 CAP = 8
 
 
-# The last required problem as a topic: its file is then optional. Without the curves, two of which would need it.
-TOPIC = next(
-    p for p in WHOLE.problems if not p.optional and not p.by_hand and p.id == WHOLE.stub("gaussian_nll").problem
-)
+# The last required problem as a topic: its file is then optional. Without the curves, two of which would need it. Two
+# more points are for written answers.
+REQUIRED = WHOLE.problem(WHOLE.stub("gaussian_nll").problem)
+TOPIC = dataclasses.replace(REQUIRED, optional=True, number=1, points=REQUIRED.points + 2, written=2)
 ASSIGNMENT = dataclasses.replace(
     WHOLE,
     problems=tuple(
-        dataclasses.replace(problem, optional=True, number=1) if problem == TOPIC else problem
+        TOPIC if problem == REQUIRED else problem
         for problem in WHOLE.problems
         if (not problem.optional and problem.id not in {curve.problem for curve in WHOLE.curves})
     ),
@@ -101,8 +101,8 @@ def in_red(html: str) -> list[str]:
 
 def test_the_made_up_assignment_is_one() -> None:
     assert FILE in ASSIGNMENT.optional_code
-    assert ASSIGNMENT.bonus_points == TOPIC.points > CAP
-    assert sum(item.points for item in ASSIGNMENT.items) == FULL + TOPIC.points
+    assert ASSIGNMENT.code_bonus_points == TOPIC.code_points > CAP
+    assert sum(item.points for item in ASSIGNMENT.items) == FULL + TOPIC.code_points
 
 
 def expect_silence(grade: Grade) -> None:
@@ -116,8 +116,8 @@ def expect_silence(grade: Grade) -> None:
     assert sum(test["max_score"] for test in document["tests"]) == FULL
     assert f"Optional, not handed in: T1 {TOPIC.title}" in document["output"]
     assert f"T1 {TOPIC.title}: optional, not handed in" in table
-    assert html.count('<td class="n soft">not handed in</td>') == 1
-    assert f"{FULL} of {FULL} points by program, and 0 of {TOPIC.points} bonus" in table
+    assert html.count('<td class="n soft">not handed in</td>') == 2  # its functions, and its answers
+    assert f"{FULL} of {FULL} points by program, and 0 of {TOPIC.code_points} bonus" in table
     assert in_red(html) == []
     assert "ot started" not in json.dumps(document) + html + table
     assert f"{FILE} is missing" not in json.dumps(document) + html
@@ -141,8 +141,13 @@ def test_an_untouched_topic_counts_as_not_handed_in(submit: Submit, comment: byt
 def test_a_whole_topic_lifts_the_score_above_the_maximum_as_far_as_the_cap_lets_it(submit: Submit) -> None:
     grade = submit(reference_code()[FILE])
     report = grade.report
-    assert (report.score, report.bonus, report.counted_bonus, report.total) == (FULL, TOPIC.points, CAP, FULL + CAP)
-    wanted = f"and {TOPIC.points} of {TOPIC.points} bonus, of which {CAP} count"
+    assert (report.score, report.bonus, report.counted_bonus, report.total) == (
+        FULL,
+        TOPIC.code_points,
+        CAP,
+        FULL + CAP,
+    )
+    wanted = f"and {TOPIC.code_points} of {TOPIC.code_points} bonus, of which {CAP} count"
     assert sum_of(report) == f"{FULL} of {FULL}, {wanted}"
     document = results(grade)
     assert document["score"] == FULL + CAP
@@ -150,14 +155,38 @@ def test_a_whole_topic_lifts_the_score_above_the_maximum_as_far_as_the_cap_lets_
     assert wanted in page(grade, "somebody")
     assert wanted in printed(grade)
     bonus = [test for test in document["tests"] if test["name"].endswith("(bonus)")]
-    assert sum(test["score"] for test in bonus) == TOPIC.points
+    assert sum(test["score"] for test in bonus) == TOPIC.code_points
     facts = receipt(grade)
     assert (facts["score"], facts["bonus"], facts["counted_bonus"], facts["total"]) == (
         FULL,
-        TOPIC.points,
+        TOPIC.code_points,
         CAP,
         FULL + CAP,
     )
+
+
+def test_written_bonus_points_stand_apart_and_no_program_counts_them(submit: Submit) -> None:
+    """With the notebook alone, with the functions alone: what people grade is never in a sum of the program."""
+
+    def rows(grade: Grade) -> list[str]:
+        table = page(grade, "somebody").partition("<tbody>")[2].partition("</tbody>")[0]
+        return [
+            " ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in table.split("</tr>") if f" {TOPIC.title}" in row
+        ]
+
+    nothing, functions = submit(None), submit(reference_code()[FILE])
+    assert rows(functions) == [
+        f"T1 {TOPIC.title} (bonus) {TOPIC.code_points} {TOPIC.code_points}",
+        f"T1 {TOPIC.title}: written answers (bonus) not handed in 2",
+    ]
+    measured = dataclasses.replace(functions.measured, submitted=functions.measured.submitted | {TOPIC.notebook})
+    assert rows(dataclasses.replace(functions, measured=measured))[1].endswith("written answers (bonus) by hand 2")
+    assert functions.report.max_bonus == TOPIC.code_points
+    measured = dataclasses.replace(nothing.measured, submitted=nothing.measured.submitted | {TOPIC.notebook})
+    answered = dataclasses.replace(nothing, measured=measured)
+    assert "Optional, not handed in" in results(nothing)["output"]
+    assert "Optional, not handed in" not in results(answered)["output"]
+    assert results(answered)["score"] == FULL
 
 
 def test_a_part_of_a_topic_earns_its_part(submit: Submit) -> None:

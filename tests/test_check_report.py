@@ -23,9 +23,9 @@ from hw4.checking.failure import Comparison, Failure
 from hw4.checking.hints import HINTS
 from hw4.checking.importing import failure_of_collection, import_alone
 from hw4.checking.public_tests import ChecksNotRun, StubReport, check_stubs
-from hw4.checking.report import explain, select_stubs
+from hw4.checking.report import explain, select_stubs, show
 from hw4.commands.cli import main
-from hw4.handin.assignment import load_assignment
+from hw4.handin.assignment import Stub, load_assignment
 from publish.stubs import write_solved
 
 ASSIGNMENT = load_assignment()
@@ -246,6 +246,50 @@ def test_an_error_of_an_import_is_shown_once_however_many_functions_wait_for_it(
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["check", "p2", "t1"]) == 1
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "in hw4/mpc.py hw4/mpc.py could not be checked: see above. Run: pytest hw4/tests/test_mpc.py -m" in printed
     assert printed.count(f"AssertionError: one two (hw4/mpc.py:{line_of(path, 'assert 1 > 2')})") == 1
     reports = check_stubs(select_stubs(ASSIGNMENT, ["t1"]), Console(file=io.StringIO()))
     assert "AssertionError: one two (hw4/mpc.py:" in explain(reports[0])  # alone, the topic has to say it
+
+
+# What to do next ------------------------------------------------------------------------------------------------------
+
+
+def ending(*reports: StubReport) -> str:
+    """What `check` prints below its tables, as one line."""
+    printed = io.StringIO()
+    show(ASSIGNMENT, list(reports), Console(file=printed, width=200))
+    return " ".join(printed.getvalue().split()).partition("done.")[2]
+
+
+def done(stub: Stub) -> StubReport:
+    return StubReport(stub, collected={"a"}, ended={"a"})
+
+
+def unwritten(stub: Stub, by: Stub | None = None) -> StubReport:
+    """Not started, or waiting for the stub `by`."""
+    failure = Failure("t::t", "NotImplementedError", f"{(by or stub).id}: write it", "not_started")
+    return StubReport(stub, collected={"a"}, ended={"a"}, failures=[failure])
+
+
+REQUIRED = [stub for stub in ASSIGNMENT.stubs if not ASSIGNMENT.is_optional(stub)]
+OPTIONAL = next(stub for stub in ASSIGNMENT.stubs if ASSIGNMENT.is_optional(stub))
+
+
+def test_where_everything_passes_one_line_says_so() -> None:
+    assert ending(*map(done, REQUIRED)) == " Everything that was checked passes."
+
+
+def test_what_to_do_next_is_the_first_function_its_hint_and_one_command() -> None:
+    first, second, third = REQUIRED[:3]
+    said = ending(done(first), unwritten(second), unwritten(third))
+    wanted = f"Next: {second.number} {second.symbol} in hw4/{second.file} {HINTS['not_started'].text} Run: pytest "
+    assert said.startswith(f" {wanted}")
+    assert said.endswith(f" -m {second.id}")
+    assert said.count("Run: ") == 1
+
+
+def test_a_topic_is_next_only_when_all_else_is_done_even_if_the_rest_waits() -> None:
+    waiting = unwritten(REQUIRED[1], by=REQUIRED[0])
+    assert f"Next: {REQUIRED[1].number} " in ending(unwritten(OPTIONAL), waiting)
+    assert f"Next: {OPTIONAL.number} " in ending(unwritten(OPTIONAL), done(REQUIRED[1]))

@@ -18,7 +18,7 @@ from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks import regrade_class, standing
 from autograder.classroom.marks.dashboard import items_of
 from autograder.classroom.marks.export import export, read_list
-from autograder.classroom.marks.gradebook import BONUS, Written, code_points, opened
+from autograder.classroom.marks.gradebook import BONUS, WRITTEN, Written, code_points, opened, written_points
 from autograder.classroom.marks.regrade_class import bring_up_to_date, plan_of
 from autograder.classroom.marks.standing import read_class
 from autograder.classroom.night import record
@@ -57,10 +57,10 @@ def sums(folder: ClassFolder) -> dict[str, tuple[float | None, float | None, flo
 
 def test_points_bonus_and_total_are_three_columns(folder: ClassFolder, with_a_topic: Assignment) -> None:
     """60 points; of the 20 of the topic 8 count. Who did not hand it in has empty cells, and no flag."""
-    assert (with_a_topic.code_points, with_a_topic.bonus_points >= 20) == (60, True)
+    assert (with_a_topic.code_points, with_a_topic.code_bonus_points >= 20) == (60, True)
     found = sums(folder)
     assert found["bob"][::2] == (60, 60 + found["bob"][1])  # type: ignore[operator]
-    assert found["ada"] == (60, with_a_topic.bonus_points, 68)
+    assert found["ada"] == (60, with_a_topic.code_bonus_points, 68)
     assert found["zoe"] == (0, 0, 0)
     rows = {row["id"]: row for row in csv.DictReader((folder.root / "grades.csv").open(encoding="utf-8-sig"))}
     assert {name: (float(r["points"]), float(r["bonus"]), float(r["total"])) for name, r in rows.items()} == found
@@ -89,13 +89,57 @@ def test_a_total_may_be_more_than_the_points_that_are_possible(
 ) -> None:
     rows = read_list(export(read_class(folder), form))
     by_id = {row[key]: row for row in rows}
-    assert (by_id["ada"][points], by_id["ada"]["bonus"]) == ("68", f"{with_a_topic.bonus_points}")
+    assert (by_id["ada"][points], by_id["ada"]["bonus"]) == ("68", f"{with_a_topic.code_bonus_points}")
     if form == "canvas":
         assert rows[0][points] == "60"
     if most:
         assert by_id["ada"][most] == "60"
     written = export(read_class(folder), form, {"ada": Written(17.5, True)})
     assert {row[key]: row for row in read_list(written)}["ada"][points] == "85.5"
+
+
+def test_a_written_bonus_has_a_column_and_the_cap_holds_for_both_parts(
+    folder: ClassFolder, with_a_topic: Assignment
+) -> None:
+    """Everybody has 20 required written points, and ada's bonus is over the cap already."""
+    bonus = sums(folder)["bob"][1] or 0.0
+    written = {"ada": Written(20.0, True, 2.0), "bob": Written(20.0, True, 1.5), "eve": Written(20.0, False, 2.0)}
+    for form, key in (("csv", "id"), ("canvas", "ID"), ("gradescope", "SID")):
+        rows = {row[key]: row for row in read_list(export(read_class(folder), form, written))}
+        total = {"csv": "total", "canvas": with_a_topic.course.title, "gradescope": "Total Score"}[form]
+        assert (rows["ada"]["written bonus"], rows["ada"][total]) == ("2", "88")
+        assert (rows["bob"]["bonus"], rows["bob"]["written bonus"]) == (f"{bonus:g}", "1.5")
+        assert rows["bob"][total] == f"{80 + bonus + 1.5:g}"
+        assert rows["eve"][total] == ""  # an answer still waits for a person
+        assert (rows["zoe"]["written bonus"], rows["zoe"][total]) == ("", "")
+    most = written["bob"] = Written(20.0, True, 100.0)
+    rows = {row["id"]: row for row in read_list(export(read_class(folder), "csv", written))}
+    assert (rows["bob"]["written bonus"], rows["bob"]["total"]) == (f"{most.bonus:g}", "88")
+    rows = {row["id"]: row for row in read_list(export(read_class(folder), "csv"))}
+    assert "written bonus" not in rows["bob"]
+
+
+def test_what_people_gave_for_a_topic_is_a_bonus_in_the_gradebook(folder: ClassFolder, tmp_path: Path) -> None:
+    """One notebook has 20 required points, the topic's has 2. Of ada's bonus by program, 6.5 fit next to her 1.5."""
+    database = tmp_path / "gradebook.db"
+    with opened(database) as gradebook:
+        gradebook.add_assignment(WRITTEN)
+        for notebook, points in (("distribution_shift", 20), ("ensembles", 2)):
+            gradebook.add_notebook(notebook, WRITTEN)
+            gradebook.add_grade_cell("q", notebook, WRITTEN, max_score=points, cell_type="markdown")
+        for student in ("ada", "bob"):
+            gradebook.add_student(student)
+            gradebook.add_submission(WRITTEN, student)
+            for notebook, points in (("distribution_shift", 15), ("ensembles", 1.5 if student == "ada" else 0)):
+                grade = gradebook.find_grade("q", notebook, WRITTEN, student)
+                grade.manual_score, grade.needs_manual_grade = points, False
+        gradebook.db.commit()
+    assert written_points(database) == {"ada": Written(15.0, True, 1.5), "bob": Written(15.0, True, 0.0)}
+    assert commands.gradebook(folder.root, database=database) == commands.DONE
+    bonus = sums(folder)["bob"][1] or 0.0
+    assert (code_points(database)["ada"], code_points(database)["bob"]) == (66.5, 60 + bonus)  # 66.5 + 1.5 is the cap
+    with opened(database) as gradebook:
+        assert gradebook.find_grade(BONUS, "code", "hw4_code", "ada").extra_credit == 6.5
 
 
 def test_the_gradebook_has_what_counts_as_extra_credit(
@@ -147,7 +191,7 @@ def test_the_page_has_the_bonus_apart_and_a_histogram_beyond_the_maximum(
     folder: ClassFolder, with_a_topic: Assignment
 ) -> None:
     page = (folder.root / "index.html").read_text()
-    values = (60.0, float(with_a_topic.bonus_points), 68.0)
+    values = (60.0, float(with_a_topic.code_bonus_points), 68.0)
     cells = "".join(f'<td class="n" data-value="{value}">{value:g}</td>' for value in values)
     assert cells in page.replace("\n", "")
     assert "points, bonus included" in page

@@ -125,21 +125,29 @@ def test_a_deleted_answer_is_put_back_empty_and_the_others_stay(handed_in, relea
 
 
 def test_a_deleted_given_cell_is_put_back_in_its_place(handed_in, release):
-    handed_in["cells"] = [cell for cell in handed_in["cells"] if cell["id"] != "sanity"]
-    assert restored(handed_in, release).changes == (("sanity", "was missing: restored"),)
+    handed_in["cells"] = [cell for cell in handed_in["cells"] if cell["id"] != "roll-out-check"]
+    assert restored(handed_in, release).changes == (("roll-out-check", "was missing: restored"),)
 
 
 def test_a_changed_test_cell_is_restored(handed_in, release):
-    cell_of(handed_in, "sanity")["source"] = ["print('all is well')"]
+    cell_of(handed_in, "roll-out-check")["source"] = ["print('all is well')"]
     result = restored(handed_in, release)
-    assert result.changes == (("sanity", "was changed, although students may not change it: restored"),)
-    assert text(cell_of(result.notebook, "sanity")) == text(cell_of(release, "sanity"))
+    assert result.changes == (("roll-out-check", "was changed, although students may not change it: restored"),)
+    assert text(cell_of(result.notebook, "roll-out-check")) == text(cell_of(release, "roll-out-check"))
 
 
 def test_a_changed_question_is_restored(handed_in, release, question):
     cell_of(handed_in, question)["source"] = ["Which colour is the sky? (100 points)"]
     result = restored(handed_in, release)
     assert text(cell_of(result.notebook, question)) == text(cell_of(release, question))
+
+
+def test_what_is_said_of_help_reaches_the_graders(handed_in, release):
+    said = "".join(cell_of(handed_in, "declaration")["source"]).replace(":", ": Kim, on the planner", 1)
+    cell_of(handed_in, "declaration")["source"] = said
+    result = restored(handed_in, release)
+    assert result.changes == ()
+    assert text(cell_of(result.notebook, "declaration")) == said
 
 
 def test_changed_parameters_are_the_students_to_change(handed_in, release):
@@ -216,17 +224,17 @@ def test_an_own_cell_stays_where_it_was(handed_in, release):
 
 def test_huge_outputs_are_bounded(handed_in, release):
     picture = base64.b64encode(DOT).decode()
-    cell_of(handed_in, "sanity")["outputs"] = [
+    cell_of(handed_in, "roll-out-check")["outputs"] = [
         {"output_type": "stream", "name": "stdout", "text": "x" * 5_000_000},
         *[{"output_type": "display_data", "metadata": {}, "data": {"image/png": picture}} for _ in range(30)],
         {"output_type": "display_data", "metadata": {}, "data": {"image/png": "A" * 2_000_000}},
     ]
     result = restored(handed_in, release)
     (change,) = result.changes
-    assert change[0] == "sanity"
+    assert change[0] == "roll-out-check"
     assert "more than 20000 characters of text" in change[1]
     assert "more than 10 pictures" in change[1]
-    outputs = cell_of(result.notebook, "sanity")["outputs"]
+    outputs = cell_of(result.notebook, "roll-out-check")["outputs"]
     assert len(outputs) == 11
     assert len(outputs[0]["text"]) == MAX_TEXT
 
@@ -241,22 +249,39 @@ def test_a_huge_answer_is_cut_and_says_so(handed_in, release, answer):
 @pytest.mark.parametrize("mime", ["text/html", "application/javascript", "text/latex", "text/markdown"])
 def test_a_rich_output_is_left_out_and_its_plain_text_kept(handed_in, release, mime):
     data = {mime: HOSTILE, "text/plain": "<Figure>"}
-    cell_of(handed_in, "sanity")["outputs"] = [{"output_type": "execute_result", "metadata": {}, "data": data}]
+    cell_of(handed_in, "roll-out-check")["outputs"] = [{"output_type": "execute_result", "metadata": {}, "data": data}]
     result = restored(handed_in, release)
-    assert result.changes == (("sanity", "some of its outputs were removed: a rich output"),)
-    (output,) = cell_of(result.notebook, "sanity")["outputs"]
+    assert result.changes == (("roll-out-check", "some of its outputs were removed: a rich output"),)
+    (output,) = cell_of(result.notebook, "roll-out-check")["outputs"]
     assert output == {"output_type": "stream", "name": "stdout", "text": "<Figure>"}
+
+
+def test_a_table_whose_text_is_kept_is_no_change(handed_in, release):
+    data = {"text/html": "<table><tr><td>3</td></tr></table>", "text/plain": "return\n3"}
+    cell_of(handed_in, "roll-out-check")["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": data}]
+    result = restored(handed_in, release)
+    assert result.changes == ()
+    (output,) = cell_of(result.notebook, "roll-out-check")["outputs"]
+    assert output == {"output_type": "stream", "name": "stdout", "text": "return\n3"}
+
+
+def test_a_given_text_that_folds_a_paragraph_stays_and_a_changed_one_is_made_inert(handed_in, release):
+    assert "<details>" in text(cell_of(restored(handed_in, release).notebook, "how-to"))
+    cell_of(handed_in, "how-to")["source"] = ["<details>mine</details>"]
+    result = restored(handed_in, release)
+    assert result.changes == (("how-to", "HTML, links or control characters in its text were disabled"),)
+    assert "<details>" not in text(cell_of(result.notebook, "how-to"))
 
 
 def test_a_picture_that_is_markup_is_left_out_and_a_picture_stays(handed_in, release):
     pictures = ['"><script>alert(1)</script>', base64.b64encode(b"<svg onload=alert(1)>").decode()]
     good = base64.b64encode(DOT).decode()
-    cell_of(handed_in, "sanity")["outputs"] = [
+    cell_of(handed_in, "roll-out-check")["outputs"] = [
         {"output_type": "display_data", "metadata": {"image/png": {"width": '"><script>'}}, "data": {"image/png": p}}
         for p in (*pictures, good)
     ]
     result = restored(handed_in, release)
-    assert cell_of(result.notebook, "sanity")["outputs"] == [
+    assert cell_of(result.notebook, "roll-out-check")["outputs"] == [
         {"output_type": "display_data", "metadata": {}, "data": {"image/png": good}}
     ]
 
@@ -330,10 +355,10 @@ def test_an_own_cell_and_each_version_of_an_answer_keep_their_pictures(handed_in
 @pytest.mark.parametrize("mime", ["image/svg+xml", "text/html"])
 def test_a_drawing_in_an_output_is_drawn_and_runs_nothing(handed_in, release, drawing, mime):
     data = {mime: drawing, "text/plain": "<Figure>"}
-    cell_of(handed_in, "sanity")["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": data}]
+    cell_of(handed_in, "roll-out-check")["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": data}]
     result = restored(handed_in, release)
     assert (result.changes == ()) == (mime == "image/svg+xml")
-    (output,) = cell_of(result.notebook, "sanity")["outputs"]
+    (output,) = cell_of(result.notebook, "roll-out-check")["outputs"]
     shown = output["data"]["text/html"]
     assert re.fullmatch(r'<img alt="picture" src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+">', shown)
     assert base64.b64decode(shown.partition("base64,")[2][:-2]).startswith(b"<svg")
@@ -386,8 +411,8 @@ def test_a_notebook_that_cannot_be_read_is_filed_empty_and_its_original_named(tm
 
 def test_a_traceback_is_kept_as_text(handed_in, release):
     error = {"output_type": "error", "ename": "E", "evalue": "<b>", "traceback": ["line 1", "\x1b[31mKeyError\x1b[0m"]}
-    cell_of(handed_in, "sanity")["outputs"] = [error]
-    (output,) = cell_of(restored(handed_in, release).notebook, "sanity")["outputs"]
+    cell_of(handed_in, "roll-out-check")["outputs"] = [error]
+    (output,) = cell_of(restored(handed_in, release).notebook, "roll-out-check")["outputs"]
     assert (output["name"], output["text"]) == ("stderr", "line 1\n\x1b[31mKeyError\x1b[0m")
 
 
@@ -539,7 +564,7 @@ def damaged():
     first["cells"].remove(gone)
     first["metadata"] = {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}
     for cell in first["cells"]:
-        if cell["id"] == "sanity":
+        if cell["id"] == "roll-out-check":
             cell["source"] = "pass"
     return notebooks
 

@@ -21,6 +21,7 @@ from autograder.classroom.marks.dashboard import dashboard, flags_of, items_of, 
 from autograder.classroom.marks.standing import Class, Result, result_of
 from autograder.grading.curves import load_bars
 from autograder.hidden_tests.graded import DECLARED
+from autograder.report.page import page as report_page
 from hw4.handin.assignment import Assignment, load_assignment
 
 __all__ = ["with_a_topic"]  # a fixture
@@ -291,3 +292,26 @@ def test_the_page_fits_a_phone(browser: Any, folder: Path) -> None:
     phone.goto((folder / "index.html").as_uri())
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     phone.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_students_report_fits_a_phone_and_axe_finds_nothing_to_complain_of(
+    browser: Any, tmp_path: Path, scheme: str
+) -> None:
+    """One with what to do next, worked-out checks and curves with all their pictures."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    failing = [name for name, test in DECLARED.items() if test.stub_id == "cem_refit"]
+    grade = result(1, measured(failed=failing, skill=0.5)).grade
+    assert grade is not None
+    (tmp_path / "report.html").write_text(report_page(grade, "s001"), encoding="utf-8")
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 390, "height": 800})
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    opened.goto((tmp_path / "report.html").as_uri())
+    opened.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
+    width = opened.evaluate("document.documentElement.scrollWidth")
+    report = Axe().run(opened)
+    context.close()
+    assert width <= 390
+    assert report.violations_count == 0, report.generate_report()

@@ -214,7 +214,7 @@ def with_leaderboard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "load_assignment", lambda: assignment)
 
 
-COUNTED_BONUS = min(ASSIGNMENT.bonus_points, ASSIGNMENT.policies.bonus_cap)
+COUNTED_BONUS = min(ASSIGNMENT.code_bonus_points, ASSIGNMENT.policies.bonus_cap)
 FULL = ASSIGNMENT.code_points + COUNTED_BONUS
 
 

@@ -365,7 +365,9 @@ def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path:
     document = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     receipt = json.loads((tmp_path / "out" / "receipt.json").read_text(encoding="utf-8"))
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert document["score"] == ASSIGNMENT.code_points + min(ASSIGNMENT.bonus_points, ASSIGNMENT.policies.bonus_cap)
+    assert document["score"] == ASSIGNMENT.code_points + min(
+        ASSIGNMENT.code_bonus_points, ASSIGNMENT.policies.bonus_cap
+    )
     assert [test["score"] for test in document["tests"]] == [test["max_score"] for test in document["tests"]]
     assert len(receipt["runs"]["curve_cartpole"]) in (3, 5, 7)
     assert any(run["world"]["sign"] == -1 for run in receipt["runs"]["curve_cartpole"][:3])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typst
 from changed_assignment import changed_assignment
-from recorded_notebook import recorder_cells
+from recorded_notebook import runs_module
 
 from autograder.grading.curves import Bar, dump_bars
 from autograder.recorded.calibration import BY_HEART
@@ -19,22 +19,22 @@ from autograder.recorded.error_rates import rate
 from autograder.solutions import SOLUTIONS
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
+from hw4.handin.assignment import ASSIGNMENT_FILE, Notebook, load_assignment
 from hw4.rewards import LEDGE_EDGE
 from publish.handout import DATA, FIGURES, HANDOUT, PDF, HandoutError, notebook_answers
 from publish.handout import facts as handout_facts
-from publish.handout.docstrings import spans, stub_spec
+from publish.handout.docstrings import spans, stub_summary
 from publish.handout.facts import _best_by_heart, gather_facts
 from publish.handout.figures import draw_figures
 from publish.handout.ledge import COSTS, ledge_facts, path_of
 from publish.handout.notebook_answers import prose, written_answers
-from publish.handout.typesetting import build_handout
+from publish.handout.typesetting import build_handout, compile_handout
 from publish.handout.wording import ranges, shown
 from publish.recorded_tables import settings_of
 from publish.stubs import build_stubs, solution_lines
 from publish.student_bundle import student_requirements
 
-MAX_PAGES = 14  # without topics
+MAX_PAGES = 13  # without topics
 MAX_PAGES_OF_A_TOPIC = 2  # on average, with their introduction
 BAR = Bar(bar=51.5, floor=-7.0, cpu_seconds=1.0, speed=0.1, num_reference_runs=3, code_hash="")
 
@@ -115,19 +115,8 @@ def test_tables_hold_what_the_assignment_says(facts: dict[str, Any]) -> None:
         assert row[:2] == [problem.label, problem.title]
         assert row[-1] == str(problem.points)
     assert problems[-1][-1] == str(sum(problem.points for problem in required_problems))
-    stubs = table_rows(facts, "No.", "Id")
     required_stubs = [stub for stub in assignment.stubs if not assignment.is_optional(stub)]
-    for stub, row in zip(required_stubs, stubs[1:-1], strict=True):
-        assert row == [
-            stub.number,
-            stub.id,
-            stub.symbol,
-            stub.file,
-            str(stub.lines),
-            str(stub.minutes),
-            str(stub.points),
-        ]
-    assert stubs[-1][-2] == problems[-1][-2] == str(sum(stub.minutes for stub in required_stubs))
+    assert problems[-1][-3:-1] == [str(len(required_stubs)), str(sum(stub.minutes for stub in required_stubs))]
     curves = table_rows(facts, "No.", "Curve")
     required_curves = [curve for curve in assignment.curves if not assignment.is_optional(curve)]
     assert [row[0] for row in curves[1:]] == [curve.number for curve in required_curves]
@@ -147,7 +136,7 @@ def test_of_those_who_know_the_physics_by_heart_the_best_is_shown() -> None:
 
 
 def test_the_table_of_costs_shows_arms_of_the_notebook_that_search_equally_hard() -> None:
-    cells = recorder_cells("uncertainty_aware")
+    cells = runs_module("uncertainty_aware")
     assert COSTS.keys() < cells["ARMS"].keys()
     for arm in COSTS:
         experiment = cells["experiment_of"](arm, "ledge")
@@ -170,22 +159,27 @@ def test_a_changed_point_changes_the_pages(tmp_path: Path, facts: dict[str, Any]
     copy = tmp_path / "assignment.toml"
     copy.write_text(moved, encoding="utf-8")
 
-    rows = table_rows(gather_facts(load_assignment(copy)), "No.", "Id")
-
-    assert [row[-1] for row in rows[1:3]] == ["2", "6"]
-    assert [row[-1] for row in table_rows(facts, "No.", "Id")[1:3]] == ["3", "5"]
+    changed = gather_facts(load_assignment(copy))
+    assert [stub["points"] for stub in changed["stubs"][:2]] == [2, 6]
+    assert [stub["points"] for stub in facts["stubs"][:2]] == [3, 5]
     assert build_handout(tmp_path / "moved.pdf", copy).read_bytes() != PDF.read_bytes()
 
 
-def test_settings_table_holds_every_hyper_parameter(facts: dict[str, Any]) -> None:
+def test_settings_table_holds_every_hyper_parameter_in_which_the_experiments_differ(facts: dict[str, Any]) -> None:
     head, *rows = table_rows(facts, "Setting")
     names = head[2:]
     assignment = load_assignment()
     assert names == [curve.experiment for curve in assignment.curves if not assignment.is_optional(curve)]
-    for field, row in zip(dataclasses.fields(EXPERIMENTS[names[0]]), rows, strict=True):
-        assert row[0] == field.name
-        assert row[1], f"{field.name} has no meaning below it in hw4/experiments.py"
-        assert row[2:] == [shown(getattr(EXPERIMENTS[name], field.name)) for name in names]
+    shown_rows = {row[0]: row[1:] for row in rows}
+    for field in dataclasses.fields(EXPERIMENTS[names[0]]):
+        values = [shown(getattr(EXPERIMENTS[name], field.name)) for name in names]
+        if field.name == "task_name" or len(set(values)) == 1:
+            assert field.name not in shown_rows
+        else:
+            meaning, *cells = shown_rows.pop(field.name)
+            assert meaning, f"{field.name} has no meaning below it in hw4/experiments.py"
+            assert cells == values
+    assert shown_rows == {}
 
 
 def test_bars_are_shown_once_they_are_recorded(tmp_path: Path) -> None:
@@ -221,7 +215,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total}
     assert written_answers(assignment) == {
         "number": "three",
-        "points": f"worth {total - 7}, 4 and 3 points",
+        "points": f"worth 3, 4 or {total - 7} points each",
         "notebooks": [notebook],
         "optional_notebooks": [],
     }
@@ -230,6 +224,19 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     release(total - 7, 4)
     with pytest.raises(HandoutError, match=f"worth {total - 3} points, assignment.toml says {total}"):
         written_answers(assignment)
+    written = dataclasses.replace(next(p for p in assignment.problems if p.optional), id="why", written=2)
+    topic = dataclasses.replace(
+        assignment,
+        notebooks=(Notebook("why.ipynb", optional=True),),
+        problems=(*(p for p in assignment.problems if not p.optional and not p.by_hand), written),
+    )
+    release(1, 1)
+    found = written_answers(topic)
+    assert (found["number"], found["notebooks"]) == ("no", [])
+    assert found["optional_notebooks"] == [{**notebook, "number": 2, "points": 2}]
+    release(1)
+    with pytest.raises(HandoutError, match=r"the answers in why\.ipynb are worth 1 points, assignment\.toml says 2"):
+        written_answers(topic)
     release(total, title="no title")
     with pytest.raises(HandoutError, match=r"why\.ipynb has no title"):
         written_answers(assignment)
@@ -241,7 +248,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
         ('collaboration = "discuss"', 'collaboration = "alone"', "work alone"),
         ('collaboration = "discuss"', 'collaboration = "discuss"', "Discuss ideas"),
         ('ai_use = "declared"', 'ai_use = "forbidden"', "Do not use tools that write code"),
-        ('ai_use = "declared"', 'ai_use = "declared"', "Say in the first answer what you used"),
+        ('ai_use = "declared"', 'ai_use = "declared"', "Say in the last cell of the notebook"),
         ('ai_use = "declared"', 'ai_use = "free"', "You may use assistants for anything"),
         ("max_group_size = 1", "max_group_size = 3", "in groups of up to three"),
         ("max_submissions = 0", "max_submissions = 20", "only the first 20 submissions"),
@@ -345,14 +352,6 @@ def test_every_section_that_a_hint_names_is_in_the_handout(facts: dict[str, Any]
     assert named <= titles
 
 
-def test_each_stub_has_its_box(facts: dict[str, Any]) -> None:
-    blocks = "".join(flat_text(block) for block in queried(facts, "raw"))
-    for stub in facts["stubs"]:
-        assert stub["spec"]["signature"] in blocks
-        assert stub["spec"]["test"] == f"pytest hw4/tests -m {stub['id']}", "the handout says so of every stub, once"
-        assert f"({stub['id']})" in "".join(span["text"] for span in stub["spec"]["blocks"][0]["spans"])
-
-
 def test_no_solution_line_is_in_the_handout(facts: dict[str, Any]) -> None:
     sources = [path.read_text(encoding="utf-8") for path in sorted(HANDOUT.rglob("*.typ"))]
     text = "\n".join([json.dumps(facts, ensure_ascii=False).replace('\\"', '"'), *sources])
@@ -367,9 +366,17 @@ def test_no_solution_line_is_in_the_handout(facts: dict[str, Any]) -> None:
     assert [line for line in lines if line in text and line not in public] == []
 
 
-def test_a_stub_without_docstring_is_refused() -> None:
+def test_a_stub_without_docstring_or_with_another_id_is_refused() -> None:
     with pytest.raises(HandoutError, match=r"mpc\.py has no nobody"):
-        stub_spec("mpc.py", "nobody")
+        stub_summary("mpc.py", "cem_plan", "nobody")
+    with pytest.raises(HandoutError, match=r"docstring of cem in solutions/mpc\.py must begin"):
+        stub_summary("mpc.py", "cem_refit", "cem")
+
+
+def test_an_id_that_is_not_in_the_assignment_stops_the_build(facts: dict[str, Any]) -> None:
+    stubs = [{**stub, "id": "renamed" if stub["id"] == "mpc_act" else stub["id"]} for stub in facts["stubs"]]
+    with pytest.raises(typst.TypstError, match="no stub has the id mpc_act"):
+        compile_handout({**facts, "stubs": stubs})
 
 
 @pytest.mark.parametrize(

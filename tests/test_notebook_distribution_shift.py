@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,8 +13,8 @@ from hw4.commands.csv_rows import read_rows
 from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.envs.cliff_hill import ARENA, EDGE_X, STEP_LENGTH, height
 from hw4.experiments import EXPERIMENTS
-from publish.notebooks import DATA, build_sources, cells_tagged
-from publish.stubs import write_solved
+from hw4.notebooks.distribution_shift_runs import imagined_return
+from publish.notebooks import DATA
 
 NAME = "distribution_shift"
 
@@ -62,6 +59,11 @@ def test_version_1_5_ends_above_every_planned_episode_of_0_5_on_every_seed(episo
     last = episodes("episode_return", "1.5")[:, -2:].mean(axis=1)
     assert last.min() > fallen.max()
     assert np.median(last) > 0
+
+
+def test_an_imagined_return_is_the_tasks_reward_on_imagined_states():
+    imagined = imagined_return(EXPERIMENTS["cliff_hill"], np.zeros((2, 2)), np.ones((3, 3)))
+    assert imagined == 2.0  # two steps at height 1, no move
 
 
 @pytest.fixture(scope="module")
@@ -243,48 +245,6 @@ def test_each_patient_shows_its_illness(clinic):
     first_fit = clinic("C", "model_error")[:, 1]
     assert interval_of_median(last["C"] - first_fit)[1] >= 0  # no fall can be claimed
     assert (last["healthy"] < clinic("healthy", "model_error")[:, 1] / 5).all()
-
-
-# Exercises
-
-
-def test_the_exercises_solutions_pass_their_own_checks(source):
-    names: dict[str, object] = {}
-    setup = "import numpy as np\nfrom collections.abc import Callable\nfrom typing import Any\nArray = Any\n"
-    for exercise in ("share-outside", "roll-out"):
-        (code,) = (cell.source for cell in source.cells if cell.id == exercise)
-        exec(setup + code, names)
-    corners = np.array([[0.0, 0.0], [1.0, 2.0]])
-    assert names["share_outside"](corners, np.array([[0.5, 1.0], [1.0, 2.0], [1.1, 1.0], [0.5, -0.1]])) == 0.5
-    seen = np.array([[0.0], [1.0], [3.0], [6.0], [10.0]])
-    expected = names["roll_out"](lambda s, a: s + a + 0.1, seen, np.diff(seen, axis=0), 3)
-    np.testing.assert_allclose(expected, [[6.3], [10.3]])  # 0 + 1 + 2 + 3 and 1 + 2 + 3 + 4, and three tenths each
-
-
-# Execution
-
-
-@pytest.fixture(scope="module")
-def source():
-    return build_sources()[NAME]
-
-
-@pytest.fixture(scope="module")
-def solved(tmp_path_factory):
-    return write_solved(tmp_path_factory.mktemp("solved"))
-
-
-def printed(notebook, cell_id):
-    cell = next(cell for cell in notebook.cells if cell.id == cell_id)
-    return "".join(output.get("text", "") for output in cell.outputs)
-
-
-def test_the_recorder_runs_the_notebooks_own_cells(tmp_path, solved):
-    (tmp_path / "cells.py").write_text(cells_tagged(NAME, "recorder"), encoding="utf-8")
-    code = "from cells import *; print(imagined_return(EXPERIMENT, np.zeros((2, 2)), np.ones((3, 3))))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(solved))), "MPLBACKEND": "Agg"}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert float(result.stdout) == 2.0  # two steps at height 1, no move
 
 
 # The windy plain

@@ -10,7 +10,7 @@ import json
 
 import numpy as np
 import pytest
-from recorded_notebook import record, recorder_cells, settings_by_table
+from recorded_notebook import record, runs_module, settings_by_table
 
 from autograder.solutions import ROOT
 from hw4.commands.csv_rows import read_rows
@@ -25,7 +25,7 @@ MIN_SEEDS = 20
 
 @pytest.fixture(scope="module")
 def notebook():
-    return recorder_cells(NAME)
+    return runs_module(NAME)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from recorded_notebook import MIN_SEEDS, record, recorder_cells, settings_by_table
+from recorded_notebook import MIN_SEEDS, record, runs_module, settings_by_table
 
 from hw4.commands.jupyter import interval_of_median, read_table
 from publish.notebooks import DATA
@@ -16,7 +16,7 @@ NAME = "replanning"
 
 @pytest.fixture(scope="module")
 def notebook():
-    return recorder_cells(NAME)
+    return runs_module(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +191,11 @@ def test_from_19_steps_on_the_last_model_is_worse_than_expecting_no_change(error
     assert all(interval_of_median(worse[:, k - 1])[0] > 0 for k in range(19, worse.shape[1] + 1))
 
 
+def test_the_last_model_errs_by_about_a_millimetre_after_one_step(errors):
+    low, high = interval_of_median(1000 * errors("last", "planned")[:, 0])
+    assert 0.5 < low <= high < 2
+
+
 def test_a_model_of_random_data_alone_is_not_enough_even_replanning_at_every_step(frozen):
     assert interval_of_median(frozen(1) - frozen(1, model="first"))[0] > 0
 
@@ -205,3 +210,25 @@ def test_aggregation_mends_the_error_on_the_states_of_the_good_policy(errors):
     for k in (1, 5, 10, 20):
         ratio = errors("first", "planned")[:, k - 1] / errors("last", "planned")[:, k - 1]
         assert interval_of_median(ratio)[0] > 1
+
+
+def test_the_bound_of_the_model_answer_holds_and_no_smaller_one_does():
+    """Reached by the system s' = L s + a and a model that adds epsilon to it, started at 0."""
+    epsilon, horizon = 0.01, 12
+    for lipschitz in (0.5, 1.0, 1.3):
+        real, imagined, errors = 0.0, 0.0, []
+        for k in range(1, horizon + 1):
+            real, imagined = lipschitz * real + 1.0, lipschitz * imagined + 1.0 + epsilon
+            errors.append(abs(imagined - real))
+            bound = k * epsilon if lipschitz == 1 else epsilon * (lipschitz**k - 1) / (lipschitz - 1)
+            assert np.isclose(errors[-1], bound)
+        if lipschitz == 1:
+            assert np.isclose(sum(errors), epsilon * horizon * (horizon + 1) / 2)
+
+
+def test_the_recorded_growth_is_that_of_a_lipschitz_constant_of_about_one_point_two(errors):
+    of_last = errors("last", "planned")
+    ratio = np.median(of_last[:, 19] / of_last[:, 0])
+    growth = [(lipschitz, (lipschitz**20 - 1) / (lipschitz - 1)) for lipschitz in np.arange(1.01, 2.0, 0.01)]
+    nearest = min(growth, key=lambda pair: abs(pair[1] - ratio))[0]
+    assert round(nearest, 1) == 1.2

@@ -6,19 +6,21 @@ import dataclasses
 import math
 from itertools import pairwise
 
-import jupytext
 import numpy as np
 import pytest
 import torch
-from recorded_notebook import record, settings_by_table
+from recorded_notebook import record, runs_module, settings_by_table, small_functions
 
-from hw4.commands.jupyter import interval_of_median, read_table
+from autograder.solutions import ROOT
+from hw4.commands.jupyter import interval_of_median, own_seeds, read_table
 from hw4.commands.plots import UNGRADED_FILE, read_bands
 from hw4.experiments import EXPERIMENTS
 from hw4.networks import MLP, EnsembleMLP
+from hw4.notebooks import uncertainty_aware_walks
 from hw4.rewards import BRIDGE_TO, ledge_reward
 from publish.handout import ledge
-from publish.notebooks import DATA, MASTERS
+from publish.notebooks import DATA
+from publish.recorded_tables import settings_of
 
 NAME = "uncertainty_aware"
 FOLDER = DATA / NAME
@@ -34,13 +36,9 @@ def tables():
 
 @pytest.fixture(scope="module")
 def cells():
-    """The names that some of the notebook's cells define, as staff have them."""
-    master = jupytext.reads((MASTERS / f"{NAME}.py").read_text(encoding="utf-8"), fmt="py:percent")
-    by_name = {cell.metadata["name"]: cell.source for cell in master.cells}
-    names = {}
-    for name in ("setup", "constants", "arms", "curse", "closed-form", "break-even"):
-        exec(compile(by_name[name], name, "exec", dont_inherit=True), names)
-    return names
+    """What the recorder and the figures use, and the model answers of the two small functions."""
+    names = {**runs_module(NAME), **vars(uncertainty_aware_walks)}
+    return {**names, **small_functions(NAME, {"np": np, "Array": np.ndarray, **names})}
 
 
 def of(table, column, **chosen):
@@ -294,3 +292,19 @@ def test_model_free_rl_ends_far_ahead(tables):
     at, returns = evaluations(tables)
     assert at[-1] == 60_000
     assert returns[-1] > max(2 * max(band.high), band.ceiling)
+
+
+def test_the_model_answers_ablation_cannot_tell_five_networks_from_one():
+    """Five minus one, the mean return of the last five episodes of each seed, as `plot` prints it."""
+    path = ROOT / "publish" / "ablation_runs.csv"
+    assert settings_of(path) == {"experiment": dataclasses.asdict(EXPERIMENTS["ledge"])}, record("ablation")
+    table = read_table(path)
+    scores = {
+        size: table["episode_return"][table["ensemble_size"] == size].reshape(8, -1)[:, -5:].mean(axis=1)
+        for size in (1, 5)
+    }
+    assert [*np.unique(table["seed"])] == sorted(own_seeds("answer key", 8))
+    differences = scores[5] - scores[1]
+    low, high = interval_of_median(differences)
+    assert (round(np.median(differences)), round(low, 1), round(high)) == (10, -0.3, 33)
+    assert (np.sum(differences > 0), np.sum(differences > 20)) == (6, 2)

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from recorded_notebook import MIN_SEEDS, record, recorder_cells, settings_by_table
+from recorded_notebook import MIN_SEEDS, record, runs_module, settings_by_table
 
 from hw4.commands.jupyter import interval_of_median, read_table
 from hw4.envs.noisy_field import NOISE_STD
@@ -18,7 +18,7 @@ NUM_NEW_SEEDS = 20  # of the claims that were fixed before their runs
 
 @pytest.fixture(scope="module")
 def notebook():
-    return recorder_cells(NAME)
+    return runs_module(NAME)
 
 
 @pytest.fixture(scope="module")

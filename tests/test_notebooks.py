@@ -5,21 +5,26 @@ What a notebook states about its recorded runs is asserted in tests/test_noteboo
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import textwrap
 import venv
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from autograder.solutions import ROOT
-from hw4.commands.jupyter import own_seeds
+from hw4.commands.jupyter import LINE, own_seeds
+from hw4.handin.answer_cells import DECLARATIONS
 from hw4.handin.assignment import Notebook, load_assignment
 from publish import notebooks
 from publish.notebooks import (
@@ -96,19 +101,44 @@ def cells_of(built, path):
     return json.loads(built[path])["cells"]
 
 
-def test_the_answers_share_the_written_points_evenly(built):
-    marks = [cell["metadata"].get("nbgrader", {}) for name in NAMES for cell in cells_of(built, release_file(name))]
-    points = [mark["points"] for mark in marks if "points" in mark]
-    assert sum(points) == load_assignment().written_points
-    assert len(set(points)) == 1  # today they all weigh the same
+def test_the_answers_share_the_written_points(built):
+    assignment, required = load_assignment(), []
+    for name in NAMES:
+        marks = [cell["metadata"].get("nbgrader", {}) for cell in cells_of(built, release_file(name))]
+        points = [mark["points"] for mark in marks if "points" in mark]
+        if f"{name}.ipynb" in assignment.optional_notebooks:
+            assert sum(points) == assignment.written_bonus_in(f"{name}.ipynb")
+        else:
+            required += points
+    assert sum(required) == assignment.written_points
+    assert sorted(set(required)) == [2, 4]  # a proof and an ablation weigh twice as much
 
 
-def test_an_optional_notebook_has_no_graded_answer(tmp_path, monkeypatch):
+def test_the_answers_of_a_topic_share_its_written_points(tmp_path, monkeypatch):
+    """Next to a required notebook, whose answers share theirs."""
     monkeypatch.setattr(notebooks, "MASTERS", tmp_path)
-    (tmp_path / "extra.py").write_text(f'# %% [markdown] name="a" {ANSWER}\n# Say.\n', encoding="utf-8")
-    assignment = dataclasses.replace(load_assignment(), notebooks=(Notebook("extra.ipynb", optional=True),))
-    monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)
-    with pytest.raises(MasterError, match="extra: a has a weight, but answers in an optional notebook earn nothing"):
+    question = "".join(f'# %% [markdown] name="{name}" {ANSWER}\n# Say {{{{ points:{name} }}}}.\n' for name in "ab")
+    for name in ("needed", "extra"):
+        (tmp_path / f"{name}.py").write_text(question, encoding="utf-8")
+    whole = load_assignment()
+    topic = dataclasses.replace(next(p for p in whole.problems if p.optional), id="extra", written=6)
+
+    def use(topic):
+        own = (Notebook("needed.ipynb"), Notebook("extra.ipynb", optional=True))
+        problems = (*(p for p in whole.problems if not p.optional), topic)
+        assignment = dataclasses.replace(whole, notebooks=own, problems=problems)
+        monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)
+
+    use(topic)
+    each = whole.written_points // 2
+    assert [cell.source for cell in build_sources()["needed"].cells[-1:]] == [f"Say {each}."]
+    assert [cell.source for cell in build_sources()["extra"].cells[-1:]] == ["Say 3."]
+    use(dataclasses.replace(topic, written=0))
+    with pytest.raises(MasterError, match=r"extra: a has a weight, but assignment\.toml has no points for it"):
+        build_sources()
+    use(topic)
+    (tmp_path / "extra.py").write_text('# %% [markdown] name="a"\n# Say.\n', encoding="utf-8")
+    with pytest.raises(MasterError, match="extra: no cell has a weight, but the topic has 6 points"):
         build_sources()
 
 
@@ -120,13 +150,33 @@ def test_only_answers_written_by_hand_carry_points(built, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_answer_has_a_model_of_at_most_120_words_and_a_rubric_of_three_steps(built, name):
-    for cell in cells_of(built, source_file(name)):
+def test_a_model_answer_keeps_to_the_limit_of_its_question_and_has_a_rubric_of_three_steps(built, name):
+    """Formulas are not counted."""
+    for question, cell in pairwise(cells_of(built, source_file(name))):
         if cell["metadata"].get("nbgrader", {}).get("grade"):
+            (limit,) = re.findall(r"at most (\d+) words", " ".join("".join(question["source"]).split()))
             model, _, rubric = "".join(cell["source"]).partition("**Rubric.**")
-            words = model.partition("**Model answer.**")[2].split()
-            assert 20 <= len(words) <= 120, f"{name}, {cell['id']}: {len(words)} words"
+            words = re.sub(r"\$[^$]+\$", "", model.partition("**Model answer.**")[2]).split()
+            assert 20 <= len(words) <= int(limit), f"{name}, {cell['id']}: {len(words)} words"
             assert [step for step in ("Full:", "Half:", "0:") if step in rubric] == ["Full:", "Half:", "0:"]
+
+
+def test_one_cell_of_one_notebook_asks_about_help(built):
+    asking = [cell["id"] for name in NAMES for cell in cells_of(built, release_file(name)) if asks_about_help(cell)]
+    assert asking == ["declaration"]
+
+
+def asks_about_help(cell):
+    return all(prompt in "".join(cell["source"]) for prompt in DECLARATIONS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_question_asks_at_most_three_things(built, name):
+    """At most three numbered tasks, and its answer follows."""
+    for question, answer in pairwise(cells_of(built, release_file(name))):
+        if question["id"].startswith("question-"):
+            assert len(re.findall(r"(?m)^\d\. ", "".join(question["source"]))) <= 3, question["id"]
+            assert answer["id"] == question["id"].replace("question-", "answer-")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -215,12 +265,16 @@ def test_a_source_runs_with_the_code_of_the_solved_tree(sources, course, solved,
 
 
 def expect_clean_figures(executed):
-    """No warning was printed, there are figures, and each has alternative text."""
+    """No warning was printed; there are figures, each with a short alternative text; animations are wide enough."""
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
     assert [output["text"] for output in outputs if output.get("name") == "stderr"] == []
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert figures
-    assert [figure for figure in figures if not figure["metadata"].get("image/png", {}).get("alt")] == []
+    captions = [figure["metadata"].get("image/png", {}).get("alt", "") for figure in figures]
+    assert [caption for caption in captions if not 0 < len(textwrap.wrap(caption, LINE)) <= 3] == []
+    pages = [output["data"]["text/html"] for output in outputs if "text/html" in output.get("data", {})]
+    for encoded in re.findall(r"data:image/gif;base64,([^\"]+)", "".join(pages)):
+        assert int.from_bytes(base64.b64decode(encoded)[6:8], "little") >= 600  # px, of the page's 1,280
 
 
 def test_a_parameter_that_the_notebook_does_not_have_is_refused(sources, tmp_path):

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from hw4.commands.jupyter import show_gif
 from publish.stubs import write_solved
 
 PROGRAM = """
@@ -111,12 +110,3 @@ def test_ts1_redraws_the_member_of_a_particle_at_every_step_for_all_candidates_t
     assert found["candidates together"]
     assert found["asked of each member"] == [4]
     assert max(found["shares"]) < 0.12  # of 300 calls; a share of 1/3 has the standard deviation 0.027
-
-
-def test_a_moving_picture_is_shown_with_words_and_survives_an_export(capsys: pytest.CaptureFixture[str]) -> None:
-    shown: list[Any] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("IPython.display.display", shown.append)
-        show_gif(b"GIF89a", 'a "walk"')
-    assert shown[0].data == '<img src="data:image/gif;base64,R0lGODlh" alt="a &quot;walk&quot;">'
-    assert 'In words: a "walk"' in capsys.readouterr().out

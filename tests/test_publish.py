@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 import subprocess
@@ -141,6 +142,11 @@ def test_a_changed_solution_makes_the_recorded_runs_stale() -> None:
     reworded = {**code, "mpc.py": code["mpc.py"].replace(b"Clip before scoring", b"First clip")}
     assert code_hash(changed, experiment) != code_hash(code, experiment)
     assert code_hash(reworded, experiment) == code_hash(code, experiment)
+    tree = ast.parse(code["mpc.py"])
+    tree.body.sort(key=lambda node: isinstance(node, ast.ClassDef))
+    reordered = ast.unparse(tree).encode()
+    assert reordered != ast.unparse(ast.parse(code["mpc.py"])).encode()
+    assert code_hash({**code, "mpc.py": reordered}, experiment) == code_hash(code, experiment)
 
 
 def test_a_changed_setting_fails_the_gate_with_the_minutes_that_recording_takes(

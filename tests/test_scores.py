@@ -6,14 +6,16 @@ import dataclasses
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autograder.grading import curves as grader
 from autograder.recorded.calibration import REFERENCE, published_curves, read_recorded
 from autograder.recorded.error_rates import rates_of
+from hw4.commands.jupyter import interval_of_median
 from hw4.commands.plots import REFERENCE_FILE, read_all_bands, read_bands
 from hw4.commands.runs import LearningCurve, Run
-from hw4.commands.scores import describe_scores, graded_as, score_of_run
+from hw4.commands.scores import describe_difference, describe_scores, graded_as, score_of_run
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import Curve, load_assignment
 from publish.handout.facts import error_rates
@@ -102,3 +104,42 @@ def test_a_task_that_is_not_graded_has_its_band_and_no_bar() -> None:
     assert "seed 1: none is finished yet" in text
     assert f"{band.num_runs} runs of the reference end between {band.low[-1]:.2f} and {band.high[-1]:.2f}" in text
     assert "bar" not in text
+
+
+# Two runs ----------------------------------------------------------------------------------------------------------
+
+
+def whole(*scores: float, **changes: object) -> Run:
+    """A finished run of the cliff hill with these scores."""
+    return run_of(*((0.0,) * 7 + (score,) * 3 for score in scores), **changes)
+
+
+def named(run: Run, name: str) -> Run:
+    return dataclasses.replace(run, folder=Path("runs") / name)
+
+
+def test_two_runs_are_compared_seed_by_seed_with_an_interval() -> None:
+    """Eight differences 1 ... 8: the exact interval reaches from the smallest to the largest."""
+    one, other = named(whole(*(10.0 + 2 * i for i in range(1, 9))), "five"), named(whole(*range(11, 19)), "one")
+    first, *by_seed, last = describe_difference(one, other)
+    assert first == "five minus one, paired by seed:"
+    assert by_seed == [f"  seed {seed}: +{seed + 1:.2f}" for seed in range(8)]
+    assert last == "  median of 8 +4.50, 95 % interval [+1.00, +8.00]"
+    low, high = interval_of_median(np.arange(1.0, 9.0))
+    assert (low, high) == (1.0, 8.0)
+
+
+def test_an_interval_around_0_shows_no_winner_and_few_seeds_have_none() -> None:
+    one, other = whole(1, -1, 2, -2, 3, -3), whole(*[0.0] * 6)
+    assert describe_difference(one, other)[-1].startswith("  The interval contains 0")
+    few = describe_difference(whole(1, 2, 3, 4, 5), whole(*[0.0] * 5))
+    assert few[-1] == "  median of 5 +3.00; an interval of 95 % needs 6 seeds in both"
+
+
+def test_only_finished_seeds_of_both_runs_count_and_other_tasks_are_not_compared() -> None:
+    unfinished = run_of((0.0,) * 7 + (5.0,) * 3, (0.0,) * 8, (0.0,) * 7 + (7.0,) * 3)
+    assert [line for line in describe_difference(unfinished, whole(1, 1)) if "seed " in line] == ["  seed 0: +4.00"]
+    assert describe_difference(run_of((0.0,) * 8), whole(1)) == []
+    assert describe_difference(whole(1), run_of((1.0,) * 7, experiment="cartpole")) == []
+    ungraded = [run_of((0.0, *[float(value)] * 6), experiment="cartpole_ensemble") for value in (5, 3)]
+    assert describe_difference(*ungraded)[1] == "  seed 0: +2.00"

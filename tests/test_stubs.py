@@ -258,7 +258,7 @@ def test_points_are_earned_by_program_or_by_hand_and_a_bonus_counts_apart() -> N
         assert bool(ASSIGNMENT.items_of(problem.id)) != problem.by_hand
     required = [item.points for item in ASSIGNMENT.items if not ASSIGNMENT.is_optional(item)]
     assert ASSIGNMENT.code_points == sum(required)
-    assert ASSIGNMENT.bonus_points == sum(item.points for item in ASSIGNMENT.items) - sum(required)
+    assert ASSIGNMENT.code_bonus_points == sum(item.points for item in ASSIGNMENT.items) - sum(required)
     assert all(item.points > 0 for item in ASSIGNMENT.items)
 
 

@@ -396,7 +396,11 @@ def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubRep
     assert sum("py_compile" in line for line in lines) == 1
     assert f"1 of {len(reports)} done." in lines
     assert max(map(len, lines[:-1])) <= 80  # the last line is a command to paste
-    assert lines[-1].startswith("Next: hw4/dynamics_model.py")
+    assert lines[-3:] == [
+        "Next: 1.1 fit_normalizer in hw4/dynamics_model.py",
+        "hw4/dynamics_model.py could not be checked: see above.",
+        "Run: pytest hw4/tests/test_dynamics_model.py -m normalizer_fit",
+    ]
 
 
 def failing(stub_id: str, cause: str) -> StubReport:
@@ -450,7 +454,7 @@ def test_submit_says_first_what_the_grader_will_not_take(
     others = [stub for stub in REQUIRED if stub not in of_file]
     assert f"The grader fails everything in it ({sum(stub.points for stub in of_file)} points)" in before
     assert f"FIX THIS: ensemble.py:{line}: import of os, which is not allowed" in before
-    assert f"note: {NOTEBOOK}: not answered yet: answer-densities (4 points)" in after
+    assert f"note: {NOTEBOOK}: not answered yet: answer-densities (2 points)" in after
     assert f"note: {NOTEBOOK}: no code cell has an output" in after
     assert f"Not checked: {len(of_file)} stubs, in dynamics_model.py" in after
     assert f"Not started: {len(others)} of {len(others)} stubs" in after

@@ -41,6 +41,7 @@ from small_submissions import (
 
 import hw4.handin.answer_cells
 import hw4.handin.code_files
+from hw4.handin.answer_cells import DECLARATIONS
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.code_files import stubs_not_started
 from hw4.handin.intake import read_submission
@@ -174,8 +175,9 @@ def of_one_notebook(notes: tuple[str, ...]) -> list[str]:
 
 def test_the_released_notebook_is_neither_answered_nor_run(tmp_path: Path) -> None:
     data = zip_bytes(*CODE.items(), ("distribution_shift.ipynb", RELEASED_NOTEBOOK))
-    unanswered, not_run = of_one_notebook(read_bytes(tmp_path, data, load_assignment()).notes)
-    assert unanswered.endswith("not answered yet: answer-densities (4 points), answer-honest (4 points)")
+    *undeclared, unanswered, not_run = of_one_notebook(read_bytes(tmp_path, data, load_assignment()).notes)
+    assert unanswered.endswith("not answered yet: answer-densities (2 points), answer-honest (2 points)")
+    assert [note.partition('"')[2].partition('"')[0] for note in undeclared] == [*DECLARATIONS]
     assert "no code cell has an output" in not_run
 
 
@@ -184,9 +186,35 @@ def test_an_answer_below_the_placeholder_or_in_its_place_counts_as_one(tmp_path:
     first, second = (c for c in released["cells"] if c["metadata"].get("nbgrader", {}).get("grade"))
     first["source"] = [*first["source"], "\n\nThe two distributions are ..."]
     second["source"] = "Three things."
+    (declaration,) = (cell for cell in released["cells"] if cell["id"] == "declaration")
+    declaration["source"] = "".join(declaration["source"]).replace(":", ": nobody, nothing")
     data = zip_bytes(*CODE.items(), ("distribution_shift.ipynb", json.dumps(released).encode()))
     (not_run,) = of_one_notebook(read_bytes(tmp_path, data, load_assignment()).notes)
     assert "no code cell has an output" in not_run
+
+
+ASKED, ALSO_ASKED = DECLARATIONS
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (f"{ASKED}\n\n{ALSO_ASKED}\n", (ASKED, ALSO_ASKED)),
+        (f"{ASKED} Kim, on the planner\n\n{ALSO_ASKED} ", (ALSO_ASKED,)),
+        (f"{ASKED}\n\n{ALSO_ASKED}\n\nnothing", (ASKED,)),
+        (f"{ASKED} nobody\n{ALSO_ASKED} nothing", ()),
+        ("I worked with Kim and used no tool.", ()),
+    ],
+)
+def test_lines_about_help_are_asked_for_while_nothing_is_written(
+    tmp_path: Path, assignment: Assignment, text: str, asked: tuple[str, ...]
+) -> None:
+    """As text and as a list of lines. Nothing is refused, and no point depends on it."""
+    for source in (text, text.splitlines(keepends=True)):
+        cell = {"cell_type": "markdown", "metadata": {}, "source": source}
+        notes = notes_on(tmp_path, assignment, notebook(*ANSWERS, cell)).splitlines()
+        assert [note.partition('"')[2].partition('"')[0] for note in notes] == [*asked]
+        assert all("points" not in note and "To fix it, fill in that line" in note for note in notes)
 
 
 def test_an_emptied_answer_is_open(tmp_path: Path, assignment: Assignment) -> None:
@@ -222,7 +250,7 @@ def test_a_deleted_answer_is_named_although_other_notebooks_are_missing(tmp_path
     released["cells"] = [cell for cell in released["cells"] if cell["id"] != "answer-honest"]
     data = zip_bytes(*CODE.items(), ("distribution_shift.ipynb", json.dumps(released).encode()))
     notes = of_one_notebook(read_bytes(tmp_path, data, load_assignment()).notes)
-    assert any(note.startswith(f"{LACKING}answer-honest (4 points). Copy your answers") for note in notes)
+    assert any(note.startswith(f"{LACKING}answer-honest (2 points). Copy your answers") for note in notes)
 
 
 @pytest.mark.parametrize("points", [-1, 10**400, float("nan"), float("inf"), "10", None, [10]])

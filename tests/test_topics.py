@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from copied_tree import copy_of_the_tree, run
-from made_up_topic import FILES, NAME, POINTS, STUB_IDS, TABLES, add_topic
+from made_up_topic import FILES, NAME, POINTS, STUB_IDS, TABLES, WRITTEN, add_topic
 
 from hw4.handin.assignment import load_assignment
 
@@ -96,9 +96,12 @@ def test_a_topic_is_added_by_files_and_tables_alone(tmp_path: Path) -> None:
     topics = [problem for problem in problems if problem["optional"]]
     assert (topics[-1]["label"], topics[-1]["title"]) == (f"T{len(topics)}", "Planning by daydreams")
     assert points == ASSIGNMENT.code_points + ASSIGNMENT.written_points
-    assert bonus_points == ASSIGNMENT.bonus_points + POINTS
-    notebook = {"file": f"{NAME}.ipynb", "title": "Daydreams, drawn", "number": 0, "points": 0}
+    assert bonus_points == ASSIGNMENT.bonus_points + POINTS + WRITTEN
+    notebook = {"file": f"{NAME}.ipynb", "title": "Daydreams, drawn", "number": 1, "points": WRITTEN}
     assert notebook in answers["optional_notebooks"]
+
+    released = (tree / "hw4" / "handin" / "released_answers.py").read_text(encoding="utf-8")
+    assert f'"{NAME}.ipynb": {{\n        "answer-dream": {WRITTEN},' in released
 
     archive = solved_and_submitted(tree)
     checked = run(archive.parent, "-m", "hw4", "check", NAME)

@@ -215,7 +215,8 @@ def test_a_started_topic_is_checked_and_counts(checked: tuple[Path, Assignment])
     lines = shown(assignment, [*reports.values()])
     assert "Topics: optional, for bonus points" in lines
     assert f"{label_of(assignment)} Planning by daydreams, up to 3 bonus points: 0 of 2 done." in lines
-    assert lines[-1] == f"Next: hw4/{FILE}, pytest hw4/tests/topics/test_daydream.py -m dream_pick"
+    assert f"Next: {assignment.stub('dream_pick').number} pick_dream in hw4/{FILE}" in lines
+    assert lines[-1] == "Run: pytest hw4/tests/topics/test_daydream.py -m dream_pick"
 
 
 @pytest.mark.parametrize(
@@ -278,6 +279,13 @@ def test_submit_shows_the_bonus_of_a_started_topic_apart(
     ) in printed
     assert f"up to {assignment.policies.bonus_cap} count" in printed
     assert FILE in read_submission(tree / "hw4_submission.zip", assignment).files
+    (tree / "notebooks").mkdir(exist_ok=True)
+    mark = {"grade": True, "solution": True, "locked": False, "grade_id": "answer-dream", "points": 2}
+    answer = {"cell_type": "markdown", "metadata": {"nbgrader": mark}, "source": "It costs push."}
+    (tree / "notebooks" / "daydream.ipynb").write_text(json.dumps({"cells": [answer], "nbformat": 4}), encoding="utf-8")
+    printed = submitted(tree, assignment, monkeypatch, capsys)
+    assert "(up to 3 bonus points); not started" in printed
+    assert "daydream.ipynb is handed in (up to 2 bonus points, given by people)" in printed
     (tree / "hw4" / FILE).write_text("def f(:\n", encoding="utf-8")
     assert main(["submit"]) == 1
     assert "The grader fails everything in it (3 bonus points)" in capsys.readouterr().out

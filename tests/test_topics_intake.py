@@ -12,6 +12,7 @@ from small_submissions import (
     CODE,
     NOTEBOOK,
     RELEASED_ANSWERS,
+    answer_cell,
     code_cell,
     folder_of,
     in_every_container,
@@ -34,7 +35,8 @@ TOPIC = b"import math\n"
 @pytest.fixture
 def with_topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Assignment:
     """The small rules, and one optional topic with one optional notebook."""
-    monkeypatch.setattr(answer_cells, "RELEASED_ANSWERS", RELEASED_ANSWERS)
+    released = {**RELEASED_ANSWERS, "daydream.ipynb": {"answer-dream": 2}}
+    monkeypatch.setattr(answer_cells, "RELEASED_ANSWERS", released)
     made_up, assignment = assignment_with_topic(tmp_path), small_rules(max_files=30)
     submission = dataclasses.replace(
         assignment.submission,
@@ -151,11 +153,48 @@ def test_a_topic_imports_by_the_same_rules(tmp_path: Path, with_topic: Assignmen
     assert [(found.line, found.module) for found in intake.forbidden_imports] == [(4, module)]
 
 
-def test_of_a_topics_notebook_only_damage_is_told(tmp_path: Path, with_topic: Assignment) -> None:
+def daydreams(answer: str, *outputs: dict[str, str]) -> bytes:
+    """The topic's notebook with an answer."""
+    cells = answer_cell("answer-dream", answer, points=2), code_cell(*outputs)
+    return notebook(*cells)["distribution_shift.ipynb"]
+
+
+RUN = {"output_type": "stream", "text": "2"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (daydreams("It costs push.", RUN), ()),
+        (daydreams("", RUN), ("daydream.ipynb: not answered yet: answer-dream (2 bonus points)",)),
+        (daydreams("It costs push."), ("daydream.ipynb: no code cell has an output",)),
+        (
+            notebook(code_cell(RUN))["distribution_shift.ipynb"],
+            ("daydream.ipynb: the cells for these answers are missing", "answer-dream (2 bonus points)"),
+        ),
+        (b"{", ("daydream.ipynb cannot be read", "this costs only bonus points (up to 2)")),
+    ],
+)
+def test_of_a_topics_notebook_with_a_question_is_said_what_is_open(
+    tmp_path: Path, with_topic: Assignment, content: bytes, says: tuple[str, ...]
+) -> None:
+    members = [*CODE.items(), *NOTEBOOK.items(), ("notebooks/daydream.ipynb", content)]
+    intake = in_every_container(tmp_path, with_topic, *members)
+    assert intake.files["daydream.ipynb"] == content
+    assert len(intake.notes) == bool(says)
+    assert [text for text in says if not all(text in note for note in intake.notes)] == []
+
+
+def test_of_a_topics_notebook_without_a_question_only_damage_is_told(tmp_path: Path, with_topic: Assignment) -> None:
+    topic = with_topic.problem("daydream")
+    problems = tuple(
+        dataclasses.replace(problem, written=0) if problem == topic else problem for problem in with_topic.problems
+    )
+    assignment = dataclasses.replace(with_topic, problems=problems)
     untouched = notebook(code_cell())["distribution_shift.ipynb"]
     for content, notes in ((untouched, 0), (b"{", 1)):
         members = [*CODE.items(), *NOTEBOOK.items(), ("notebooks/daydream.ipynb", content)]
-        intake = in_every_container(tmp_path, with_topic, *members)
+        intake = in_every_container(tmp_path, assignment, *members)
         assert intake.files["daydream.ipynb"] == content
         assert len(intake.notes) == notes
         assert not any("points" in note for note in intake.notes)
@@ -172,6 +211,10 @@ def test_topics_that_were_started_are_packed_and_the_others_are_left_out(
     (root / "daydream.ipynb").write_bytes(NOTEBOOK["distribution_shift.ipynb"])
     packed = write_submission(root, root, tmp_path / "mine.zip", with_topic)
     assert set(zipfile.ZipFile(packed).namelist()) == {*CODE, FILE, "daydream.ipynb"}
+    for answer, is_packed in (("It costs push.", True), ("", False)):  # an answer counts though no cell was run
+        (root / "daydream.ipynb").write_bytes(daydreams(answer))
+        packed = write_submission(root, root, tmp_path / "mine.zip", with_topic)
+        assert ("daydream.ipynb" in zipfile.ZipFile(packed).namelist()) == is_packed
 
 
 def test_no_code_file_has_the_name_of_another_or_of_a_given_module() -> None:

@@ -50,7 +50,7 @@ WHY_CUT = {
 class Measured:
     """What was measured of one submission: all that its points follow from."""
 
-    submitted: frozenset[str]  # the code files that were handed in
+    submitted: frozenset[str]  # the files that were handed in, notebooks too
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)  # of hidden tests, by name
     examples: Mapping[str, ExampleRun] = field(default_factory=dict)  # of functions that did not pass, by id
     runs: Mapping[str, Sequence[Run]] = field(default_factory=dict)  # of curves and effects, by id

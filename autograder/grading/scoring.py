@@ -73,7 +73,7 @@ class Report:
 
     items: tuple[ItemReport, ...]
     max_score: float  # without a bonus
-    max_bonus: float
+    max_bonus: float  # by program
     bonus_cap: float
     faults: tuple[str, ...] = ()
 
@@ -165,7 +165,7 @@ def full_report(assignment: Assignment, items: Iterable[ItemReport]) -> Report:
     return Report(
         items=items,
         max_score=float(assignment.code_points),
-        max_bonus=float(assignment.bonus_points),
+        max_bonus=float(assignment.code_bonus_points),
         bonus_cap=float(assignment.policies.bonus_cap),
         faults=tuple(fault for item in items for fault in _faults_of(item)),
     )

@@ -286,7 +286,7 @@ class _Session:
                     run.failure, run.message = "too_slow", USED_UP
         failing = (stub.id for stub in stubs if stub_report(stub, DECLARED, outcomes).verdict != "passed")
         measured = Measured(
-            submitted=frozenset(self._code),
+            submitted=frozenset(self._intake.files),
             outcomes=outcomes,
             examples={stub_id: examples[stub_id] for stub_id in failing if stub_id in examples},
             runs=runs,

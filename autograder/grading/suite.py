@@ -87,6 +87,8 @@ class Suite:
             "-q",
             "-s",
             "--continue-on-collection-errors",
+            "--disable-plugin-autoload",  # of whatever else is installed: Hypothesis alone takes seconds to import
+            "--assert=plain",  # what failed is told by the checks; rewriting asserts takes seconds, too
             *("-p", "no:cacheprovider"),
             *("-p", "no:unraisableexception"),  # collects garbage, a tenth of a second a grade
             "-c",

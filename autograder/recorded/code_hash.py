@@ -1,4 +1,4 @@
-"""Hashes of code that ignore comments, docstrings and layout: what recorded runs are keyed by."""
+"""Hashes of code that ignore comments, docstrings, layout and order: what recorded runs are keyed by."""
 
 from __future__ import annotations
 
@@ -142,8 +142,9 @@ def submitted_files_of(agent: str, planner: str, code: Mapping[str, bytes]) -> l
 
 
 def meaning(source: bytes, path: Path) -> bytes:
-    """What a file says, without comments, docstrings, annotations, layout and the wording of errors."""
+    """What a file says, without comments, docstrings, annotations, layout, order and the wording of errors."""
     tree = ast.parse(source, filename=str(path))
+    tree.body.sort(key=_name_of_definition)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             first = node.body[0] if node.body else None
@@ -162,3 +163,8 @@ def meaning(source: bytes, path: Path) -> bytes:
         if isinstance(node, ast.Raise):  # the wording of an error decides nothing
             node.exc = node.cause = None
     return ast.unparse(tree).encode()  # unlike ast.dump the same in every version of Python
+
+
+def _name_of_definition(node: ast.stmt) -> str:
+    """The name of a function or class, to sort by: the other statements stay before them, in their order."""
+    return node.name if isinstance(node, ast.FunctionDef | ast.ClassDef) else ""

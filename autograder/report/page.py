@@ -9,18 +9,24 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade
 from autograder.report.documents import FAULT_NOTE, QUICK_NOTE
+from autograder.report.next_step import next_step, nothing_left
+from autograder.report.page_style import PAGE_STYLE
 from autograder.report.pictures import curve_svg, model_svg
 from autograder.report.words import (
     bonus_of,
     changed_given_parts,
+    checks_of,
     exception_of,
     hint_of,
+    is_not_started,
     meaning_of_a_score,
     model_numbers,
     points,
     promises,
+    score_in_words,
     shown_score,
     verdict_of,
 )
@@ -38,7 +44,9 @@ def page(grade: Grade, name: str) -> str:
         items = grade.report.items_of(problem.id)
         absent = bool(items) and all(item.verdict == "absent" for item in items)
         score = sum(item.score for item in items)
-        problems.append({"facts": problem, "items": items, "score": score, "absent": absent})
+        has_notebook = problem.notebook in grade.measured.submitted
+        facts = {"facts": problem, "items": items, "score": score, "absent": absent, "has_notebook": has_notebook}
+        problems.append(facts)
     pictures = {
         curve.id: Markup(curve_svg(curve, grade.runs.get(curve.id, []), grade.bars[curve.id]))
         for curve in assignment.curves
@@ -49,6 +57,7 @@ def page(grade: Grade, name: str) -> str:
     }
     return _template().render(
         name=name,
+        step=next_step(grade),
         grade=grade,
         course=assignment.course,
         problems=problems,
@@ -64,6 +73,11 @@ def _template() -> Template:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.globals.update(
         shown_score=shown_score,
+        score_in_words=score_in_words,
+        nothing_left=nothing_left,
+        is_not_started=is_not_started,
+        is_folded=_is_folded,
+        checks_of=checks_of,
         bonus_of=bonus_of,
         meaning_of_a_score=meaning_of_a_score,
         verdict_of=verdict_of,
@@ -72,11 +86,17 @@ def _template() -> Template:
         points=points,
         promises=promises,
         model_numbers=model_numbers,
+        look=Markup(PAGE_STYLE),
         fault_note=FAULT_NOTE,
         quick_note=QUICK_NOTE,
     )
     environment.filters["code"] = _code
     return environment.get_template("page.html.j2")
+
+
+def _is_folded(item: ItemReport) -> bool:
+    """Whether the checks tell nothing that is not said above them."""
+    return item.verdict == "passed" or item.cause == "does_not_import" or is_not_started(item)
 
 
 def _code(text: str) -> Markup:

@@ -16,9 +16,10 @@ from autograder.report.words import limited
 from hw4.commands.plots import BLUE, GREEN, VERMILION, read_bands
 from hw4.handin.assignment import Curve
 
-matplotlib.rcParams.update({"svg.hashsalt": "hw4", "svg.fonttype": "none", "font.size": 11})
+matplotlib.rcParams.update({"svg.hashsalt": "hw4", "svg.fonttype": "none", "font.size": 9})
 
 GREY = "#777777"
+WIDTH = 4.4  # inches: about that of a phone, where letters keep their size
 STYLE_SHEET = re.compile(r"<style.*?</style>")  # what it says is in OF_ALL
 OF_ALL = 'fill="currentColor" stroke-linejoin="round" stroke-linecap="butt"'  # matplotlib says nothing of black text
 STYLE = re.compile(r' style="([^"]*)"')
@@ -27,7 +28,7 @@ DECLARATION = re.compile(r"([a-z-]+): ([^;]+)")
 
 def curve_svg(curve: Curve, runs: Sequence[Run], bar: Bar) -> str:
     """One picture, without fixed colours for text: it follows the page's light or dark scheme."""
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.subplots()
     axes.patch.set_alpha(0)
@@ -51,27 +52,27 @@ def curve_svg(curve: Curve, runs: Sequence[Run], bar: Bar) -> str:
         median = np.round(np.median([run.returns[:length] for run in finished], axis=0), 1)
         label = "median of your runs"
         axes.plot(finished[0].env_steps[:length], median, color=VERMILION, lw=2.4, marker="o", ms=4, label=label)
-    axes.axhline(bar.bar, color=GREEN, lw=1.4, label=f"bar {bar.bar:g}")
-    axes.axhline(bar.floor, color=GREY, lw=1.2, ls="--", label=f"floor {bar.floor:g}")
+    axes.axhline(bar.bar, color=GREEN, lw=1.4, label=f"full points from {bar.bar:g} (bar)")
+    axes.axhline(bar.floor, color=GREY, lw=1.2, ls="--", label=f"no points below {bar.floor:g} (floor)")
     if band.random is not None:
         axes.axhline(band.random, color=GREY, lw=1.2, ls=":", label=f"random policy {band.random:.0f}")
     axes.set_xlabel("env steps")
     axes.set_ylabel("return of the episode")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(fontsize=10, ncols=3, frameon=False, loc="outside lower center")
+    figure.legend(fontsize=9, ncols=2, columnspacing=1.2, handlelength=1.6, frameon=False, loc="outside lower center")
     return inline(figure)
 
 
 def model_svg(curve: Curve, runs: Sequence[Run]) -> str:
     """Model error and optimism gap of every run over the reference's bands: what a return does not show."""
-    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     figure.patch.set_alpha(0)
     band = read_bands()[curve.experiment]
     panels = (
         ("one-step model error", band.model_error, [run.model_errors for run in runs]),
         ("optimism gap (reward per step)", band.optimism_gap, [run.optimism_gaps for run in runs]),
     )
-    errors, gaps = figure.subplots(1, 2)
+    errors, gaps = figure.subplots(2, 1)
     for axes, (name, spread, values_of_runs) in zip((errors, gaps), panels, strict=True):
         axes.patch.set_alpha(0)
         if spread is not None:
@@ -83,7 +84,7 @@ def model_svg(curve: Curve, runs: Sequence[Run]) -> str:
             values = [limited(value) for value in values]  # a picture holds every digit that it is given
             axes.plot(run.env_steps[: len(values)], values, color=VERMILION, lw=1, alpha=0.6, label=label)
         axes.set(xlabel="env steps", xlim=(0, band.env_steps[-1] * 1.03))
-        axes.set_title(name, fontsize=11, loc="left")
+        axes.set_title(name, fontsize=9, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
     errors.set_yscale("log")
     if max(map(abs, gaps.get_ylim())) > 2.0:  # where a plan leaves the data, a model may promise anything
@@ -92,7 +93,15 @@ def model_svg(curve: Curve, runs: Sequence[Run]) -> str:
     errors.yaxis.set_minor_formatter("")
     for axes in (errors, gaps):
         axes.yaxis.set_major_formatter("{x:g}")
-    figure.legend(*errors.get_legend_handles_labels(), fontsize=10, ncols=2, frameon=False, loc="outside lower center")
+    figure.legend(
+        *errors.get_legend_handles_labels(),
+        fontsize=9,
+        ncols=2,
+        columnspacing=1.2,
+        handlelength=1.6,
+        frameon=False,
+        loc="outside lower center",
+    )
     return inline(figure)
 
 

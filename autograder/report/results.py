@@ -20,6 +20,7 @@ from autograder.grading.curves import COUNTS_AS_NONE, FIRST_RUNS
 from autograder.grading.scoring import ItemReport, Report
 from autograder.grading.session import Grade
 from autograder.report.documents import FAULT_NOTE, NOT_GRADED, QUICK_NOTE, document, inert
+from autograder.report.next_step import next_step, nothing_left
 from autograder.report.words import (
     bonus_of,
     changed_given_parts,
@@ -28,6 +29,7 @@ from autograder.report.words import (
     meaning_of_a_score,
     name_of,
     points,
+    score_in_words,
     shown_score,
     verdict_of,
 )
@@ -36,6 +38,7 @@ from hw4.handin.assignment import Curve, load_assignment
 from hw4.handin.intake import Intake
 
 LEADERBOARD_STEPS = 1_000  # env steps
+DETAILS = ("Why: ", "Hint: ", "Read: ")  # how lines begin that tell more than points
 DETAILS_LATER = "Hints and checks are shown after the due date."
 
 
@@ -45,7 +48,7 @@ def results(grade: Grade) -> dict[str, Any]:
     facts: dict[str, Any] = {"graded": not report.faults, "grader_faults": len(report.faults)}
     if report.max_bonus:
         facts |= {"bonus": report.bonus, "counted_bonus": report.counted_bonus}
-    found = document(_summary(grade), facts, tests=[_test(item) for item in _shown(report)])
+    found = document(_summary(grade), facts, tests=[_test(item, grade) for item in _shown(report)])
     found["execution_time"] = round(grade.seconds)
     if report.faults:  # what could not be judged must not count as nothing: no score at all
         for test in found["tests"]:
@@ -65,7 +68,8 @@ def quick_look(grade: Grade) -> dict[str, Any]:
 def without_details(whole: dict[str, Any]) -> dict[str, Any]:
     """The same document with points alone: no hint, no check and no example of any test."""
     tests = [{key: value for key, value in test.items() if key != "output"} for test in whole["tests"]]
-    output = f"{whole['output']}\n{DETAILS_LATER}" if tests else whole["output"]
+    lines = [line for line in whole["output"].split("\n") if not line.startswith(DETAILS)]
+    output = "\n".join([*lines, DETAILS_LATER] if tests else lines)
     return {**whole, "output": output, "tests": tests}
 
 
@@ -101,17 +105,30 @@ def _summary(grade: Grade) -> str:
     lines = [f"{points(report.score)} of {points(report.max_score)} points by program{bonus_of(report)}."]
     if report.faults:
         lines = [FAULT_NOTE, NOT_GRADED]
-    lines += [f"Optional, not handed in: {', '.join(names)}."] if (names := absent_problems(report)) else []
+    lines = [*_next(grade), *lines]
+    lines += [f"Optional, not handed in: {', '.join(names)}."] if (names := absent_problems(grade)) else []
     changed = changed_given_parts(grade.measured.put_back)
     return "\n".join([*lines, *about(grade.intake), *([changed] if changed else [])])
 
 
-def absent_problems(report: Report) -> list[str]:
-    """The optional problems that were not handed in, such as "T1 Sampling-based planning"."""
+def _next(grade: Grade) -> list[str]:
+    """The lines that come first, and an empty one."""
+    step = next_step(grade)
+    if step is None:
+        return [nothing_left(grade.report), ""]
+    hint = [f"Hint: {step.hint.text}", f"Read: {step.hint.read}"] if step.hint else []
+    why = [f"Why: {step.why}"] if step.why else []
+    return [f"What to do next: {step.name}", *why, *hint, f"Run: {step.command}", ""]
+
+
+def absent_problems(grade: Grade) -> list[str]:
+    """The optional problems of which nothing that is graded was handed in, such as "T1 Sampling-based planning"."""
     return [
         f"{problem.label} {problem.title}"
         for problem in load_assignment().problems
-        if (items := report.items_of(problem.id)) and all(item.verdict == "absent" for item in items)
+        if (items := grade.report.items_of(problem.id))
+        and all(item.verdict == "absent" for item in items)
+        and not (problem.written and problem.notebook in grade.measured.submitted)
     ]
 
 
@@ -130,18 +147,18 @@ def _shown(report: Report) -> list[ItemReport]:
     return [item for item in report.items if item.verdict != "absent"]
 
 
-def _test(item: ItemReport) -> dict[str, Any]:
+def _test(item: ItemReport, grade: Grade) -> dict[str, Any]:
     return {
         "number": item.item.number,
         "name": f"{name_of(item)}{' (bonus)' if item.is_bonus else ''}",
         "score": item.score,
         "max_score": item.points,
         "status": "passed" if item.verdict == "passed" else "failed",
-        "output": inert("\n".join(_lines(item))),
+        "output": inert("\n".join(_lines(item, grade))),
     }
 
 
-def _lines(item: ItemReport) -> list[str]:
+def _lines(item: ItemReport, grade: Grade) -> list[str]:
     lines = [verdict_of(item)]
     if item.verdict == "grader_fault":
         lines.append(FAULT_NOTE)
@@ -154,7 +171,8 @@ def _lines(item: ItemReport) -> list[str]:
         lines.append(f"Worked example: {item.example.story}")
         lines += [f"  {name}: seen {seen}; wanted {wanted}" for name, seen, wanted in item.example.rows]
     if item.grade:
-        lines.append(f"{meaning_of_a_score(item)}. Scores: {', '.join(map(shown_score, item.grade.scores))}")
+        lines.append(score_in_words(item.grade, grade.bars[item.id]))
+        lines.append(f"{meaning_of_a_score(item)}. Runs: {', '.join(map(shown_score, item.grade.scores))}")
         lines.append(f"Decided by: {item.grade.decided_by}")
     elif item.verdict == "not_run" and item.message:
         lines.append(item.message)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
+from decimal import ROUND_FLOOR, Decimal
 
+from autograder.grading.curves import Bar, RunsGrade
 from autograder.grading.outcome import Outcome
 from autograder.grading.promises import BROKEN, Integrity
 from autograder.grading.scoring import ItemReport, Report
@@ -34,6 +37,14 @@ def is_not_started(item: ItemReport) -> bool:
 def hint_of(item: ItemReport) -> Hint | None:
     """The hint for the first failure."""
     return None if item.verdict in ("passed", "grader_fault", "absent") else HINTS.get(item.cause)
+
+
+def checks_of(item: ItemReport) -> str:
+    """Such as "2 of 6 checks do not pass"."""
+    passed, total = sum(test.outcome.verdict == "passed" for test in item.tests), len(item.tests)
+    if passed in (0, total):
+        return f"All {total} checks pass" if passed else f"None of {total} checks passes"
+    return f"{total - passed} of {total} checks {'does' if total - passed == 1 else 'do'} not pass"
 
 
 def exception_of(item: ItemReport, outcome: Outcome) -> str:
@@ -94,11 +105,26 @@ def limited(number: float) -> float:
     return round(min(max(number, -MOST), MOST), 3)
 
 
+def score_in_words(grade: RunsGrade, bar: Bar) -> str:
+    """What a curve or an effect is judged by, and against what. The median decides: see `grade_runs`."""
+    score = shown_score(statistics.median(grade.scores))
+    return (
+        f"Your score is {score}: full points from {bar.bar:g} (the bar), no points below {bar.floor:g} (the floor), "
+        "and in proportion between them."
+    )
+
+
 def shown_score(score: float) -> str:
-    """The score of a run of a curve or an effect, with one decimal or three digits."""
+    """The score of a run of a curve or an effect, with one decimal or three digits.
+
+    It is rounded down: what misses a bar must not look as if it reached it. Bars have no more digits.
+    """
     if not math.isfinite(score):
         return "none"
-    return f"{score:.1f}" if abs(score) >= 10 or score == 0 else f"{score:.3g}"
+    exact = Decimal(repr(float(score)))
+    last_digit = -1 if abs(score) >= 10 or score == 0 else exact.adjusted() - 2
+    rounded = float(exact.quantize(Decimal(1).scaleb(last_digit), ROUND_FLOOR))
+    return f"{rounded:.1f}" if last_digit == -1 else f"{rounded:.3g}"
 
 
 def points(value: float) -> str:

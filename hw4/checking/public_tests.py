@@ -185,7 +185,12 @@ def _run_tests(pending: list[StubReport]) -> Iterator[tuple[int, int]]:
             *("-q", "--tb=short", "-p", "no:cacheprovider", "--continue-on-collection-errors"),
             *("-p", "hw4.checking.compared", "--outcomes", str(outcomes)),
         ]
-        environment = {**os.environ, "PYTHONBREAKPOINT": f"{__name__}.refuse_breakpoint", "OMP_NUM_THREADS": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONBREAKPOINT": f"{__name__}.refuse_breakpoint",
+            "OMP_NUM_THREADS": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # what else a student has installed changes no verdict, and is slow
+        }
         with output.open("wb") as written:
             process = subprocess.Popen(
                 command,

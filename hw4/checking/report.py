@@ -188,10 +188,32 @@ def show(
         console.print(Padding(escape(explanation), (0, 0, 1, 2), expand=False), highlight=False)
     for line in _summary(assignment, required, optional):
         console.print(escape(line))
+    _show_next(assignment, reports, console)
+
+
+def _show_next(assignment: Assignment, reports: Sequence[StubReport], console: Console) -> None:
+    """Print what to do first: the function, its hint, and the command. What is optional comes after all else."""
     unfinished = [report for report in reports if report.status != "done"]
-    if unfinished:
-        first = next((report for report in unfinished if report.status != "waiting"), unfinished[0]).stub
-        console.print(escape(f"Next: hw4/{first.file}, pytest {tests_of(first.file)} -m {first.id}"), soft_wrap=True)
+    if not unfinished:
+        console.print("Everything that was checked passes.")
+        return
+    report = min(unfinished, key=lambda one: (assignment.is_optional(one.stub), one.status == "waiting"))
+    stub = report.stub
+    console.print(escape(f"\nNext: {stub.number} {stub.symbol} in hw4/{stub.file}"), style="bold", highlight=False)
+    console.print(escape(_first_hint(report)), highlight=False)
+    console.print(escape(f"Run: pytest {tests_of(stub.file)} -m {stub.id}"), soft_wrap=True)
+
+
+def _first_hint(report: StubReport) -> str:
+    """What an unfinished function lacks, in one sentence or two."""
+    match report.status:
+        case "not started":
+            return hint_for("not_started").text
+        case "waiting":
+            return f"{_next_step(report).capitalize()}."
+        case "not checked":
+            return f"hw4/{report.stub.file} could not be checked: see above."
+    return _first_line(explain(report))
 
 
 def _table() -> Table:
@@ -212,7 +234,7 @@ def _summary(assignment: Assignment, required: list[StubReport], optional: list[
     for topic in assignment.problems:
         reports = [report for report in optional if report.stub.problem == topic.id]
         if reports:
-            groups.append((f"{topic.label} {topic.title}, up to {topic.points} bonus points: ", reports))
+            groups.append((f"{topic.label} {topic.title}, up to {topic.code_points} bonus points: ", reports))
     return [
         f"{name}{sum(report.status == 'done' for report in reports)} of {len(reports)} done."
         for name, reports in groups

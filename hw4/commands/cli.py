@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     commands: dict[str, Callable[..., int]] = {
+        "fall": fall,
         "train": train,
         "plot": plot,
         "video": video,
@@ -103,6 +104,34 @@ With {TRACEBACK}, a command that fails also shows every call that led there.""",
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
     return status
+
+
+# fall -----------------------------------------------------------------------------------------------------------------
+
+
+def fall(seed: int = 0, output: Path = Path("first_fall.png"), overwrite: bool = False) -> int:
+    """Show what your model believes of the cliff hill, and walk where it is best. Needs problem 1 alone.
+
+    Args:
+        seed: of the data and of the network.
+        output: picture to write (.png, .pdf or .svg); the animation is written next to it as .gif.
+        overwrite: replace both if they are there already.
+    """
+    if output.suffix not in (".png", ".pdf", ".svg"):
+        raise CommandFailed(f"--output must end in .png, .pdf or .svg, got {output.name!r}")
+    picture = _free_name(output if output != Path("first_fall.png") else None, output, overwrite=overwrite)
+
+    from hw4.commands.threads import use_one_thread
+
+    use_one_thread()
+
+    from hw4.commands import first_fall
+
+    seen = first_fall.fall(seed)
+    print(first_fall.describe(seen))
+    first_fall.write_pictures(seen, seed, picture, picture.with_suffix(".gif"))
+    print(f"Wrote {picture} and {picture.with_suffix('.gif')}")
+    return 0
 
 
 # train ----------------------------------------------------------------------------------------------------------------
@@ -184,12 +213,13 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]] = (), output: Path | None 
     """Draw learning curves: every seed, the median, and the published band. Prints the score of each seed.
 
     Args:
-        runs: run folders; runs of the same task share a panel.
+        runs: run folders; runs of the same task share a panel. Of two runs of one task, also prints the difference.
         output: picture to write: .png, .pdf or .svg; by default learning_curves.png, or the next number that is free.
         overwrite: replace the picture if it is there already.
     """
     from hw4.commands.plots import REFERENCE_FILE, draw_runs, read_all_bands
     from hw4.commands.runs import RunError, read_run
+    from hw4.commands.scores import describe_difference
 
     if not runs:
         raise CommandFailed("plot needs a run folder: python -m hw4 plot runs/cartpole/NAME")
@@ -204,6 +234,8 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]] = (), output: Path | None 
     draw_runs(found, bands).savefig(target, dpi=150)
     print(f"Wrote {target}")
     _print_scores(found)
+    for line in describe_difference(*found) if len(found) == 2 else ():
+        print(line)
     if without := sorted({run.experiment for run in found} - bands.keys()):
         why = "has none" if REFERENCE_FILE.is_file() else "is missing"
         print(
@@ -325,16 +357,16 @@ def submit(
 
 def _print_problems(intake: Intake, assignment: Assignment) -> None:
     """What makes the grader count a whole file as failed, or name a breach of the rules."""
+    from hw4.handin.answer_cells import what_it_costs
+
     for p in intake.syntax_errors:
         points = sum(stub.points for stub in assignment.stubs if stub.file == p.file)
         kind = "bonus points" if p.file in assignment.optional_code else "points"
         print(f"FIX THIS: {p.file}:{p.line}: Python cannot read this file: {p.message}")
         print(f"  The grader fails everything in it ({points} {kind}), and the learning curves that need it.")
     for problem in intake.unread_notebooks:
-        is_optional = problem.file in assignment.optional_notebooks
-        cost = "no points" if is_optional else f"only written points (of {assignment.written_points})"
         print(f"FIX THIS: {problem}.")
-        print(f"  The code is graded all the same; this costs {cost}.")
+        print(f"  The code is graded all the same; this costs {what_it_costs(problem.file, assignment)}.")
     for i in intake.forbidden_imports:
         print(f"FIX THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
     if intake.forbidden_imports:
@@ -365,15 +397,21 @@ def _print_open_stubs(open_stubs: Sequence[Stub], intake: Intake, assignment: As
 def _print_topics(open_stubs: Sequence[Stub], intake: Intake, assignment: Assignment) -> None:
     """The optional problems apart: which are handed in, and what they can earn."""
     topics = [problem for problem in assignment.problems if problem.optional]
-    handed_in = [topic for topic in topics if _is_handed_in(topic.id, intake, assignment)]
-    if topics and not handed_in:
+    found = False
+    for topic in topics:
+        name = f"topic {topic.label}, {topic.title}"
+        if _is_handed_in(topic.id, intake, assignment):
+            stubs = assignment.stubs_of(topic.id)
+            num_open = sum(stub in open_stubs for stub in stubs)
+            rest = f"; not started: {num_open} of its {len(stubs)} stubs" if num_open else ""
+            print(f"Bonus: {name}, is handed in (up to {topic.code_points} bonus points){rest}")
+            found = True
+        if topic.written and topic.notebook in intake.files:
+            print(f"Bonus: {name}: {topic.notebook} is handed in (up to {topic.written} bonus points, given by people)")
+            found = True
+    if topics and not found:
         print("No topic is handed in: topics are optional.")
-    for topic in handed_in:
-        stubs = assignment.stubs_of(topic.id)
-        num_open = sum(stub in open_stubs for stub in stubs)
-        rest = f"; not started: {num_open} of its {len(stubs)} stubs" if num_open else ""
-        print(f"Bonus: topic {topic.label}, {topic.title}, is handed in (up to {topic.points} bonus points){rest}")
-    if handed_in:
+    if found:
         print(f"  Of all bonus points together, up to {assignment.policies.bonus_cap} count.")
 
 

@@ -1,4 +1,7 @@
-"""What the grader would make of a run: the score of each seed, next to the published bar and floor (given)."""
+"""What the grader would make of a run: the score of each seed, next to the published bar and floor (given).
+
+And what two runs of one task show about their settings: the difference seed by seed, with an interval.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hw4.commands.jupyter import interval_of_median
 from hw4.commands.plots import Band
 from hw4.commands.runs import LearningCurve, Run
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.handin.assignment import Curve, load_assignment
+
+SEEDS_FOR_AN_INTERVAL = 6  # between the smallest and the largest of 6 lies the median with 1 - 2 / 2^6 = 97 %
 
 
 def score_of_run(curve: Curve, returns: Sequence[float], settings: Experiment) -> float:
@@ -55,6 +61,42 @@ def describe_scores(run: Run, band: Band | None) -> list[str]:
     if run.actuator_sign != 1:
         lines.append("  This is a run in a world with --actuator-sign -1; the grader's worlds have either sign.")
     return lines
+
+
+def describe_difference(one: Run, other: Run) -> list[str]:
+    """Lines to print about two runs of one experiment: the difference of their scores, paired by seed.
+
+    The score is the one that the grader computes, and for ungraded tasks the return of the last episode. Its median
+    gets the exact interval of `interval_of_median`. Only finished seeds that both runs have count; without any, or for
+    different experiments or worlds, there is nothing to say.
+    """
+    if (one.experiment, one.actuator_sign) != (other.experiment, other.actuator_sign):
+        return []
+    scores, others = _finished(one), _finished(other)
+    seeds = [seed for seed in scores if seed in others]
+    if not seeds:
+        return []
+    differences = np.array([scores[seed] - others[seed] for seed in seeds])
+    low, high = interval_of_median(differences)
+    lines = [f"{one.folder.name} minus {other.folder.name}, paired by seed:"]
+    lines += [f"  seed {seed}: {difference:+.2f}" for seed, difference in zip(seeds, differences, strict=True)]
+    median = f"  median of {len(seeds)} {np.median(differences):+.2f}"
+    if len(seeds) < SEEDS_FOR_AN_INTERVAL:
+        return [*lines, f"{median}; an interval of 95 % needs {SEEDS_FOR_AN_INTERVAL} seeds in both"]
+    lines.append(f"{median}, 95 % interval [{low:+.2f}, {high:+.2f}]")
+    if low <= 0 <= high:
+        lines.append("  The interval contains 0: these seeds do not show which of the two is better.")
+    return lines
+
+
+def _finished(run: Run) -> dict[int, float]:
+    """The score of each seed whose episodes are all finished."""
+    curve = graded_as(run.experiment)
+    return {
+        seed.seed: seed.returns[-1] if curve is None else score_of_run(curve, seed.returns, run.settings)
+        for seed in run.curves
+        if len(seed.returns) == run.settings.num_episodes > run.settings.num_initial_episodes
+    }
 
 
 def _verdict(curve: Curve, seed: LearningCurve, settings: Experiment, band: Band | None) -> str:

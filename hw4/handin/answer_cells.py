@@ -15,7 +15,10 @@ from hw4.handin.released_answers import RELEASED_ANSWERS
 
 MAX_POINTS = 1_000  # of one cell of a notebook
 
-
+DECLARATIONS = {  # what a notebook's cell asks about help -> the complete answer of who had none
+    "**I worked with** (who, and on what):": "nobody",
+    "**AI and other tools I used** (which, and for what):": "nothing",
+}
 MAKE_SMALLER = "clear its large outputs, or pack it again"
 COPY_ANSWERS = "Copy your answers into a fresh copy of the notebook"
 SAVE_AGAIN = "open it in Jupyter and save it again"
@@ -43,6 +46,14 @@ class _Answer:
     is_open: bool  # empty, or as it was released
 
 
+def what_it_costs(notebook: str, assignment: Assignment) -> str:
+    """What nobody can earn with a notebook that is missing or cannot be read."""
+    if notebook not in assignment.optional_notebooks:
+        return f"only written points (of {assignment.written_points})"
+    bonus = assignment.written_bonus_in(notebook)
+    return f"only bonus points (up to {bonus})" if bonus else "no points"
+
+
 def notebook_notes(
     notebooks: dict[str, bytes],
     unread: tuple[UnreadNotebook, ...],
@@ -51,7 +62,7 @@ def notebook_notes(
 ) -> Iterator[str]:
     """What people will miss when they read the answers. None of it touches what is graded by program.
 
-    The notebook of a topic holds no written answers: all that is said of it is that it cannot be read.
+    Nothing is said of a topic's notebook that is missing, or of one without written answers that can be read.
 
     Args:
         notebooks: name -> content of those that are there.
@@ -59,38 +70,55 @@ def notebook_notes(
         alike: of `look_alikes`, for those that are missing.
         assignment: names the notebooks.
     """
-    cost = f"this costs only written points (of {assignment.written_points})"
     problems = {problem.file: problem for problem in unread}
     for name in assignment.submission.notebooks:
         is_optional = name in assignment.optional_notebooks
+        has_answers = not is_optional or assignment.written_bonus_in(name) > 0
+        cost = f"this costs {what_it_costs(name, assignment)}"
         if name in problems:
-            yield str(problems[name]) if is_optional else f"{problems[name]}; {cost}"
+            yield f"{problems[name]}; {cost}" if has_answers else str(problems[name])
         elif name not in notebooks and not is_optional:
             yield f"{name} is missing: {cost}" + (f"; {question(alike[name], name)}" if name in alike else "")
-        elif name in notebooks and not is_optional:
+        elif name in notebooks and has_answers:
             cells = _cells(notebooks[name])
             assert not isinstance(cells, str)
-            yield from _notes_on_answers(name, cells)
+            yield from _notes_on_help(name, cells)
+            yield from _notes_on_answers(name, cells, "bonus points" if is_optional else "points")
             if not _has_outputs(cells):
                 yield f"{name}: no code cell has an output: run all cells and save, so that graders see your figures"
 
 
-def _notes_on_answers(name: str, cells: list[dict[str, Any]]) -> Iterator[str]:
+def _notes_on_help(name: str, cells: list[dict[str, Any]]) -> Iterator[str]:
+    """Lines about help and tools in which nothing is written. They have no points and no word limit."""
+    for cell in cells:
+        text = _text_of(cell)
+        for prompt, nothing in DECLARATIONS.items():
+            _, is_there, rest = text.partition(prompt)
+            for other in DECLARATIONS:
+                rest = rest.partition(other)[0]
+            if is_there and not rest.strip():
+                yield (
+                    f'{name}: nothing is written after "{prompt}". To fix it, fill in that line, if only with '
+                    f'"{nothing}", save, and run submit again'
+                )
+
+
+def _notes_on_answers(name: str, cells: list[dict[str, Any]], unit: str) -> Iterator[str]:
     """Answers that are open, and graded cells that are not as they were released."""
     answers = [answer for cell in cells if (answer := _answer(cell)) is not None]
     if open_answers := [answer for answer in answers if answer.is_open]:
-        yield f"{name}: not answered yet: {_listed(open_answers)}"
+        yield f"{name}: not answered yet: {_listed(open_answers, unit)}"
     released = RELEASED_ANSWERS.get(name, {})
     found = {answer.grade_id: answer.points for answer in answers}
     if missing := [_Answer(grade_id, points, True) for grade_id, points in released.items() if grade_id not in found]:
         yield (
-            f"{name}: the cells for these answers are missing or have lost their metadata: {_listed(missing)}. "
+            f"{name}: the cells for these answers are missing or have lost their metadata: {_listed(missing, unit)}. "
             f"{COPY_ANSWERS}"
         )
     odd = [answer for answer in answers if released.get(answer.grade_id) != answer.points]
     odd += [answer for i, answer in enumerate(answers) if answer.grade_id in [a.grade_id for a in answers[:i]]]
     if odd:
-        yield f"{name}: these graded cells are duplicated or changed: {_listed(odd)}. {COPY_ANSWERS}"
+        yield f"{name}: these graded cells are duplicated or changed: {_listed(odd, unit)}. {COPY_ANSWERS}"
 
 
 def unreadable(content: bytes) -> str:
@@ -99,10 +127,13 @@ def unreadable(content: bytes) -> str:
     return cells if isinstance(cells, str) else ""
 
 
-def is_not_run(notebook: bytes) -> bool:
-    """Whether a notebook has code cells and none of them has an output. One that cannot be read is not known to be."""
+def is_unused(notebook: bytes) -> bool:
+    """Whether a notebook has code cells, none of them has an output, and no answer is written. One that cannot be read
+    is not known to be."""
     cells = _cells(notebook)
-    return not isinstance(cells, str) and not _has_outputs(cells)
+    if isinstance(cells, str) or _has_outputs(cells):
+        return False
+    return all(answer.is_open for cell in cells if (answer := _answer(cell)) is not None)
 
 
 def _has_outputs(cells: list[dict[str, Any]]) -> bool:
@@ -110,8 +141,8 @@ def _has_outputs(cells: list[dict[str, Any]]) -> bool:
     return not code_cells or any(cell.get("outputs") for cell in code_cells)
 
 
-def _listed(answers: list[_Answer]) -> str:
-    return shown(", ".join(f"{answer.grade_id} ({answer.points:g} points)" for answer in answers) or "none")
+def _listed(answers: list[_Answer], unit: str) -> str:
+    return shown(", ".join(f"{answer.grade_id} ({answer.points:g} {unit})" for answer in answers) or "none")
 
 
 def _cells(content: bytes) -> list[dict[str, Any]] | str:
@@ -140,14 +171,18 @@ def _answer(cell: dict[str, Any]) -> _Answer | None:
             pass
         case _:
             return None
-    lines = cell.get("source", "")  # one string, or a list of lines
-    text = lines if isinstance(lines, str) else "".join(map(str, lines)) if isinstance(lines, list) else ""
+    text = _text_of(cell)
     released = others.get("checksum")
     is_open = not text.strip() or any(
         released == _nbgrader_checksum(source, str(cell.get("cell_type")), grade_id, points)
         for source in (text, text.strip())
     )
     return _Answer(shown(grade_id), float(points), is_open)
+
+
+def _text_of(cell: dict[str, Any]) -> str:
+    lines = cell.get("source", "")  # one string, or a list of lines
+    return lines if isinstance(lines, str) else "".join(map(str, lines)) if isinstance(lines, list) else ""
 
 
 def _nbgrader_checksum(source: str, cell_type: str, grade_id: str, points: float) -> str:

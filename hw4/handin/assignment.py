@@ -37,6 +37,22 @@ class Problem:
     number: int  # 1, 2, ... in the order of the file; optional problems are counted apart
     by_hand: bool = False
     optional: bool = False  # a topic: its points are a bonus, and its absence costs nothing
+    written: int = 0  # of a topic's points, those that people give for the answers in its notebook
+
+    @property
+    def written_points(self) -> int:
+        """What people grade."""
+        return self.points if self.by_hand else self.written
+
+    @property
+    def code_points(self) -> int:
+        """What a program grades."""
+        return self.points - self.written_points
+
+    @property
+    def notebook(self) -> str:
+        """The notebook of a topic."""
+        return f"{self.id}.ipynb"
 
     @property
     def label(self) -> str:
@@ -217,16 +233,31 @@ class Assignment:
     @property
     def code_points(self) -> int:
         """What a program grades, without a bonus."""
-        return sum(problem.points for problem in self.problems if not problem.by_hand and not problem.optional)
+        return sum(problem.code_points for problem in self.problems if not problem.optional)
 
     @property
     def written_points(self) -> int:
-        return sum(problem.points for problem in self.problems if problem.by_hand)
+        """What people grade, without a bonus."""
+        return sum(problem.written_points for problem in self.problems if not problem.optional)
 
     @property
     def bonus_points(self) -> int:
         """All points of optional problems; `policies.bonus_cap` says how many count."""
         return sum(problem.points for problem in self.problems if problem.optional)
+
+    @property
+    def code_bonus_points(self) -> int:
+        """What a program grades of the bonus."""
+        return sum(problem.code_points for problem in self.problems if problem.optional)
+
+    @property
+    def written_bonus_points(self) -> int:
+        """What people grade of the bonus."""
+        return self.bonus_points - self.code_bonus_points
+
+    def written_bonus_in(self, notebook: str) -> int:
+        """Bonus points for the written answers in a notebook: only that of a topic can have any."""
+        return sum(problem.written for problem in self.problems if problem.optional and problem.notebook == notebook)
 
 
 class AssignmentError(TomlError):
@@ -242,7 +273,8 @@ def load_assignment(path: Path = ASSIGNMENT_FILE) -> Assignment:
 
     Raises:
         AssignmentError: not TOML; a key that is unknown, missing or of another type; points that do not add up; a due
-            date before the release; an unknown problem; an id used twice; an optional problem that is graded by hand.
+            date before the release; an unknown problem; an id used twice; a topic that is graded by hand altogether,
+            or that has points for written answers and no notebook.
     """
     file = TomlFile(path, AssignmentError)
     file.allow(_TABLES)
@@ -341,8 +373,19 @@ def _check(found: Assignment, file: TomlFile) -> None:
                     file.fail(table, i, "needs", f"{item.id} needs the unknown function {meant}")
     for i, problem in enumerate(found.problems):
         if problem.by_hand and problem.optional:
-            file.fail("problems", i, "optional", f"{problem.id} is graded by hand: only a program grades a topic")
+            says = f"{problem.id} is a topic: `written` says how many of its points people give, and the rest is code's"
+            file.fail("problems", i, "by_hand", says)
+        if problem.written and not problem.optional:
+            says = f"{problem.id} is no topic: required answers are points of the problem with `by_hand = true`"
+            file.fail("problems", i, "written", says)
+        if problem.written and problem.written >= problem.points:
+            says = f"of the {problem.points} points of {problem.id}, fewer can be for written answers"
+            file.fail("problems", i, "written", says)
+        if problem.written and problem.notebook not in found.optional_notebooks:
+            says = f"the answers of {problem.id} are in {problem.notebook}, which is no optional notebook"
+            file.fail("problems", i, "written", says)
         total = sum(item.points for item in found.items_of(problem.id))
-        if not problem.by_hand and total != problem.points:
-            says = f"{problem.id} is worth {problem.points} points, but its parts add up to {total}"
+        if total != problem.code_points:
+            of_these = f", {problem.written} of them for written answers" if problem.written else ""
+            says = f"{problem.id} is worth {problem.points} points{of_these}, but its parts add up to {total}"
             file.fail("problems", i, "points", says)

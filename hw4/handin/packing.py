@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from hw4.handin.answer_cells import is_not_run
+from hw4.handin.answer_cells import is_unused
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.at_once import write_at_once
 from hw4.handin.code_files import is_untouched
@@ -24,7 +24,8 @@ def write_submission(
 ) -> Path:
     """Write the canonical zip: sorted names, fixed times, stored, so the same files give the same bytes everywhere.
 
-    The file of a topic in which nothing is written is left out, and so is a topic's notebook that was not run.
+    The file of a topic in which nothing is written is left out, and so is a topic's notebook that was not run and in
+    which nothing is answered.
 
     Args:
         hw4_folder: holds the code files.
@@ -44,7 +45,7 @@ def write_submission(
         raise nothing_found(names_on_disk(hw4_folder, notebooks_folder, assignment), hw4_folder.name, assignment)
     if notebooks_folder is not None:
         notebooks = _read(_notebooks_below(notebooks_folder, assignment))
-        unused = {name for name in assignment.optional_notebooks if name in notebooks and is_not_run(notebooks[name])}
+        unused = {name for name in assignment.optional_notebooks if name in notebooks and is_unused(notebooks[name])}
         contents |= {name: content for name, content in notebooks.items() if name not in unused}
     if version := installed_version(hw4_folder.parent):
         contents[VERSION_FILE] = f"{version}\n".encode()

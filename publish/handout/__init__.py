@@ -4,8 +4,9 @@
     python -m publish.handout draw      draw the figures first, from recorded runs and published bands
     python -m publish.handout figures   record what is missing of the runs that they show, and then the same
 
-Typst gets every fact as one JSON string (`sys.inputs.facts`), so no number in a table is typed by hand. The docstring
-of each stub is read from the reference solution without its body.
+Typst gets every fact as one JSON string (`sys.inputs.facts`), so no number in a table is typed by hand. Of each
+stub it shows the first sentence of its docstring, read from the reference solution without its body; the formula is in
+the Typst source, once.
 """
 
 from __future__ import annotations

@@ -1,13 +1,11 @@
-"""What docstrings say: of each stub its box, of each setting its meaning. No body of a solution is looked at."""
+"""What docstrings say: what each stub does, what each setting means. No body of a solution is looked at."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import re
-import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from autograder.solutions import SOLUTIONS
 from publish.handout import HandoutError
 
 SECTION = re.compile(r"^(Args|Returns|Raises):$")
-SIGNATURE_WIDTH = 112  # characters that fit into a box
 NUMBERED = re.compile(r"^(\d+\.) (.*)$", re.DOTALL)
 
 # What a docstring writes as code without `: terms joined by operators, shapes such as (..., obs_dim), names_like_this.
@@ -24,29 +21,23 @@ _SHAPE = r"\((?:\.\.\.|[A-Za-z]\w*),(?: (?:\.\.\.|\w+),?)*\)|\(\.\.\.\)"
 CODE = re.compile(rf"({_TERM}(?: (?:==|=|[-+*]) {_TERM})+|{_SHAPE}|[A-Za-z]\w*_(?:\{{t\+1\}}|\w+))")
 
 
-@dataclass(frozen=True)
-class StubSpec:
-    """What the handout shows of a stub: its signature and what its docstring says of the result."""
+def stub_summary(file_name: str, stub_id: str, symbol: str) -> list[dict[str, Any]]:
+    """What a function of a solution file does: the first sentence of its docstring, without its id. No body is read.
 
-    signature: str
-    blocks: list[dict[str, Any]]  # paragraphs, equations and numbered items, up to "Args:"
-    returns: list[dict[str, Any]]
-    test: str  # the command that runs the public test, or ""
-
-
-def stub_spec(file_name: str, symbol: str) -> StubSpec:
-    """Signature and docstring of a symbol of a solution file. The body is never looked at."""
+    Raises:
+        HandoutError: it is not there, has no docstring, or the docstring does not begin with such a sentence.
+    """
     node = function_in(ast.parse((SOLUTIONS / file_name).read_text(encoding="utf-8")), symbol)
     docstring = ast.get_docstring(node) if node else None
-    if node is None or docstring is None:
+    if docstring is None:
         raise HandoutError(f"solutions/{file_name} has no {symbol} with a docstring, but assignment.toml names it")
-    parts = split_docstring(docstring)
-    return StubSpec(
-        signature=signature(node),
-        blocks=text_blocks(parts["description"]),
-        returns=text_blocks(inspect.cleandoc(parts.get("Returns", ""))),
-        test=parts.get("test", ""),
-    )
+    _, _, first = next(blocks_of(docstring))
+    sentence, with_id, _ = first.partition(f" (`{stub_id}`).")
+    if not with_id:
+        raise HandoutError(
+            f"the docstring of {symbol} in solutions/{file_name} must begin: what it does (`{stub_id}`)."
+        )
+    return spans(f"{sentence}.")
 
 
 def function_in(tree: ast.Module, symbol: str) -> ast.FunctionDef | None:
@@ -56,22 +47,6 @@ def function_in(tree: ast.Module, symbol: str) -> ast.FunctionDef | None:
     for class_name in classes:
         scope = next((n.body for n in scope if isinstance(n, ast.ClassDef) and n.name == class_name), [])
     return next((n for n in scope if isinstance(n, ast.FunctionDef) and n.name == function_name), None)
-
-
-def signature(node: ast.FunctionDef) -> str:
-    """The signature, filled to SIGNATURE_WIDTH and broken between parameters only."""
-    header = ast.FunctionDef(
-        name=node.name, args=node.args, returns=node.returns, body=[ast.Pass()], decorator_list=[], lineno=0
-    )
-    text = ast.unparse(header).removesuffix(":\n    pass")
-    glued, depth = "", 0
-    for character in re.sub(r"(?<=:) | (?=->)|(?<=->) |(?<=^def) ", "\0", text):
-        depth += {"[": 1, "]": -1}.get(character, 0)
-        glued += "\0" if character == " " and depth > 0 else character
-    filled = textwrap.fill(
-        glued, SIGNATURE_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-    )
-    return filled.replace("\0", " ")
 
 
 def split_docstring(docstring: str) -> dict[str, str]:
@@ -104,19 +79,6 @@ def blocks_of(text: str) -> Iterator[tuple[str, str, str]]:
             filled = " ".join(paragraph.split())
             numbered = NUMBERED.match(filled)
             yield ("item", numbered[1], numbered[2]) if numbered else ("paragraph", "", filled)
-
-
-def text_blocks(text: str) -> list[dict[str, Any]]:
-    """Split docstring text into paragraphs and numbered items, which may be refilled, and equations, which may not."""
-    blocks: list[dict[str, Any]] = []
-    for kind, number, block in blocks_of(text):
-        if kind == "equation":
-            blocks.append({"kind": kind, "text": block})
-        elif kind == "item":
-            blocks.append({"kind": kind, "number": number, "spans": spans(block)})
-        else:
-            blocks.append({"kind": kind, "spans": spans(block)})
-    return blocks
 
 
 def spans(text: str) -> list[dict[str, Any]]:

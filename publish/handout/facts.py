@@ -28,10 +28,11 @@ from hw4.handin.assignment import Assignment
 from hw4.handin.update import BUNDLE_FOLDER
 from publish.checked_sentences import sentence_tables
 from publish.handout import MINUS
-from publish.handout.docstrings import constant_text, field_docs, spans, stub_spec
+from publish.handout.docstrings import constant_text, field_docs, spans, stub_summary
 from publish.handout.ledge import ledge_facts
 from publish.handout.notebook_answers import model_answers, written_answers
-from publish.handout.quoted_runs import hill_facts, run_facts
+from publish.handout.notebook_findings import notebook_facts
+from publish.handout.quoted_runs import command_times, hill_facts, recorded, run_facts
 from publish.handout.wording import NUMBER_WORDS, in_words, number_word, percent, ranges, shown
 from publish.stubs import solution_lines
 from publish.student_bundle import student_requirements
@@ -48,7 +49,6 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         staff: with what students do not get, for the staff edition.
     """
     course = assignment.course
-    specs = {stub.id: stub_spec(stub.file, stub.symbol) for stub in assignment.stubs}
     problems = [
         {
             **dataclasses.asdict(problem),
@@ -74,15 +74,17 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "points": assignment.code_points + assignment.written_points,
         "code_points": assignment.code_points,
         "bonus_points": assignment.bonus_points,
+        "code_bonus_points": assignment.code_bonus_points,
         "stubs": [
             {
                 **dataclasses.asdict(stub),
                 "optional": assignment.is_optional(stub),
-                "spec": dataclasses.asdict(specs[stub.id]),
+                "summary": stub_summary(stub.file, stub.id, stub.symbol),
             }
             for stub in assignment.stubs
         ],
         "num_stubs": len(required),
+        "words": [number_word(number) for number in range(len(assignment.stubs) + 1)],
         "minutes": sum(stub.minutes for stub in required),
         "stub_lines": sum(stub.lines for stub in required),
         "curves": [
@@ -128,22 +130,26 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
             "gate_shut": f"{GATE_SHUT * 100:g} %",
             "confidence": f"{CONFIDENCE * 100:g} %",
         },
-        "error_rates": error_rates(assignment, bars_file),
+        "worst_rate": worst_rate(assignment, bars_file),
         "policies": policies(assignment),
         "colab_cell": colab_cell(),
-        "staff": facts_for_staff(assignment) if staff else None,
+        "staff": facts_for_staff(assignment, bars_file) if staff else None,
         "hill": hill_facts(),
         "ledge": ledge_facts(),
         "runs": run_facts(),
+        "found": notebook_facts(),
+        "calls": [[row["caller"], row["callee"]] for row in recorded("stub_calls")],
+        "times": command_times(),
     }
 
 
-def facts_for_staff(assignment: Assignment) -> dict[str, Any]:
+def facts_for_staff(assignment: Assignment, bars_file: Path = BARS) -> dict[str, Any]:
     """What the staff edition adds."""
     return {
         "solutions": solutions(assignment),
         "answers": model_answers(assignment),
         "sentences": sentence_tables(assignment),
+        "error_rates": error_rates(assignment, bars_file),
     }
 
 
@@ -176,16 +182,13 @@ def solutions(assignment: Assignment) -> dict[str, str]:
 
 
 def settings_table(names: list[str]) -> dict[str, Any]:
-    """Every hyper-parameter of these experiments with its meaning, from `hw4.experiments`."""
+    """Each hyper-parameter in which these experiments differ, with its meaning, from `hw4.experiments`."""
     meanings = field_docs(Experiment)
-    rows = [
-        {
-            "name": field.name,
-            "meaning": spans(meanings[field.name]),
-            "values": [shown(getattr(EXPERIMENTS[name], field.name)) for name in names],
-        }
-        for field in dataclasses.fields(Experiment)
-    ]
+    rows = []
+    for field in dataclasses.fields(Experiment):
+        values = [shown(getattr(EXPERIMENTS[name], field.name)) for name in names]
+        if field.name != "task_name" and len(set(values)) > 1:
+            rows.append({"name": field.name, "meaning": spans(meanings[field.name]), "values": values})
     return {"names": names, "rows": rows}
 
 
@@ -240,3 +243,13 @@ def error_rates(assignment: Assignment, bars_file: Path = BARS) -> list[dict[str
         ]
         tables.append({"title": item.title, "rows": rows})
     return tables
+
+
+def worst_rate(assignment: Assignment, bars_file: Path = BARS) -> str | None:
+    """How often correct work misses full credit: the bound of the worst curve, over all correct implementations."""
+    if not bars_file.exists():
+        return None
+    bars = load_bars(bars_file)
+    curves = [curve for curve in assignment.curves if not assignment.is_optional(curve) and curve.id in bars]
+    rates = [rate for curve in curves for rate in rates_of(curve, bars[curve.id]) if rate.implementation == ALL_CORRECT]
+    return percent(max(rate.upper for rate in rates)) if rates else None

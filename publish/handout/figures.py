@@ -50,9 +50,9 @@ def draw_figures(folder: Path = FIGURES) -> list[Path]:
         "svg.hashsalt": "handout",
         "svg.fonttype": "path",
         "font.family": "DejaVu Sans",
-        "font.size": 7.5,
-        "axes.titlesize": 8,
-        "legend.fontsize": 7,
+        "font.size": 8,
+        "axes.titlesize": 8.5,
+        "legend.fontsize": 7.5,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.linewidth": 0.6,
@@ -91,9 +91,9 @@ def draw_paths(top: Axes, side: Axes) -> None:
     side.axvline(EDGE_X, color="#333333", lw=0.7, ls=":")
     looks: dict[str, tuple[str, dict[str, Any]]] = {
         "data": ("base policy's data", {"color": PURPLE, "ls": "", "marker": ".", "ms": 2.5}),
-        "imagined": ("version 0.5: the plan, as imagined", {"color": VERMILION, "ls": "--"}),
-        "happened_0.5": ("version 0.5: what happened", {"color": VERMILION}),
-        "happened_1.5": ("version 1.5: what happened", {"color": BLUE}),
+        "imagined": ("version 0.5: imagined", {"color": VERMILION, "ls": "--"}),
+        "happened_0.5": ("version 0.5: happened", {"color": VERMILION}),
+        "happened_1.5": ("version 1.5: happened", {"color": BLUE}),
     }
     for name, (label, look) in looks.items():
         top.plot(column(paths[name], "x"), column(paths[name], "y"), label=label, **look)
@@ -179,18 +179,18 @@ def draw_bands(*panels: Axes) -> None:
 
 
 def draw_errors(*panels: Axes) -> None:
-    """One-step error of the reference's model on each episode of the graded curves, before it has seen it."""
+    """One-step error of the reference's model on each planned episode of the graded curves, before it has seen it."""
     for panel, curve in zip(panels, graded_curves(), strict=True):
-        errors = reference_errors(curve)
-        steps = [(i + 1) * EXPERIMENTS[curve.experiment].task.episode_length for i in range(len(errors))]
+        experiment, errors = EXPERIMENTS[curve.experiment], reference_errors(curve)
+        first = experiment.num_initial_episodes  # the first episode after a fit
+        errors, steps = errors[first:], [(i + 1) * experiment.task.episode_length for i in range(first, len(errors))]
         panel.fill_between(
             *(steps, [e[0] for e in errors], [e[2] for e in errors]), color=SKY, alpha=0.35, lw=0, label="90 % of runs"
         )
         panel.plot(steps, [e[1] for e in errors], color=BLUE, lw=2, label="median")
         panel.axhline(1.0, color="#555555", lw=1, ls=":", label='"nothing changes"')
-        panel.axvspan(0, EXPERIMENTS[curve.experiment].initial_steps, color="#eeeeee", lw=0, zorder=0)
-        panel.set(title=textwrap.fill(curve.title, 30), xlabel="env steps", xlim=(0, max(steps) * 1.02), yscale="log")
-        panel.set(ylim=(0.012, 3))
+        panel.set(title=textwrap.fill(curve.title, 30), xlabel="env steps", yscale="log")
+        panel.set(xlim=(0.9 * steps[0], 1.02 * steps[-1]), ylim=(0.012, 3))
         panel.set_yticks([0.1, 1], labels=["0.1", "1"] if panel is panels[0] else [])
         panel.tick_params(which="minor", labelleft=False)
     panels[0].set_ylabel("one-step error")

@@ -26,14 +26,11 @@ COSTS = {  # the rows of the table of costs
     "true_mean": "the true model, on its mean",
     "true_sampled": "the true model, its noise sampled",
     "one_mean": "one network, on its mean",
-    "one_wide_mean": "one wide network, on its mean",
     "one_sampled": "one network, its noise sampled",
     "five_means": "five networks, on their means",
     "five_gaussian_means": "five Gaussian networks, on their means",
     "five_sampled": "five, their noise sampled: expected return",
-    "mean_minus_std": "the same, mean minus std of the returns",
     "pessimistic": "the same, pessimistic",
-    "mean_plus_std": "the same, mean plus std of the returns",
     "optimistic": "the same, optimistic",
 }
 PLANNED, FIRST, LAST_THREE = slice(1, None), slice(1, 2), slice(-3, None)  # episodes

@@ -9,7 +9,7 @@ from typing import Any
 from autograder.solutions import ROOT
 from hw4.handin.assignment import Assignment
 from publish.handout import HandoutError
-from publish.handout.wording import listed, number_word
+from publish.handout.wording import number_word
 
 RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
 SOURCE_NOTEBOOKS = ROOT / "notebooks" / "source" / "hw4"
@@ -17,10 +17,10 @@ SOURCE_NOTEBOOKS = ROOT / "notebooks" / "source" / "hw4"
 
 def written_answers(assignment: Assignment) -> dict[str, Any]:
     """The answers in the released notebooks that people grade: how many, the points of each, and where they are; and
-    the optional notebooks, which have none.
+    the same of the optional notebooks, whose points are a bonus and are not counted here.
 
     Raises:
-        HandoutError: their points are not those of the problems that are graded by hand, or a notebook has no title.
+        HandoutError: their points are not those that assignment.toml has for answers, or a notebook has no title.
     """
     points: list[int] = []
     notebooks: dict[bool, list[dict[str, Any]]] = {False: [], True: []}  # by whether they are optional
@@ -33,14 +33,18 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
             raise HandoutError(f"{name} has no title: begin its first cell with '# ...'")
         is_optional = name in assignment.optional_notebooks
         notebooks[is_optional].append({"file": name, "title": title[1], "number": len(own), "points": sum(own)})
-        points += own
+        promised = assignment.written_bonus_in(name)
+        if is_optional and sum(own) != promised:
+            raise HandoutError(f"the answers in {name} are worth {sum(own)} points, assignment.toml says {promised}")
+        points += [] if is_optional else own
     promised = assignment.written_points
     if sum(points) != promised:
         raise HandoutError(f"the notebooks' answers are worth {sum(points)} points, assignment.toml says {promised}")
     if len(set(points)) < 2:
         each = f"worth {max(points, default=0)} points each"
     else:
-        each = f"worth {listed(list(map(str, points)))} points"
+        *others, most = map(str, sorted(set(points)))
+        each = f"worth {', '.join(others)} or {most} points each"
     number = number_word(len(points))
     return {"number": number, "points": each, "notebooks": notebooks[False], "optional_notebooks": notebooks[True]}
 
@@ -57,7 +61,8 @@ def model_answers(assignment: Assignment) -> list[dict[str, Any]]:
                 inside = text.partition("### BEGIN SOLUTION")[2].partition("### END SOLUTION")[0]
                 paragraphs = [prose(" ".join(part.split())) for part in re.split(r"\n\s*\n", inside) if part.strip()]
                 id_and_points = {"id": mark["grade_id"], "points": mark["points"]}
-                answers.append({"notebook": name, **id_and_points, "paragraphs": paragraphs})
+                is_bonus = name in assignment.optional_notebooks
+                answers.append({"notebook": name, **id_and_points, "is_bonus": is_bonus, "paragraphs": paragraphs})
     return answers
 
 

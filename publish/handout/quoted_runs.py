@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from autograder.solutions import ROOT
 from hw4.commands.csv_rows import read_rows
-from hw4.experiments import EXPERIMENTS
+from hw4.experiments import EXPERIMENTS, Version, as_version
 from hw4.handin.assignment import load_assignment
 from publish.handout import DATA, MINUS
 from publish.handout.wording import listed, number_word, whole
 
 BANDS = ROOT / "hw4" / "reference_curves.csv"
-VERSIONS = ("0.5", "1.0", "1.5")
+VERSIONS: tuple[Version, ...] = ("0.5", "1.0", "1.5")
 
 Row = dict[str, str]
 
@@ -61,12 +61,33 @@ def hill_facts() -> dict[str, str]:
     }
 
 
+def command_times() -> dict[str, str]:
+    """Processor time of each command, in words; and the speed of the machine, as the grader measures it."""
+    rows = recorded("command_times")
+    speed = statistics.median(column(rows, "speed"))
+    return {row["command"]: f"{float(row['cpu_seconds']):.0f} s" for row in rows} | {"speed": f"{speed:.2f}"}
+
+
+def random_reach() -> float:
+    """How far right (m) the farthest of random shooting's plans on the cliff hill typically gets."""
+    import numpy as np
+
+    from hw4.envs.cliff_hill import STEP_LENGTH
+
+    experiment = as_version(EXPERIMENTS["cliff_hill"], "0.5")
+    plans = experiment.population_size * experiment.num_iterations
+    drawn = np.random.default_rng(0).uniform(-1.0, 1.0, (400, plans, experiment.horizon))
+    return float(np.median((STEP_LENGTH * drawn).cumsum(axis=-1).max(axis=(1, 2))))
+
+
 def run_facts() -> dict[str, str]:
     """Numbers that the text and the captions quote from the recorded runs and the published bands."""
     from hw4.envs.cliff_hill import EDGE_X
 
     versions, members = recorded("cliff_hill_versions"), recorded("cliff_hill_members")
+    shooting = recorded("cliff_hill_shooting")
     paths = read_paths()
+    at_version = {version: as_version(EXPERIMENTS["cliff_hill"], version) for version in VERSIONS}
     first_planned = EXPERIMENTS["cliff_hill"].num_initial_episodes
     last = EXPERIMENTS["cliff_hill"].num_episodes - 1
 
@@ -82,6 +103,12 @@ def run_facts() -> dict[str, str]:
         "random": whole(statistics.median(returns("0.5", lambda episode: episode < first_planned))),
         "v05_best": whole(max(falls)),
         "v05_worst": whole(min(falls)),
+        "shooting_median": whole(statistics.median(column(shooting, "episode_return"))),
+        "shooting_best": whole(max(column(shooting, "episode_return"))),
+        "shooting_worst": whole(min(column(shooting, "episode_return"))),
+        "shooting_promised": whole(statistics.median(column(shooting, "promised"))),
+        "shooting_plans": str(EXPERIMENTS["cliff_hill"].population_size * EXPERIMENTS["cliff_hill"].num_iterations),
+        "random_reach": f"{random_reach():.1f}",
         "data_max_x": f"{max(column(paths['data'], 'x')):.1f}",
         "imagined_height": f"{float(paths['imagined'][-1]['height']):.1f}",
         "v15_steps_past_edge": str(sum(x > EDGE_X for x in column(paths["happened_1.5"], "x"))),
@@ -91,6 +118,10 @@ def run_facts() -> dict[str, str]:
         "v10_min": whole(min(ends["1.0"])),
         "v15_median": whole(statistics.median(ends["1.5"])),
         "v15_min": whole(min(ends["1.5"])),
+        "v10_horizon": str(at_version["1.0"].horizon),
+        "v10_refit": str(at_version["1.0"].refit_every),
+        "v15_horizon": str(at_version["1.5"].horizon),
+        "v15_refit": str(at_version["1.5"].refit_every),
         "members_lowest": f"{min(member_ends):.1f}",
         "search_steps": str(len({row["step"] for row in recorded("cem_search")})),
         "search_iterations": number_word(len({row["iteration"] for row in recorded("cem_search")})),

@@ -1,8 +1,8 @@
 """Programs that record runs: one file each, run by `python -m publish.recorders NAME`.
 
-NAME.py runs as a program of its own in the solved tree, with one thread. If there is a notebook NAME, its cells that
-are tagged "recorder" are the module `notebook_cells`: what is recorded is what the notebook shows. All of them write
-their tables by `publish/recorded_tables.py`, so each may be stopped and called again.
+NAME.py runs as a program of its own in the solved tree, with one thread. What it measures for the notebook NAME is in
+`hw4/notebooks/NAME_runs.py`, which students have, too. All of them write their tables by `publish/recorded_tables.py`,
+so each may be stopped and called again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from autograder.solutions import ROOT
 from publish.stubs import write_solved
 
 RECORDERS = Path(__file__).resolve().parent
-MASTERS = ROOT / "notebooks" / "masters"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -30,14 +29,10 @@ def start(name: str, *options: str) -> int:
     """Run a recorder in the solved tree and return its exit status."""
     with tempfile.TemporaryDirectory() as folder:
         solved = write_solved(Path(folder) / "solved")
-        if (MASTERS / f"{name}.py").exists():
-            from publish.notebooks import cells_tagged  # not where soft actor-critic is installed alone
-
-            (Path(folder) / "notebook_cells.py").write_text(cells_tagged(name, "recorder"), encoding="utf-8")
         environment = {
             **os.environ,
             **dict.fromkeys(THREADS, "1"),
-            "PYTHONPATH": os.pathsep.join(map(str, (folder, solved, ROOT))),
+            "PYTHONPATH": os.pathsep.join(map(str, (solved, ROOT))),
             "MPLBACKEND": "Agg",
         }
         command = [sys.executable, "-m", f"publish.recorders.{name}", *options]

@@ -15,18 +15,6 @@ import mujoco
 import mujoco.rollout
 import numpy as np
 import torch
-from notebook_cells import (
-    BASE_POLICIES,
-    EXPERIMENT,
-    FIRST_PLANNED,
-    VERSIONS,
-    WatchedEpisode,
-    base_policy,
-    believed_heights,
-    identify,
-    imagined_return,
-    watch,
-)
 
 from autograder.recorded.calibration import read_recorded
 from autograder.solutions import ROOT
@@ -41,6 +29,18 @@ from hw4.experiments import EXPERIMENTS, Experiment, Version, as_version
 from hw4.handin.assignment import load_assignment
 from hw4.mpc import MPC, Objective, sequence_returns
 from hw4.networks import MLP
+from hw4.notebooks.distribution_shift_runs import (
+    BASE_POLICIES,
+    EXPERIMENT,
+    FIRST_PLANNED,
+    VERSIONS,
+    WatchedEpisode,
+    base_policy,
+    believed_heights,
+    identify,
+    imagined_return,
+    watch,
+)
 from hw4.training import EpisodeRecord, train
 from hw4.transitions import Transition
 from publish.recorded_tables import Recording, Row, Table, number

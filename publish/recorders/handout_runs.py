@@ -1,4 +1,5 @@
-"""Records the runs that the handout draws and quotes: the versions on the cliff hill, and one search by CEM.
+"""Records the runs that the handout draws and quotes: the versions on the cliff hill, one search by CEM, and how long
+each command takes.
 
 Run by `python -m publish.recorders handout_runs`: a few minutes on one core.
 """
@@ -6,6 +7,12 @@ Run by `python -m publish.recorders handout_runs`: a few minutes on one core.
 from __future__ import annotations
 
 import dataclasses
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from autograder.solutions import ROOT
+from autograder.worker.forking import measure_speed
 from hw4.agents import build_agent
 from hw4.dynamics_model import DynamicsModel, Normalizer, fit, make_optimizer
 from hw4.ensemble import bootstrap_indices, member_minibatches
@@ -34,6 +42,20 @@ FULL_RIGHT = np.array([1.0, 0.0], dtype=np.float32)  # "go right to get higher!"
 SEARCH_STEPS, SEARCH_ITERATIONS, SEARCH_POPULATION, SEARCH_ELITES, SEARCH_COLOR = 20, 5, 100, 10, 1.0
 SEARCH_DT = 0.1  # s
 
+# Commands that the handout shows with the time that they take.
+COMMANDS = (
+    "pytest hw4/tests -m p1",
+    "pytest hw4/tests -m p2",
+    "pytest hw4/tests -m p3",
+    "pytest hw4/tests -m p4",
+    "python -m hw4 fall",
+    "python -m hw4 train cliff_hill --version 0.5 --planner random_shooting",
+    "python -m hw4 train cliff_hill --version 0.5",
+    "python -m hw4 train cliff_hill --version 1.5",
+    "python -m hw4 train cartpole",
+    "python -m hw4 train ledge",
+)
+
 PathName = Literal["data", "imagined", "happened_0.5", "happened_1.5"]
 
 
@@ -44,6 +66,13 @@ TABLES = {
         key="version,seed",
         settings=ON_THE_HILL,
         says=f"experiment cliff_hill, seeds {SEEDS[0]} to {SEEDS[-1]}, as each version of hw4.experiments.as_version",
+    ),
+    "cliff_hill_shooting": Table(
+        "seed,episode,promised,episode_return",
+        key="seed",
+        settings=ON_THE_HILL,
+        says=f"experiment cliff_hill, seeds {SEEDS[0]} to {SEEDS[-1]}, version 0.5 planned by random shooting: the "
+        "return that the model promises of each plan, and what the plan earned",
     ),
     "cliff_hill_paths": Table(
         "path,step,x,y,height",
@@ -64,6 +93,13 @@ TABLES = {
         f"{SEARCH_ELITES} elites, noise of colour {SEARCH_COLOR:g}, seed {PATH_SEED}; and random shooting with as many "
         "plans in all",
     ),
+    "command_times": Table(
+        "command,cpu_seconds,speed",
+        key="command",
+        settings={name: dataclasses.asdict(EXPERIMENTS[name]) for name in ("cliff_hill", "cartpole", "ledge")},
+        says="processor time of each command with the reference solution, one thread; speed: processor seconds of the "
+        "grader's fixed piece of work on the same machine",
+    ),
 }
 
 
@@ -75,10 +111,16 @@ def main() -> None:
             has_paths = seed != PATH_SEED or all(recording.has("cliff_hill_paths", path=path) for path in paths)
             if not (has_paths and recording.has("cliff_hill_versions", version=version, seed=seed)):
                 record_version(recording, version, seed)
+    for seed in SEEDS:
+        if not recording.has("cliff_hill_shooting", seed=seed):
+            recording.put(cliff_hill_shooting=shooting_rows(seed))
     if not recording.has("cliff_hill_members"):
         recording.put(cliff_hill_members=members_rows())
     if not recording.has("cem_search"):
         recording.put(cem_search=search_rows())
+    for command in COMMANDS:
+        if not recording.has("command_times", command=command):
+            recording.put(command_times=[time_of(command)])
 
 
 def imagine(agent: ModelBasedAgent, observation: NDArray[Any], actions: NDArray[Any]) -> NDArray[Any]:
@@ -110,6 +152,19 @@ def record_version(recording: Recording, version: Version, seed: int) -> None:
     returns = [[version, seed, r.episode, r.env_steps, number(r.episode_return, 6)] for r in records]
     recording.put(cliff_hill_paths=paths, cliff_hill_versions=returns)
     print(f"version {version}, seed {seed}: last return {returns[-1][-1]}", flush=True)
+
+
+def shooting_rows(seed: int) -> list[Row]:
+    """Version 0.5 with random shooting on one seed."""
+    experiment = dataclasses.replace(as_version(EXPERIMENTS["cliff_hill"], "0.5"), planner="random_shooting")
+    agent = build_agent(experiment, seed)
+    records = list(train(make_env("cliff_hill"), agent, num_episodes=experiment.num_episodes, seed=seed))
+    rows: list[Row] = []
+    for record in records[experiment.num_initial_episodes :]:
+        dream = imagine(agent, record.observations[0], record.actions)
+        promised = float(experiment.task.reward(dream[:-1], record.actions, dream[1:]).sum())
+        rows.append([seed, record.episode, number(promised, 6), number(record.episode_return, 6)])
+    return rows
 
 
 def members_rows() -> list[Row]:
@@ -201,6 +256,21 @@ def search_rows() -> list[Row]:
             numbers = (float(spread.mean()), float(spread.std(correction=0)), *facts)
             rows.append([iteration, step, *(number(value, 6) for value in numbers), SEARCH_POPULATION])
     return rows
+
+
+def time_of(command: str) -> Row:
+    """Run a command in the solved tree, which the recorder runs in, with its output in a folder of its own."""
+    speed = statistics.median(measure_speed(torch) for _ in range(9))
+    words = command.split()
+    program = [sys.executable, *(words[1:] if words[0] == "python" else ["-m", *words])]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "hw4").symlink_to(Path("hw4").resolve())
+        subprocess.run(program, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{command}: {seconds:.1f} s", flush=True)
+    return [command, f"{seconds:.1f}", f"{speed:.4f}"]
 
 
 if __name__ == "__main__":

@@ -24,7 +24,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from notebook_cells import (
+from numpy.typing import NDArray
+
+from autograder.solutions import ROOT
+from hw4.agents import build_agent_and_parts
+from hw4.commands.jupyter import interval_of_median, read_table
+from hw4.dynamics_model import DynamicsModel
+from hw4.envs import make_env
+from hw4.notebooks.mppi_runs import (
     BETA,
     BETAS,
     CANDIDATES,
@@ -38,13 +45,6 @@ from notebook_cells import (
     in_comparison,
     plan_an_episode,
 )
-from numpy.typing import NDArray
-
-from autograder.solutions import ROOT
-from hw4.agents import build_agent_and_parts
-from hw4.commands.jupyter import interval_of_median, read_table
-from hw4.dynamics_model import DynamicsModel
-from hw4.envs import make_env
 from hw4.topics.mppi import filter_noise
 from hw4.training import train
 from publish.recorded_tables import COMMAND, Recording, Row, Table, number, write_table

@@ -15,16 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from notebook_cells import (
-    ARMS,
-    CARTPOLE,
-    HORIZONS,
-    MAX_STEPS,
-    PLANNERS,
-    REPLAN_EVERY,
-    roll_out_errors,
-    tip_position,
-)
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -35,6 +25,16 @@ from hw4.envs import make_env
 from hw4.experiments import Experiment
 from hw4.imagination import imagine
 from hw4.mpc import MPC, Objective, sequence_returns
+from hw4.notebooks.replanning_runs import (
+    ARMS,
+    CARTPOLE,
+    HORIZONS,
+    MAX_STEPS,
+    PLANNERS,
+    REPLAN_EVERY,
+    roll_out_errors,
+    tip_position,
+)
 from hw4.rewards import CARTPOLE_POLE_LENGTH
 from hw4.training import EpisodeRecord, run_episode, train
 from hw4.transitions import Transition

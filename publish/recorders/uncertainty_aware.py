@@ -33,7 +33,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from notebook_cells import (
+
+from autograder.solutions import ROOT
+from hw4.agents import build_agent, build_agent_and_parts
+from hw4.envs import make_env
+from hw4.experiments import Experiment
+from hw4.notebooks.uncertainty_aware_runs import (
     ARMS,
     CAPACITY_GRADIENT_STEPS,
     CEM,
@@ -59,11 +64,6 @@ from notebook_cells import (
     plan_and_try,
     run_arm,
 )
-
-from autograder.solutions import ROOT
-from hw4.agents import build_agent, build_agent_and_parts
-from hw4.envs import make_env
-from hw4.experiments import Experiment
 from hw4.training import train
 from hw4.transitions import ReplayBuffer
 from publish.recorded_tables import Recording, Row, Table, number

@@ -35,14 +35,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from notebook_cells import (
-    ARENA,
+from numpy.typing import NDArray
+
+from autograder.solutions import ROOT
+from hw4.agents import AgentParts, build_agent_and_parts
+from hw4.dynamics_model import fit
+from hw4.envs import make_env
+from hw4.envs.noisy_field import ARENA, START, is_noisy
+from hw4.experiments import Experiment
+from hw4.mpc import ModelBasedAgent
+from hw4.notebooks.what_uncertainty_means_runs import (
     BORDER,
     EXPERIMENT,
     FIT,
     NUM_POINTS,
     REGIONS,
-    START,
     Distribution,
     Points,
     base_policy_data,
@@ -51,15 +58,6 @@ from notebook_cells import (
     particle_spread,
     rms,
 )
-from numpy.typing import NDArray
-
-from autograder.solutions import ROOT
-from hw4.agents import AgentParts, build_agent_and_parts
-from hw4.dynamics_model import fit
-from hw4.envs import make_env
-from hw4.envs.noisy_field import is_noisy
-from hw4.experiments import Experiment
-from hw4.mpc import ModelBasedAgent
 from hw4.training import train
 from hw4.transitions import ReplayBuffer, Transition
 from publish.recorded_tables import Recording, Row, Table, number

@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autograder.report.pictures import GREY, inline
+from autograder.report.pictures import GREY, WIDTH, inline
 from hw4.commands.plots import BLUE, GREEN, VERMILION, Band
 
 BIN = 5  # points
 SHARE = (10, 90)  # per cent of the class between the edges of its band
-WIDTH = 4.4  # inches: about that of a phone, where letters keep their size
 
 
 def bins_of(totals: Sequence[float], most: float) -> list[tuple[float, float, int]]:
@@ -62,10 +61,13 @@ def class_curve(band: Band, curves: NDArray[np.float64]) -> Markup:
     axes.fill_between(steps, low[:size], high[:size], color=VERMILION, alpha=0.3, lw=0)
     axes.plot(steps, middle[:size], color=VERMILION, lw=2.2)
     says = [f"median of the class {middle[size - 1]:.0f} at the end, of the reference {band.median[size - 1]:.0f}"]
-    for name, value, color, style in (("bar", band.bar, GREEN, "-"), ("floor", band.floor, GREY, "--")):
+    for name, value, color, style, side in (
+        ("bar", band.bar, GREEN, "-", "bottom"),
+        ("floor", band.floor, GREY, "--", "top"),
+    ):
         if value is not None:
             axes.axhline(value, color=color, lw=1.2, ls=style)
-            axes.text(1.01, value, f"{name} {value:g}", transform=axes.get_yaxis_transform(), va="center")
+            axes.text(1.01, value, f"{name} {value:g}", transform=axes.get_yaxis_transform(), va=side)
             says.append(f"{name} {value:g}")
     axes.set_xlabel("env steps")
     label = f'<svg role="img" aria-label="{"; ".join(says)}"'

@@ -25,6 +25,7 @@ from autograder.grading.curves import FIRST_RUNS
 from autograder.grading.judge import COUNTS_LESS
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade
+from autograder.report.page_style import PAGE_STYLE
 from autograder.report.words import changed_given_parts, points
 from hw4.checking.hints import HINTS
 from hw4.commands.plots import read_bands
@@ -87,7 +88,7 @@ def dashboard(found: Class) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    style = (TEMPLATES / "dashboard.css").read_text(encoding="utf-8")
+    style = PAGE_STYLE + (TEMPLATES / "dashboard.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "dashboard.js").read_text(encoding="utf-8")
     flags = list(flags_of(found))
     graded = [result for result in found.results if result.grade is not None]

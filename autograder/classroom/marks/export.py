@@ -1,8 +1,8 @@
 """Lists of marks as Canvas, Gradescope and spreadsheets read them.
 
 Points stay what was earned. What lateness costs is in columns of its own (`policies.py`), and in the lists for Canvas
-and Gradescope only if it is known when anybody handed in. A bonus has a column, too; the part of it that counts is in
-the total, so the total may be more than the points possible.
+and Gradescope only if it is known when anybody handed in. A bonus has a column, too, and one more if people grade a
+part of it; as much of both together as counts is in the total, so the total may be more than the points possible.
 
 A text that a spreadsheet would take for a formula is guarded by an apostrophe (`spreadsheet.guarded`). These sites
 match by id and so never see it; `read_list` gives the texts back as they were.
@@ -18,7 +18,7 @@ from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.marks.gradebook import Written, split_name
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.spreadsheet import guarded, unguarded, write_csv
-from autograder.classroom.marks.standing import STATUS_WORDS, Class
+from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result
 from autograder.report.words import points
 from hw4.handin.assignment import load_assignment
 
@@ -45,14 +45,16 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
     assignment = load_assignment()
     most = float(assignment.code_points)
     if written is not None:
-        most += sum(problem.points for problem in assignment.problems if problem.by_hand)
+        most += assignment.written_points
+    has_written_bonus = written is not None and assignment.written_bonus_points > 0
     title = assignment.course.title
     rows: list[list[str]] = []
     for result in found.results:
         for person in result.people:
             by_hand = written.get(person.id) if written is not None else None
-            total = _total(result.total, written is not None, by_hand)
+            total = result.total if written is None else _total(result, by_hand)
             bonus = [] if not found.has_bonus else ["" if result.bonus is None else points(result.bonus)]
+            bonus += [] if not has_written_bonus else ["" if by_hand is None else points(by_hand.bonus)]
             first, last = split_name(person.name)
             score = "" if total is None else points(total)
             lateness = result.late_cells(total) if found.knows_times else []
@@ -70,7 +72,7 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
                 row += [code, *bonus, hand, score, *result.late_cells(total), staff]
             rows.append(row)
     rows.sort()
-    bonus_columns = ["bonus"] if found.has_bonus else []
+    bonus_columns = (["bonus"] if found.has_bonus else []) + (["written bonus"] if has_written_bonus else [])
     more = [*bonus_columns, *(LATE_COLUMNS if found.knows_times else ())]
     if form == "canvas":
         head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title, *more]
@@ -84,11 +86,12 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
     return write_csv([head, *safe])
 
 
-def _total(code: float | None, with_written: bool, written: Written | None) -> float | None:
-    """What counts of the program part, and the written part where that is asked for."""
-    if code is None or not with_written:
-        return code
-    return None if written is None or not written.is_final else round(code + written.points, 2)
+def _total(result: Result, written: Written | None) -> float | None:
+    """What counts of the program's part and of the written part, once both are there."""
+    if result.score is None or result.bonus is None or written is None or not written.is_final:
+        return None
+    bonus = min(result.bonus + written.bonus, load_assignment().policies.bonus_cap)
+    return round(result.score + bonus + written.points, 2)
 
 
 def read_list(content: bytes) -> list[dict[str, str]]:

@@ -3,8 +3,9 @@
 Two assignments in one database: that of the notebooks, which is nbgrader's own and only read here, and `hw4_code`, with
 one grade cell for each function, curve and effect. What the program gave is the automatic score; what staff decided is
 the manual one, as if it had been typed into formgrader. What counts of a bonus is the extra credit of one more cell,
-which is worth no points. The due date, the time of a submission and its extension are filed
-too, where they are known, so that formgrader says who was late; no points are taken there.
+which is worth no points: as much as `bonus_cap` leaves next to the written bonus that people have given by then. The
+due date, the time of a submission and its extension are filed too, where they are known, so that formgrader says who
+was late; no points are taken there.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ BONUS = "bonus"
 class Written:
     """What people gave for the answers of one student."""
 
-    points: float
+    points: float  # without a bonus
     is_final: bool  # nothing waits for a person any more
+    bonus: float = 0.0  # points of answers in topics' notebooks
 
 
 @contextlib.contextmanager
@@ -62,10 +64,11 @@ def write_code_points(found: Class, database: Path) -> int:
         gradebook.update_or_create_notebook(NOTEBOOK, CODE)
         for cell, points in {**worth, **({BONUS: 0.0} if found.has_bonus else {})}.items():
             gradebook.update_or_create_grade_cell(cell, NOTEBOOK, CODE, max_score=points, cell_type="code")
+        written = _written_points(gradebook, WRITTEN) if _has(gradebook, WRITTEN) else {}
         for result in found.results:
             for person in result.people:
                 _add_student(gradebook, person)
-                if result.score is None or result.total is None:
+                if result.score is None or result.bonus is None:
                     continue
                 times: dict[str, object] = {"extension": timedelta(days=result.extension_days) or None}
                 if result.submitted is not None:
@@ -80,7 +83,9 @@ def write_code_points(found: Class, database: Path) -> int:
                     grade.needs_manual_grade = False
                 if found.has_bonus:
                     grade = gradebook.find_grade(BONUS, NOTEBOOK, CODE, person.id)
-                    grade.auto_score, grade.extra_credit = 0.0, round(result.total - result.score, 2)
+                    by_hand = written[person.id].bonus if person.id in written else 0.0
+                    room = max(0.0, assignment.policies.bonus_cap - by_hand)
+                    grade.auto_score, grade.extra_credit = 0.0, round(min(result.bonus, room), 2)
                     grade.needs_manual_grade = False
                 count += 1
         gradebook.db.commit()
@@ -112,11 +117,24 @@ def written_points(database: Path, assignment: str = WRITTEN) -> dict[str, Writt
     if not database.is_file():
         raise ClassError(f"{database} is not a gradebook")
     with opened(database) as gradebook:
-        try:
-            gradebook.find_assignment(assignment)
-        except MissingEntry:
-            raise ClassError(f"{database} has no assignment {assignment!r}: file the notebooks first") from None
-        return {
-            submission.student.id: Written(round(float(submission.score), 2), not submission.needs_manual_grade)
-            for submission in gradebook.assignment_submissions(assignment)
-        }
+        if not _has(gradebook, assignment):
+            raise ClassError(f"{database} has no assignment {assignment!r}: file the notebooks first")
+        return _written_points(gradebook, assignment)
+
+
+def _has(gradebook: Gradebook, assignment: str) -> bool:
+    try:
+        gradebook.find_assignment(assignment)
+    except MissingEntry:
+        return False
+    return True
+
+
+def _written_points(gradebook: Gradebook, assignment: str) -> dict[str, Written]:
+    optional = {name.removesuffix(".ipynb") for name in load_assignment().optional_notebooks}
+    found = {}
+    for submission in gradebook.assignment_submissions(assignment):
+        bonus = sum(float(notebook.score) for notebook in submission.notebooks if notebook.name in optional)
+        points = round(float(submission.score) - bonus, 2)
+        found[submission.student.id] = Written(points, not submission.needs_manual_grade, round(bonus, 2))
+    return found

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from autograder.classroom.marks.changes import Applied
+from autograder.report.page_style import PAGE_STYLE
 from autograder.report.words import points
 from hw4.handin.assignment import load_assignment
 
@@ -19,9 +20,7 @@ PAGE = Markup(
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{title}: report</title>
 <style>
-:root {{ color-scheme: light dark; }}
-body {{ margin: 0 auto; padding: 1.2rem; max-width: 60rem; font: 16px/1.5 system-ui, sans-serif; }}
-h1 {{ font-size: 1.4rem; }}
+{style}body {{ max-width: 60rem; }}
 p {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 </style>
 </head>
@@ -44,16 +43,16 @@ CHANGES = Markup(
 """
 )
 ROW = Markup("<li><code>{target}</code>: {before} &rarr; {now} points: {reason} <span>({author}, {time})</span></li>\n")
-BEGIN = "<main>\n"
+BEGIN = '<section id="points">\n'
 
 
 def notice(name: str, text: str) -> str:
     """A page that says why there is no grade."""
-    return str(PAGE.format(title=load_assignment().course.title, name=name, text=text))
+    return str(PAGE.format(style=Markup(PAGE_STYLE), title=load_assignment().course.title, name=name, text=text))
 
 
 def with_changes(page: str, applied: Sequence[Applied]) -> str:
-    """The page of a grade, with what staff changed at its top."""
+    """The page of a grade, with what staff changed before its points."""
     if not applied:
         return page
     rows = Markup("").join(
@@ -69,4 +68,4 @@ def with_changes(page: str, applied: Sequence[Applied]) -> str:
     )
     if page.count(BEGIN) != 1:
         raise ValueError("the page of a grade has no place for what staff changed")
-    return page.replace(BEGIN, BEGIN + str(CHANGES.format(rows=rows)))
+    return page.replace(BEGIN, str(CHANGES.format(rows=rows)) + BEGIN)

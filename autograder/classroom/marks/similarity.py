@@ -23,6 +23,7 @@ from autograder.classroom.intake.entries import ClassError, OwnerUnclear
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.dashboard import sha256_source
+from autograder.report.page_style import PAGE_STYLE
 from autograder.solutions import ROOT, reference_code
 from hw4.handin.assignment import load_assignment
 from hw4.handin.code_files import MAX_CODE_BYTES
@@ -132,7 +133,7 @@ def similarity_page(pairs: list[Pair], num_works: int) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    style = (TEMPLATES / "dashboard.css").read_text(encoding="utf-8") + SIDE_BY_SIDE
+    style = PAGE_STYLE + (TEMPLATES / "dashboard.css").read_text(encoding="utf-8") + SIDE_BY_SIDE
     shown = [
         (pair, marked(pair.one.text, pair.slices[0]), marked(pair.other.text, pair.slices[1]))
         for pair in pairs[:MAX_PAIRS]

@@ -46,6 +46,7 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")  # but for tab, newlin
 BARE_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=\bwww)(?=\.)")  # what readers of Markdown make a link of
 INVISIBLE = "\N{ZERO WIDTH SPACE}"
 TAG = re.compile(r"<(?=[A-Za-z/!?])")  # begins HTML or an autolink in Markdown
+NAME_OF_AN_OBJECT = re.compile(r"\s*(<.*>)?\s*")  # all that the text of a rich output says if it says nothing
 LINK = re.compile(r"\](?=[(\[:])")  # [text](target), [text][name], [name]: target; pictures too, which are fetched
 MATH_LINK = re.compile(
     r"\\(?=(?:href|require|class|cssId|style|data)\b)"
@@ -236,9 +237,10 @@ class _Mending:
                 name, "the answer was missing: restored empty" if _is_answer(release) else "was missing: restored"
             )
             return restored
-        if _is_answer(release) or not _is_locked(release):
+        is_ours = _text(versions[0].get("source")) == _text(release["source"])  # and may fold a paragraph by HTML
+        if _is_answer(release) or not (_is_locked(release) or is_ours):
             restored["source"] = self._source_of(name, release, versions, pictures)
-        elif any(_text(cell.get("source")) != _text(release["source"]) for cell in versions):
+        elif _is_locked(release) and any(_text(cell.get("source")) != _text(release["source"]) for cell in versions):
             self._note(name, "was changed, although students may not change it: restored")
         if len(versions) > 1 and not _is_answer(release):
             self._note(name, f"appeared {len(versions)} times: the first was used")
@@ -333,7 +335,9 @@ class _Mending:
             data = output.get("data") if kind in ("display_data", "execute_result") else None
             bundle = data if isinstance(data, dict) else {}
             pictures = pictures_in(bundle)
-            dropped |= {"a rich output" for mime in bundle if not mime.startswith(("image/", "text/plain"))}
+            is_rich = any(not mime.startswith(("image/", "text/plain")) for mime in bundle)
+            if is_rich and NAME_OF_AN_OBJECT.fullmatch(_plain_text(output, kind, data)):
+                dropped.add("a rich output")  # and its text does not say what it showed
             if not pictures and any(mime.startswith("image/") for mime in bundle):
                 dropped.add("a picture that is damaged, of an unknown kind or too large")
             if len(pictures) > MAX_PICTURES - num_pictures:
