@@ -11,7 +11,7 @@ import json
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from recorded_notebook import record, recorder_cells, settings_by_table
+from recorded_notebook import record, runs_module, settings_by_table
 
 from autograder.solutions import ROOT
 from hw4.commands.csv_rows import read_rows
@@ -24,7 +24,7 @@ MIN_SEEDS = 20
 
 @pytest.fixture(scope="module")
 def notebook():
-    return recorder_cells(NAME)
+    return runs_module(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def of_models(tables):
 
 @pytest.fixture(scope="module")
 def error_at(tables):
-    def at(step, skip):
+    def at(step, skip, column="frame_error"):
         errors = tables["errors"]
-        return errors["frame_error"][(errors["skip"] == skip) & (errors["step"] == step)]
+        return errors[column][(errors["skip"] == skip) & (errors["step"] == step)]
 
     return at
 
@@ -100,6 +100,45 @@ def test_the_error_does_not_fall_once_the_dot_shows_again(error_at):
     """What one might hope for: at step 12 it is higher than at step 8, in more than half of the seeds of each model."""
     for skip in (1, 0):
         assert interval_of_median(error_at(12, skip) - error_at(8, skip))[0] > 0
+
+
+def test_every_model_with_skip_finds_more_than_any_without_and_its_plans_succeed_up_to_twice_as_often(of_models):
+    assert of_models("found", 1).min() > of_models("found", 0).max()
+    low, high = interval_of_median(of_models("success", 1) / of_models("success", 0))
+    assert 1.6 < low < high <= 2
+
+
+def test_without_skip_plans_succeed_more_often_than_random_actions(of_models, of_planner):
+    assert interval_of_median(of_models("success", 0) - of_planner("random"))[0] > 0
+
+
+def test_the_planner_of_the_true_state_always_succeeds(of_planner):
+    assert (of_planner("true_state") == 1).all()
+
+
+def test_with_skip_the_error_grows_by_about_a_third_as_much_in_the_last_two_steps(error_at):
+    growth = {skip: error_at(12, skip) - error_at(10, skip) for skip in (1, 0)}
+    low, high = interval_of_median(growth[1] / growth[0])
+    assert 1 / 4 < low < 1 / 3 < high < 1 / 2
+
+
+def test_with_skip_the_place_is_off_by_about_half_as_much(error_at):
+    low, high = interval_of_median(error_at(12, 1, "position_error") / error_at(12, 0, "position_error"))
+    assert 1 / 3 < low < 1 / 2 < high < 2 / 3
+
+
+def test_the_designated_pixel_is_lost_behind_the_bar_and_comes_back_with_skip_alone(tables):
+    strips = tables["strips"]
+
+    def images(kind):
+        pixels = strips["pixels"][strips["kind"] == kind]
+        return np.reshape([np.array(text.split(), float) / 10_000 for text in pixels], (-1, 16, 16))
+
+    with_skip, without = images("pixel with skip"), images("pixel without skip")
+    for moved in (with_skip, without):
+        assert moved.sum(axis=(1, 2)).min() < 0.1
+    assert with_skip[-1, :, 10:].sum() > 0.9
+    assert without[-1].sum() < 0.1
 
 
 def test_the_handout_shows_the_medians_of_the_recorded_runs(of_models, error_at, of_planner):

@@ -30,7 +30,12 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.image import imsave
-from notebook_cells import (
+from numpy.typing import NDArray
+
+from autograder.solutions import ROOT
+from hw4.commands.jupyter import interval_of_median, read_table
+from hw4.envs import video_prediction as world
+from hw4.notebooks.video_prediction_runs import (
     CLOSE,
     FILM_STEPS,
     NUM_FILMS,
@@ -46,11 +51,6 @@ from notebook_cells import (
     predicted,
     test_films,
 )
-from numpy.typing import NDArray
-
-from autograder.solutions import ROOT
-from hw4.commands.jupyter import interval_of_median, read_table
-from hw4.envs import video_prediction as world
 from hw4.topics import video_prediction as video
 from publish.recorded_tables import COMMAND, Recording, Row, Table, number, write_table
 
