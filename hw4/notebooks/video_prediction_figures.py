@@ -32,17 +32,17 @@ LIKELY = 0.3  # the probability of a pixel that is drawn in full red
 
 def of_seeds(column: str, skip: int) -> Array:
     """One number a seed, shape (seeds,)."""
-    return MODELS[column][MODELS["skip"] == skip]
+    return np.asarray(MODELS[column][MODELS["skip"] == skip])
 
 
 def of_planner(planner: str) -> Array:
     """The share of plans that succeed, one number a seed, shape (seeds,)."""
-    return PLANNERS["success"][PLANNERS["planner"] == planner]
+    return np.asarray(PLANNERS["success"][PLANNERS["planner"] == planner])
 
 
 def error_at(step: int, skip: int, column: str = "frame_error") -> Array:
     """One number a seed, shape (seeds,)."""
-    return ERRORS[column][(ERRORS["skip"] == skip) & (ERRORS["step"] == step)]
+    return np.asarray(ERRORS[column][(ERRORS["skip"] == skip) & (ERRORS["step"] == step)])
 
 
 def strip(kind: str) -> Array:
@@ -132,7 +132,7 @@ def errors(my_prediction: str = "") -> None:
     _, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4))
     for axes, column in ((left, "frame_error"), (right, "position_error")):
         for skip, (label, color, style) in LOOKS.items():
-            values = np.array([error_at(step, skip, column) for step in STEPS])
+            values = np.array([error_at(int(step), skip, column) for step in STEPS])
             intervals = np.array([interval_of_median(of_step) for of_step in values])
             axes.fill_between(STEPS, *intervals.T, color=color, alpha=0.2, linewidth=0)
             axes.plot(STEPS, np.median(values, axis=1), style, color=color, markersize=4, label=label)
@@ -143,8 +143,8 @@ def errors(my_prediction: str = "") -> None:
     left.legend(loc="upper left")
     falls = {skip: int((error_at(12, skip) < error_at(8, skip)).sum()) for skip in LOOKS}
     show(
-        f"Medians over {len(SEEDS)} seeds; the bands are their exact 95 % intervals. In the grey steps the dot is behind "
-        "the bar in most films.",
+        f"Medians over {len(SEEDS)} seeds; the bands are their exact 95 % intervals. In the grey steps the dot is "
+        "behind the bar in most films.",
         (
             ("median [95 %]", *(label for label, _, _ in LOOKS.values())),
             ("error of a frame, step 8", *(median_text(error_at(8, skip), "", 2) for skip in LOOKS)),

@@ -60,12 +60,13 @@ class Start:
 
     def executed(self, action_sequences: Array) -> world.Films:
         """What really happens under some plans, shape (plans, 12, 2)."""
-        places = (np.repeat(start, len(action_sequences), axis=0) for start in (self.position, self.velocity))
-        return world.film(*places, action_sequences, self.scene)
+        position, velocity = (np.repeat(one, len(action_sequences), axis=0) for one in (self.position, self.velocity))
+        return world.film(position, velocity, action_sequences, self.scene)
 
     def distances(self, action_sequences: Array) -> Array:
         """How far the dot is from the goal after each step of some plans, shape (plans, 12)."""
-        return np.hypot(*np.moveaxis(self.executed(action_sequences).positions[:, 1:] - self.goal, -1, 0))
+        off = self.executed(action_sequences).positions[:, 1:] - self.goal
+        return np.asarray(np.hypot(off[..., 0], off[..., 1]))
 
     def pixel(self) -> torch.Tensor:
         """The designated pixel, the nearest to the dot, as a distribution of shape (16, 16)."""

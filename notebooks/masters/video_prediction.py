@@ -103,8 +103,11 @@ figures.errors(my_prediction)
 #
 # It does not fall, with either model: the motion is learned, its error adds up from step to step, and a dot that is
 # shown a pixel off costs twice, where it is and where it should be. With the skip connection the error grows by about a
-# third as much in the last two steps. After 12 steps the dot's place is off by about half as much, too: perhaps
-# because only a model that shows the dot again can learn from where it shows.
+# third as much in the last two steps.
+#
+# The dot's place is less exact with the skip connection in the first steps, and more exact in the last ones: after 12
+# steps it is off by about half as much, perhaps because only a model that shows the dot again learns from where it
+# shows.
 #
 # </details>
 

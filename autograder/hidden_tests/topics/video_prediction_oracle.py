@@ -36,7 +36,7 @@ def moved(image: Array, x: float, y: float, outside: str = "zero") -> Array:
 
 
 def advected(images: Array, displacement: Array, outside: str = "zero") -> Array:
-    return np.stack([moved(image, *d, outside=outside) for image, d in zip(images, displacement, strict=True)])
+    return np.stack([moved(image, x, y, outside) for image, (x, y) in zip(images, displacement, strict=True)])
 
 
 def candidates(previous: Array, first: Array, displacement: Array, total: Array, *, skip: bool) -> Array:
@@ -68,6 +68,7 @@ def distances(height: int, width: int, goal: Array) -> Array:
 
 def cost(probability: Array, goal: Array) -> Array:
     """The expected distance; what is lost pays the mean distance. Shape: the leading axes."""
-    far = distances(*probability.shape[-2:], goal)
+    height, width = probability.shape[-2:]
+    far = distances(height, width, goal)
     inside = (probability * far).sum(axis=(-2, -1))
     return np.asarray(inside + (1.0 - probability.sum(axis=(-2, -1))) * far.mean())
