@@ -133,7 +133,7 @@ def test_an_interval_around_0_shows_no_winner_and_few_seeds_have_none() -> None:
     one, other = whole(1, -1, 2, -2, 3, -3), whole(*[0.0] * 6)
     assert describe_difference(one, other)[-1].startswith("  The interval contains 0")
     few = describe_difference(whole(1, 2, 3, 4, 5), whole(*[0.0] * 5))
-    assert few[-1] == "  median of 5 +3.00; an interval of 95 % needs 6 seeds in both"
+    assert few[-1] == "  median of 5 +3.00; a 95 % interval needs 6 seeds in both"
 
 
 def test_only_finished_seeds_of_both_runs_count_and_other_tasks_are_not_compared() -> None:

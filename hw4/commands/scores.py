@@ -82,7 +82,7 @@ def describe_difference(one: Run, other: Run) -> list[str]:
     lines += [f"  seed {seed}: {difference:+.2f}" for seed, difference in zip(seeds, differences, strict=True)]
     median = f"  median of {len(seeds)} {np.median(differences):+.2f}"
     if len(seeds) < SEEDS_FOR_AN_INTERVAL:
-        return [*lines, f"{median}; an interval of 95 % needs {SEEDS_FOR_AN_INTERVAL} seeds in both"]
+        return [*lines, f"{median}; a 95 % interval needs {SEEDS_FOR_AN_INTERVAL} seeds in both"]
     lines.append(f"{median}, 95 % interval [{low:+.2f}, {high:+.2f}]")
     if low <= 0 <= high:
         lines.append("  The interval contains 0: these seeds do not show which of the two is better.")

@@ -283,7 +283,7 @@ def coverage(my_prediction: str = "") -> None:
     right.axvline(EDGE_X, color="black", linewidth=1.2)
     right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     right.set(xlabel="largest x in the data (m)", ylabel="return of the first plan (m, summed)")
-    right.set_title("what 0.5 then earns: one mark a seed")
+    right.set_title("what 0.5 then earns: one mark per seed")
     right.legend(title="base policy", loc="upper left")
     met = coverage["bold"]["largest_x"] > EDGE_X
     to_the_wall = coverage["bold"]["largest_x"] >= ARENA
@@ -354,7 +354,7 @@ def live(use_my_code: bool, student_id: str, num_seeds: int, env_steps: int, my_
     panels[0].set(ylabel="return of the episode (m, summed)", ylim=(-135, 95))
     panels[0].legend(loc="upper left")
     show(
-        "Returns as recorded" + (", and mine, one black line a seed." if use_my_code else ". USE_MY_CODE is False."),
+        "Returns as recorded" + (", and mine, one black line per seed." if use_my_code else ". USE_MY_CODE is False."),
         my_prediction=my_prediction,
     )
 

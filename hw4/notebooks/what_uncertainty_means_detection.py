@@ -193,7 +193,7 @@ def sets(my_prediction: str = "") -> None:
     planned = learned > EXPERIMENT.num_initial_episodes
     returns = {sets: of_sets("episode_return", sets)[:, planned].mean(axis=1) for sets in set_looks}
     show(
-        f"{len(returns['kept'])} agents of each kind: medians, bands hold all seeds. Middle: one mark a seed.",
+        f"{len(returns['kept'])} agents of each kind: medians, bands hold all seeds. Middle: one mark per seed.",
         (
             ("paired by seed, median [95 %]", *REGIONS),
             (
