@@ -112,7 +112,7 @@ def break_even_std(mean: float, safe_reward: float) -> float:
 walks.check_break_even_std(break_even_std)
 
 # %% [markdown] name="arms-intro"
-# ## What costs what
+# ## Ways of planning, compared
 #
 # The first two arms below learn nothing: they plan with the *true* model, one on its mean and one with its noise
 # sampled. The others learn from one random episode of 40 steps and from what they do. All search equally hard: 400
