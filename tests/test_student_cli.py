@@ -385,6 +385,18 @@ def test_an_endless_loop_is_ended_and_the_grader_s_limit_named(
     assert "stopped after 4 s here; the grader gives each check 5 s" in explanations["bootstrap_indices"]
 
 
+def test_a_function_is_checked_by_its_name_or_its_id() -> None:
+    for name in ("cem_plan", "cem", "2.6"):
+        assert [stub.symbol for stub in select_stubs(ASSIGNMENT, [name])] == ["cem"]
+    for name in ("MPC.act", "act"):
+        assert [stub.id for stub in select_stubs(ASSIGNMENT, [name])] == ["mpc_act"]
+    curves = ASSIGNMENT.problem(ASSIGNMENT.curves[0].problem)
+    with pytest.raises(ValueError, match=f"{curves.label} {curves.title} has no functions to check"):
+        select_stubs(ASSIGNMENT, [curves.label.lower()])
+    with pytest.raises(ValueError, match=f"an id .*{ASSIGNMENT.stubs[-1].id}"):
+        select_stubs(ASSIGNMENT, ["nonsuch"])
+
+
 def test_the_table_fits_80_columns_and_explains_below(reports: dict[str, StubReport], mistaken: Path) -> None:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:

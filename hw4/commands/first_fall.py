@@ -125,7 +125,7 @@ def draw(seen: Fall) -> Figure:
     belief.plot(seen.ridge, truth, color="black", label="truth")
     belief.plot(seen.ridge, seen.believed, color=VERMILION, label="your model")
     belief.axvline(EDGE_X, color="#555555", linewidth=0.8, linestyle=":")
-    belief.set(xlabel="x (m)", ylabel="change of height (m)", title="a full step to the right, on the ridge")
+    belief.set(xlabel="x (m)", ylabel="change of height (m)", title="a full step to the right, from the true ground")
     belief.set(xlim=(-1, 4), ylim=(-3.5, 1.0))
     belief.legend(loc="lower left")
     return figure

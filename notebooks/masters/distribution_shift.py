@@ -37,7 +37,7 @@ figures.first_picture()
 # %% [markdown] name="how-to"
 # <details><summary><b>What to do, and how long it takes</b></summary>
 #
-# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
+# 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions, and make three diagnoses in the clinic (no points; each says if it is right).
 # 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE`

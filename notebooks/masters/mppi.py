@@ -34,7 +34,7 @@ figures.filtered_noise()
 #
 # This notebook is optional and carries no points.
 #
-# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
+# 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Once your tests of `filter_noise` and `mppi_update` pass, and those of {{ problem:ensembles }}, set `STUDENT_ID`
 #    and `USE_MY_CODE = True` below and run the notebook again: it trains your ensemble and plans with it.
