@@ -101,6 +101,8 @@ class RolloutTrace:
             cause = "loop_over_sequences"
         elif any(shape != self.shape for shape in shapes):
             cause = "loop_over_particles"
+        elif calls < self.horizon:
+            cause = "first_reward_only" if calls == 1 else "last_action_ignored"
         check(calls == self.horizon, f"{calls} calls of predict for a horizon of {self.horizon}", cause)
         check(cause == "extra_predictions", "predict was called with a part of the particles or sequences", cause)
 
@@ -131,7 +133,10 @@ class RolloutTrace:
             f"{name} was called with the shapes {shapes}, which do not fit together",
             "arguments_do_not_fit",
         )
-        if action.shape[-1] == self._act_dim and set(dims) == {self._obs_dim}:
+        whole = {(*self.shape, self._obs_dim), (*self.shape, self._act_dim)}
+        if self._noise is not None and name == "reward" and {observations[0].shape, action.shape} <= whole:
+            message, cause = f"{message}: the noise has no axis for the sequences", "noise_not_expanded"
+        elif action.shape[-1] == self._act_dim and set(dims) == {self._obs_dim}:
             copies = math.prod(self.shape[:-1]) if self._noise is not None else 1
             if actions < states and copies > 1 and actions in self._sizes_without_copies(states):
                 message = f"{message}: actions were not repeated for every member and particle"
