@@ -329,8 +329,8 @@ def first_picture() -> None:
 
     show_animation(
         gif(figure, draw, range(EXPERIMENT.task.episode_length + 1)),
-        f"{NUM_SEEDS} agents on the hill, seen from the side (ground: the ridge, y = 0). Orange: where the model of each "
-        "expects its plan to lead. Blue: where the same actions lead.",
+        f"{NUM_SEEDS} agents on the hill, seen from the side (ground: the ridge, y = 0). Orange: where the model of "
+        "each expects its plan to lead. Blue: where the same actions lead.",
     )
 
 

@@ -338,8 +338,10 @@ models.check_diagnosis(diagnosis)
 #
 # The first model is accurate on the states it was fitted to, and yet its plan fails. In at most 100 words:
 #
-# 1. Which two distributions differ, and over which of them does the fit minimise its error? Name one number of a figure.
-# 2. Why does the planner *look for* states where the model is wrong, and not merely happen to go there? Name one number of a figure.
+# 1. Which two distributions differ, and over which of them does the fit minimise its error? Quote one
+#    number of a figure.
+# 2. Why does the planner *look for* states where the model is wrong, and not merely happen to go there? Quote one
+#    number, too.
 
 # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
