@@ -19,7 +19,7 @@ from publish.line_ends import LineEndError, with_right_line_ends
 GRADESCOPE_BUNDLE = ROOT / "build" / "gradescope-autograder.zip"
 ENTRY_POINTS = ("setup.sh", "run_autograder")  # at the root of the archive, executable
 PLACES = ("hw4", "autograder/gradescope", "autograder/report", *GRADER)
-NOT_FOR_GRADING = ("hw4/tests", "hw4/commands/video.py")
+NOT_FOR_GRADING = ("hw4/tests", "hw4/notebooks", "hw4/commands/first_fall.py", "hw4/commands/video.py")
 OTHER_FILES = (
     *("assignment.toml", "requirements.lock", "LICENSE", "hw4/reference_curves.csv"),
     *("autograder/private.toml", "autograder/recorded/worlds.json", "autograder/recorded/reference/bars.json"),

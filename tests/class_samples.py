@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import sys
@@ -225,7 +226,12 @@ def with_a_topic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 
 def use_assignment(assignment: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the whole grader read this one."""
+    """Let the whole grader read this one. Nothing that follows from it is remembered beyond the test."""
     for name, module in list(sys.modules.items()):
         if name.startswith("autograder.") and hasattr(module, "load_assignment"):
             monkeypatch.setattr(module, "load_assignment", lambda: assignment)
+        for attribute, found in list(vars(module).items()):
+            if isinstance(found, functools._lru_cache_wrapper):
+                code = getattr(found.__wrapped__, "__code__", None)
+                if code is not None and "load_assignment" in code.co_names:
+                    monkeypatch.setattr(module, attribute, found.__wrapped__)

@@ -73,14 +73,14 @@ def test_a_missing_key_is_named_at_the_head_of_its_table(tmp_path: Path) -> None
         (
             "optional = true\n",
             "",
-            "daydream is no topic: required answers are points of the problem with `by_hand = true`",
+            "daydream is not a topic: required answers are points of the problem with `by_hand = true`",
         ),
         ("written = 2", "written = 5", "of the 5 points of daydream, fewer can be for written answers"),
         ("written = 2", "written = 1", "daydream is worth 5 points, 1 of them for written answers, but its parts add"),
         (
             "daydream.ipynb",
             "dream.ipynb",
-            "the answers of daydream are in daydream.ipynb, which is no optional notebook",
+            "the answers of daydream are in daydream.ipynb, which is not an optional notebook",
         ),
     ],
 )

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from class_samples import use_assignment
 from rich.console import Console
 
-from autograder import console as console_module
 from autograder.classroom.night import record
 from autograder.console import print_report
 from autograder.files import as_json
@@ -23,8 +23,6 @@ from autograder.grading.listener import Silent
 from autograder.grading.outcome import Outcome
 from autograder.grading.session import Grade, Grader
 from autograder.hidden_tests.graded import load_hidden_tests
-from autograder.report import page as page_module
-from autograder.report import results as results_module
 from autograder.report.page import page
 from autograder.report.receipt import receipt
 from autograder.report.results import quick_look, results
@@ -61,8 +59,7 @@ FULL = ASSIGNMENT.code_points
 
 @pytest.fixture(autouse=True)
 def with_a_topic(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (session_module, console_module, page_module, results_module, regrade, record):
-        monkeypatch.setattr(module, "load_assignment", lambda: ASSIGNMENT)
+    use_assignment(ASSIGNMENT, monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from class_samples import use_assignment
 from rich.console import Console
 
-from autograder import console as console_module
 from autograder.classroom.night import record
 from autograder.console import print_report
 from autograder.files import as_json
@@ -32,8 +32,6 @@ from autograder.isolation.remote import RemoteSubject, WorkerDied
 from autograder.recorded import calibration
 from autograder.recorded.code_hash import check_hash, effect_hash
 from autograder.recorded.error_rates import rates_of
-from autograder.report import page as page_module
-from autograder.report import results as results_module
 from autograder.report.page import page
 from autograder.report.receipt import receipt
 from autograder.report.results import results
@@ -77,9 +75,7 @@ def agreement(subject: Subject, rng: np.random.Generator) -> float:
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """An assignment with this effect, wherever it is read."""
     monkeypatch.setitem(EFFECTS, MADE_UP.id, agreement)
-    modules = (session_module, console_module, page_module, results_module, regrade, record, calibration, matrix)
-    for module in modules:
-        monkeypatch.setattr(module, "load_assignment", lambda: ASSIGNMENT)
+    use_assignment(ASSIGNMENT, monkeypatch)
     for module in (session_module, regrade, record, matrix):
         monkeypatch.setattr(module, "load_bars", lambda: {MADE_UP.id: BAR})
 

@@ -65,7 +65,7 @@ def test_the_command_writes_a_picture_and_an_animation_and_replaces_neither(solv
     command = ("-m", "hw4", "fall", "--output", "mine.png")
     done = run(solved, *command)
     assert done.returncode == 0, done.stderr
-    assert "your model likes the one at" in done.stdout
+    assert "your model promises most for the one at" in done.stdout
     with Image.open(solved / "mine.png") as picture, Image.open(solved / "mine.gif") as video:
         assert picture.size[0] > 1000
         assert video.n_frames == 41  # type: ignore[attr-defined]

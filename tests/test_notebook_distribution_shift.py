@@ -206,6 +206,11 @@ def test_the_regret_of_planning_follows_the_error_out_of_distribution(planned, m
     assert np.abs(planned("simulator") - planned("hand_made")).max() < 2
 
 
+@pytest.mark.parametrize("model", NETWORKS)
+def test_the_linear_model_has_the_largest_regret(planned, model):
+    assert interval_of_median(planned(model) - planned("linear"))[0] > 0
+
+
 def test_with_150_transitions_the_wider_network_errs_less_out_of_distribution(models):
     assert interval_of_median(models("width_256", "out_of", 150) - models("width_64", "out_of", 150))[1] < 0
 

@@ -20,7 +20,7 @@ def test_a_worker_gets_what_students_may_import_and_what_the_referee_asks_for() 
     for name in set(given_names()) - set(ASKED_FOR):
         module = "hw4." + name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         assert is_allowed(module, load_assignment()), name
-    assert not any(name.startswith(("envs/", "commands/", "handin/", "tests/")) for name in given_names())
+    assert not any(name.startswith(("envs/", "commands/", "handin/", "notebooks/", "tests/")) for name in given_names())
 
 
 def test_the_worker_learns_from_the_message_which_files_are_submitted() -> None:

@@ -89,7 +89,7 @@ def test_where_everything_passes_one_line_says_so() -> None:
     grade = grade_of({})
     (line,) = [line for line in results(grade)["output"].partition("\n\n")[0].splitlines() if line]
     assert line == nothing_left(grade.report)
-    assert line.startswith("Everything that is graded by program passes. People grade ")
+    assert line.startswith("Everything that a program grades passes. People grade ")
     html = text_of(page(grade, "ada"))
     expect_in_this_order(html, line, "points by program")
     assert "What to do next" not in html
@@ -158,7 +158,7 @@ def test_what_staff_gave_all_points_for_is_not_to_be_done() -> None:
     assert found.grade is not None
     assert next_step(found.grade) is None
     html = documents_of(found, is_graded=True)["report.html"].decode()
-    expect_in_this_order(text_of(html), "Everything that is graded", "Changed by staff", "points by program")
+    expect_in_this_order(text_of(html), "Everything that a program grades", "Changed by staff", "points by program")
 
 
 def test_before_the_due_date_what_to_do_next_tells_no_more_than_points() -> None:

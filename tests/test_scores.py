@@ -84,7 +84,7 @@ def test_each_seed_is_told_its_score_and_what_it_reaches() -> None:
     assert band.below_bar is not None
     assert "{} of {} recorded runs of the reference are".format(*band.below_bar) in text
     assert "mean return of the last 3 episodes" in text
-    assert "other settings" not in text
+    assert "not the graded agent" not in text
 
 
 def test_an_unfinished_run_and_one_with_other_settings_are_said_to_be_so() -> None:
@@ -92,7 +92,9 @@ def test_an_unfinished_run_and_one_with_other_settings_are_said_to_be_so() -> No
     assert "seed 0: 1.00 so far: 6 of 10 episodes are finished" in text
     assert "seed 1: no score yet: 2 of 10 episodes are finished" in text
     assert "seed 2: no score yet: 0 of 10 episodes are finished" in text
-    assert "The grader trains with other settings than this run: --horizon 10, not 7" in text
+    assert "not the graded agent" in text
+    assert "is graded with --horizon 10, not 7." in text
+    assert "bar " not in said(run_of((100.0,) * 10, horizon=7)).partition("\n")[2]
     assert "no score: every episode was one of the base policy" in said(run_of((1.0, 2.0), num_episodes=2))
 
 
@@ -133,7 +135,7 @@ def test_an_interval_around_0_shows_no_winner_and_few_seeds_have_none() -> None:
     one, other = whole(1, -1, 2, -2, 3, -3), whole(*[0.0] * 6)
     assert describe_difference(one, other)[-1].startswith("  The interval contains 0")
     few = describe_difference(whole(1, 2, 3, 4, 5), whole(*[0.0] * 5))
-    assert few[-1] == "  median of 5 +3.00; an interval of 95 % needs 6 seeds in both"
+    assert few[-1] == "  median of 5 +3.00; a 95 % interval needs 6 seeds in both"
 
 
 def test_only_finished_seeds_of_both_runs_count_and_other_tasks_are_not_compared() -> None:

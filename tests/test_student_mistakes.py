@@ -61,7 +61,7 @@ def refused(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("trian cartpole", "there is no command 'trian' (did you mean 'train'?); the commands are train, plot,"),
+        ("trian cartpole", "there is no command 'trian' (did you mean 'train'?); the commands are fall, train, plot,"),
         ("train", "train needs a task, before its options: python -m hw4 train TASK; tasks: cliff_hill,"),
         ("train --seeds 3 cartpole", "train needs a task, before its options"),
         ("train carpole", "there is no task 'carpole' (did you mean 'cartpole'?); the tasks are cliff_hill,"),

@@ -44,7 +44,9 @@ CHECKED_OFTEN = 1
 SEEN_BY_HIDDEN_TESTS_ALONE = {"later", "size", "range", "draw", "rounding"}
 
 # Bugs for which `python -m hw4 check` names another cause than the hidden tests, and why.
-CHECK_DIFFERS: dict[str, str] = {}
+CHECK_DIFFERS: dict[str, str] = {
+    "particles_returned_in_the_loop": "the worked example has two steps: its first reward is all but the last one",
+}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from autograder.solutions import ROOT
 GRADER = ("autograder/solutions.py", *(f"autograder/{name}" for name in ("grading", "hidden_tests", "isolation")))
 GRADER += ("autograder/worker", "autograder/worlds", "solutions")
 GIVEN = ("hw4",)
-NOT_GIVEN = ("hw4/commands", "hw4/tests")  # what students run and see, and what no grade depends on
+NOT_GIVEN = ("hw4/commands", "hw4/notebooks", "hw4/tests")  # what students run and see, and what no grade depends on
 
 # What a stored verdict depends on, less what points follow from: that scores stored verdicts again.
 CORE = tuple(place for place in GRADER if place != "autograder/hidden_tests") + GIVEN

@@ -302,6 +302,7 @@ class _Ensemble:
             "first_reward_missing": wanted - rewards[0],
             "last_action_ignored": short,
             "last_reward_only": wanted - short,
+            "first_reward_only": rewards[0],
             "one_member_only": AnyOf((*(np.broadcast_to(own, wanted.shape) for own in wanted), *wanted)),
             "one_particle_only": AnyOf((first_particles, *wanted.swapaxes(0, 1))),
         }

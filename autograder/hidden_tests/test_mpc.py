@@ -80,6 +80,7 @@ class _World:
             "discounted": AnyOf(tuple(discounts)),
             "last_action_ignored": rewards[:, :-1].sum(axis=1),
             "last_reward_only": rewards[:, -1],
+            "first_reward_only": rewards[:, 0],
             "first_reward_missing": rewards[:, 1:].sum(axis=1),
             "wrong_step_action": AnyOf(
                 tuple(self.returns(start, other) for other in (later, held, sequences[:, ::-1]))

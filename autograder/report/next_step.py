@@ -50,7 +50,7 @@ def nothing_left(report: Report) -> str:
         return "Every function passes. Learning curves were not run."
     by_hand = [f"{problem.label} {problem.title}" for problem in load_assignment().problems if problem.by_hand]
     people = f" People grade {' and '.join(by_hand)}." if by_hand else ""
-    return f"Everything that is graded by program passes.{people}"
+    return f"Everything that a program grades passes.{people}"
 
 
 def _is_unfinished(item: ItemReport) -> bool:

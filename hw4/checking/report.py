@@ -131,9 +131,12 @@ def select_stubs(assignment: Assignment, names: list[str]) -> list[Stub]:
     for name in names:
         matching = {stub.id for stub in assignment.stubs if name.lower() in _names_of(assignment, stub)}
         if not matching:
+            if empty := next((p for p in assignment.problems if name.lower() in (p.id, p.label.lower())), None):
+                raise ValueError(f"{empty.label} {empty.title} has no functions to check: the handout says what to run")
             problems = ", ".join(p.label.lower() for p in assignment.problems if assignment.stubs_of(p.id))
             raise ValueError(
-                f"there is nothing to check called {name!r}: give a problem ({problems}), a file or a stub id"
+                f"there is nothing to check called {name!r}: give a problem ({problems}), a file, a function or an id "
+                f"({', '.join(stub.id for stub in assignment.stubs)})"
             )
         chosen |= matching
     return [stub for stub in assignment.stubs if not names or stub.id in chosen]
@@ -142,7 +145,9 @@ def select_stubs(assignment: Assignment, names: list[str]) -> list[Stub]:
 def _names_of(assignment: Assignment, stub: Stub) -> set[str]:
     file = PurePosixPath(stub.file)
     label = assignment.problem(stub.problem).label
-    return {stub.id, stub.number.lower(), stub.problem, label.lower(), file.name, file.stem}
+    function = stub.symbol.lower()
+    names = {stub.id, stub.number.lower(), stub.problem, label.lower(), file.name, file.stem}
+    return names | {function, function.rpartition(".")[2]}
 
 
 def topics_not_started(assignment: Assignment) -> list[Problem]:

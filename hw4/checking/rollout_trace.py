@@ -101,6 +101,8 @@ class RolloutTrace:
             cause = "loop_over_sequences"
         elif any(shape != self.shape for shape in shapes):
             cause = "loop_over_particles"
+        elif calls < self.horizon:
+            cause = "first_reward_only" if calls == 1 else "last_action_ignored"
         check(calls == self.horizon, f"{calls} calls of predict for a horizon of {self.horizon}", cause)
         check(cause == "extra_predictions", "predict was called with a part of the particles or sequences", cause)
 
@@ -131,7 +133,9 @@ class RolloutTrace:
             f"{name} was called with the shapes {shapes}, which do not fit together",
             "arguments_do_not_fit",
         )
-        if action.shape[-1] == self._act_dim and set(dims) == {self._obs_dim}:
+        if name == "reward" and self._lacks_axis_in_noise(observations[1].shape):
+            message, cause = f"{message}: the noise has no axis for the sequences", "noise_not_expanded"
+        elif action.shape[-1] == self._act_dim and set(dims) == {self._obs_dim}:
             copies = math.prod(self.shape[:-1]) if self._noise is not None else 1
             if actions < states and copies > 1 and actions in self._sizes_without_copies(states):
                 message = f"{message}: actions were not repeated for every member and particle"
@@ -139,6 +143,15 @@ class RolloutTrace:
             elif actions > fewest and fewest in (1, actions // self.num_sequences):
                 message, cause = f"{message}: the start was not expanded to all sequences", "start_not_expanded"
         raise CheckFailed(message, cause)
+
+    def _lacks_axis_in_noise(self, shape: tuple[int, ...]) -> bool:
+        """Whether it is the shape of states plus the noise of a step, had that no axis for the sequences."""
+        if self._noise is None:
+            return False
+        try:
+            return shape == np.broadcast_shapes((*self.shape, self._obs_dim), self._noise.shape[1:])
+        except ValueError:  # that sum fails before there is a reward
+            return False
 
     def _sizes_without_copies(self, states: int) -> set[int]:
         """How many actions there are for so many states if members, particles or both share them."""

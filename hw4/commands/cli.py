@@ -110,7 +110,7 @@ With {TRACEBACK}, a command that fails also shows every call that led there.""",
 
 
 def fall(seed: int = 0, output: Path = Path("first_fall.png"), overwrite: bool = False) -> int:
-    """Show what your model believes of the cliff hill, and walk where it is best. Needs problem 1 alone.
+    """Show what your model believes of the cliff hill, and walk where it promises most. Needs problem 1 alone.
 
     Args:
         seed: of the data and of the network.
@@ -213,7 +213,7 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]] = (), output: Path | None 
     """Draw learning curves: every seed, the median, and the published band. Prints the score of each seed.
 
     Args:
-        runs: run folders; runs of the same task share a panel. Of two runs of one task, also prints the difference.
+        runs: run folders; runs of the same task share a panel. For two runs of one task, prints the difference too.
         output: picture to write: .png, .pdf or .svg; by default learning_curves.png, or the next number that is free.
         overwrite: replace the picture if it is there already.
     """

@@ -1,8 +1,8 @@
-"""What your model believes of the cliff hill, and the walk that it likes best, for `python -m hw4 fall` (given).
+"""What your model believes of the cliff hill, and the walk for which it promises most: `python -m hw4 fall` (given).
 
 Needs problem 1 alone. It is the lecture's version 0.5 without a planner: collect data with the base policy, fit the
-model once, imagine walking straight ahead in many directions, take the one that the model promises most of, and walk it
-with closed eyes.
+model once, imagine walking straight ahead in many directions, take the one that the model promises most for, and walk
+it open loop.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def draw(seen: Fall) -> Figure:
     belief.plot(seen.ridge, truth, color="black", label="truth")
     belief.plot(seen.ridge, seen.believed, color=VERMILION, label="your model")
     belief.axvline(EDGE_X, color="#555555", linewidth=0.8, linestyle=":")
-    belief.set(xlabel="x (m)", ylabel="change of height (m)", title="a full step to the right, on the ridge")
+    belief.set(xlabel="x (m)", ylabel="change of height (m)", title="a full step to the right, from the true ground")
     belief.set(xlim=(-1, 4), ylim=(-3.5, 1.0))
     belief.legend(loc="lower left")
     return figure
@@ -143,8 +143,8 @@ def describe(seen: Fall) -> str:
     earned = reward(observations[:-1], actions, observations[1:]).sum()
     direction = np.degrees(np.arctan2(actions[0, 1], actions[0, 0]))
     return (
-        f"Of {NUM_DIRECTIONS} straight walks, your model likes the one at {direction:.0f} degrees best (0 is straight "
-        f"to the right). It promises a return of {promised:.0f} and a height of {seen.imagined[-1, 2]:.1f} m in the "
+        f"Of {NUM_DIRECTIONS} straight walks, your model promises most for the one at {direction:.0f} degrees (0 is "
+        f"straight to the right): a return of {promised:.0f}, and a height of {seen.imagined[-1, 2]:.1f} m at the "
         f"end. The walk earned {earned:.0f} and ended at {observations[-1, 2]:.1f} m. The data ended at x = "
         f"{seen.data.next_observation[:, 0].max():.1f} m, the edge is at x = {EDGE_X:g} m."
     )

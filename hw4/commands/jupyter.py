@@ -223,7 +223,7 @@ def check(function: str, test: Callable[[], str]) -> None:
 def draw_mine(axes: Any, x: Array, runs: Sequence[Sequence[float]]) -> None:
     """One black line for each of my own runs, over the first of x."""
     for i, values in enumerate(runs):
-        label = None if i else "mine, one line a seed"
+        label = None if i else "mine, one line per seed"
         axes.plot(x[: len(values)], values, "x-", color="black", linewidth=1.2, markersize=5, label=label)
 
 

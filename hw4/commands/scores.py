@@ -46,7 +46,14 @@ def describe_scores(run: Run, band: Band | None) -> list[str]:
     if curve is None:
         return _describe_ungraded(run, band)
     many = f"mean return of the last {curve.score_episodes} episodes" if curve.score_episodes > 1 else "last return"
-    lines = [f"{run.folder}, {curve.number} {curve.title}: score of each seed, as graded ({many})"]
+    if changed := _changed(run.settings, EXPERIMENTS[run.experiment]):
+        band = None  # of another agent
+        lines = [
+            f"{run.folder}: score of each seed ({many}). This is not the graded agent, and its scores cannot be "
+            f"compared with the bar: {curve.number} {curve.title} is graded with {', '.join(changed)}."
+        ]
+    else:
+        lines = [f"{run.folder}, {curve.number} {curve.title}: score of each seed, as graded ({many})"]
     lines += [f"  seed {seed.seed}: {_verdict(curve, seed, run.settings, band)}" for seed in run.curves]
     if band is not None and band.bar is not None and band.floor is not None:
         lines.append(f"  bar {band.bar:g}: full points; floor {band.floor:g}: no points; in proportion between them")
@@ -54,10 +61,9 @@ def describe_scores(run: Run, band: Band | None) -> list[str]:
         below, of = band.below_bar
         lines.append(
             f"  A correct run can be below the bar: {below} of {of} recorded runs of the reference are "
-            f"({100 * below / of:.0f} %). That is why the grader repeats a run when the first ones disagree."
+            f"({100 * below / of:.0f} %), and so may be one of these seeds. That is why the grader repeats a run when "
+            "the first ones disagree."
         )
-    if changed := _changed(run.settings, EXPERIMENTS[run.experiment]):
-        lines.append(f"  The grader trains with other settings than this run: {', '.join(changed)}")
     if run.actuator_sign != 1:
         lines.append("  This is a run in a world with --actuator-sign -1; the grader's worlds have either sign.")
     return lines
@@ -82,7 +88,7 @@ def describe_difference(one: Run, other: Run) -> list[str]:
     lines += [f"  seed {seed}: {difference:+.2f}" for seed, difference in zip(seeds, differences, strict=True)]
     median = f"  median of {len(seeds)} {np.median(differences):+.2f}"
     if len(seeds) < SEEDS_FOR_AN_INTERVAL:
-        return [*lines, f"{median}; an interval of 95 % needs {SEEDS_FOR_AN_INTERVAL} seeds in both"]
+        return [*lines, f"{median}; a 95 % interval needs {SEEDS_FOR_AN_INTERVAL} seeds in both"]
     lines.append(f"{median}, 95 % interval [{low:+.2f}, {high:+.2f}]")
     if low <= 0 <= high:
         lines.append("  The interval contains 0: these seeds do not show which of the two is better.")

@@ -15,7 +15,7 @@ from hw4.handin.released_answers import RELEASED_ANSWERS
 
 MAX_POINTS = 1_000  # of one cell of a notebook
 
-DECLARATIONS = {  # what a notebook's cell asks about help -> the complete answer of who had none
+DECLARATIONS = {  # what a notebook's cell asks about help -> the complete answer of a student who had none
     "**I worked with** (who, and on what):": "nobody",
     "**AI and other tools I used** (which, and for what):": "nothing",
 }

@@ -373,16 +373,16 @@ def _check(found: Assignment, file: TomlFile) -> None:
                     file.fail(table, i, "needs", f"{item.id} needs the unknown function {meant}")
     for i, problem in enumerate(found.problems):
         if problem.by_hand and problem.optional:
-            says = f"{problem.id} is a topic: `written` says how many of its points people give, and the rest is code's"
+            says = f"{problem.id} is a topic: `written` says how many of its points people give, a program the rest"
             file.fail("problems", i, "by_hand", says)
         if problem.written and not problem.optional:
-            says = f"{problem.id} is no topic: required answers are points of the problem with `by_hand = true`"
+            says = f"{problem.id} is not a topic: required answers are points of the problem with `by_hand = true`"
             file.fail("problems", i, "written", says)
         if problem.written and problem.written >= problem.points:
             says = f"of the {problem.points} points of {problem.id}, fewer can be for written answers"
             file.fail("problems", i, "written", says)
         if problem.written and problem.notebook not in found.optional_notebooks:
-            says = f"the answers of {problem.id} are in {problem.notebook}, which is no optional notebook"
+            says = f"the answers of {problem.id} are in {problem.notebook}, which is not an optional notebook"
             file.fail("problems", i, "written", says)
         total = sum(item.points for item in found.items_of(problem.id))
         if total != problem.code_points:

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # The parts of hw4 that a submission cannot import when it is graded: the environments, the loop that runs them, and
 # everything that is not about the lecture.
-NOT_WHEN_GRADED = ("__main__", "checking", "commands", "envs", "handin", "imagination", "tests", "training")
+NOT_WHEN_GRADED = (
+    *("__main__", "checking", "commands", "envs", "handin", "imagination", "notebooks", "tests", "training"),
+)
 MAX_CODE_BYTES = 200_000  # ten times what the homework needs; a syntax tree takes up 600 times as much memory
 
 

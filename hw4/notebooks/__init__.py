@@ -1,1 +1,1 @@
-"""What the notebooks measure (`NAME_runs.py`) and draw (`NAME_figures.py`): one pair of files for each notebook."""
+"""What each notebook measures (`NAME_runs.py`) and what it draws (its other files, which begin with its name)."""

@@ -118,7 +118,7 @@ def falls(my_prediction: str = "") -> None:
     """What the first plan of 0.5 promises, and what it gets."""
     _, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), width_ratios=(1.5, 1))
     planned, steps = paths("0.5"), np.arange(EXPERIMENT.task.episode_length + 1)
-    for column, label, color, style in ((5, "imagined", BLUE, "--"), (2, "real", COLORS["0.5"], "-")):
+    for column, label, color, style in ((5, "imagined", VERMILION, "--"), (2, "real", BLUE, "-")):
         left.plot(steps, planned[..., column].T, color=color, linewidth=0.5, alpha=0.4)
         left.plot(steps, np.median(planned[..., column], axis=0), style, color=color, linewidth=2.2, label=label)
     left.set(
@@ -131,15 +131,15 @@ def falls(my_prediction: str = "") -> None:
     earned = per_seed(EPISODES, "episode_return", "0.5")[:, FIRST_PLANNED]
     for one, other in zip(promised, earned, strict=True):
         right.plot([0, 1], [one, other], color="0.7", linewidth=0.8)
-    right.plot(np.zeros(NUM_SEEDS), promised, "o", color=BLUE)
-    right.plot(np.ones(NUM_SEEDS), earned, "s", color=COLORS["0.5"])
+    right.plot(np.zeros(NUM_SEEDS), promised, "o", color=VERMILION)
+    right.plot(np.ones(NUM_SEEDS), earned, "s", color=BLUE)
     right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     right.set(
         xticks=(0, 1), xticklabels=("imagined", "real"), xlim=(-0.4, 1.4), ylabel="return of the episode (m, summed)"
     )
     right.set_title("the same plans: promised and earned")
     show(
-        f"The first plan of 0.5, {NUM_SEEDS} seeds: blue what the model imagines, red what happens.",
+        f"The first plan of 0.5, {NUM_SEEDS} seeds: orange what the model imagines, blue what happens.",
         (
             (f"{NUM_SEEDS} seeds", "median [exact 95 % interval]"),
             ("imagined return", median_text(promised)),
@@ -283,7 +283,7 @@ def coverage(my_prediction: str = "") -> None:
     right.axvline(EDGE_X, color="black", linewidth=1.2)
     right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     right.set(xlabel="largest x in the data (m)", ylabel="return of the first plan (m, summed)")
-    right.set_title("what 0.5 then earns: one mark a seed")
+    right.set_title("what 0.5 then earns: one mark per seed")
     right.legend(title="base policy", loc="upper left")
     met = coverage["bold"]["largest_x"] > EDGE_X
     to_the_wall = coverage["bold"]["largest_x"] >= ARENA
@@ -317,8 +317,8 @@ def first_picture() -> None:
     ground = height(np.column_stack([np.minimum(x, ARENA), np.zeros_like(x)]))
     axes.fill_between(x, ground, BOTTOM_HEIGHT - 1, where=x <= ARENA, color="0.85", linewidth=0)
     axes.plot(*planned[:, 0, [0, 2]].T, ".", color="0.5", markersize=4)
-    (ghosts,) = axes.plot([], [], "o", color=BLUE, markersize=7, alpha=0.5, label="imagined by the model")
-    (walkers,) = axes.plot([], [], "s", color=VERMILION, markersize=6, label="real")
+    (ghosts,) = axes.plot([], [], "o", color=VERMILION, markersize=7, alpha=0.5, label="imagined by the model")
+    (walkers,) = axes.plot([], [], "s", color=BLUE, markersize=6, label="real")
     axes.set(xlabel="x (m)", ylabel="height (m)", xlim=(-2, 7), ylim=(BOTTOM_HEIGHT - 1, 9))
     axes.legend(loc="upper left")
 
@@ -329,8 +329,8 @@ def first_picture() -> None:
 
     show_animation(
         gif(figure, draw, range(EXPERIMENT.task.episode_length + 1)),
-        f"{NUM_SEEDS} agents on the hill, seen from the side (ground: the ridge, y = 0). Blue: where the model of each "
-        "expects its plan to lead. Red: where the same actions lead.",
+        f"{NUM_SEEDS} agents on the hill, seen from the side (ground: the ridge, y = 0). Orange: where the model of "
+        "each expects its plan to lead. Blue: where the same actions lead.",
     )
 
 
@@ -354,7 +354,7 @@ def live(use_my_code: bool, student_id: str, num_seeds: int, env_steps: int, my_
     panels[0].set(ylabel="return of the episode (m, summed)", ylim=(-135, 95))
     panels[0].legend(loc="upper left")
     show(
-        "Returns as recorded" + (", and mine, one black line a seed." if use_my_code else ". USE_MY_CODE is False."),
+        "Returns as recorded" + (", and mine, one black line per seed." if use_my_code else ". USE_MY_CODE is False."),
         my_prediction=my_prediction,
     )
 

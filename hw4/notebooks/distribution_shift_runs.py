@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hw4.commands.jupyter import (
-    Array,
-    use_style,
-)
+from hw4.commands.jupyter import Array
 from hw4.commands.plots import BLUE, GREEN, ORANGE, VERMILION
 from hw4.envs import make_env
 from hw4.envs.cliff_hill import height
@@ -25,7 +22,6 @@ EXPERIMENT = EXPERIMENTS["cliff_hill"]
 FIRST_PLANNED = EXPERIMENT.num_initial_episodes  # the first episode that is planned, counted from 0
 VERSIONS: tuple[Version, ...] = ("0.5", "1.0", "1.5")
 COLORS = {"base": BLUE, "0.5": VERMILION, "1.0": ORANGE, "1.5": GREEN}
-use_style()
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ def kappa(my_prediction: str = "") -> None:
     left.minorticks_off()
     right.set(xticks=BETAS, xticklabels=[f"{beta:g}" for beta in BETAS], title=f"kappa = {KAPPA:g}")
     show(
-        "Return of an episode: one grey dot a seed, the median with its exact 95 % interval in green.",
+        "Return of an episode: one grey dot per seed, the median with its exact 95 % interval in green.",
         (
             ("median [95 %]", "return", "minus the usual, by seed"),
             *(
@@ -186,7 +186,7 @@ def live(use_my_code: bool, student_id: str, num_seeds: int, env_steps: int, my_
     axes.set(xticks=range(len(PLANNERS)), xticklabels=["random shooting", "CEM", "MPPI"], ylabel="return of an episode")
     axes.set_title(f"{LIVE_CANDIDATES} candidates: recorded (dots), mine (black lines)")
     show(
-        f"Returns with {LIVE_CANDIDATES} candidates, one dot a recorded seed"
+        f"Returns with {LIVE_CANDIDATES} candidates, one dot per recorded seed"
         + ("; mine are the black lines." if use_my_code else ". USE_MY_CODE is False."),
         (
             ("return of an episode", "recorded, median [95 %]", "mine"),

@@ -361,7 +361,7 @@ def live(use_my_code: bool, student_id: str, num_seeds: int, env_steps: int, my_
         axes.legend(loc="upper left")
     panels[0].set_ylabel("return of the episode")
     show(
-        "Returns as recorded" + (", and mine, one black line a seed." if use_my_code else ". USE_MY_CODE is False."),
+        "Returns as recorded" + (", and mine, one black line per seed." if use_my_code else ". USE_MY_CODE is False."),
         my_prediction=my_prediction,
     )
 

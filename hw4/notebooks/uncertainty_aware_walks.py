@@ -289,9 +289,9 @@ def live(use_my_code: bool, arm: str, student_id: str, num_seeds: int, env_steps
     panels[0].legend(loc="lower right")
     show(
         f"{ARMS[arm].label.capitalize()}: as recorded, {len(recorded)} seeds"
-        + (", and mine, one black line a seed." if use_my_code else ". USE_MY_CODE is False."),
+        + (", and mine, one black line per seed." if use_my_code else ". USE_MY_CODE is False."),
         (
-            ("steps past the edge an episode, last three", ""),
+            ("steps past the edge per episode, last three", ""),
             ("recorded, median [exact 95 % interval]", median_text(recorded[:, -3:].mean(axis=1), "", 1)),
             *(("mine", f"{np.mean(values[-3:]):.1f}") for values in falls if values),
         ),

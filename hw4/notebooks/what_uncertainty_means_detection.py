@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -193,7 +194,7 @@ def sets(my_prediction: str = "") -> None:
     planned = learned > EXPERIMENT.num_initial_episodes
     returns = {sets: of_sets("episode_return", sets)[:, planned].mean(axis=1) for sets in set_looks}
     show(
-        f"{len(returns['kept'])} agents of each kind: medians, bands hold all seeds. Middle: one mark a seed.",
+        f"{len(returns['kept'])} agents of each kind: medians, bands hold all seeds. Middle: one mark per seed.",
         (
             ("paired by seed, median [95 %]", *REGIONS),
             (
@@ -219,12 +220,12 @@ def check_entropy_and_auroc(gaussian_entropy: Callable[[Array], Array], auroc: C
     """Test the two small functions, and say what they show of one seed."""
 
     def test_entropy() -> str:
-        variances = np.array([[1.0, 1.0], [4.0, 0.25], [1.0, np.e**2]])
+        variances = np.array([[1.0, 1.0], [4.0, 0.25], [1.0, math.e**2]])
         got = np.asarray(gaussian_entropy(variances))
         assert got.shape == (3,), (
             f"variances of shape (3, 2) give shape (3,), yours is {got.shape}: sum over coordinates"
         )
-        wanted = np.log(2 * np.pi * np.e) + np.array([0.0, 0.0, 1.0])
+        wanted = np.log(2 * np.pi * math.e) + np.array([0.0, 0.0, 1.0])
         assert np.allclose(got, wanted), (
             f"the variances {variances.tolist()} give {wanted.round(2)}, yours {got.round(2)}"
         )

@@ -328,7 +328,7 @@ def live(use_my_code: bool, student_id: str, num_seeds: int, env_steps: int, my_
         axes.legend(loc="upper right" if region == "turned" else "lower right")
     panels[0].set_ylabel("standard deviation (m)")
     show(
-        "Recorded uncertainties" + (", and mine, one black line a seed." if mine else ". USE_MY_CODE is False."),
+        "Recorded uncertainties" + (", and mine, one black line per seed." if mine else ". USE_MY_CODE is False."),
         (
             ("last values", "noisy patch, aleatoric", "turned patch, epistemic"),
             (

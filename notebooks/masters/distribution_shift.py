@@ -15,8 +15,8 @@
 #
 # *{{ title }} · {{ term }}*
 #
-# **The question.** A model predicts its own data almost perfectly, and the plan that is made with it goes over a cliff.
-# How can that be, and what helps?
+# **The question.** A model predicts its own data almost perfectly, and yet a plan made with it goes over a cliff. How
+# can that be, and what helps?
 
 # %% name="setup" tags=["hide-input"]
 import os
@@ -37,7 +37,7 @@ figures.first_picture()
 # %% [markdown] name="how-to"
 # <details><summary><b>What to do, and how long it takes</b></summary>
 #
-# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
+# 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions, and make three diagnoses in the clinic (no points; each says if it is right).
 # 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE`
@@ -107,10 +107,10 @@ figures.learning(my_prediction)
 # %% [markdown] name="errors-intro"
 # ## What exactly was fixed?
 #
-# On the left, how much a model believes the height to change over one full step to the right, from each place along
-# the ridge. In the middle and on the right, the error of the next height, over the episodes: on held-out states of the
-# base policy, on held-out states of the *first* plan (about half of them past the edge), and on the states that the
-# agent visits in that episode, each asked before it was seen.
+# On the left, the change in height that a model predicts for one full step to the right, from each place along the
+# ridge. In the middle and on the right, the error of the next height, over the episodes: on held-out states of the base
+# policy, on held-out states of the *first* plan (about half of them past the edge), and on the states that the agent
+# visits in that episode, each predicted before it was seen.
 #
 # **Predict.** From the first planned episode to the last, does each of these three errors rise, fall, or stay?
 
@@ -124,8 +124,8 @@ figures.errors(my_prediction)
 # On states like its data the first model errs by millimetres. Aggregation does not make it better everywhere: at the
 # end it is *worse* on the base policy's states than it was at first, and on the first plan's states no improvement can
 # be claimed under 1.0, and under 1.5 the error rises. What falls is the error on the states that the agent visits: the
-# new data comes from there, and they are also other states than at first. The belief about a step over the edge moves
-# towards the truth.
+# new data comes from there, and these are no longer the states of the first episode. The belief about a step over the
+# edge moves towards the truth.
 #
 # </details>
 
@@ -135,14 +135,13 @@ figures.errors(my_prediction)
 # Aggregation looks like DAgger (Ross et al. 2011): run the current policy, label the states it visits, add them to the
 # data, fit again. In DAgger, an *expert* labels each visited state with the right action, which costs a person's time.
 # Here the label of $(s_t, a_t)$ is the next state $s_{t+1}$, and **the expert is the world itself**: it labels every
-# visited state at once, free of charge, and never wrongly. What it does not label is the road not taken: the agent
-# learns nothing about states that the plan only imagined until it goes there, and here the first lesson about
-# the edge is a fall.
+# visited state immediately, free of charge, and never wrongly. It does not label states that the plan only imagined:
+# the agent learns nothing about them until it goes there, and here the first lesson about the edge is a fall.
 
 # %% [markdown] name="coverage-intro"
 # ## A base policy that covers more
 #
-# Would 0.5 do without aggregation if its data covered more? Three base policies, each with {{ num_base_episodes }}
+# Would 0.5 work without aggregation if its data covered more? Three base policies, each with {{ num_base_episodes }}
 # episodes: *timid* draws each action from three tenths of the range, *uniform* is the one above, and *bold* draws from
 # the whole range but holds each action for 20 steps, so that it gets far. After that, 0.5 fits and plans once, as
 # before.
@@ -157,20 +156,20 @@ figures.coverage(my_prediction)
 # <details><summary><b>What the recorded runs show</b></summary>
 #
 # Version 0.5 works on no seed whose data has not met the edge. Where the data has met it, most plans earn something,
-# but there are too few seeds to claim that their median does. Looked at afterwards: it works on all seeds whose data
-# went on to the wall at 4 m, and fails where they just touched the edge. So coverage has to be wide, and it is luck as
-# long as the base policy does not know where the plan will go. And a base policy that does the dangerous thing often
-# enough to learn from it does the dangerous thing.
+# but there are too few seeds to claim that their median does. Seen afterwards, not predicted: it works on all seeds
+# whose data went on to the wall at 4 m, and fails where they just touched the edge. So coverage has to be wide, and it
+# is luck as long as the base policy does not know where the plan will go. And to learn about the danger in this way,
+# the base policy has to meet it.
 #
 # </details>
 
 # %% [markdown] name="models-intro"
 # ## Which model, for how much data?
 #
-# Now the cart-pole, data from random actions alone, {{ num_model_seeds }} seeds, and models from stiff to flexible: a
-# linear one, networks with two hidden layers of 64 units (the graded one) and of 256, and a **hand-made** one, which
-# has the equations of a cart-pole and only three unknown numbers, fitted to the same data (*system identification*). It
-# is wrong in places: it has no friction, takes the pole for a point mass, and knows nothing of the rail's ends.
+# Now the cart-pole, data from random actions alone, {{ num_model_seeds }} seeds, and four models: a linear one,
+# networks with two hidden layers of 64 units (the graded one) and of 256, and a **hand-made** one, which has the
+# equations of a cart-pole and only three unknown numbers, fitted to the same data (*system identification*). It is
+# wrong in places: it has no friction, treats the pole as a point mass, and knows nothing of the rail's ends.
 #
 # The error, one step ahead, is measured on new transitions under random actions (*in distribution*), and along the last
 # episodes of an agent that has learned to swing the pole up (*out of distribution*: where a plan should go). An error
@@ -178,7 +177,7 @@ figures.coverage(my_prediction)
 # transitions is how much more the same planner earns from the same start with the simulator itself.
 #
 # **Predict.** Which model has the smallest error in distribution with the least data, with the most data, and out of
-# distribution? Which error tells the size of the regret?
+# distribution? Which error is the better guide to the regret?
 
 # %% name="models"
 my_prediction = ""
@@ -187,14 +186,14 @@ models.models(my_prediction)
 # %% [markdown] name="models-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# Three numbers are found from fifty transitions, and more data hardly makes the hand-made model better: what is left of
-# its in-distribution error is probably the stops at the ends of the rail, which random actions run into and which its
-# equations do not have. In distribution the networks overtake it: at 400 transitions they are behind, at 3,600 they are
-# ahead; in between, at 1,200, that can be claimed of the wide one alone. Out of distribution the hand-made model stays
-# ahead throughout, up to 3,600 transitions: along a good policy's path physics holds. The size of the regret is better
-# told by the error out of distribution: in distribution the narrow network errs hardly more than the hand-made model,
-# out of distribution many times as much, and planning with it mostly fails. That the wider network does harm with 50,
-# 150 or 400 transitions cannot be claimed; with 150 it errs less out of distribution.
+# Fifty transitions are enough to fit three numbers, and more data hardly makes the hand-made model better: what is left
+# of its in-distribution error is probably the stops at the ends of the rail, which random actions run into and which
+# its equations do not have. In distribution the networks overtake it: at 400 transitions they are behind, at 3,600 they
+# are ahead; in between, at 1,200, that can be claimed only of the wide one. Out of distribution the hand-made model
+# stays ahead throughout, up to 3,600 transitions: along a good policy's path its equations still hold. The error out of
+# distribution is the better guide to the regret: in distribution the narrow network errs hardly more than the hand-made
+# model, out of distribution many times as much, and planning with it mostly fails. It cannot be claimed that the wider
+# network does harm with 50, 150 or 400 transitions; with 150 it errs less out of distribution.
 #
 # </details>
 
@@ -202,10 +201,10 @@ models.models(my_prediction)
 # ## Is a more expressive model worse?
 #
 # The lecture says that mismatch becomes worse with more expressive models. On the cart-pole above it did not: the
-# stiffest learned model was the worst. So here is a task made for the statement, the **windy plain**: a step moves one
-# by the same length everywhere, plus a gentle wind that changes from place to place. The data are short random walks on
-# the left side of the plain, the goal is on its right. A linear model has the step right and misses the wind; the
-# others follow the wind where the data are.
+# linear model had the largest regret. So here is a task made for the statement, the **windy plain**: a step has the
+# same length everywhere, plus a gentle wind that changes from place to place. The data are short random walks on the
+# left side of the plain, the goal is on its right. A linear model has the step right and misses the wind; the others
+# follow the wind where the data are.
 #
 # Fixed before the runs were made, each class against the linear model, paired by seed, for both data sizes: the error
 # on held-out base data; the error along the episode that is planned with the model; and that episode's regret against
@@ -223,8 +222,8 @@ models.plain(my_prediction)
 #
 # Between *classes* of models the statement holds here: every flexible class fits the base data better than the linear
 # one, errs more under the plan and costs return, the cubic polynomial most. Between *widths* of the same network little
-# of it is left: the widest network errs a little more under the plan than the narrowest, and that it earns less cannot
-# be claimed for either data size. "Expressive" is about what a class does where it has no data, more than about its
+# of it is left: the widest network errs a little more under the plan than the narrowest, but it cannot be claimed for
+# either data size that it earns less. "Expressive" is about what a class does where it has no data, more than about its
 # number of weights. And the plain was made for the statement: its linear model is right in the part that has to be
 # extrapolated.
 #
@@ -234,8 +233,8 @@ models.plain(my_prediction)
 # ## Your own agent
 #
 # With `USE_MY_CODE = True` this cell trains your agent as version 0.5 and as version 1.5, on seeds that follow from
-# `STUDENT_ID` and that hardly anybody else has, and draws its curves over the recorded ones. Your curve need not be the
-# median; outside the band on every seed is a reason to look.
+# `STUDENT_ID` and that hardly anybody else has, and draws its curves over the recorded ones. Your curves need not
+# follow the median, but if every seed is outside the band, look for the cause.
 
 # %% name="live"
 my_prediction = ""  # last returns under 0.5: ...; under 1.5: ...
@@ -271,7 +270,7 @@ figures.check_share_outside(share_outside)
 
 # %% name="roll-out" nbgrader={"grade": false, "locked": false, "solution": true}
 def roll_out(predict: Callable[[Any, Any], Any], observations: Any, actions: Any, k: int) -> Any:
-    """What a model expects k steps ahead, from each moment of an episode, if the executed actions are executed.
+    """What a model expects k steps ahead, from each moment of an episode, under the actions that were executed.
 
     Args:
         predict: the model; observations (n, obs_dim) and actions (n, act_dim) give next observations (n, obs_dim).
@@ -339,8 +338,10 @@ models.check_diagnosis(diagnosis)
 #
 # The first model is accurate on the states it was fitted to, and yet its plan fails. In at most 100 words:
 #
-# 1. Which two distributions differ, and over which of them does the fit minimise its error? One number.
-# 2. Why does the planner *look for* states where the model is wrong, and not merely happen to go there? One number.
+# 1. Which two distributions differ, and over which of them does the fit minimise its error? Quote one
+#    number of a figure.
+# 2. Why does the planner *look for* states where the model is wrong, and not merely happen to go there? Quote one
+#    number, too.
 
 # %% [markdown] name="answer-densities" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION

@@ -15,8 +15,8 @@
 #
 # *{{ title }} · {{ term }}*
 #
-# **The question.** PDDM's planner (Nagabandi et al. 2019) averages all candidates, with correlated noise, and asks the
-# model once. Where is that better than random shooting and CEM, and where is it not?
+# **The question.** PDDM's planner (Nagabandi et al. 2019) averages all candidates, with correlated noise, and queries
+# the model once. Where is that better than random shooting and CEM, and where is it not?
 
 # %% name="setup" tags=["hide-input"]
 import os
@@ -34,7 +34,7 @@ figures.filtered_noise()
 #
 # This notebook is optional and carries no points.
 #
-# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
+# 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Once your tests of `filter_noise` and `mppi_update` pass, and those of {{ problem:ensembles }}, set `STUDENT_ID`
 #    and `USE_MY_CODE = True` below and run the notebook again: it trains your ensemble and plans with it.
@@ -63,11 +63,10 @@ LIVE_ENV_STEPS = 700  # of each training run; a whole run has 700, and with fewe
 # %% [markdown] name="ways-intro"
 # ## What is compared
 #
-# Each seed trains one ensemble, as the experiment `cartpole_ensemble` does. Then learning stops, and every
-# planner below controls the cart-pole with that same ensemble, from the same two start states. So a difference between
-# two planners is a difference of planning alone; note, though, that it was CEM that collected the ensemble's data. The
-# number of candidates is that of one control step: random shooting and MPPI score all of them in one call, CEM in three
-# iterations.
+# Each seed trains one ensemble, as the experiment `cartpole_ensemble` does. Then learning stops, and every planner
+# below controls the cart-pole with that same ensemble, from the same two start states. So a difference between two
+# planners is due to planning alone; note, though, that CEM collected the ensemble's data. The number of candidates is
+# that of one control step: random shooting and MPPI score all of them in one call, CEM in three iterations.
 #
 # CEM runs with the settings of the experiment, with one exception: no more than a third of a population are elites.
 # With 30 candidates a population is 10, and the 10 elites of the experiment would be all of it.
@@ -90,8 +89,8 @@ figures.budgets(my_prediction)
 #
 # With 30 candidates, MPPI is far ahead of random shooting. It is level with CEM, not better: with 30 candidates there
 # is no clear difference, with 90 the interval just reaches 0, and with 300 CEM is ahead by about one percent. What MPPI
-# saves is time: it asks the model once for each plan, while CEM has to ask three times, one after the other. The more
-# candidates there are, the less that matters.
+# saves is time: it queries the model once for each plan, CEM three times, one after the other. The more candidates
+# there are, the less that matters.
 #
 # </details>
 
@@ -115,7 +114,7 @@ figures.kappa(my_prediction)
 # So here it is not the average that makes MPPI so much better than random shooting. The two still differ in where they
 # search: MPPI draws its candidates around the rest of the last plan, and random shooting starts anew every time,
 # anywhere in the bounds. Beta makes no clear difference on this task either. The unit of kappa is one over the unit of
-# the return, so another task needs another kappa.
+# the return, so another task may need another kappa.
 #
 # </details>
 

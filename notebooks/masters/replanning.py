@@ -15,8 +15,8 @@
 #
 # *{{ title }} · {{ term }}*
 #
-# **The question.** What is planning again worth, with everything else held fixed? And how far ahead does a model still
-# say something true?
+# **The question.** What is replanning worth, with everything else held fixed? And for how many steps can a model's
+# roll-out be trusted?
 
 # %% name="setup" tags=["hide-input"]
 import os
@@ -35,7 +35,7 @@ figures.first_picture()
 # %% [markdown] name="how-to"
 # <details><summary><b>What to do, and how long it takes</b></summary>
 #
-# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
+# 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions (no points; each says whether it is right, and nothing else depends on them).
 # 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE
@@ -43,8 +43,8 @@ figures.first_picture()
 # 5. Write the answers at the end, a short proof and a short text ({{ points_in_all }} points).
 #
 # The code that records and draws is in `hw4/notebooks/replanning_*.py`; there is nothing to write in it. Up to
-# {{ num_seeds }} seeds are recorded. Arms are compared seed by seed: the same seed starts the same networks and the
-# same episodes in every arm. An interval of a difference that contains 0 shows no difference.
+# {{ num_seeds }} seeds are recorded. Arms are compared seed by seed: in every arm, a seed has the same initial networks
+# and start states. An interval of a difference that contains 0 shows no difference.
 #
 # </details>
 
@@ -96,9 +96,9 @@ figures.same_model(my_prediction)
 # %% [markdown] name="same-model-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# The sentence shows here for the **horizon**, within limits: plans of 10 or 40 steps instead of 20 cost little when
-# every step is replanned, and much when five steps of each plan are executed; plans of 5 steps fail either way. It does
-# not show for the **search**: random shooting with 20 candidates loses about as much either way.
+# Here the sentence holds for the **horizon**, within limits: plans of 10 or 40 steps instead of 20 cost little when
+# every step is replanned, and much when five steps of each plan are executed; plans of 5 steps fail either way. The
+# runs do not show it for the **search**: random shooting with 20 candidates loses about as much either way.
 #
 # </details>
 
@@ -187,9 +187,9 @@ figures.imagined(my_prediction)
 # %% [markdown] name="live-intro"
 # ## Your own agent
 #
-# With `USE_MY_CODE = True` this cell trains your agent as version 1.5, replanning at every step and every 20, and
-# draws its curves over the recorded ones. Your curve need not be the median; outside the band on every seed is a reason
-# to look.
+# With `USE_MY_CODE = True` this cell trains your agent as version 1.5, replanning at every step and every 20, and draws
+# its curves over the recorded ones. Your curves need not follow the median, but if every seed is outside the band, look
+# for the cause.
 
 # %% name="live"
 my_prediction = ""  # last return, replanning at every step: ...; every 20: ...

@@ -15,8 +15,8 @@
 #
 # *{{ title }} · {{ term }}*
 #
-# **The question.** Every step is a little noisy. When is a plan that is good *on its mean* a bad plan, and what is it
-# worth to plan with what one does not know?
+# **The question.** Every step is a little noisy. When is a plan that is good *on its mean* a bad plan, and what is
+# gained by planning with uncertainty?
 
 # %% name="setup" tags=["hide-input"]
 import os
@@ -36,7 +36,7 @@ walks.first_picture()
 # %% [markdown] name="how-to"
 # <details><summary><b>What to do, and how long it takes</b></summary>
 #
-# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
+# 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions (no points; each says whether it is right).
 # 4. Once your tests of {{ problem:dynamics }}, {{ problem:planning }} and {{ problem:ensembles }} pass, set
@@ -62,17 +62,17 @@ LIVE_ENV_STEPS = 320  # of each run; a whole run has 320, and with fewer it is c
 # ## Go right to get higher!
 #
 # The **ledge**: the reward grows with *x* up to the edge at 3 m, and a step that ends past it costs 20. The map is
-# known. What has to be learned is how one moves, and every step ends 15 cm beside where it should, in *x* and in *y*.
-# At the top you saw two agents after the same random episode, in the last episode of their runs: on the left one
-# network that plans on its mean, on the right five whose particles *sample* the noise that they predict.
+# known. What has to be learned is how the agent moves, and that every step has Gaussian noise with a std of 15 cm in
+# *x* and in *y*. At the top you saw two agents after the same random episode, in the last episode of their runs: on the
+# left one network that plans on its mean, on the right five whose particles *sample* the noise that they predict.
 
 # %% [markdown] name="equal-intro"
 # ## Even though the mean is the same
 #
-# Why does the mean not see it? Two plans are predicted to end at the same place, *x* = 2.8 m, 20 cm before the edge.
-# One is almost certain of it, the other is not. Take *x* as Gaussian with mean $\mu$ and standard deviation
-# $\sigma$, and $z = (3 - \mu) / \sigma$. Then the reward on the ridge, without the cost of actions, has a closed
-# expectation:
+# What does the mean not show? Two plans are predicted to end at the same place, *x* = 2.8 m, 20 cm before the edge. One
+# is almost certain of it, the other is not. Take *x* as Gaussian with mean $\mu$ and standard deviation $\sigma$, and
+# $z = (3 - \mu) / \sigma$. Then the reward on the ridge, without the cost of actions, has an expectation in closed
+# form:
 #
 # $$\mathbb{E}[r] = \mu\,\Phi(z) - \sigma\,\varphi(z) - 20\,(1 - \Phi(z)).$$
 #
@@ -112,13 +112,12 @@ def break_even_std(mean: float, safe_reward: float) -> float:
 walks.check_break_even_std(break_even_std)
 
 # %% [markdown] name="arms-intro"
-# ## What costs what
+# ## Ways of planning, compared
 #
-# Nobody learns anything in the first two arms below: they plan with the *true* model, once on its mean and once with
-# its noise sampled. The others learn from one random episode of 40 steps and from what they do. All search equally
-# hard: 400 model evaluations for each step of the horizon and iteration, whether these are 400 candidates of one
-# network, 80 candidates of five, or 40 candidates with 10 sampled particles. The wide network has about as many weights
-# as five.
+# The first two arms below learn nothing: they plan with the *true* model, one on its mean and one with its noise
+# sampled. The others learn from one random episode of 40 steps and from what they do. All search equally hard: 400
+# model evaluations for each step of the horizon and iteration, whether these are 400 candidates of one network, 80
+# candidates of five, or 40 candidates with 10 sampled particles. The wide network has about as many weights as five.
 #
 # The comparisons were fixed before the runs were made, paired by seed: the six lines of the table below the figure.
 #
@@ -134,10 +133,10 @@ walks.arms(my_prediction)
 # <details><summary><b>What the recorded runs show</b></summary>
 #
 # A perfect model, planned on its mean, walks along the edge and falls: accuracy does not cure it. Sampling the same
-# model's noise does. Among the learned models the same holds. Members that disagree are a margin too, even if each is
-# planned on its mean: five stand further from the edge than one and fall less, above all in the first planned episode.
-# But it is not the margin that the noise asks for, and they fall to the end. What must *not* be promised: once the
-# noise is sampled, five networks against one are a small matter on this task.
+# model's noise does. Among the learned models the same holds. Members that disagree keep a distance too, even if each
+# is planned on its mean: five stand further from the edge than one and fall less, above all in the first planned
+# episode. But that distance is not matched to the noise, and they fall to the end. Once the noise is sampled, five
+# networks instead of one make little difference on this task.
 #
 # </details>
 
@@ -145,8 +144,8 @@ walks.arms(my_prediction)
 # ## Expected is not pessimistic, not optimistic, but often a good start
 #
 # The **bridge** is the same walker on another map. In the near meadow the reward grows up to the brink of a gorge. A
-# cross-wind grows towards it, but on the bridge it is calm; behind the bridge every step is worth more than anywhere
-# on this side. Random data do not reach the brink. The arms are the five sampled networks with five ways to make one
+# cross-wind grows towards it, but on the bridge it is calm; beyond the bridge every step is worth more than anywhere on
+# this side. Random data do not reach the brink. The arms are the five sampled networks with five ways to make one
 # number of their returns, and the careless single network on its mean.
 #
 # **Predict.** Which of them cross: those that judge a plan by its worst member, by the mean, or by the best? And the
@@ -213,7 +212,7 @@ models.gaps(my_prediction)
 # %% [markdown] name="gaps-read"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# Nobody searched for the plans on the far left, and of them no gap can be claimed. The *search* makes the planner an
+# The plans on the far left were not searched for, and no gap can be claimed for them. The *search* makes the planner an
 # optimist: among many candidates the best-looking are those whose errors point up. With five networks the errors that
 # are a member's own average out, and the gap is smaller. It need not vanish: members that saw the same data also share
 # errors, and no average removes those. In the toy above, where all errors are independent, five members leave
@@ -228,11 +227,11 @@ models.gaps(my_prediction)
 # %% [markdown] name="capacity-intro"
 # ## Not overfit early, capacity late
 #
-# The lecture asks two things of a model at once: it must not overfit early in training, when there are few data, and
-# it needs the capacity to fit well later. Here a narrow network, a wide one and five wide ones follow the same growing
+# The lecture asks two things of a model at once: it must not overfit early in training, when there are few data, and it
+# needs the capacity to fit well later. Here a narrow network, a wide one and five wide ones follow the same growing
 # data of the cart-pole: {{ capacity_steps }} gradient steps at each fit, and the weights are kept from one fit to the
-# next. The readings are noisy: each coordinate of a next observation that the networks see is off by
-# {{ reading_noise }} standard deviations of its change over a step. Held-out transitions are judged without it.
+# next. The readings are noisy: each coordinate of a next observation that the networks see has Gaussian noise, with a
+# std of {{ reading_noise }} times that of its change over a step. Held-out transitions are judged without it.
 #
 # Fixed before the runs were made, for the held-out error, paired by seed: wide minus narrow is positive early
 # ({{ early }} transitions, one episode); narrow minus wide is positive late ({{ late }}); five wide minus one wide is
@@ -281,13 +280,13 @@ models.cheetah(my_prediction)
 # **Before and after.** Both runs with one network end below both runs with five, as in the lecture's figure. If there
 # were no difference, two runs would end below two others by chance in one of six cases. So this agrees with the lecture
 # and proves nothing. Equal cost is also not equal search: the single network chose among five times as many candidates,
-# and a stronger search makes a planner more of an optimist, as the section on the gap shows. What part that has here
-# was not measured.
+# and a stronger search makes a planner more of an optimist, as the section on the gap shows. How much of the difference
+# this explains was not measured.
 #
-# **Model-based and model-free.** At its first evaluation SAC's policy returns about 0 and ours, just past its
-# random episodes, less; ours then climbs first. Every recorded run of ours stops far below what a small search with the
-# true simulator earns (the upper line), and SAC passes that line later: the limit is our model's and our search's, not
-# the task's. The race itself rests on very few runs of each, so read its order of magnitude and not its digits. The two
+# **Model-based and model-free.** At its first evaluation SAC's policy returns about 0; ours, just past its random
+# episodes, returns less, but climbs first. Every recorded run of ours stops far below what a small search with the true
+# simulator earns (the upper line), and SAC passes that line later: the limit is our model's and our search's, not the
+# task's. The race itself rests on very few runs of each, so read its order of magnitude and not its digits. The two
 # also spend differently: SAC takes one gradient step per env step, ours 600 for each of five networks every 250 env
 # steps, and plans at every step.
 #
@@ -298,7 +297,8 @@ models.cheetah(my_prediction)
 #
 # With `USE_MY_CODE = True` this cell trains your agent on the ledge, counts its falls, and draws its curves over the
 # recorded ones of the same arm (`LIVE_ARM`). Try `"five_sampled"` first and then `"one_mean"`: the difference is the
-# one in the picture at the top. Your curve need not be the median; outside the band on every seed is a reason to look.
+# one in the picture at the top. Your curves need not follow the median, but if every seed is outside the band, look for
+# the cause.
 
 # %% name="live"
 my_prediction = ""  # steps past the edge, of 40, in the last three episodes: ...

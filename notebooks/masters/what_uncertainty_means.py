@@ -35,7 +35,7 @@ figures.first_picture()
 # %% [markdown] name="how-to"
 # <details><summary><b>What to do, and how long it takes</b></summary>
 #
-# 1. Run the notebook (about 15 seconds). It draws recorded runs, so it works before you have written any code.
+# 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions (no points; each says whether it is right, and nothing else depends on them).
 # 4. Once your tests of {{ problem:dynamics }}, {{ problem:planning }} and {{ problem:ensembles }} pass, set
@@ -60,7 +60,7 @@ LIVE_ENV_STEPS = 480  # of each run; a whole run has 480, and with fewer it is c
 #
 # The observation is a position (*x*, *y*) in metres; an action moves at most 0.2 m in each direction; the reward is
 # minus the distance to the goal. Every model is an ensemble of networks that each predict a mean and a variance
-# (trained with beta-NLL), but for one arm of squared-error networks.
+# (trained with beta-NLL), except in one arm, with squared-error networks.
 #
 # - **noisy**: the patch next to the start. Every step gets Gaussian noise of 0.1 m in *x* and in *y*.
 # - **turned**: the patch around the goal, where every move goes a quarter turn to the left. Nothing there is noisy, but
@@ -103,7 +103,7 @@ figures.learning(my_prediction)
 # <details><summary><b>What the recorded runs show</b></summary>
 #
 # Meeting noise is not always enough to know it: some agents, those whose *first* data held fewest noisy steps, still
-# say far too little in the end, although by then they had met dozens. (Seen in these runs, not predicted.)
+# predict far too little noise at the end, although by then they had met dozens. (Seen in these runs, not predicted.)
 #
 # </details>
 
@@ -113,8 +113,8 @@ figures.learning(my_prediction)
 # The **output entropy** of a Gaussian is the usual measure of how uncertain one network says it is. Ask it, and ask the
 # disagreement of an ensemble: is this place in the turned patch, or is it one that the data covers? The area under the
 # ROC curve (AUROC) is the probability that a place in the turned patch scores higher than a visited one: 1 is perfect,
-# 0.5 is a coin, and below 0.5 the score points the wrong way. Visited places are of two kinds, and the question is
-# asked of each apart: against quiet ground, and against noisy ground.
+# 0.5 is a coin toss, and below 0.5 the score points the wrong way. Visited places are of two kinds, and the patch is
+# compared with each separately: quiet ground, and noisy ground.
 #
 # Fixed before the runs were made, paired by seed: the disagreement's AUROC minus that of the entropy is positive
 # against either ground, and the entropy's against noisy ground is below 0.5. What the entropy does against quiet ground
@@ -166,9 +166,9 @@ detection.detect(my_prediction)
 # <details><summary><b>What the recorded runs show</b></summary>
 #
 # Against noisy ground the output entropy points the wrong way: a place that nobody has seen scores lower than almost
-# every noisy one. Against quiet ground it shows nothing about the turned patch, and of the far patch it says rather
-# that it is well known. The disagreement finds both patches against either ground. Added to the noise, it still does so
-# against quiet ground; against noisy ground the noise hides it, and the sum points the wrong way, too. One AUROC
+# every noisy one. Against quiet ground it shows nothing about the turned patch, and it makes the far patch look well
+# known. The disagreement detects both patches against either ground. The sum of the two still does so against quiet
+# ground; against noisy ground the noise hides the disagreement, and the sum points the wrong way, too. One AUROC
 # against all visited ground would have hidden these differences.
 #
 # </details>
@@ -176,17 +176,17 @@ detection.detect(my_prediction)
 # %% [markdown] name="members-intro"
 # ## How many members, and must they resample?
 #
-# The turned patch is so far from the data that two members find it almost every time: there is nothing left to gain.
-# So the question is asked of a harder place, too: the **border**, places whose nearest visited state is
-# {{ border }} m away. On the left, the AUROC of the disagreement against the number of members. In the middle, for
-# five members that each have a bootstrap sample of the data, and for five that share all of it and differ in their
-# initial weights and minibatches alone (one line per seed). On the right, the ratio of their disagreements, by region.
+# The turned patch is so far from the data that two members detect it almost every time, which leaves nothing to gain.
+# So a harder place is tested, too: the **border**, places whose nearest visited state is {{ border }} m away. On the
+# left, the AUROC of the disagreement against the number of members. In the middle, for five members that each have a
+# bootstrap sample of the data, and for five that share all of it and differ in their initial weights and minibatches
+# alone (one line per seed). On the right, the ratio of their disagreements, by region.
 #
-# Fixed before the runs were made, for the border: more members find it better, 5 minus 2 and 10 minus 5, with shared
+# Fixed before the runs were made, for the border: more members detect it better, 5 minus 2 and 10 minus 5, with shared
 # and with resampled data; and, as the lecture says that resampling is usually unnecessary, resampled minus shared is
 # not positive. (The distance was chosen on three other seeds.)
 #
-# **Predict.** At the border, do members that resample find it better than members that share the data, worse, or
+# **Predict.** At the border, do members that resample detect it better than members that share the data, worse, or
 # equally well?
 
 # %% name="members"
@@ -196,11 +196,11 @@ detection.members(my_prediction)
 # %% [markdown] name="members-read"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# At the border five members find more than two. Ten gain a little over five if they share the data, and nothing that
-# can be claimed if they resample. Resampling is not only unnecessary here, it costs: with shared data five members find
-# the border better, and so do two, three and ten. The panel on the right suggests why. Resampling adds disagreement
-# where there *are* data, most of it in the noisy patch, and none that can be claimed where there are none, so the
-# contrast between the two shrinks.
+# At the border five members detect better than two. Ten gain a little over five if they share the data, and nothing
+# that can be claimed if they resample. Resampling is not only unnecessary here, it costs: with shared data five members
+# detect the border better, and so do two, three and ten. The panel on the right suggests why. Resampling adds
+# disagreement where there *are* data, most of it in the noisy patch. Where there are none, no increase can be claimed,
+# so the contrast between the two shrinks.
 #
 # </details>
 
@@ -208,16 +208,16 @@ detection.members(my_prediction)
 # ## Bootstrap sets: redrawn or kept?
 #
 # In a bootstrap proper each member has *one* resampled set, and as data come in it only grows. Our agents
-# (`hw4/agents.py`) draw new sets at every fit and keep the members' weights. So a transition that a member misses in
-# one fit it is likely to meet in another, and in time every member has seen all data. Both kinds of agents learn the
-# field here. With **kept** sets, how often a member holds a transition is drawn once, when the transition arrives: a
-# Poisson number with mean 1, which is what a bootstrap sample of many data holds of each.
+# (`hw4/agents.py`) draw new sets at every fit and keep the members' weights. So a member is likely to meet in a later
+# fit what it missed in an earlier one, and in time it has seen all data. Both kinds of agents learn the field here.
+# With **kept** sets, how often a member holds a transition is drawn once, when the transition arrives: a Poisson number
+# with mean 1, nearly as in a bootstrap sample of many data.
 #
 # Fixed before the runs were made, paired by seed: at the end of training, the disagreement with kept sets divided by
-# that with redrawn ones is above 1 on visited ground (quiet, noisy). Nothing was expected of far ground, and nothing of
-# the return.
+# that with redrawn ones is above 1 on visited ground (quiet, noisy). No expectation was fixed for far ground or for the
+# return.
 #
-# **Predict.** By which factor, and does it cost return?
+# **Predict.** By what factor, and does it cost return?
 
 # %% name="sets"
 my_prediction = ""
@@ -227,7 +227,7 @@ detection.sets(my_prediction)
 # <details><summary><b>What the recorded runs show</b></summary>
 #
 # Kept sets leave more disagreement on visited ground, as expected; the turned patch around the goal has been visited by
-# then, too. They also leave more on far ground, of which nothing was expected. Redrawn sets make the members more
+# then, too. They also leave more on far ground, for which no expectation was fixed. Redrawn sets make the members more
 # alike, and so surer of themselves. For the return no difference can be claimed: this planner takes the average over
 # the members, and does not ask how far apart they are.
 #
@@ -288,8 +288,8 @@ figures.spread(my_prediction)
 # ## Your own ensemble
 #
 # With `USE_MY_CODE = True` this cell trains your agent on the noisy field and draws its two uncertainties, split by
-# your `decompose_uncertainty`, over the recorded bands. Your curve need not be the median; outside the band on every
-# seed is a reason to look.
+# your `decompose_uncertainty`, over the recorded bands. Your curves need not follow the median, but if every seed is
+# outside the band, look for the cause.
 
 # %% name="live"
 my_prediction = ""  # aleatoric std in the noisy patch at the end: ...; epistemic std in the turned one: ...
@@ -323,8 +323,8 @@ figures.live(USE_MY_CODE, STUDENT_ID, NUM_LIVE_SEEDS, LIVE_ENV_STEPS, my_predict
 #
 # 1. Prove the law of total variance for it: the variance of $s'$ is the mean of the $\sigma_e^2$ plus the variance of
 #    the $\mu_e$ with the divisor $E$.
-# 2. The law is exact. Name a place above where even the total is wrong, with its number, and say which step from the
-#    law to the world fails there.
+# 2. The law is exact. Name a place above where even the total is wrong, with its number, and say which assumption about
+#    the world fails there.
 
 # %% [markdown] name="answer-law" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION

@@ -65,6 +65,7 @@ SEQUENCE_RETURNS = WorkedExample(
             "wrong_step_action": np.array([9.0, 6.1, 13.1, 3.0]),
             "state_not_propagated": np.array([4.1, 4.1, 5.2, 3.0]),
             "last_reward_only": np.array([4.0, 3.0, 6.1, 1.0]),
+            "first_reward_only": np.array([2.1, 1.0, 3.2, 1.0]),
             "first_reward_missing": np.array([7.0, 5.1, 10.0, 2.0]),
             "last_action_ignored": np.array([5.1, 3.1, 7.1, 2.0]),
             "mean_taken": np.array([9.1, 6.1, 13.2, 3.0]) / 3,

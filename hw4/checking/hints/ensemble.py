@@ -59,6 +59,11 @@ HINTS: dict[str, Hint] = {
         "actions, so probably the actions were not repeated. Expand both to (E, P, ...).",
         "Conventions: ensembles",
     ),
+    "noise_not_expanded": Hint(
+        "Your next observation has another shape than the state and the action it follows from, so probably the noise "
+        "was added without an axis for the sequences. `noise[t]` has shape (E, P, obs_dim): use `unsqueeze(-2)`.",
+        "the docstring of the stub",
+    ),
     "member_axis": Hint(
         "Your model is called without the axes of members and particles in front, so probably they were put into one "
         "axis with the sequences, swapped, or left out. `predict_distribution` gets (E, P, num_sequences, obs_dim).",

@@ -26,6 +26,10 @@ HINTS: dict[str, Hint] = {
         "be added.",
         "Conventions: rewards",
     ),
+    "first_reward_only": Hint(
+        "Your return is the reward of the first step alone, so probably `return` is inside the loop.",
+        "Conventions: rewards",
+    ),
     "best_reward_only": Hint(
         "Your return is the largest reward on the way, so probably a maximum is used instead of a sum.",
         "Conventions: rewards",
