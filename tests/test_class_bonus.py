@@ -38,14 +38,14 @@ def said() -> io.StringIO:
 
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory, with_a_topic: Assignment, said: io.StringIO) -> ClassFolder:
-    """ada wrote everything, bob left the topic out, eve lost a point of it, and zoe handed in no archive."""
+    """ada wrote everything, bob left all topics out, eve lost a point of it, and zoe handed in no archive."""
     answers = {"ada": measured(), "bob": measured(), "eve": measured(failed=[NLL])}
     late = {name: with_a_topic.course.due + timedelta(hours=hours) for name, hours in (("ada", 30), ("bob", -1))}
     return graded_class(
         tmp_path_factory.mktemp("class"),
         answers,
         refused=["zoe"],
-        lacking={"bob": FILE},
+        lacking={"bob": with_a_topic.optional_code},
         submitted=late,
         console=Console(file=said, width=200),
     )

@@ -291,7 +291,7 @@ def test_the_staff_edition_adds_every_solution_and_every_model_answer(facts: dic
         assert solution in blocks
         assert solution not in "\n".join(flat_text(block) for block in queried(facts, "raw"))
     answers = staff["staff"]["answers"]
-    assert sum(answer["points"] for answer in answers) == assignment.problem("written").points
+    assert sum(answer["points"] for answer in answers) == assignment.written_points + assignment.written_bonus_points
     for answer in answers:
         assert any(run["look"] == "strong" and "Rubric" in run["text"] for part in answer["paragraphs"] for run in part)
     assert facts["staff"] is None
