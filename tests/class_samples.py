@@ -55,7 +55,8 @@ def write_class(folder: Path, names: Iterable[str], lacking: Mapping[str, Collec
     """One zip of the reference for each student; they differ in a comment, and who is named may lack files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        code = {file: content for file, content in reference_code().items() if file not in (lacking or {}).get(name, ())}
+        left_out = (lacking or {}).get(name, ())
+        code = {file: content for file, content in reference_code().items() if file not in left_out}
         code["mpc.py"] += f"# by {name}\n".encode()
         write_zip(folder / f"{name}.zip", code)
     return folder
