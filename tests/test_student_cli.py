@@ -126,7 +126,7 @@ def test_help_says_of_every_option_what_it_does(command: str, capsys: pytest.Cap
         main([*command.split(), "--help"])
     shown = capsys.readouterr().out
     assert "Args:" not in shown
-    entries = re.split(r"^(?:  |│ )(?=-|\[|[A-Z]{2})", shown, flags=re.MULTILINE)[1:]
+    entries = re.split(r"^(?:  |│ )(?=--?[a-z]|\[|[A-Z]{2})", shown, flags=re.MULTILINE)[1:]
     assert entries
     for entry in entries:
         words = entry.replace("(required)", "").partition("(default")[0]
