@@ -49,8 +49,9 @@ def check_example(example: WorkedExample, subject: Subject) -> None:
         try:
             check_close(seen[name], wanted, name, slips=example.slips.get(name))
         except CheckFailed as failure:
-            if isinstance(wanted, tuple) and failure.cause == "wrong_shape":
-                failure = CheckFailed(f"{name}: {len(seen[name])} numbers, wanted {len(wanted)}", "wrong_value")
+            if isinstance(wanted, tuple) and np.ndim(seen[name]) == 1 and len(seen[name]) != len(wanted):
+                cause = "wrong_value" if failure.cause == "wrong_shape" else failure.cause
+                failure = CheckFailed(f"{name} has {len(seen[name])} entries, wanted {len(wanted)}", cause)
             failures.append(ExampleFailed(failure, example, name, seen[name]))
     if failures:
         raise next((failure for failure in failures if failure.cause not in GENERIC_CAUSES), failures[0])

@@ -202,7 +202,8 @@ class Assignment:
 
     def minutes_of(self, problem: Problem) -> int:
         """An estimate: for its functions and its notebooks."""
-        return sum(item.minutes for item in (*self.stubs_of(problem.id), *self.notebooks_of(problem)))
+        of_stubs = sum(stub.minutes for stub in self.stubs_of(problem.id))
+        return of_stubs + sum(notebook.minutes for notebook in self.notebooks_of(problem))
 
     def items_of(self, problem_id: str) -> tuple[Item, ...]:
         """Everything of a problem that a program grades, in order."""

@@ -25,7 +25,9 @@ from publish.recorded_tables import Recording, Row, Table
 
 LOOP = "train"  # what calls an agent: the environment loop
 SHORT: dict[str, Any] = {"gradient_steps": 1, "num_initial_episodes": 1, "num_episodes": 2, "population_size": 10}
-RUNS = (  # what an agent is trained with, and with which options; where a call is seen first counts
+RUNS: tuple[
+    tuple[str, dict[str, Any]], ...
+] = (  # what an agent is trained with, and with which options; where a call is seen first counts
     ("cliff_hill", {}),
     ("ledge", {}),
     ("cliff_hill", {"planner": "random_shooting"}),
