@@ -212,7 +212,7 @@ def with_a_topic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     functions = '"bootstrap_indices", "member_minibatches", "particle_returns", "aggregate_returns", "gaussian_nll"'
     points = load_assignment().problem("ensembles").points
     topic = f"{title}points = {points + 2}\nwritten = 2\noptional = true\n"
-    notebook = '[[notebooks]]\nfile = "ensembles.ipynb"\noptional = true\n'
+    notebook = '[[notebooks]]\nfile = "ensembles.ipynb"\nminutes = 5\noptional = true\n'
     edits = (
         (f"{title}points = {points}\n", topic),
         (f"    {functions},\n", ""),

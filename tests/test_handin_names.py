@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -424,6 +425,20 @@ def test_the_version_that_code_is_read_as_is_the_oldest_that_the_homework_suppor
         ("pyproject.toml", f'requires-python = ">={wanted}"'),
         ("publish/student_pyproject.toml", f'requires-python = ">={wanted}"'),
         ("autograder/gradescope/setup.sh", f"({wanted.replace('.', ', ')})"),
-        ("hw4/README.md", f"Python {wanted} or newer"),
+        ("hw4/README.md", f"Python {wanted} or newer (tried with {wanted} to {ASSIGNMENT.submission.newest_python})"),
+        ("README.md", f"Python {wanted} or newer"),
+        ("Makefile", f"Python {wanted} or newer is needed: make PYTHON=/path/to/python{wanted}"),
+        ("autograder/gradescope/README.md", f"Python {wanted} or newer"),
     ):
         assert text in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_no_text_says_otherwise_which_versions_are_supported() -> None:
+    oldest, newest = ASSIGNMENT.submission.python, ASSIGNMENT.submission.newest_python
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("handout/*.typ"), *ROOT.glob("*/README.md")]
+    assert texts
+    for path in texts:
+        text = path.read_text(encoding="utf-8")
+        assert set(re.findall(r"Python (3\.\d+) or newer", text)) <= {oldest}, path
+        assert set(re.findall(r"(3\.\d\d) to (3\.\d\d)", text)) <= {(oldest, newest)}, path
+        assert not re.search(r"Python 3\.\d+, 3\.", text), path

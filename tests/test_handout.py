@@ -111,12 +111,17 @@ def test_tables_hold_what_the_assignment_says(facts: dict[str, Any]) -> None:
     assignment = load_assignment()
     problems = table_rows(facts, "", "Problem")
     required_problems = [problem for problem in assignment.problems if not problem.optional]
+    stubs, notebooks = assignment.stubs, assignment.notebooks
     for problem, row in zip(required_problems, problems[1:-1], strict=True):
         assert row[:2] == [problem.label, problem.title]
+        minutes = sum(stub.minutes for stub in stubs if stub.problem == problem.id)
+        minutes += sum(notebook.minutes for notebook in notebooks if problem.by_hand and not notebook.optional)
+        assert row[-2] == (str(minutes) if minutes else "")
         assert row[-1] == str(problem.points)
     assert problems[-1][-1] == str(sum(problem.points for problem in required_problems))
     required_stubs = [stub for stub in assignment.stubs if not assignment.is_optional(stub)]
-    assert problems[-1][-3:-1] == [str(len(required_stubs)), str(sum(stub.minutes for stub in required_stubs))]
+    minutes = sum(item.minutes for item in (*required_stubs, *(book for book in notebooks if not book.optional)))
+    assert problems[-1][-3:-1] == [str(len(required_stubs)), str(minutes)]
     curves = table_rows(facts, "No.", "Curve")
     required_curves = [curve for curve in assignment.curves if not assignment.is_optional(curve)]
     assert [row[0] for row in curves[1:]] == [curve.number for curve in required_curves]
@@ -227,7 +232,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     written = dataclasses.replace(next(p for p in assignment.problems if p.optional), id="why", written=2)
     topic = dataclasses.replace(
         assignment,
-        notebooks=(Notebook("why.ipynb", optional=True),),
+        notebooks=(Notebook("why.ipynb", 5, optional=True),),
         problems=(*(p for p in assignment.problems if not p.optional and not p.by_hand), written),
     )
     release(1, 1)

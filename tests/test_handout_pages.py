@@ -122,7 +122,7 @@ def test_the_recorded_calls_are_those_of_today(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     today = [tuple(pair) for pair in json.loads(done.stdout)]
-    assert [(row["caller"], row["callee"]) for row in read_rows(DATA / "stub_calls.csv")] == today
+    assert [(row["caller"], row["callee"], row["option"]) for row in read_rows(DATA / "stub_calls.csv")] == today
 
 
 def test_every_required_stub_is_called_and_so_in_the_diagram(facts: dict[str, Any]) -> None:

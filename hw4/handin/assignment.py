@@ -118,6 +118,7 @@ class Notebook:
     """A notebook that may be handed in."""
 
     file: str
+    minutes: int  # an estimate: to read it, run it and write its answers
     optional: bool = False  # its absence costs nothing
 
 
@@ -131,7 +132,8 @@ class Submission:
     max_notebook_bytes: int
     max_total_bytes: int  # without the notebooks
     max_files: int
-    python: str  # "3.11": code is read as this version
+    python: str  # "3.11": the oldest, and code is read as this version
+    newest_python: str  # "3.13": the newest that was tried
     allowed_imports: tuple[str, ...]
 
 
@@ -191,6 +193,17 @@ class Assignment:
 
     def stubs_of(self, problem_id: str) -> tuple[Stub, ...]:
         return tuple(stub for stub in self.stubs if stub.problem == problem_id)
+
+    def notebooks_of(self, problem: Problem) -> tuple[Notebook, ...]:
+        """The notebooks whose answers are a problem's."""
+        if problem.optional:
+            return tuple(notebook for notebook in self.notebooks if notebook.file == problem.notebook)
+        return tuple(notebook for notebook in self.notebooks if problem.by_hand and not notebook.optional)
+
+    def minutes_of(self, problem: Problem) -> int:
+        """An estimate: for its functions and its notebooks."""
+        of_stubs = sum(stub.minutes for stub in self.stubs_of(problem.id))
+        return of_stubs + sum(notebook.minutes for notebook in self.notebooks_of(problem))
 
     def items_of(self, problem_id: str) -> tuple[Item, ...]:
         """Everything of a problem that a program grades, in order."""
