@@ -214,10 +214,10 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     assignment = load_assignment()
     total = assignment.problem("written").points
     submission = dataclasses.replace(assignment.submission, notebooks=("why.ipynb",))
-    assignment = dataclasses.replace(assignment, submission=submission, notebooks=())
+    assignment = dataclasses.replace(assignment, submission=submission, notebooks=(Notebook("why.ipynb", 5),))
     monkeypatch.setattr(notebook_answers, "RELEASED_NOTEBOOKS", tmp_path)
     release(total - 7, 4, 3)
-    notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total}
+    notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total, "minutes": 5}
     assert written_answers(assignment) == {
         "number": "three",
         "points": f"worth 3, 4 or {total - 7} points each",
