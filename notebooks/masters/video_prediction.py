@@ -154,15 +154,14 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 
 # %% [markdown] name="answer-scaled" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
-# **Model answer.** *1.* Behind the bar less than a tenth is left, as no candidate shows the dot there. What is left are
-# traces where masks are not quite 0 or 1. Divided by their small sum, they look like a place that is known for sure,
-# where the dot is not, and the planner steers that trace to the goal.
+# **Model answer.** *1.* Behind the bar less than a tenth is left, since no candidate shows the dot there. Divided by
+# their small sum, these traces look like a place that is known for sure, where the dot is not. The planner steers that
+# trace to the goal.
 #
-# *2.* A hidden dot would cost about 0. So the best plan would push the dot behind the bar, or out of sight in any other
-# way, and leave it there.
+# *2.* A hidden dot would cost about 0. So the best plan would push the dot out of sight and leave it there.
 #
-# *3.* Wherever the true distance differs much from the mean. Close to the goal, a hidden dot costs more than a visible
-# one farther away, so a plan shuns a short way behind something. Far from the goal, hiding is rewarded.
+# *3.* Close to the goal, a hidden dot costs more than a visible one farther away, so a plan shuns a short way behind
+# something. (Or: far from the goal, hiding is rewarded.)
 #
 # **Rubric.** Full: next to nothing is left, and scaled up it looks certain; hiding is free, so plans hide the dot; one
 # situation with its reason. Half: two of these three. 0: agrees with the colleague, or only says that the sum need not
