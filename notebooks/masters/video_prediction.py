@@ -158,7 +158,7 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 # their small sum, these traces look like a place that is known for sure, where the dot is not. The planner steers that
 # trace to the goal.
 #
-# *2.* A hidden dot would cost about 0. So the best plan would push the dot out of sight and leave it there.
+# *2.* A hidden dot would cost about 0. So the best plan would hide the dot and leave it there.
 #
 # *3.* Close to the goal, a hidden dot costs more than a visible one farther away, so a plan shuns a short way behind
 # something. (Or: far from the goal, hiding is rewarded.)
