@@ -91,6 +91,7 @@ def grade_class(
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.intake.left_over import left_over
     from autograder.classroom.intake.submissions import find_submissions
+    from autograder.classroom.marks.standing import extensions_of_class
     from autograder.classroom.night.grade_class import grade_class as run
     from autograder.classroom.night.grade_class import local_canary, local_engine
     from autograder.classroom.night.job import Settings
@@ -109,7 +110,7 @@ def grade_class(
         accept_weak_confinement=accept_weak_confinement,
         hidden=(submissions.resolve(), output.resolve()),
     )
-    entries = find_submissions(submissions, roster)
+    entries = find_submissions(submissions, roster, extensions_of_class())
     with contextlib.ExitStack() as closing:
         chosen, ask = local_engine(settings, jobs), local_canary(settings)
         if engine == "dask":

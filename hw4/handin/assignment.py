@@ -16,6 +16,7 @@ ASSIGNMENT_FILE = Path(__file__).resolve().parents[2] / "assignment.toml"
 Visibility = Literal["full", "scores"]
 Collaboration = Literal["alone", "discuss"]
 AIUse = Literal["forbidden", "declared", "free"]
+Attempts = Literal["last", "best", "first"]
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ class Policies:
     ai_use: AIUse
     max_group_size: int  # students who may hand in one solution together; 1: everybody alone
     max_submissions: int  # only this many are graded, and the last of them counts; 0: no limit
+    attempts: Attempts  # which one counts where a site's download of the class has several of a student
     bonus_cap: int  # bonus points count up to this many
     late: LatePolicy
 
