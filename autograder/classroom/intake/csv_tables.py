@@ -1,6 +1,6 @@
 """CSV files as people and sites save them: any usual separator and encoding, and every cell as it is.
 
-An encoding is recognised by its mark, or by trying: UTF-8, then UTF-16, then Windows-1252, which is what Excel writes in
+An encoding is recognised by its mark, or by trying: UTF-16, UTF-8, then Windows-1252, which is what Excel writes in
 western Europe and America.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ class Table:
     name: str
     rows: tuple[tuple[int, tuple[str, ...]], ...]  # (line, cells); the first is the head
     delimiter: str
+    has_mark: bool = False  # of UTF-8, which Excel looks for
 
     @property
     def head(self) -> list[str]:
@@ -43,7 +44,8 @@ def read_table(path: Path, known: Collection[str]) -> Table:
         ClassError: it cannot be read, with the line of what is wrong.
     """
     try:
-        text = _text(path.read_bytes())
+        content = path.read_bytes()
+        text = _text(content)
     except (OSError, UnicodeDecodeError) as error:
         raise ClassError(f"{path.name} cannot be read: {error}. Save it as CSV in UTF-8") from None
     lines = io.StringIO(text, newline="")
@@ -57,7 +59,21 @@ def read_table(path: Path, known: Collection[str]) -> Table:
     except csv.Error as error:
         line = reader.line_num + skipped
         raise ClassError(f"{path.name}:{line}: a quote is not closed, or is inside a cell: {error}") from None
-    return Table(path.name, rows, delimiter)
+    return Table(path.name, rows, delimiter, content.startswith(codecs.BOM_UTF8))
+
+
+def written(table: Table, changed: Mapping[tuple[int, int], str]) -> bytes:
+    """The table as CSV in UTF-8, with its own separator and every cell as it was.
+
+    Args:
+        table: of `read_table`.
+        changed: (line, column) -> the cell's new text.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=table.delimiter, lineterminator="\r\n")
+    for line, cells in table.rows:
+        writer.writerow(changed.get((line, column), cell) for column, cell in enumerate(cells))
+    return buffer.getvalue().encode("utf-8-sig" if table.has_mark else "utf-8")
 
 
 def _text(content: bytes) -> str:

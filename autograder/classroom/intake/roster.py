@@ -197,20 +197,20 @@ def with_roster(entries: list[Entry], rows: list[Row]) -> list[Entry]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.team, []).append(row)
-    owners = {(name_key(person.name), person.id) for entry in entries for person in entry.people}
+    owners = {(name_key(person.name or person.id), person.id) for entry in entries for person in entry.people}
     same_name = Counter(name for name, _ in owners)
     found: list[Entry] = []
     seen: set[str] = set()
     for entry in entries:
         own = {}  # row -> who that is in the export
         for person in entry.people:
-            row = known.of_person(person)
-            if row is None and len(entry.people) == 1:
-                row = known.row(entry.student)
-            if row is None and same_name[name_key(person.name)] == 1:
-                row = known.named(person.name)
-            if row is not None:
-                own[row.id] = person
+            listed = known.of_person(person)
+            if listed is None and len(entry.people) == 1:
+                listed = known.row(entry.student)
+            if listed is None and same_name[name_key(person.name or person.id)] == 1:
+                listed = known.named(person.name or person.id)
+            if listed is not None:
+                own[listed.id] = person
         teams = [team for row in rows if row.id in own for team in [row.team]] or [entry.student]
         members = {row.id: row for team in dict.fromkeys(teams) for row in groups.get(team, ())}
         seen |= members.keys()

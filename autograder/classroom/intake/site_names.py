@@ -2,7 +2,8 @@
 
 - Canvas: `name_LATE_user_attachment_file` (canvas-lms, lib/content_zipper.rb). A text box or a link has no attachment,
   and a student who stays anonymous no name. What is uploaded again under one name gets "-1", "-2".
-- Moodle: `name_participant_assignsubmission_file_FILE`, or a folder of that name without FILE (mod/assign/locallib.php).
+- Moodle: `name_participant_assignsubmission_file_FILE`, or a folder `name_participant_assignsubmission_file`
+  (mod/assign/locallib.php).
 - Brightspace (D2L): a folder `user-folder - name - Mar 15, 2027 1159 PM` for each time that somebody handed in; older
   versions write ` - FILE` behind it instead of a folder.
 - Blackboard: `assignment_user_attempt_2027-03-15-23-59-00_FILE`, and the same with `.txt` for what Blackboard writes

@@ -20,7 +20,6 @@ from autograder.classroom.intake.site_names import (
     ILIAS_FOLDERS,
     ILIAS_TIME,
     Upload,
-    is_from_a_system,
     is_team,
     local_time,
     uploads_in,
