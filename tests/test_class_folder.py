@@ -255,7 +255,7 @@ EXPORTS = {
         [("1234567", "Ada Love", "ada@x.org")],
     ),
     "Brightspace, grades": (
-        "OrgDefinedId,Username,Last Name,First Name,Email,HW 4 Points Grade <Numeric MaxPoints:80>,End-of-Line Indicator\n"
+        "OrgDefinedId,Username,Last Name,First Name,Email,HW 4 Points Grade,End-of-Line Indicator\n"
         "#00123,#ada,Love,Ada,ada@x.org,,#\n",
         [("00123", "Ada Love", "ada@x.org")],
     ),
@@ -311,7 +311,7 @@ def test_the_encoding_of_a_roster_is_recognised(tmp_path: Path, encoding: str) -
 
 def test_a_roster_in_an_encoding_that_is_not_recognised_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ClassError, match="Save it as CSV in UTF-8"):
-        rows_of(tmp_path, "id,name\n7,\u041f\n".encode("utf-8")[:-2] + b"\x81\n")
+        rows_of(tmp_path, b"id,name\n7,\x81\x8d\n")
 
 
 def test_a_roster_without_ids_says_which_columns_it_has(tmp_path: Path) -> None:
@@ -328,7 +328,6 @@ def test_a_roster_without_ids_says_which_columns_it_has(tmp_path: Path) -> None:
         ("123", "00123"),
         ("00123", "00123"),
         ("ADA17", "ada17"),
-        ("Love, Ada", "ada@x.org"),
     ],
 )
 def test_an_id_is_matched_whatever_its_case_and_leading_zeros(tmp_path: Path, handed_in: str, listed: str) -> None:
@@ -364,6 +363,13 @@ def test_moodles_participants_are_found_by_their_names_if_these_are_clear(tmp_pa
     owners = {entry.student: entry.people[0].id for entry in found if entry.path and entry.on_roster}
     assert owners == {"1": "ada@x.org", "2": "bob@x.org"}
     assert [entry.people[0].name for entry in found if entry.path is None] == ["Kim Lee"]
+
+
+def test_a_folder_that_is_named_after_a_person_is_found_on_the_roster(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", ["Love, Ada"])
+    (tmp_path / "roster.csv").write_text("id,first name,last name\n00123,Ada,Love\n")
+    (entry,) = find_submissions(tmp_path / "in", tmp_path / "roster.csv")
+    assert (entry.people[0].id, entry.people[0].name) == ("00123", "Ada Love")
 
 
 def test_moodles_worksheet_says_when_somebody_handed_in(tmp_path: Path) -> None:

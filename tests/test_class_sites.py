@@ -94,12 +94,12 @@ def test_a_blackboard_download_is_read_and_its_notes_say_who_a_user_is(tmp_path:
 def test_an_ilias_download_is_read_with_the_folder_around_it(tmp_path: Path, around: str) -> None:
     write_zip(tmp_path / f"{around}Love_Ada_ada17_4711" / "hw4.zip", CODE)
     for name in CODE:
-        write(tmp_path, f"{around}O_Neil_Bob_bob_4712/20270316010500_{name}")
+        write(tmp_path, f"{around}Oneil_Bob_bob_4712/20270316010500_{name}")
     write(tmp_path, f"{around}Else_Eve_eve_4713/.keep", f"{around}stray.zip", "status.xlsx")
     found, others = all_of(tmp_path)
     assert {id_: entry.people[0].name for id_, entry in found.items()} == {
         "ada17": "Ada Love",
-        "bob": "Neil_Bob O",
+        "bob": "Bob Oneil",
         "eve": "Eve Else",
     }
     assert found["bob"].submitted == local("2027-03-16T01:05:00")
@@ -115,7 +115,9 @@ def test_a_team_of_ilias_is_one_submission_of_all_its_members(tmp_path: Path) ->
     assert [[person.id for person in entry.people] for entry in entries] == [["ada", "bob"], ["eve"]]
     assert [entry.group for entry in entries] == ["Team 12", "Team 13"]
     assert read_entry(entries[0]).missing == ()
-    assert set(all_of(tmp_path)[1]) == {"Abgaben/Team 12/notes.txt"}
+    others = all_of(tmp_path)[1]
+    assert others.keys() == {"Abgaben/Team 12/notes.txt", "Abgaben/Team 12/Oneil_Bob_bob_2/"}
+    assert others["Abgaben/Team 12/Oneil_Bob_bob_2/"] == "from Bob Oneil: the folder is empty"
 
 
 def test_folders_that_are_named_as_ilias_does_by_chance_stay_apart(tmp_path: Path) -> None:
@@ -160,8 +162,7 @@ def test_with_the_policy_best_every_attempt_is_graded_and_the_best_one_counts(
     entries = entries_of(folder)
     assert [entry.student for entry in entries] == ["1", "1-attempt-1", "1-attempt-2", "2"]
     assert [entry.disputed for entry in entries] == [""] * 4
-    found, others = all_of(folder)
-    assert others == {}
+    assert all_of(folder)[1] == {}
 
 
 def result(student: str, attempt_of: str, points: float | None, submitted: datetime, status: str = "graded") -> Result:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from autograder.classroom.intake.entries import Entry, LeftOver, safe_text
-from autograder.classroom.intake.site_names import D2LS_PAGE, Upload, is_from_a_system
+from autograder.classroom.intake.site_names import D2LS_PAGE, Upload, is_from_a_system, visible
 from autograder.classroom.intake.sites import METADATA, class_folder, containers, is_archive, uploads
 from hw4.handin.assignment import load_assignment
 
@@ -57,6 +57,8 @@ def _reason(path: Path, folder: Path, owned: set[Path], known: dict[Path, Upload
         who = safe_text(upload.name or upload.student)
         if upload.is_note and upload.site == "Blackboard":
             return f"Blackboard's own note of what {who} handed in"
+        if path.is_dir() and not visible(path):
+            return f"from {who}: the folder is empty"
         counted = {one.file for one in known.values() if one.path in owned and one.student == upload.student}
         if upload.file in counted or path.is_dir() or upload.when is not None:
             attempts = load_assignment().policies.attempts
