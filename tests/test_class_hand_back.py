@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from class_samples import ASSIGNMENT, POINTS, TOTAL, graded_class, measured, quick_pages, write_zip
 
-from autograder.classroom import commands, exits
+from autograder.classroom import commands
 from autograder.classroom.intake.entries import ClassError, Person
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks import standing
@@ -88,7 +88,7 @@ def test_canvas_s_gradebook_comes_back_with_what_counts_and_nothing_else_changed
     folder: ClassFolder, tmp_path: Path, delimiter: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gradebook, output = written(tmp_path / "canvas.csv", CANVAS, delimiter=delimiter), tmp_path / "marks.csv"
-    assert commands.export(folder.root, output=output, form="canvas", gradebook=gradebook) == exits.DONE
+    assert commands.export(folder.root, output=output, form="canvas", gradebook=gradebook) == commands.DONE
     wanted = [list(row) for row in CANVAS]
     wanted[3][6], wanted[4][6], wanted[6][6] = ON_TIME, A_DAY_LATE, "0"
     assert read(output.read_bytes(), delimiter) == wanted
@@ -155,7 +155,7 @@ def test_a_list_of_another_kind_is_refused(folder: ClassFolder, tmp_path: Path) 
     with pytest.raises(ClassError, match="is not Moodle's grading worksheet"):
         fill(gradebook, "moodle", read_class(folder), None)
     for options in ({"form": "gradescope"}, {"form": "canvas"}, {"gradebook": gradebook}):
-        assert commands.export(folder.root, output=tmp_path / "x.csv", **options) == exits.REFUSED  # type: ignore[arg-type]
+        assert commands.export(folder.root, output=tmp_path / "x.csv", **options) == commands.REFUSED  # type: ignore[arg-type]
     assert not (tmp_path / "x.csv").exists()
 
 
@@ -208,7 +208,7 @@ def test_canvas_gets_one_zip_for_each_student_under_the_name_of_what_was_handed_
     folder, download = graded_download(tmp_path, uploads)
     course = course_with_feedback(tmp_path / "course", "101", "102")
     output = tmp_path / "feedback.zip"
-    assert commands.feedback(folder.root, download, output=output, course=course) == exits.DONE
+    assert commands.feedback(folder.root, download, output=output, course=course) == commands.DONE
     found = names_in(output)
     assert found.keys() == set(uploads.values())
     with zipfile.ZipFile(io.BytesIO(found[uploads["102"]])) as archive:
@@ -218,7 +218,7 @@ def test_canvas_gets_one_zip_for_each_student_under_the_name_of_what_was_handed_
     said = capsys.readouterr().out
     assert "Canvas shows their zip under the name of one of their files: 103 (mpc.py)." in said
     assert "(`nbgrader generate_feedback hw4` writes them): 103." in said
-    assert commands.feedback(folder.root, download, output=output, course=course) == exits.REFUSED
+    assert commands.feedback(folder.root, download, output=output, course=course) == commands.REFUSED
 
 
 MOODLE = {"1": "Ada O'Neil_1_assignsubmission_file_/hw4.zip", "2": "Bob_2_assignsubmission_file_hw4.zip"}
@@ -238,7 +238,7 @@ ILIAS = {"ada": "Love_Ada_ada_1/hw4.zip", "bob": "Oneil_Bob_bob_2/20270315010500
 def test_other_sites_get_their_own_names(tmp_path: Path, uploads: dict[str, str], names: list[str]) -> None:
     folder, download = graded_download(tmp_path, uploads)
     course = course_with_feedback(tmp_path / "course", *uploads)
-    assert commands.feedback(folder.root, download, output=tmp_path / "f.zip", course=course) == exits.DONE
+    assert commands.feedback(folder.root, download, output=tmp_path / "f.zip", course=course) == commands.DONE
     found = names_in(tmp_path / "f.zip")
     assert set(found) == {f"{name}{file}" for name in names for file in ("report.html", "replanning.html")}
     assert not any("receipt" in name or "record" in name for name in found)
@@ -248,7 +248,7 @@ def test_without_a_download_there_is_a_folder_for_each_person_and_their_addresse
     people = {"ada": (Person("1", "Ada", "ada@x.org"), Person("2", "=Bob", "bob@x.org"))}
     folder = graded_class(tmp_path, {"ada": measured()}, people=people, refused=["zoe"])
     course, output = course_with_feedback(tmp_path / "course", "2"), tmp_path / "mail"
-    assert commands.feedback(folder.root, output=output, course=course) == exits.DONE
+    assert commands.feedback(folder.root, output=output, course=course) == commands.DONE
     files = sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file())
     assert files == ["1/report.html", "2/replanning.html", "2/report.html", "addresses.csv", "zoe/report.html"]
     assert read((output / "addresses.csv").read_bytes()) == [

@@ -12,7 +12,7 @@ from class_samples import ASSIGNMENT, POINTS, TOTAL, graded_class, measured, qui
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograder.classroom import commands, exits
+from autograder.classroom import commands
 from autograder.classroom.intake.entries import ClassError, Person
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks import standing
@@ -163,7 +163,7 @@ def test_a_look_without_curves_is_never_exported(tmp_path: Path) -> None:
         export(read_class(folder))
     with pytest.raises(ClassError, match="no grades to file"):
         write_code_points(read_class(folder), tmp_path / "gradebook.db")
-    assert commands.export(folder.root, output=tmp_path / "x.csv") == exits.REFUSED
+    assert commands.export(folder.root, output=tmp_path / "x.csv") == commands.REFUSED
 
 
 def test_code_and_written_points_live_in_one_gradebook(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_code_and_written_points_live_in_one_gradebook(tmp_path: Path) -> None:
         grade.manual_score, grade.needs_manual_grade = 15, False
         gradebook.db.commit()
     total = read_class(folder).results[0].total
-    assert commands.gradebook(folder.root, database=database) == exits.DONE
+    assert commands.gradebook(folder.root, database=database) == commands.DONE
     assert code_points(database) == {"1": total, "2": total}
     assert written_points(database) == {"1": Written(15.0, True)}
     commands.override(folder.root, "ada", NLL, reason="by hand", author="ta")
@@ -191,7 +191,7 @@ def test_code_and_written_points_live_in_one_gradebook(tmp_path: Path) -> None:
         assert gradebook.find_student("1").first_name == "Ada"
         assert gradebook.find_grade("gaussian_nll", "code", "hw4_code", "1").manual_score == 3
     output = tmp_path / "marks.csv"
-    assert commands.export(folder.root, output=output, database=database) == exits.DONE
+    assert commands.export(folder.root, output=output, database=database) == commands.DONE
     totals = {row["id"]: row["total"] for row in read_list(output.read_bytes())}
     assert (totals["1"], totals["2"]) == (f"{TOTAL + 15}", "")
 

@@ -16,10 +16,27 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from autograder.classroom.exits import DONE, FAULT
+from autograder.classroom.exits import DONE, FAULT, INTERRUPTED, REFUSED
 from autograder.classroom.exits import told as _told
 from autograder.classroom.hand_back import export, feedback, gradebook
 from autograder.files import write_at_once
+
+__all__ = [
+    "COMMANDS",
+    "DONE",
+    "FAULT",
+    "INTERRUPTED",
+    "REFUSED",
+    "export",
+    "feedback",
+    "grade_class",
+    "gradebook",
+    "merge",
+    "override",
+    "regrade_class",
+    "similarity",
+    "waive",
+]
 
 
 @_told
