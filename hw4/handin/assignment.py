@@ -132,8 +132,13 @@ class Submission:
     max_notebook_bytes: int
     max_total_bytes: int  # without the notebooks
     max_files: int
-    python: str  # "3.11": code is read as this version
+    pythons: tuple[str, ...]  # "3.11", ...: what students may have, the oldest first
     allowed_imports: tuple[str, ...]
+
+    @property
+    def python(self) -> str:
+        """The version of Python as which code is read."""
+        return self.pythons[0]
 
 
 @dataclass(frozen=True)

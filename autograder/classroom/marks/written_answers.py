@@ -76,7 +76,7 @@ class Restored:
 
 
 def file_class(entries: Iterable[Entry], course: Path, assignment: Assignment | None = None) -> tuple[Change, ...]:
-    """File the notebooks of a whole class. What a group handed in is filed for each of its members.
+    """File the notebooks of a whole class: of a group for each of its members, and of several attempts the last.
 
     Args:
         entries: as `find_submissions` gives them.
@@ -89,7 +89,7 @@ def file_class(entries: Iterable[Entry], course: Path, assignment: Assignment | 
     return tuple(
         change
         for entry in entries
-        if entry.path is not None
+        if entry.path is not None and entry.attempt_of in ("", entry.student)
         for person in entry.people
         for change in file_submission(person.id, entry, course, assignment)
     )
