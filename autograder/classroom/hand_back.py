@@ -111,16 +111,21 @@ def feedback(
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.intake.submissions import find_submissions
     from autograder.classroom.marks.attempts import counted
+    from autograder.classroom.marks.export import refuse_without_grades
     from autograder.classroom.marks.feedback import documents_of_class, pack, write_folders
     from autograder.classroom.marks.standing import read_class
 
     place = ClassFolder(folder)
-    packages = documents_of_class(counted(read_class(place)), place, course)
+    found = counted(read_class(place))
+    refuse_without_grades(found)
+    packages = documents_of_class(found, place, course)
     if submissions is None:
         notes = write_folders(packages, output)
     else:
         notes = pack(packages, find_submissions(submissions), output)
     console = Console(file=sys.stdout, soft_wrap=True)
+    if waiting := [result.student for result in found.results if result.status in ("fault", "waiting")]:
+        notes.append(f"Without a grade, and so without feedback: {', '.join(waiting)}.")
     for note in notes:
         console.print(note, markup=False, highlight=False, style="yellow")
     console.print(f"Wrote {output}", markup=False)

@@ -44,7 +44,7 @@ class Package:
 
 
 def documents_of_class(found: Class, place: ClassFolder, course: Path) -> list[Package]:
-    """Report and annotated notebooks of everybody who has any.
+    """Report and annotated notebooks of everybody who has a grade; a refused submission has one, too.
 
     Args:
         found: the class, one result for each student.
@@ -53,6 +53,8 @@ def documents_of_class(found: Class, place: ClassFolder, course: Path) -> list[P
     """
     packages = []
     for result in found.results:
+        if result.status not in ("graded", "refused"):
+            continue
         report = place.students / result.student / REPORT
         for person in result.people:
             files = {REPORT: report.read_bytes()} if report.is_file() else {}
