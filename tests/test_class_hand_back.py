@@ -276,10 +276,11 @@ def test_a_site_that_takes_no_feedback_is_refused(tmp_path: Path) -> None:
 
 
 def commands_of_the_guide(*names: str) -> list[str]:
-    """The commands that the TA's guide prints, in a block or in the text, whole."""
-    text = " ".join((ROOT / "docs" / "ta-guide.md").read_text(encoding="utf-8").split("\n    ")).replace("\n", " ` ")
-    found = [line.strip() for line in re.findall(rf"autograder (?:{'|'.join(names)}) RESULTS[^`\n]*", text)]
-    return [part.strip() for line in found for part in re.split(r"(?= autograder )", f" {line}") if part.strip()]
+    """The commands that the TA's guide prints, in a block or in its text."""
+    text = (ROOT / "docs" / "ta-guide.md").read_text(encoding="utf-8")
+    begin = rf"autograder (?:{'|'.join(names)}) RESULTS"
+    blocks = re.findall(rf"^ +({begin}.*)$", text, re.MULTILINE)
+    return blocks + [" ".join(line.split()) for line in re.findall(rf"`({begin}[^`]*)`", text)]
 
 
 def test_the_guide_s_commands_run_as_they_are_printed(
