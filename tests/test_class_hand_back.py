@@ -268,8 +268,9 @@ def test_without_a_download_there_is_a_folder_for_each_person_and_their_addresse
 
 def test_a_site_that_takes_no_feedback_is_refused(tmp_path: Path) -> None:
     folder = graded_class(tmp_path, {"ada": measured()})
+    submissions = tmp_path / "submissions"
     with pytest.raises(ClassError, match="leave out the submissions, and it is written into folders"):
-        pack(documents_of_class(read_class(folder), folder, tmp_path), [], tmp_path / "f.zip")
+        pack(documents_of_class(read_class(folder), folder, tmp_path), submissions, tmp_path / "f.zip")
 
 
 # The guide's commands -------------------------------------------------------------------------------------------------

@@ -95,6 +95,7 @@ def test_an_ilias_download_is_read_with_the_folder_around_it(tmp_path: Path, aro
     write_zip(tmp_path / f"{around}Love_Ada_ada17_4711" / "hw4.zip", CODE)
     for name in CODE:
         write(tmp_path, f"{around}Oneil_Bob_bob_4712/20270316010500_{name}")
+    write(tmp_path, f"{around}Oneil_Bob_bob_4712/20270314010500_mpc.py")
     write(tmp_path, f"{around}Else_Eve_eve_4713/.keep", f"{around}stray.zip", "status.xlsx")
     found, others = all_of(tmp_path)
     assert {id_: entry.people[0].name for id_, entry in found.items()} == {
@@ -104,7 +105,9 @@ def test_an_ilias_download_is_read_with_the_folder_around_it(tmp_path: Path, aro
     }
     assert found["bob"].submitted == local("2027-03-16T01:05:00")
     assert all(read_entry(found[id_]).missing == () for id_ in ("ada17", "bob"))
-    assert set(others) == {f"{around}stray.zip", "status.xlsx"}
+    older = f"{around}Oneil_Bob_bob_4712/20270314010500_mpc.py"
+    assert set(others) == {f"{around}stray.zip", "status.xlsx", older}
+    assert others[older] == f"from Bob Oneil: {NOT_COUNTED}"
 
 
 def test_a_team_of_ilias_is_one_submission_of_all_its_members(tmp_path: Path) -> None:

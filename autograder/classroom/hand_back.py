@@ -109,7 +109,6 @@ def feedback(
         course: nbgrader's course directory; `nbgrader generate_feedback` has written the notebooks with their comments.
     """
     from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.intake.submissions import find_submissions
     from autograder.classroom.marks.attempts import counted
     from autograder.classroom.marks.export import refuse_without_grades
     from autograder.classroom.marks.feedback import documents_of_class, pack, write_folders
@@ -119,10 +118,7 @@ def feedback(
     found = counted(read_class(place))
     refuse_without_grades(found)
     packages = documents_of_class(found, place, course)
-    if submissions is None:
-        notes = write_folders(packages, output)
-    else:
-        notes = pack(packages, find_submissions(submissions), output)
+    notes = write_folders(packages, output) if submissions is None else pack(packages, submissions, output)
     console = Console(file=sys.stdout, soft_wrap=True)
     if waiting := [result.student for result in found.results if result.status in ("fault", "waiting")]:
         notes.append(f"Without a grade, and so without feedback: {', '.join(waiting)}.")

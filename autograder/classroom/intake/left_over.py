@@ -21,7 +21,8 @@ def left_over(folder: Path, entries: Iterable[Entry]) -> list[LeftOver]:
     owned = {path for entry in entries for path in _paths_of(entry)}
     inner = class_folder(folder)
     known = {} if (folder / METADATA).is_file() else {upload.path: upload for upload in uploads(inner)}
-    around = containers(folder)
+    files = {path for path, upload in known.items() if upload.site == "ILIAS" and not path.is_dir()}
+    around = containers(folder) | {path.parent for path in files}
     found = []
     for path in _unowned(folder, owned, around):
         name = safe_text(path.relative_to(folder))

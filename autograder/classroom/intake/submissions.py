@@ -60,7 +60,8 @@ def find_submissions(
         raise ClassError(f"{folder} contains no submission: neither a folder nor an archive (.zip, .tar.gz)")
     if roster is not None:
         entries = with_roster(entries, read_roster(roster))
-    entries = [with_commit(entry, extensions or {}) for entry in entries]
+    if not ((folder / METADATA).is_file() or uploads(class_folder(folder))):  # who uploads a repository, uploads files
+        entries = [with_commit(entry, extensions or {}) for entry in entries]
     return sorted(_with_disputes(entries), key=lambda entry: entry.student)
 
 

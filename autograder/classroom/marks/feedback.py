@@ -19,16 +19,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.classroom.intake.entries import ClassError, Entry, Person, folder_name, safe_text
+from autograder.classroom.intake.entries import ClassError, Person, folder_name, safe_text
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.intake.site_names import Upload, upload_of
+from autograder.classroom.intake.site_names import Upload
+from autograder.classroom.intake.sites import class_folder, is_archive, uploads
+from autograder.classroom.intake.submissions import find_submissions
 from autograder.classroom.marks.gradebook import WRITTEN
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
 from autograder.classroom.marks.standing import Class
 from autograder.files import write_at_once
-from hw4.handin.intake import ARCHIVE_SUFFIXES
 
 REPORT = "report.html"
+TAKES_A_ZIP = ("Canvas", "Moodle", "D2L", "ILIAS")
 WHEN = (1980, 1, 1, 0, 0, 0)  # of every file in a zip: the same feedback is the same file
 
 
@@ -82,20 +84,24 @@ def write_folders(packages: Iterable[Package], output: Path) -> list[str]:
     return _notes(packages, [])
 
 
-def pack(packages: Iterable[Package], entries: Iterable[Entry], output: Path) -> list[str]:
+def pack(packages: Iterable[Package], submissions: Path, output: Path) -> list[str]:
     """One zip for a site's bulk upload. Returns what people should know.
 
     Args:
         packages: of `documents_of_class`.
-        entries: what was downloaded.
+        submissions: the download that was graded.
         output: the zip.
 
     Raises:
         ClassError: the submissions are of no site that takes feedback in one file.
     """
     _refuse_what_exists(output)
-    uploads = {entry.student: upload for entry in entries if (upload := _upload_of(entry)) is not None}
-    if not any(upload.site in TAKES_A_ZIP for upload in uploads.values()):
+    known = {upload.path: upload for upload in uploads(class_folder(submissions))}
+    of_student: dict[str, Upload] = {}
+    for entry in find_submissions(submissions):  # its file is an upload, or is in a folder that is one
+        if entry.path is not None and (upload := known.get(entry.path) or known.get(entry.path.parent)):
+            of_student[entry.student] = upload
+    if not any(upload.site in TAKES_A_ZIP for upload in of_student.values()):
         raise ClassError(
             "these submissions are of no site that takes feedback in one file, as Canvas, Moodle, Brightspace and "
             "ILIAS do: leave out the submissions, and it is written into folders"
@@ -104,13 +110,13 @@ def pack(packages: Iterable[Package], entries: Iterable[Entry], output: Path) ->
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for package in packages:
-            upload = uploads.get(package.last_attempt)
-            if upload is None or upload.site not in TAKES_A_ZIP:
+            where = of_student.get(package.last_attempt)
+            if where is None or where.site not in TAKES_A_ZIP:
                 without.append(package.person.id)
                 continue
-            if upload.site == "Canvas" and not upload.file.lower().endswith(ARCHIVE_SUFFIXES):
-                loose.append(f"{package.person.id} ({safe_text(upload.file)})")
-            for name, content in _named(upload, package):
+            if where.site == "Canvas" and not is_archive(where.file):
+                loose.append(f"{package.person.id} ({safe_text(where.file)})")
+            for name, content in _named(where, package):
                 if name not in written:  # a group has one submission: its members have the same files
                     archive.writestr(zipfile.ZipInfo(name, WHEN), content, zipfile.ZIP_DEFLATED)
                     written.add(name)
@@ -121,14 +127,6 @@ def pack(packages: Iterable[Package], entries: Iterable[Entry], output: Path) ->
             f"Handed in no archive, so Canvas shows their zip under the name of one of their files: {', '.join(loose)}."
         )
     return notes
-
-
-def _upload_of(entry: Entry) -> Upload | None:
-    """The upload that an entry is read from: its file, or the folder that the site made around it."""
-    if entry.path is None:
-        return None
-    near = (entry.path, entry.path.parent)
-    return next((upload for path in near if (upload := upload_of(path)) is not None), None)
 
 
 def _named(upload: Upload, package: Package) -> Iterator[tuple[str, bytes]]:
@@ -143,10 +141,8 @@ def _named(upload: Upload, package: Package) -> Iterator[tuple[str, bytes]]:
             yield f"{folder}/{name}", content
         elif upload.site == "ILIAS":
             team = f"{upload.team}/" if upload.team else ""
-            yield f"feedback/{team}{upload.path.name}/{name}", content
-
-
-TAKES_A_ZIP = ("Canvas", "Moodle", "D2L", "ILIAS")
+            folder = upload.path.name if upload.path.is_dir() else upload.path.parent.name
+            yield f"feedback/{team}{folder}/{name}", content
 
 
 def _zip_of(files: dict[str, bytes]) -> bytes:
