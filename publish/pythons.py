@@ -1,10 +1,10 @@
 """The student's side on other Python versions: the bundle installed from the package index, and its tests run.
 
-    python -m publish.pythons
+    python -m publish.pythons                  # every version that students may have: `pythons` in assignment.toml
+    python -m publish.pythons python3.13       # this interpreter alone
 
-Without arguments, every version from the oldest to the newest that assignment.toml names is tried. Each interpreter
-gets an environment of its own in build/pythons. The requirements are resolved there as on a student's machine, so on
-Linux some gigabytes of torch are downloaded, once.
+Each interpreter gets an environment of its own in build/pythons. The requirements are resolved there as on a student's
+machine, so on Linux some gigabytes of torch are downloaded, once.
 """
 
 from __future__ import annotations
@@ -31,17 +31,10 @@ ENVIRONMENTS = ROOT / "build" / "pythons"
 SHOWN_LINES = 15  # of what a failing command printed
 
 
-def tried_pythons() -> list[str]:
-    """The interpreters, from the oldest to the newest that the assignment names: "python3.11", ..."""
-    submission = load_assignment().submission
-    (major, oldest), (_, newest) = (version.split(".") for version in (submission.python, submission.newest_python))
-    return [f"python{major}.{minor}" for minor in range(int(oldest), int(newest) + 1)]
-
-
 def main(interpreters: Positional[tuple[str, ...]] = ()) -> None:
     """Install the student bundle under each interpreter and run every public test on the reference solution."""
     console, failed = Console(), []
-    for interpreter in interpreters or tried_pythons():
+    for interpreter in interpreters or [f"python{version}" for version in load_assignment().submission.pythons]:
         folder = ENVIRONMENTS / Path(interpreter).name
         home = folder / BUNDLE_FOLDER
         shutil.rmtree(home, ignore_errors=True)

@@ -11,38 +11,32 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
+from autograder.classroom.exits import DONE, FAULT, INTERRUPTED, REFUSED
+from autograder.classroom.exits import told as _told
+from autograder.classroom.hand_back import export, feedback, gradebook
 from autograder.files import write_at_once
 
-DONE, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses, as those of `grade`
-
-
-def _told(command: Callable[..., int]) -> Callable[..., int]:
-    """Errors that a TA can fix become one line and an exit status."""
-
-    @functools.wraps(command)
-    def run(*args: object, **kwargs: object) -> int:
-        from autograder.classroom.intake.entries import ClassError
-        from autograder.classroom.night.grade_class import CanaryFailed
-
-        console = Console(file=sys.stdout, soft_wrap=True)
-        try:
-            return command(*args, **kwargs)
-        except ClassError as error:
-            console.print(f"Refused, nothing was done: {error}", markup=False, style="red")
-            return REFUSED
-        except CanaryFailed as error:
-            console.print(f"Nobody is graded: {error}", markup=False, style="magenta")
-            return FAULT
-        except KeyboardInterrupt:
-            console.print("Interrupted. Finished work is kept; the same command resumes from there.", style="red")
-            return INTERRUPTED
-
-    return run
+__all__ = [
+    "COMMANDS",
+    "DONE",
+    "FAULT",
+    "INTERRUPTED",
+    "REFUSED",
+    "export",
+    "feedback",
+    "grade_class",
+    "gradebook",
+    "merge",
+    "override",
+    "regrade_class",
+    "similarity",
+    "waive",
+]
 
 
 @_told
@@ -91,6 +85,7 @@ def grade_class(
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.intake.left_over import left_over
     from autograder.classroom.intake.submissions import find_submissions
+    from autograder.classroom.marks.standing import extensions_of_class
     from autograder.classroom.night.grade_class import grade_class as run
     from autograder.classroom.night.grade_class import local_canary, local_engine
     from autograder.classroom.night.job import Settings
@@ -109,7 +104,7 @@ def grade_class(
         accept_weak_confinement=accept_weak_confinement,
         hidden=(submissions.resolve(), output.resolve()),
     )
-    entries = find_submissions(submissions, roster)
+    entries = find_submissions(submissions, roster, extensions_of_class())
     with contextlib.ExitStack() as closing:
         chosen, ask = local_engine(settings, jobs), local_canary(settings)
         if engine == "dask":
@@ -326,52 +321,6 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
 
 
 @_told
-def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path = Path("notebooks/gradebook.db")) -> int:
-    """Write the code points of a class into nbgrader's gradebook, next to the written points. Can be run again.
-
-    Args:
-        folder: results of the class.
-        database: nbgrader's gradebook.db; created if it does not exist.
-    """
-    from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.marks.gradebook import write_code_points
-    from autograder.classroom.marks.standing import read_class
-
-    count = write_code_points(read_class(ClassFolder(folder)), database)
-    Console(file=sys.stdout, soft_wrap=True).print(
-        f"Wrote the code points of {count} people to {database}", markup=False
-    )
-    return DONE
-
-
-@_told
-def export(
-    folder: Annotated[Path, tyro.conf.Positional],
-    *,
-    output: Path,
-    form: Literal["csv", "canvas", "gradescope"] = "csv",
-    database: Path | None = None,
-) -> int:
-    """Write a list of marks for a spreadsheet, Canvas or Gradescope.
-
-    Args:
-        folder: results of the class.
-        output: the CSV file to write.
-        form: the format.
-        database: nbgrader's gradebook.db with the written points; without it, only code points are written.
-    """
-    from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.marks.export import export as run
-    from autograder.classroom.marks.gradebook import written_points
-    from autograder.classroom.marks.standing import read_class
-
-    written = None if database is None else written_points(database)
-    write_at_once(output, run(read_class(ClassFolder(folder)), form, written))
-    Console(file=sys.stdout, soft_wrap=True).print(f"Wrote {output}", markup=False)
-    return DONE
-
-
-@_told
 def similarity(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
@@ -406,5 +355,6 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "merge": merge,
     "gradebook": gradebook,
     "export": export,
+    "feedback": feedback,
     "similarity": similarity,
 }

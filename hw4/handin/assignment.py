@@ -16,6 +16,7 @@ ASSIGNMENT_FILE = Path(__file__).resolve().parents[2] / "assignment.toml"
 Visibility = Literal["full", "scores"]
 Collaboration = Literal["alone", "discuss"]
 AIUse = Literal["forbidden", "declared", "free"]
+Attempts = Literal["last", "best", "first"]
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,13 @@ class Submission:
     max_notebook_bytes: int
     max_total_bytes: int  # without the notebooks
     max_files: int
-    python: str  # "3.11": the oldest, and code is read as this version
-    newest_python: str  # "3.13": the newest that was tried
+    pythons: tuple[str, ...]  # "3.11", ...: what students may have, the oldest first
     allowed_imports: tuple[str, ...]
+
+    @property
+    def python(self) -> str:
+        """The version of Python as which code is read."""
+        return self.pythons[0]
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,7 @@ class Policies:
     ai_use: AIUse
     max_group_size: int  # students who may hand in one solution together; 1: everybody alone
     max_submissions: int  # only this many are graded, and the last of them counts; 0: no limit
+    attempts: Attempts  # which one counts where a site's download of the class has several of a student
     bonus_cap: int  # bonus points count up to this many
     late: LatePolicy
 

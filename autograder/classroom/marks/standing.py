@@ -20,7 +20,7 @@ from autograder.report.words import points as shown
 from hw4.handin.answer_cells import UnreadNotebook
 from hw4.handin.assignment import ASSIGNMENT_FILE, load_assignment
 
-COMMON = ("student", "people", "group", "late", "on_roster", "submitted")
+COMMON = ("student", "people", "group", "late", "on_roster", "submitted", "attempt_of")
 EXTENSIONS = ASSIGNMENT_FILE.parent / "extensions.csv"  # private: see `autograder/classroom/marks/policies.py`
 Status = Literal["graded", "refused", "fault", "missing", "waiting"]
 STATUS_WORDS: dict[Status, str] = {
@@ -49,6 +49,7 @@ class Result:
     record: dict[str, Any] = field(default_factory=dict, repr=False)
     submitted: datetime | None = None
     extension_days: float = 0.0
+    attempt_of: str | None = ""  # the student's last attempt, if each is graded and the best one counts
 
     @property
     def score(self) -> float | None:
@@ -81,14 +82,17 @@ class Result:
         return self.late if found is None else found.days_late > 0
 
     def lateness(self, points: float) -> Lateness | None:
-        """What the time of the submission takes off these points; None where no time is known."""
-        if self.submitted is None:
+        """What the time of the submission takes off these points; None if the site says that it is late, but not when.
+
+        Without a time, what the site does not call late is on time.
+        """
+        if self.status == "missing" or (self.submitted is None and self.late):
             return None
         rules, due = load_assignment().policies, load_assignment().course.due
-        return lateness(self.submitted, points, due=due, policy=rules.late, extension_days=self.extension_days)
+        return lateness(self.submitted or due, points, due=due, policy=rules.late, extension_days=self.extension_days)
 
     def late_cells(self, points: float | None) -> list[str]:
-        """Cells of LATE_COLUMNS. Without points there is no penalty; without a time there is nothing."""
+        """Cells of LATE_COLUMNS. Without points there is no penalty; nothing if nobody knows how late it is."""
         found = self.lateness(points or 0.0)
         if found is None:
             return [""] * len(LATE_COLUMNS)
@@ -117,8 +121,8 @@ class Class:
 
     @property
     def knows_times(self) -> bool:
-        """Whether it is known of anybody when the submission was handed in."""
-        return any(result.submitted is not None for result in self.results)
+        """Whether it is known of anybody when the submission was handed in, or that it was late."""
+        return any(result.submitted is not None or result.late for result in self.results)
 
 
 def common_of(owner: Entry | Result) -> dict[str, Any]:
@@ -169,6 +173,14 @@ def result_of(record: dict[str, Any], common: dict[str, Any], changes: list[Chan
     return Result(
         **common, status=status, message=message, grade=changed, by_program=grade, applied=tuple(applied), record=record
     )
+
+
+def extensions_of_class() -> dict[str, float]:
+    """student -> days, as extensions.csv has it. Raises ClassError."""
+    try:
+        return read_extensions(EXTENSIONS)
+    except PolicyError as error:
+        raise ClassError(f"extensions of this class cannot be read: {error}") from None
 
 
 def unread_notebooks(result: Result) -> tuple[UnreadNotebook, ...]:

@@ -131,6 +131,7 @@ def class_facts(entries: list[Entry], settings: Settings, left_over: Iterable[Le
                 "submitted": entry.submitted.isoformat() if entry.submitted else None,
                 "on_roster": entry.on_roster,
                 "handed_in": entry.path is not None,
+                "attempt_of": entry.attempt_of,
             }
             for entry in entries
         ],
