@@ -96,9 +96,10 @@ def pack(packages: Iterable[Package], submissions: Path, output: Path) -> list[s
         ClassError: the submissions are of no site that takes feedback in one file.
     """
     _refuse_what_exists(output)
+    entries = find_submissions(submissions)
     known = {upload.path: upload for upload in uploads(class_folder(submissions))}
     of_student: dict[str, Upload] = {}
-    for entry in find_submissions(submissions):  # its file is an upload, or is in a folder that is one
+    for entry in entries:  # its file is an upload, or is in a folder that is one
         if entry.path is not None and (upload := known.get(entry.path) or known.get(entry.path.parent)):
             of_student[entry.student] = upload
     if not any(upload.site in TAKES_A_ZIP for upload in of_student.values()):
