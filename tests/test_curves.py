@@ -179,10 +179,10 @@ def test_bars_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert load_bars(path) == bars
 
 
-def test_every_graded_curve_has_a_bar_above_its_floor() -> None:
+def test_every_curve_and_effect_has_a_bar_above_its_floor() -> None:
     bars = load_bars(BARS_FILE)
-    assert bars.keys() == {curve.id for curve in ASSIGNMENT.curves}
-    assert [curve_id for curve_id, bar in bars.items() if bar.floor >= bar.bar] == []
+    assert bars.keys() == {item.id for item in ASSIGNMENT.run_items}
+    assert [item_id for item_id, bar in bars.items() if bar.floor >= bar.bar] == []
     assert json.loads(BARS_FILE.read_text(encoding="utf-8")).keys() == bars.keys()
 
 
