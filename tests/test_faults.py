@@ -384,7 +384,9 @@ def test_a_second_try_of_a_run_must_repeat_the_first_unless_the_machine_ended_it
     with Grader(jobs=1, required=()) as grader:
         curve = next(curve for curve in load_assignment().curves if curve.experiment == "cliff_hill")
         monkeypatch.setattr(
-            session_module, "load_assignment", lambda: dataclasses.replace(load_assignment(), curves=(curve,))
+            session_module,
+            "load_assignment",
+            lambda: dataclasses.replace(load_assignment(), curves=(curve,), effects=()),
         )
         grade = grader.grade(
             intake_of({**code, "mpc.py": code["mpc.py"].replace(ACTION, action)}),
@@ -416,7 +418,9 @@ def test_huge_numbers_make_no_noise_in_the_terminal_of_staff(
     with Grader(required=()) as grader:
         curve = next(curve for curve in load_assignment().curves if curve.experiment == "cliff_hill")
         monkeypatch.setattr(
-            session_module, "load_assignment", lambda: dataclasses.replace(load_assignment(), curves=(curve,))
+            session_module,
+            "load_assignment",
+            lambda: dataclasses.replace(load_assignment(), curves=(curve,), effects=()),
         )
         code = reference_code()
         grade = grader.grade(

@@ -34,6 +34,9 @@ ASSIGNMENT = load_assignment()
 REQUIRED = [stub for stub in ASSIGNMENT.stubs if not ASSIGNMENT.is_optional(stub)]
 PROBE_POINTS = sum(stub.points for stub in REQUIRED)
 
+# Topics are left out: grading them takes long, and says nothing more here.
+CODE = {name: content for name, content in reference_code().items() if name in ASSIGNMENT.required_code}
+
 Submit = Callable[[dict[str, str | bytes]], Grade]
 
 
@@ -48,7 +51,7 @@ def submit(grader: Grader, tmp_path: Path) -> Submit:
     """Grade the reference with some files replaced, by probes alone."""
 
     def grade(changed: dict[str, str | bytes]) -> Grade:
-        for name, content in {**reference_code(), **changed}.items():
+        for name, content in {**CODE, **changed}.items():
             write_at_once(tmp_path / name, content if isinstance(content, bytes) else content.encode())
         return grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False)
 
@@ -212,7 +215,7 @@ def test_a_print_in_the_hot_loop_costs_nothing(submit: Submit) -> None:
 )
 def test_students_never_see_what_an_exception_carries(grader: Grader, tmp_path: Path, line: str) -> None:
     """Neither its text nor the name of a type of one's own: both can hold a hidden input."""
-    for name, content in {**reference_code(), "mpc.py": body("agent_record", line)}.items():
+    for name, content in {**CODE, "mpc.py": body("agent_record", line)}.items():
         write_at_once(tmp_path / name, content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"agent_record"}))
     assert stub_report(grade, "agent_record").score == 0
@@ -237,7 +240,7 @@ def test_worked_examples_run_before_anything_hidden_leaves_the_grader(
     monkeypatch.setattr(session, "run_example", noted("example", session.run_example))
     for module, name in ((session, "graded_runs"), (suite, "rng_of_test")):
         monkeypatch.setattr(module, name, noted("hidden", getattr(module, name)))
-    for name, content in {**reference_code(), "mpc.py": body("agent_record", "raise ValueError")}.items():
+    for name, content in {**CODE, "mpc.py": body("agent_record", "raise ValueError")}.items():
         write_at_once(tmp_path / name, content)
     grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"agent_record", "cem_refit"}))
     assert events.index("hidden") == events.count("example") == 2
@@ -383,7 +386,7 @@ def test_the_reference_gets_all_points_from_a_zip_with_learning_curves(tmp_path:
 
 def test_an_agent_that_raises_gets_no_curve_points_and_a_place(grader: Grader, tmp_path: Path) -> None:
     """All curves are cut at the first plan; no random episode earns anything."""
-    for name, content in {**reference_code(), "mpc.py": body("cem_plan", "return mean / 0 + [][1]")}.items():
+    for name, content in {**CODE, "mpc.py": body("cem_plan", "return mean / 0 + [][1]")}.items():
         write_at_once(tmp_path / name, content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"cem_plan"}))
     assert [(item.score, item.verdict, item.cause) for item in grade.report.curves] == [
@@ -394,7 +397,7 @@ def test_an_agent_that_raises_gets_no_curve_points_and_a_place(grader: Grader, t
 
 
 def test_an_unwritten_function_blocks_the_curves_and_is_named(grader: Grader, tmp_path: Path) -> None:
-    for name, content in {**reference_code(), "mpc.py": (ROOT / "hw4" / "mpc.py").read_bytes()}.items():
+    for name, content in {**CODE, "mpc.py": (ROOT / "hw4" / "mpc.py").read_bytes()}.items():
         write_at_once(tmp_path / name, content)
     grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), only=frozenset({"agent_record"}))
     assert {item.verdict for item in grade.report.curves} == {"not_run"}
