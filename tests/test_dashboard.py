@@ -17,8 +17,9 @@ from class_samples import measured, with_a_topic
 from autograder.classroom.intake.entries import Person
 from autograder.classroom.marks.changes import Change
 from autograder.classroom.marks.class_pictures import bins_of, histogram
-from autograder.classroom.marks.dashboard import dashboard, flags_of, items_of, queue_of
+from autograder.classroom.marks.dashboard import dashboard, items_of
 from autograder.classroom.marks.standing import Class, Result, result_of
+from autograder.classroom.marks.to_look_at import flags_of, queue_of
 from autograder.grading.curves import load_bars
 from autograder.hidden_tests.graded import DECLARED
 from autograder.report.page import page as report_page

@@ -5,47 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import getpass
 import re
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
 
+from autograder.classroom.decisions import COMMANDS as DECISIONS
+from autograder.classroom.told import DONE, FAULT, told
 from autograder.files import write_at_once
 
-DONE, REFUSED, FAULT, INTERRUPTED = 0, 4, 5, 130  # exit statuses, as those of `grade`
+if TYPE_CHECKING:
+    from autograder.classroom.intake.folder import ClassFolder
 
 
-def _told(command: Callable[..., int]) -> Callable[..., int]:
-    """Errors that a TA can fix become one line and an exit status."""
-
-    @functools.wraps(command)
-    def run(*args: object, **kwargs: object) -> int:
-        from autograder.classroom.intake.entries import ClassError
-        from autograder.classroom.night.grade_class import CanaryFailed
-
-        console = Console(file=sys.stdout, soft_wrap=True)
-        try:
-            return command(*args, **kwargs)
-        except ClassError as error:
-            console.print(f"Refused, nothing was done: {error}", markup=False, style="red")
-            return REFUSED
-        except CanaryFailed as error:
-            console.print(f"Nobody is graded: {error}", markup=False, style="magenta")
-            return FAULT
-        except KeyboardInterrupt:
-            console.print("Interrupted. Finished work is kept; the same command resumes from there.", style="red")
-            return INTERRUPTED
-
-    return run
-
-
-@_told
+@told
 def grade_class(
     submissions: Annotated[Path, tyro.conf.Positional],
     *,
@@ -63,6 +40,7 @@ def grade_class(
     only: tuple[str, ...] = (),
     retry_faults: bool = False,
     accept_weak_confinement: bool = False,
+    earlier: tuple[Path, ...] = (),
 ) -> int:
     """Grade a class: a folder of submissions, or an export of Gradescope, Canvas or Moodle as downloaded.
 
@@ -86,6 +64,7 @@ def grade_class(
         only: ids of the functions to check; all by default. Checking only some gives no grade.
         retry_faults: grade again the students for whom the grader failed.
         accept_weak_confinement: grade even if `doctor` reports a missing guarantee.
+        earlier: results or submissions of earlier classes, to find copies of them; those of the last time by default.
     """
     from autograder.classroom.intake.entries import ClassError
     from autograder.classroom.intake.folder import ClassFolder
@@ -109,6 +88,8 @@ def grade_class(
         accept_weak_confinement=accept_weak_confinement,
         hidden=(submissions.resolve(), output.resolve()),
     )
+    if strange := [str(path) for path in earlier if not path.is_dir()]:
+        raise ClassError(f"{', '.join(strange)} is not a folder: give the one that contains the submissions")
     entries = find_submissions(submissions, roster)
     with contextlib.ExitStack() as closing:
         chosen, ask = local_engine(settings, jobs), local_canary(settings)
@@ -136,7 +117,21 @@ def grade_class(
         f"Graded {summary.graded}, kept {summary.kept}, grader faults {summary.faults}: {output / 'index.html'}",
         markup=False,
     )
+    if settings.curves and not shard:
+        _look_for_copies(ClassFolder(output), earlier, console)
     return FAULT if summary.faults else DONE
+
+
+def _look_for_copies(place: ClassFolder, earlier: tuple[Path, ...], console: Console) -> None:
+    """Name in the lists those whose code is nearly the same."""
+    from autograder.classroom.marks.lists import write_lists
+    from autograder.classroom.marks.similarity import look_for_copies
+
+    if not place.all_done():
+        return
+    if count := look_for_copies(place, earlier or None):
+        console.print(f"{count} submissions have nearly the same code as another: see `similarity`.", highlight=False)
+    write_lists(place)
 
 
 def _security(scheduler: str, ca: Path | None, cert: Path | None, key: Path | None) -> object:
@@ -186,87 +181,7 @@ def _shard(text: str) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-@_told
-def override(
-    folder: Annotated[Path, tyro.conf.Positional],
-    student: Annotated[str, tyro.conf.Positional],
-    test: Annotated[str, tyro.conf.Positional],
-    *,
-    reason: str,
-    points: float | None = None,
-    withdraw: bool = False,
-    author: str = "",
-) -> int:
-    """Change one student's points for a hidden test, a function or a curve. Logged; survives every regrade.
-
-    Args:
-        folder: results of the class.
-        student: name of the student's folder in `students`.
-        test: a hidden test, a function or a curve, by its id.
-        reason: why; the student reads it.
-        points: what it is worth now; all of its points if not given.
-        withdraw: undo the earlier decision about this student and test.
-        author: who decides; the name of this account if not given.
-    """
-    from autograder.classroom.intake.entries import ClassError
-    from autograder.classroom.intake.folder import ClassFolder
-
-    place = ClassFolder(folder)
-    names = [entry["student"] for entry in place.read_class()["students"]]
-    if student not in names:
-        raise ClassError(f"there is no student called {student!r} here; use the name of a folder in {place.students}")
-    return _change(place, student, test, points, reason, withdraw, author)
-
-
-@_told
-def waive(
-    folder: Annotated[Path, tyro.conf.Positional],
-    test: Annotated[str, tyro.conf.Positional],
-    *,
-    reason: str,
-    withdraw: bool = False,
-    author: str = "",
-) -> int:
-    """Give everyone who was graded all points of a hidden test, a function or a curve. Logged; survives every regrade.
-
-    Args:
-        folder: results of the class.
-        test: a hidden test, a function or a curve, by its id.
-        reason: why; students read it.
-        withdraw: take back the waiver.
-        author: who decides; the name of this account if not given.
-    """
-    from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.marks.changes import EVERYBODY
-
-    return _change(ClassFolder(folder), EVERYBODY, test, None, reason, withdraw, author)
-
-
-def _change(
-    place: object, student: str, test: str, points: float | None, reason: str, withdraw: bool, author: str
-) -> int:
-    from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.marks.changes import Change, append_change
-    from autograder.classroom.marks.regrade_class import bring_up_to_date
-
-    assert isinstance(place, ClassFolder)
-    place.read_class()
-    change = Change(
-        time=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
-        author=author or getpass.getuser(),
-        kind="withdrawn" if withdraw else "points",
-        student=student,
-        target=test,
-        points=points,
-        reason=reason,
-    )
-    with place.locked("all"):
-        append_change(place.root, change)
-        bring_up_to_date(place, Console(file=sys.stdout, soft_wrap=True))
-    return DONE
-
-
-@_told
+@told
 def regrade_class(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
@@ -303,7 +218,7 @@ def regrade_class(
     return DONE
 
 
-@_told
+@told
 def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: Path) -> int:
     """Put together the parts of a class that `grade-class --shard` graded. Can be run again.
 
@@ -312,6 +227,7 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
         output: folder of the whole class.
     """
     from autograder.classroom.intake.entries import ClassError
+    from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.night.merge import merge as run
 
     if not parts:
@@ -320,12 +236,20 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
     waiting = [result.student for result in found.results if result.status == "waiting"]
     console = Console(file=sys.stdout, soft_wrap=True)
     console.print(f"{len(found.results)} students: {output / 'index.html'}", markup=False)
+    if found.is_graded and not waiting:
+        _look_for_copies(ClassFolder(output), (), console)
+    _say(found.notice, console)
     if waiting:
         console.print(f"Not graded yet: {', '.join(waiting[:20])}", markup=False, style="yellow")
     return FAULT if waiting else DONE
 
 
-@_told
+def _say(notice: str, console: Console) -> None:
+    if notice:
+        console.print(notice, markup=False, highlight=False, style="yellow")
+
+
+@told
 def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path = Path("notebooks/gradebook.db")) -> int:
     """Write the code points of a class into nbgrader's gradebook, next to the written points. Can be run again.
 
@@ -337,14 +261,15 @@ def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path =
     from autograder.classroom.marks.gradebook import write_code_points
     from autograder.classroom.marks.standing import read_class
 
-    count = write_code_points(read_class(ClassFolder(folder)), database)
-    Console(file=sys.stdout, soft_wrap=True).print(
-        f"Wrote the code points of {count} people to {database}", markup=False
-    )
+    found = read_class(ClassFolder(folder))
+    count = write_code_points(found, database)
+    console = Console(file=sys.stdout, soft_wrap=True)
+    console.print(f"Wrote the code points of {count} people to {database}", markup=False)
+    _say(found.notice, console)
     return DONE
 
 
-@_told
+@told
 def export(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
@@ -366,12 +291,15 @@ def export(
     from autograder.classroom.marks.standing import read_class
 
     written = None if database is None else written_points(database)
-    write_at_once(output, run(read_class(ClassFolder(folder)), form, written))
-    Console(file=sys.stdout, soft_wrap=True).print(f"Wrote {output}", markup=False)
+    found = read_class(ClassFolder(folder))
+    write_at_once(output, run(found, form, written))
+    console = Console(file=sys.stdout, soft_wrap=True)
+    console.print(f"Wrote {output}", markup=False)
+    _say(found.notice, console)
     return DONE
 
 
-@_told
+@told
 def similarity(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
@@ -385,11 +313,16 @@ def similarity(
         earlier: submissions of earlier years, to compare with.
         output: the page to write.
     """
+    from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.marks.lists import write_lists
+    from autograder.classroom.marks.similarity import look_for_copies, similarity_page, works_in
     from autograder.classroom.marks.similarity import similarity as run
-    from autograder.classroom.marks.similarity import similarity_page, works_in
 
     pairs = run(folder, earlier)
     console = Console(file=sys.stdout, soft_wrap=True)
+    if (folder / "class.json").exists():
+        look_for_copies(ClassFolder(folder), earlier or None)
+        write_lists(ClassFolder(folder))
     for pair in pairs:
         console.print(f"{pair.share:4.0%} {pair.one.name} and {pair.other.name}", markup=False, highlight=False)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -400,8 +333,7 @@ def similarity(
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "grade-class": grade_class,
-    "override": override,
-    "waive": waive,
+    **DECISIONS,
     "regrade-class": regrade_class,
     "merge": merge,
     "gradebook": gradebook,

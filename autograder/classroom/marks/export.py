@@ -43,7 +43,7 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
             "this class was only checked in part or without learning curves: there are no grades to export"
         )
     assignment = load_assignment()
-    most = float(assignment.code_points)
+    most = found.code_points
     if written is not None:
         most += assignment.written_points
     has_written_bonus = written is not None and assignment.written_bonus_points > 0
@@ -52,7 +52,7 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
     for result in found.results:
         for person in result.people:
             by_hand = written.get(person.id) if written is not None else None
-            total = result.total if written is None else _total(result, by_hand)
+            total = result.total if written is None else _total(result, by_hand, found.bonus_cap)
             bonus = [] if not found.has_bonus else ["" if result.bonus is None else points(result.bonus)]
             bonus += [] if not has_written_bonus else ["" if by_hand is None else points(by_hand.bonus)]
             first, last = split_name(person.name)
@@ -86,12 +86,12 @@ def export(found: Class, form: Format, written: dict[str, Written] | None = None
     return write_csv([head, *safe])
 
 
-def _total(result: Result, written: Written | None) -> float | None:
+def _total(result: Result, written: Written | None, bonus_cap: float) -> float | None:
     """What counts of the program's part and of the written part, once both are there."""
     if result.score is None or result.bonus is None or written is None or not written.is_final:
         return None
-    bonus = min(result.bonus + written.bonus, load_assignment().policies.bonus_cap)
-    return round(result.score + bonus + written.points, 2)
+    bonus = min(result.bonus + written.bonus, bonus_cap)
+    return max(0.0, round(result.score + bonus + written.points + result.adjustment, 2))
 
 
 def read_list(content: bytes) -> list[dict[str, str]]:

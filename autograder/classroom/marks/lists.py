@@ -10,21 +10,23 @@ from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result, rea
 from autograder.files import write_at_once
 from autograder.grading.scoring import ItemReport
 from autograder.report.words import points as shown
-from hw4.handin.assignment import load_assignment
 
 
 def grades_csv(found: Class) -> bytes:
     """One row per person, sorted: what was graded, and nothing that depends on when or where.
 
-    `points` are without a bonus; `bonus` is as it was earned, and `total` what counts.
+    `points` are without a bonus; `bonus` is as it was earned, `adjustment` what staff added to the whole or took off,
+    and `total` what counts.
     """
-    items = [item.id for item in load_assignment().items]
-    sums = ["points", *(["bonus", "total"] if found.has_bonus else [])]
+    items = [item.id for item in found.items]
+    bonus, adjustment = (["bonus"] if found.has_bonus else []), (["adjustment"] if found.is_adjusted else [])
+    sums = ["points", *bonus, *adjustment, *(["total"] if bonus or adjustment else [])]
     head = ["id", "name", "email", "group", "submission", "status", "late"]
     rows = [[*head, *sums, *items, *LATE_COLUMNS, "changed by staff"]]
     for result in found.results:
         of_item = _points_of(result, found)
-        sums_of = (result.score, result.bonus, result.total)[: len(sums)]
+        known = {"points": result.score, "bonus": result.bonus, "total": result.total}
+        sums_of = [(result.adjustment or None) if name == "adjustment" else known[name] for name in sums]
         staff = "; ".join(str(applied) for applied in result.applied)
         for person in result.people:
             facts = [person.id, person.name, person.email, result.group, result.student]
