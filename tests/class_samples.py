@@ -25,7 +25,6 @@ from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import grade_class
 from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_effects, hashes_of_tests, options
-from autograder.files import as_json
 from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MORE_RUNS, load_bars, needs_more_runs, score_of_run
 from autograder.grading.outcome import Outcome
 from autograder.grading.running import Run
@@ -193,7 +192,8 @@ def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:
     """What a large made-up class has in place of its documents: drawing hundreds of pages takes minutes."""
-    return {"standing.json": as_json(standing_of(result)), "report.html": b"<!DOCTYPE html><title>report</title>"}
+    standing = json.dumps(standing_of(result)).encode()
+    return {"standing.json": standing, "report.html": b"<!DOCTYPE html><title>report</title>"}
 
 
 @pytest.fixture

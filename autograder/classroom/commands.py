@@ -15,11 +15,14 @@ import tyro
 from rich.console import Console
 
 from autograder.classroom.decisions import COMMANDS as DECISIONS
-from autograder.classroom.told import DONE, FAULT, told
+from autograder.classroom.told import DONE, FAULT, INTERRUPTED, REFUSED, told
 from autograder.files import write_at_once
 
 if TYPE_CHECKING:
     from autograder.classroom.intake.folder import ClassFolder
+
+__all__ = ["COMMANDS", "DONE", "FAULT", "INTERRUPTED", "REFUSED", "export", "grade_class", "gradebook", "merge"]
+__all__ += ["regrade_class", "similarity"]
 
 
 @told

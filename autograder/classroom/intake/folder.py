@@ -2,8 +2,11 @@
 
     class.json              who is in the class, and how it is graded
     changes.jsonl           points that staff changed by hand; only ever appended to
+    requests.jsonl          what students ask and staff answer; only ever appended to
+    alike.json              whose code is nearly the same
     log.jsonl               what happened when
-    students/ID/            report.html results.json receipt.json, record.json, standing.json, done.json
+    students/ID/            report.html results.json receipt.json, record.json (what was measured), standing.json (what
+                            was judged, and what the documents say), done.json
     earlier/ID.N/           what students/ID was before it was graded again
     grades.csv index.html   derived from all of the above
 

@@ -5,12 +5,10 @@ Every list reads this and judges nothing again, so no number changes because a b
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 from typing import Any, NamedTuple
 
-from autograder.files import as_json
+from autograder.files import plain
 from autograder.grading.curves import Bar, RunsGrade
 from autograder.grading.outcome import Outcome
 from autograder.grading.scoring import ExampleRun, ItemReport, Report, TestReport
@@ -28,9 +26,14 @@ class Kept(NamedTuple):
 
 def dumped(report: Report, bars: dict[str, Bar]) -> dict[str, Any]:
     """JSON that `loaded` reads. Infinite scores of runs become null."""
-    items = [{**dataclasses.asdict(item), "kind": item.item.kind} for item in report.items]
-    judged_by = {item.id: dataclasses.asdict(bars[item.id]) for item in report.items if item.id in bars}
-    found: dict[str, Any] = json.loads(as_json({**dataclasses.asdict(report), "items": items, "bars": judged_by}))
+    items = []
+    for item in report.items:
+        tests = [{**vars(test), "outcome": vars(test.outcome)} for test in item.tests]
+        nested = {"item": vars(item.item), "kind": item.item.kind, "tests": tests}
+        nested |= {"example": item.example and vars(item.example), "grade": item.grade and vars(item.grade)}
+        items.append({**vars(item), **nested})
+    judged_by = {item.id: vars(bars[item.id]) for item in report.items if item.id in bars}
+    found: dict[str, Any] = plain({**vars(report), "items": items, "bars": judged_by})
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks.dashboard import dashboard
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
@@ -52,6 +55,18 @@ def _points_of(result: Result, found: Class) -> dict[str, float]:
 def write_lists(folder: ClassFolder) -> Class:
     """grades.csv and index.html, as they follow from everything else."""
     found = read_class(folder)
+    _log_extensions(folder, found)
     write_at_once(folder.root / "grades.csv", grades_csv(found))
     write_at_once(folder.root / "index.html", dashboard(found).encode("utf-8", "replace"))
     return found
+
+
+def _log_extensions(folder: ClassFolder, found: Class) -> None:
+    """Log whose extension is not what the list of before says: it may change what counts."""
+    with contextlib.suppress(OSError, KeyError, csv.Error):
+        with (folder.root / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+            before = {row["submission"]: row["extension_days"] for row in csv.DictReader(file)}
+        for result in found.results:
+            then, now = before.get(guarded(result.student)), result.late_cells(None)[0]
+            if then and now and then != now:
+                folder.log("extension", student=result.student, before=float(then), now=float(now))

@@ -7,7 +7,7 @@ from typing import Any
 
 from autograder.classroom.marks.kept import Kept
 from autograder.classroom.night.record import hashes_of_tests, stale_effects
-from autograder.grading.curves import load_bars
+from autograder.grading.curves import Bar
 from autograder.grading.scoring import ItemReport
 from autograder.hidden_tests.graded import DECLARED
 from hw4.handin.assignment import load_assignment
@@ -15,14 +15,15 @@ from hw4.handin.assignment import load_assignment
 COMMAND = "`regrade-class` applies what holds today, and logs whose points change"
 
 
-def changed_since(kept: Kept, measured: dict[str, Any]) -> Iterator[str]:
+def changed_since(kept: Kept, measured: dict[str, Any], bars: dict[str, Bar]) -> Iterator[str]:
     """What differs today from what one submission was graded by, such as "the bar of cartpole".
 
     Args:
         kept: its report, and the bars that it was judged by.
         measured: the part of its record that says by which tests it was graded.
+        bars: today's.
     """
-    assignment, bars, tests = load_assignment(), load_bars(), hashes_of_tests()
+    assignment, tests = load_assignment(), hashes_of_tests()
     today = {item.id: item for item in assignment.items}
     graded = {item.id for item in kept.report.items}
     then, stale = measured["tests"], stale_effects(measured)

@@ -7,7 +7,6 @@ documents show, and only a grading or `regrade-class` replaces it.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +30,7 @@ from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.policies import Lateness, PolicyError, extension_of, lateness, read_extensions
 from autograder.classroom.marks.requests import Request, read_requests
 from autograder.classroom.night.record import grade_of
-from autograder.files import as_json
+from autograder.grading.curves import load_bars
 from autograder.grading.scoring import Report
 from autograder.grading.session import Grade
 from autograder.report.words import points as shown
@@ -85,6 +84,7 @@ class Result:
     by_program: Grade | None = None  # without
     applied: tuple[Applied, ...] = ()
     record: dict[str, Any] = field(default_factory=dict, repr=False)
+    kept: dict[str, Any] | None = field(default=None, repr=False)  # the report by program, as it was written then
     submitted: datetime | None = None
     extension_days: float = 0.0
     late_rule: LateRule | None = None  # today's if None
@@ -287,11 +287,11 @@ def _result(
     if folder.done(student) is None:
         return Result(**common, status="waiting")
     report = None if by_todays_rule else folder.standing(student).get("report")
-    return result_of(folder.record(student), common, changes, None if report is None else loaded(report))
+    return result_of(folder.record(student), common, changes, report)
 
 
 def result_of(
-    record: dict[str, Any], common: dict[str, Any], changes: Sequence[Change], kept: Kept | None = None
+    record: dict[str, Any], common: dict[str, Any], changes: Sequence[Change], kept: dict[str, Any] | None = None
 ) -> Result:
     """A record with the changes that are in force.
 
@@ -299,7 +299,7 @@ def result_of(
         record: what was measured, or why nothing was.
         common: what a result says besides the grade.
         changes: all decisions of staff.
-        kept: what was judged then; None: it is judged by today's rule.
+        kept: the report of then, of `kept.dumped`; None: it is judged by today's rule.
     """
     student = common["student"]
     waiver, whole = waived_penalty(changes, student), of_whole(changes, student)
@@ -313,7 +313,7 @@ def result_of(
     status, message = record.get("status", "graded"), record.get("message", "")
     applied: list[Applied] = []
     if "measured" in record:
-        by_program = grade_of(record["intake"], record["measured"], kept)
+        by_program = grade_of(record["intake"], record["measured"], None if kept is None else loaded(kept))
         report, applied = apply(by_program.report, in_force(changes, student))
         grade = dataclasses.replace(by_program, report=dataclasses.replace(report, adjustment=common["adjustment"]))
         status, message = "fault" if report.faults else "graded", "; ".join(report.faults)
@@ -322,20 +322,20 @@ def result_of(
         before, sum_ = max(0.0, sum_), round(sum_ + (change.points or 0.0), 2)
         applied.append(Applied(change, before, max(0.0, sum_)))
     applied += [Applied(waiver, 0.0, 0.0)] if waiver is not None else []
-    done = {"status": status, "message": message, "applied": tuple(applied)}
+    done = {"status": status, "message": message, "applied": tuple(applied), "kept": kept}
     return Result(**common, **done, grade=grade, by_program=by_program)
 
 
 def _notice(folder: ClassFolder, results: Sequence[Result], rule: LateRule) -> str:
     changed = {"the rule for late submissions"} if rule != LateRule.today() else set()
-    behind = 0
+    behind, bars = 0, load_bars()
     for result in results:
         if not result.has_report:
             continue
         behind += folder.standing(result.student) != standing_of(result)
         if result.by_program is not None:
             kept = Kept(result.by_program.report, result.by_program.bars)
-            changed |= {*outdated.changed_since(kept, result.record["measured"])}
+            changed |= {*outdated.changed_since(kept, result.record["measured"], bars)}
     return outdated.line_about(changed, num_behind=behind)
 
 
@@ -346,9 +346,12 @@ def unread_notebooks(result: Result) -> tuple[UnreadNotebook, ...]:
 
 def standing_of(result: Result) -> dict[str, Any]:
     """Everything that a student's documents depend on, besides what was measured, as JSON."""
+    report = result.kept
+    if report is None and result.by_program is not None:
+        report = dumped(result.by_program.report, result.by_program.bars)
     standing: dict[str, Any] = {
         "graded_at": result.record.get("graded_at"),
-        "report": None if result.by_program is None else dumped(result.by_program.report, result.by_program.bars),
+        "report": report,
         "score": result.score,
         "bonus": result.bonus,
         "total": result.total,
@@ -367,5 +370,4 @@ def standing_of(result: Result) -> dict[str, Any]:
             facts |= {"bar": bar.bar, "floor": bar.floor}
         facts["staff"] = [str(one) for one in result.applied if one.change.target in {item.id, *tests}]
         standing["items"][item.id] = facts
-    written: dict[str, Any] = json.loads(as_json(standing))
-    return written
+    return standing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from autograder.classroom.marks.notice import notice, with_changes, with_requests
@@ -42,7 +43,7 @@ def documents_of(result: Result, *, is_graded: bool) -> dict[str, bytes]:
         "results.json": as_json(written),
         "report.html": html.encode("utf-8", "replace"),
         "receipt.json": as_json(receipt_of),
-        "standing.json": as_json(standing_of(result)),
+        "standing.json": json.dumps(standing_of(result), separators=(",", ":")).encode(),
     }
 
 

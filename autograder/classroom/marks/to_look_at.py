@@ -173,4 +173,5 @@ def _flags_of_runs(result: Result, grade: Grade, report: ItemReport) -> Iterator
         said = f"{title}: it earned {points(report.score)} points although {', '.join(nothing)} earned nothing"
         yield Flag("agent", result, said)
     if len(grade.runs.get(report.id, ())) > FIRST_RUNS and report.grade.credit < 1.0:
-        yield Flag("borderline", result, f"{title}: {report.grade.decided_by}, {report.grade.credit:.0%} of the points")
+        earned = f"{points(report.score)} of {report.points} points"
+        yield Flag("borderline", result, f"{title}: {report.grade.decided_by}, {earned}")

@@ -8,8 +8,9 @@ from typing import Any
 
 from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.intake.folder import ClassFolder, Done
-from autograder.classroom.marks.changes import LOG
+from autograder.classroom.marks.changes import LOG as CHANGES
 from autograder.classroom.marks.lists import write_lists
+from autograder.classroom.marks.requests import LOG as REQUESTS
 from autograder.classroom.marks.standing import Class
 
 WRITER = "all"
@@ -46,8 +47,9 @@ def merge(parts: list[Path], output: Path) -> Class:
                     )
                 files = {path.name: path.read_bytes() for path in (folder.students / student).iterdir()}
                 target.copy(done, files, WRITER)
-            if (folder.root / LOG).exists() and not (target.root / LOG).exists():
-                shutil.copyfile(folder.root / LOG, target.root / LOG)
+            for log in (CHANGES, REQUESTS):
+                if (folder.root / log).exists() and not (target.root / log).exists():
+                    shutil.copyfile(folder.root / log, target.root / log)
         return write_lists(target)
 
 
