@@ -156,7 +156,7 @@ def test_other_points_and_a_test_that_is_gone_change_nothing_until_they_are_aske
     for module in (record, standing, outdated):
         monkeypatch.setattr(module, "load_assignment", lambda: changed)
     notice = merge([folder.root], folder.root).notice
-    assert "the points of gaussian_nll, random_shooting, which is no longer graded" in notice
+    assert "random_shooting, which is no longer graded, the points of gaussian_nll. " in notice
     assert numbers(folder) == before
     row = next(csv.DictReader((folder.root / "grades.csv").open(encoding="utf-8-sig")))
     assert row["random_shooting"] == f"{ASSIGNMENT.stub('random_shooting').points}"

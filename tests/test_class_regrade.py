@@ -244,7 +244,7 @@ def test_runs_that_nobody_recorded_are_asked_for(tmp_path: Path, monkeypatch: py
     runs = folder.record("ada")["measured"]["runs"][CURVE.id]
     middle = sorted(run["returns"][-1] for run in runs)[1]
     use_bars(monkeypatch, bar=middle)
-    plan = plan_of(read_class(folder))
+    plan = plan_of(read_class(folder, by_todays_rule=True))
     assert plan.whole.keys() == {"ada"}
     engine = Engine()
     regrade(folder, engine)

@@ -86,7 +86,7 @@ def broken() -> dict[str, Any]:
 
 
 def cut(failure: str) -> dict[str, Any]:
-    return measured(skill=1.05, cut=failure)
+    return measured(cut=failure)
 
 
 def ends(cause: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def test_what_a_report_settles_by_itself_is_no_row() -> None:
     assert queue(
         student("a", measured()),
         student("b", measured(failed=[NLL])),
-        student("c", measured(skill=1.05, cut="raised")),
+        student("c", measured(cut="raised")),
         student("d", measured(), submitted=DUE + timedelta(hours=20)),
         student("e", disagreeing),
         student("f", measured(), changes=(decided,)),

@@ -237,7 +237,8 @@ def read_class(folder: ClassFolder, *, by_todays_rule: bool = False) -> Class:
     facts = folder.read_class()
     changes = read_changes(folder.root)
     extensions = extensions_of(facts["students"])
-    rule = LateRule.today() if by_todays_rule or "late_rule" not in facts else LateRule.from_json(facts["late_rule"])
+    known = None if by_todays_rule else facts.get("late_rule")
+    rule = LateRule.today() if known is None else LateRule.from_json(known)
     requests = read_requests(folder.root)
     found = []
     for entry in facts["students"]:
@@ -322,7 +323,7 @@ def result_of(
         before, sum_ = max(0.0, sum_), round(sum_ + (change.points or 0.0), 2)
         applied.append(Applied(change, before, max(0.0, sum_)))
     applied += [Applied(waiver, 0.0, 0.0)] if waiver is not None else []
-    done = {"status": status, "message": message, "applied": tuple(applied), "kept": kept}
+    done: dict[str, Any] = {"status": status, "message": message, "applied": tuple(applied), "kept": kept}
     return Result(**common, **done, grade=grade, by_program=by_program)
 
 

@@ -32,7 +32,7 @@ def merge(parts: list[Path], output: Path) -> Class:
     target.open()
     with target.locked(WRITER):
         target.recover(WRITER)
-        target.write_class(facts)
+        target.write_class({**facts, "late_rule": target.late_rule() or facts.get("late_rule")})
         for folder in folders:
             if folder.root.resolve() == target.root.resolve():
                 continue
