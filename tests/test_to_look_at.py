@@ -172,7 +172,7 @@ def test_notebooks_are_not_missed_where_nobody_hands_them_in() -> None:
 def test_runs_that_disagreed_are_looked_at_if_they_cost_points() -> None:
     rows = queue(*(student(f"s{seed}", measured(skill=0.97, spread=0.05, seed=seed)) for seed in range(20)))
     assert {kind for kind, _, _ in rows} == {"borderline"}
-    full = [f"{curve.points} of {curve.points} points" for curve in ASSIGNMENT.curves]
+    full = [f", {curve.points} of {curve.points} points" for curve in ASSIGNMENT.curves]
     assert not any(text.endswith(tuple(full)) for _, _, texts in rows for text in texts)
 
 
