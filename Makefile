@@ -15,6 +15,10 @@ override OUTPUT := $(value OUTPUT)
 override PYTHON := $(value PYTHON)
 export SUBMISSION OUTPUT PYTHON
 
+define CHECK_PYTHON
+@"$$PYTHON" -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+endef
+
 # One thread per learning run: on a busy machine, two threads are slower than one.
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
@@ -25,7 +29,7 @@ export MPLCONFIGDIR = $(CURDIR)/build/matplotlib
 unexport MUJOCO_GL  # nothing here draws with MuJoCo, and a value meant for other homework can end its import
 
 .DEFAULT_GOAL := help
-.PHONY: help grade test verify bench zoo publish check gradescope handout notebooks solved calibrate lab lock clean
+.PHONY: help cpu grade test verify bench zoo publish check gradescope handout notebooks solved calibrate lab lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -92,6 +96,14 @@ calibrate: $(READY)  ## record the reference runs of the graded curves; can be s
 lab: $(READY) solved  ## open JupyterLab on the notebooks, with the solved package
 	cd notebooks && PYTHONPATH="$${PWD%/notebooks}/build/solved" ../$(VENV)/bin/jupyter lab
 
+cpu:  ## set up .venv with uv and a torch for the CPU alone, on Linux several gigabytes smaller
+	$(CHECK_PYTHON)
+	"$$PYTHON" -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check uv
+	$(VENV)/bin/uv pip install --python $(RUN) --torch-backend cpu -r requirements.lock
+	$(VENV)/bin/uv pip install --python $(RUN) --no-deps -e .
+	@touch $(READY)
+
 lock: ## write requirements.lock from a fresh environment
 	rm -rf build/lock && "$$PYTHON" -m venv build/lock
 	build/lock/bin/pip install --quiet "torch==$$(sed -n 's/^torch==//p' requirements.lock)"
@@ -104,7 +116,7 @@ clean:  ## remove everything that was built
 
 # The marker is written last, so that an incomplete environment is never mistaken for a complete one.
 $(READY): requirements.lock requirements.txt pyproject.toml
-	@"$$PYTHON" -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	$(CHECK_PYTHON)
 	"$$PYTHON" -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -e .

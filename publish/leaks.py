@@ -25,6 +25,7 @@ ALLOWED = re.compile(
     r"|notebooks/\w+\.ipynb|notebooks/data/\w+/\w+\.(csv|json)"
 )
 WORDS = ("### BEGIN SOLUTION", "### END SOLUTION", "**Rubric.**", "**Model answer.**", "autograder/", "private.toml")
+STAFF_FILES = ("requirements.lock", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/", "Makefile")
 FIX = "keep it out of the bundle"
 MIN_LINES = 2  # solution lines in a row; a single one, such as `return actions`, may occur in a given file
 MIN_CHARACTERS = 12
@@ -37,7 +38,12 @@ def private_in(files: Mapping[str, bytes]) -> Iterator[Finding]:
         files: name inside the bundle -> content.
     """
     tracked = _tracked()
-    needles = {**dict.fromkeys(WORDS, "private text"), **_secrets(), **_hidden_names()}
+    needles = {
+        **dict.fromkeys(WORDS, "private text"),
+        **dict.fromkeys(STAFF_FILES, "the name of a file that students do not have"),
+        **_secrets(),
+        **_hidden_names(),
+    }
     regions = _solution_regions()
     rubrics = _written_solutions()
     for name, content in files.items():

@@ -1,6 +1,7 @@
 """The student's side on other Python versions: the bundle installed from the package index, and its tests run.
 
-    python -m publish.pythons python3.12 python3.13
+    python -m publish.pythons                  # every version that students may have: `pythons` in assignment.toml
+    python -m publish.pythons python3.13       # this interpreter alone
 
 Each interpreter gets an environment of its own in build/pythons. The requirements are resolved there as on a student's
 machine, so on Linux some gigabytes of torch are downloaded, once.
@@ -21,6 +22,7 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from autograder.solutions import ROOT, reference_code
+from hw4.handin.assignment import load_assignment
 from hw4.handin.at_once import write_at_once
 from hw4.handin.update import BUNDLE_FOLDER
 from publish.student_bundle import student_bundle
@@ -29,10 +31,10 @@ ENVIRONMENTS = ROOT / "build" / "pythons"
 SHOWN_LINES = 15  # of what a failing command printed
 
 
-def main(interpreters: Positional[list[str]]) -> None:
+def main(interpreters: Positional[tuple[str, ...]] = ()) -> None:
     """Install the student bundle under each interpreter and run every public test on the reference solution."""
     console, failed = Console(), []
-    for interpreter in interpreters:
+    for interpreter in interpreters or [f"python{version}" for version in load_assignment().submission.pythons]:
         folder = ENVIRONMENTS / Path(interpreter).name
         home = folder / BUNDLE_FOLDER
         shutil.rmtree(home, ignore_errors=True)

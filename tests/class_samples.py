@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from autograder.isolation.confinement import Confinement
 from autograder.report.receipt import facts_of_grader
 from autograder.solutions import reference_code
 from hw4.experiments import EXPERIMENTS
-from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, load_assignment
+from hw4.handin.assignment import ASSIGNMENT_FILE, Assignment, RunItem, load_assignment
 
 ASSIGNMENT = load_assignment()
 POINTS = ASSIGNMENT.code_points
@@ -50,11 +50,12 @@ def write_zip(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-def write_class(folder: Path, names: Iterable[str], lacking: Mapping[str, str] | None = None) -> Path:
-    """One zip of the reference for each student; they differ in a comment, and who is named may lack a file."""
+def write_class(folder: Path, names: Iterable[str], lacking: Mapping[str, Collection[str]] | None = None) -> Path:
+    """One zip of the reference for each student; they differ in a comment, and who is named may lack files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        code = {file: content for file, content in reference_code().items() if file != (lacking or {}).get(name)}
+        left_out = (lacking or {}).get(name, ())
+        code = {file: content for file, content in reference_code().items() if file not in left_out}
         code["mpc.py"] += f"# by {name}\n".encode()
         write_zip(folder / f"{name}.zip", code)
     return folder
@@ -89,30 +90,15 @@ def measured(
             said = "" if verdict == "passed" else message
             outcomes[name] = dataclasses.asdict(Outcome(name, verdict, own_cause, message=said))  # type: ignore[arg-type]
     runs: dict[str, Any] = {}
-    for curve in ASSIGNMENT.curves if curves else ():
-        bar, experiment = load_bars()[curve.id], EXPERIMENTS[curve.experiment]
+    for item in ASSIGNMENT.run_items if curves else ():
+        bar = load_bars()[item.id]
         scores = bar.floor + (skill + spread * rng.standard_normal(ALL_RUNS)) * (bar.bar - bar.floor)
-        length = experiment.num_episodes
-        steps = [experiment.task.episode_length * (i + 1) for i in range(length)]
-        rises = np.minimum(1.0, np.linspace(0.1, 1.6, length))
-        rises[-curve.score_episodes :] = 1.0
-        all_runs = [
-            Run(
-                n,
-                {"sign": 1.0, "gain": 1.0, "mass": 1.0},
-                steps,
-                [float(score * rise) for rise in rises],
-                [0.1] * length,
-                [math.nan] * length,
-                cpu_seconds=9.0,
-                failure=cut if n == 0 else "",
-            )
-            for n, score in enumerate(scores)
-        ]
+        all_runs = [_run(item, number, float(score)) for number, score in enumerate(scores)]
+        all_runs[0].failure = cut
         count = FIRST_RUNS
-        while needs_more_runs([score_of_run(curve, r.returns, r.failure) for r in all_runs[:count]], bar.bar):
+        while needs_more_runs([score_of_run(item, r.returns, r.failure) for r in all_runs[:count]], bar.bar):
             count += MORE_RUNS
-        runs[curve.id] = [dataclasses.asdict(run) for run in all_runs[:count]]
+        runs[item.id] = [dataclasses.asdict(run) for run in all_runs[:count]]
     integrity = {
         curve.id: {"broken": None, "message": "", "results": (), "cpu_seconds": 1.0, "unchecked": False}
         for curve in ASSIGNMENT.curves
@@ -139,6 +125,25 @@ def measured(
     return found
 
 
+def _run(item: RunItem, number: int, score: float) -> Run:
+    """A run with this score: the number of an effect, or a curve whose returns rise to it."""
+    if item.kind == "effect":
+        return Run(number, {}, returns=[score], cpu_seconds=9.0)
+    experiment = EXPERIMENTS[item.experiment]
+    length = experiment.num_episodes
+    rises = np.minimum(1.0, np.linspace(0.1, 1.6, length))
+    rises[-item.score_episodes :] = 1.0
+    return Run(
+        number,
+        {"sign": 1.0, "gain": 1.0, "mass": 1.0},
+        [experiment.task.episode_length * (i + 1) for i in range(length)],
+        [score * float(rise) for rise in rises],
+        [0.1] * length,
+        [math.nan] * length,
+        cpu_seconds=9.0,
+    )
+
+
 def graded_class(
     root: Path,
     answers: dict[str, dict[str, Any]],
@@ -147,7 +152,7 @@ def graded_class(
     refused: Iterable[str] = (),
     settings: Settings | None = None,
     submitted: dict[str, datetime] | None = None,
-    lacking: Mapping[str, str] | None = None,
+    lacking: Mapping[str, Collection[str]] | None = None,
     console: Console = QUIET,
 ) -> ClassFolder:
     """A folder of results, made by the real code from made-up answers of the engine."""
@@ -207,7 +212,7 @@ def with_a_topic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     functions = '"bootstrap_indices", "member_minibatches", "particle_returns", "aggregate_returns", "gaussian_nll"'
     points = load_assignment().problem("ensembles").points
     topic = f"{title}points = {points + 2}\nwritten = 2\noptional = true\n"
-    notebook = '[[notebooks]]\nfile = "ensembles.ipynb"\noptional = true\n'
+    notebook = '[[notebooks]]\nfile = "ensembles.ipynb"\nminutes = 5\noptional = true\n'
     edits = (
         (f"{title}points = {points}\n", topic),
         (f"    {functions},\n", ""),

@@ -22,6 +22,7 @@ optional = true
 
 [[notebooks]]
 file = "daydream.ipynb"
+minutes = 5
 optional = true
 
 [[stubs]]

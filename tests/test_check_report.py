@@ -256,11 +256,16 @@ def test_an_error_of_an_import_is_shown_once_however_many_functions_wait_for_it(
 # What to do next ------------------------------------------------------------------------------------------------------
 
 
+def printed(*reports: StubReport) -> str:
+    """What `check` prints, as one line."""
+    lines = io.StringIO()
+    show(ASSIGNMENT, list(reports), Console(file=lines, width=200))
+    return " ".join(lines.getvalue().split())
+
+
 def ending(*reports: StubReport) -> str:
     """What `check` prints below its tables, as one line."""
-    printed = io.StringIO()
-    show(ASSIGNMENT, list(reports), Console(file=printed, width=200))
-    return " ".join(printed.getvalue().split()).partition("done.")[2]
+    return printed(*reports).partition("done.")[2]
 
 
 def done(stub: Stub) -> StubReport:
@@ -288,6 +293,15 @@ def test_what_to_do_next_is_the_first_function_its_hint_and_one_command() -> Non
     assert said.startswith(f" {wanted}")
     assert said.endswith(f" -m {second.id}")
     assert said.count("Run: ") == 1
+
+
+def test_a_hint_is_printed_once() -> None:
+    """Under the function that fails; what to do next repeats nothing."""
+    stub = REQUIRED[1]
+    failure = Failure("hw4/tests/t.py::test_it", "CheckFailed", "it is None", "returns_none")
+    said = printed(StubReport(stub, collected={"a"}, ended={"a"}, failures=[failure]))
+    assert said.count(HINTS["returns_none"].text) == 1
+    assert f"done. Next: {stub.number} {stub.symbol} in hw4/{stub.file} Run: pytest " in said
 
 
 def test_a_topic_is_next_only_when_all_else_is_done_even_if_the_rest_waits() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from class_samples import QUIET, canary, engine_of, measured, write_class, write_zip
+from class_samples import ASSIGNMENT, QUIET, canary, engine_of, measured, write_class, write_zip
 from rich.console import Console
 
 from autograder.classroom.intake.entries import ClassError, Entry
@@ -24,6 +25,7 @@ from autograder.solutions import reference_code
 from hw4.handin.refusal import SubmissionRefused
 
 CODE = {name.rpartition("/")[2]: content for name, content in reference_code().items()}
+DUE = ASSIGNMENT.course.due
 JUNK = (".DS_Store", "__MACOSX/._ada.zip", "Thumbs.db", "desktop.ini", ".hidden/mpc.py")
 
 
@@ -76,7 +78,7 @@ def test_what_is_left_out_of_a_canvas_download_is_listed_with_its_reason(tmp_pat
     found, others = students_of(tmp_path)
     assert found.keys() == {"101", "102", "103"}
     assert others == {
-        "loveada_101_900_hw4.zip": "from loveada, who later uploaded a file of the same name",
+        "loveada_101_900_hw4.zip": 'from loveada: not the attempt that counts (`attempts = "last"` in assignment.toml)',
         "loveada_101_906_notes.pdf": "from loveada: neither an archive nor a file of the homework",
         "hopperg_102_text.html": "from hopperg: neither an archive nor a file of the homework",
     }
@@ -248,6 +250,24 @@ EXPORTS = {
         "Ada,Love,00123,,,ada@x.org,3.00\n",
         [("00123", "Ada Love", "ada@x.org")],
     ),
+    "Moodle, worksheet in German": (
+        "ID,Vollständiger Name,E-Mail-Adresse,Status,Bewertung\nTeilnehmer/in1234567,Ada Love,ada@x.org,Abgegeben,-\n",
+        [("1234567", "Ada Love", "ada@x.org")],
+    ),
+    "Brightspace, grades": (
+        "OrgDefinedId,Username,Last Name,First Name,Email,HW 4 Points Grade,End-of-Line Indicator\n"
+        "#00123,#ada,Love,Ada,ada@x.org,,#\n",
+        [("00123", "Ada Love", "ada@x.org")],
+    ),
+    "Blackboard, grades": (
+        '"Last Name"\t"First Name"\t"Username"\t"Student ID"\t"HW 4 [Total Pts: 80 Score] |4711"\n'
+        '"Love"\t"Ada"\t"ada"\t"00123"\t""\n',
+        [("00123", "Ada Love", "")],
+    ),
+    "ILIAS, members": (
+        "Login;Nachname;Vorname;E-Mail;Matrikelnummer\nada;Love;Ada;ada@x.org;00123\n",
+        [("00123", "Ada Love", "ada@x.org")],
+    ),
     "Moodle, participants": (
         "First name,Surname,Email address,Groups\nAda,Love,ada@x.org,Lab 1\n",
         [("ada@x.org", "Ada Love", "ada@x.org")],
@@ -284,9 +304,14 @@ def test_a_quote_that_is_not_closed_swallows_nobody(tmp_path: Path, text: str) -
         rows_of(tmp_path, text)
 
 
-def test_a_roster_in_another_encoding_says_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_the_encoding_of_a_roster_is_recognised(tmp_path: Path, encoding: str) -> None:
+    assert rows_of(tmp_path, "id,name\n7,Zoë Müller\n".encode(encoding)) == [("7", "Zoë Müller", "")]
+
+
+def test_a_roster_in_an_encoding_that_is_not_recognised_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ClassError, match="Save it as CSV in UTF-8"):
-        rows_of(tmp_path, "id,name\n7,Zoë\n".encode("cp1252"))
+        rows_of(tmp_path, b"id,name\n7,\x81\x8d\n")
 
 
 def test_a_roster_without_ids_says_which_columns_it_has(tmp_path: Path) -> None:
@@ -302,6 +327,7 @@ def test_a_roster_without_ids_says_which_columns_it_has(tmp_path: Path) -> None:
         ("00123", "123"),
         ("123", "00123"),
         ("00123", "00123"),
+        ("ADA17", "ada17"),
     ],
 )
 def test_an_id_is_matched_whatever_its_case_and_leading_zeros(tmp_path: Path, handed_in: str, listed: str) -> None:
@@ -317,3 +343,41 @@ def test_two_ids_that_differ_in_leading_zeros_alone_stay_apart(tmp_path: Path) -
     found = {entry.student: entry for entry in find_submissions(tmp_path / "in", tmp_path / "roster.csv")}
     assert [found[name].people[0].name for name in ("0123", "123")] == ["Ada", "Bob"]
     assert not found["00123"].on_roster  # it could be either
+
+
+def test_a_roster_without_names_wipes_none(tmp_path: Path) -> None:
+    write(tmp_path / "in", "Ada Love_1234567_assignsubmission_file_mpc.py")
+    (tmp_path / "roster.csv").write_text("id\n1234567\n")
+    (entry,) = find_submissions(tmp_path / "in", tmp_path / "roster.csv")
+    assert [(person.id, person.name) for person in entry.people] == [("1234567", "Ada Love")]
+
+
+def test_moodles_participants_are_found_by_their_names_if_these_are_clear(tmp_path: Path) -> None:
+    """The list of participants has no numbers, and the download has nothing else."""
+    names = {"1": "Ada Love", "2": "Bob ONeil", "3": "Kim Lee", "4": "Kim Lee", "5": "Eve Else"}
+    write(tmp_path / "in", *(f"{name}_{number}_assignsubmission_file_mpc.py" for number, name in names.items()))
+    people = [("Ada", "Love"), ("Bob", "O'Neil"), ("Kim", "Lee")]
+    rows = [f"{first},{last},{first.lower()}@x.org,Lab 1" for first, last in people]
+    (tmp_path / "roster.csv").write_text("\n".join(["First name,Last name,Email address,Groups", *rows]))
+    found = find_submissions(tmp_path / "in", tmp_path / "roster.csv")
+    owners = {entry.student: entry.people[0].id for entry in found if entry.path and entry.on_roster}
+    assert owners == {"1": "ada@x.org", "2": "bob@x.org"}
+    assert [entry.people[0].name for entry in found if entry.path is None] == ["Kim Lee"]
+
+
+def test_a_folder_that_is_named_after_a_person_is_found_on_the_roster(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", ["Love, Ada"])
+    (tmp_path / "roster.csv").write_text("id,first name,last name\n00123,Ada,Love\n")
+    (entry,) = find_submissions(tmp_path / "in", tmp_path / "roster.csv")
+    assert (entry.people[0].id, entry.people[0].name) == ("00123", "Ada Love")
+
+
+def test_moodles_worksheet_says_when_somebody_handed_in(tmp_path: Path) -> None:
+    write(tmp_path / "in", "Ada Love_1_assignsubmission_file_mpc.py", "Bob_2_assignsubmission_file_mpc.py")
+    (tmp_path / "roster.csv").write_text(
+        "Identifier,Full name,Last modified (submission)\n"
+        'Participant 1,Ada Love,"Tuesday, 16 March 2027, 1:05 AM"\nParticipant 2,Bob,-\n'
+    )
+    found = {entry.student: entry for entry in find_submissions(tmp_path / "in", tmp_path / "roster.csv")}
+    assert found["1"].submitted == datetime.fromisoformat("2027-03-16T01:05:00").replace(tzinfo=DUE.tzinfo)
+    assert found["2"].submitted is None

@@ -270,7 +270,7 @@ def test_a_topic_filters_the_list_and_its_bonus_sorts(
     assert names_shown(opened) == ["1001", "1002"]
     opened.locator("#topic").select_option("")
     opened.locator("#students thead th", has_text="bonus").locator("button").click()
-    assert names_shown(opened)[:2] == ["1001", "1002"]
+    assert sorted(names_shown(opened)[:2]) == ["1001", "1002"]
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     assert said == []
     opened.close()

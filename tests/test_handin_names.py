@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -425,5 +426,39 @@ def test_the_version_that_code_is_read_as_is_the_oldest_that_the_homework_suppor
         ("publish/student_pyproject.toml", f'requires-python = ">={wanted}"'),
         ("autograder/gradescope/setup.sh", f"({wanted.replace('.', ', ')})"),
         ("hw4/README.md", f"Python {wanted} or newer"),
+        ("hw4/README.md", f"as Python {wanted}"),
+        ("README.md", f"Python {wanted} or newer"),
+        ("Makefile", f"Python {wanted} or newer"),
+        ("Makefile", f"({wanted.replace('.', ', ')})"),
+        ("docs/new-term.md", f"Python {wanted} to {ASSIGNMENT.submission.pythons[-1]}"),
     ):
-        assert text in (ROOT / name).read_text(encoding="utf-8"), name
+        assert text in " ".join((ROOT / name).read_text(encoding="utf-8").split()), name
+
+
+def test_no_page_names_another_version_of_python_than_those_that_are_supported() -> None:
+    """`pythons` in assignment.toml is the one place; the handout takes them from there."""
+    known = {*ASSIGNMENT.submission.pythons}
+    named = {
+        (name, version)
+        for name in ("README.md", "hw4/README.md", "docs/new-term.md", "docs/ta-guide.md", "handout/installing.typ")
+        for version in re.findall(r"[Pp]ython ?(3\.\d+)", (ROOT / name).read_text(encoding="utf-8"))
+    }
+    assert {(name, version) for name, version in named if version not in known} == set()
+    assert not any(name == "handout/installing.typ" for name, _ in named)
+
+
+INSTALL = "uv pip install --torch-backend cpu"
+
+
+@pytest.mark.parametrize("name", ["README.md", "hw4/README.md", "handout/installing.typ"])
+def test_the_small_torch_is_named_before_a_command_that_downloads_the_large_one(name: str) -> None:
+    """And the plain line of pip is there for other systems, but not before it on a page of the README."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    small = text.index("make cpu" if name == "README.md" else INSTALL)
+    large = text.index("make grade" if name == "README.md" else "pip install -r requirements.txt -e .")
+    assert small < large
+
+
+def test_the_makefile_sets_up_the_small_torch_in_the_recorded_versions() -> None:
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("\ncpu:")[1].split("\n\n")[0]
+    assert "uv pip install --python $(RUN) --torch-backend cpu -r requirements.lock" in recipe

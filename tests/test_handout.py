@@ -111,12 +111,17 @@ def test_tables_hold_what_the_assignment_says(facts: dict[str, Any]) -> None:
     assignment = load_assignment()
     problems = table_rows(facts, "", "Problem")
     required_problems = [problem for problem in assignment.problems if not problem.optional]
+    stubs, notebooks = assignment.stubs, assignment.notebooks
     for problem, row in zip(required_problems, problems[1:-1], strict=True):
         assert row[:2] == [problem.label, problem.title]
+        minutes = sum(stub.minutes for stub in stubs if stub.problem == problem.id)
+        minutes += sum(notebook.minutes for notebook in notebooks if problem.by_hand and not notebook.optional)
+        assert row[-2] == (str(minutes) if minutes else "")
         assert row[-1] == str(problem.points)
     assert problems[-1][-1] == str(sum(problem.points for problem in required_problems))
     required_stubs = [stub for stub in assignment.stubs if not assignment.is_optional(stub)]
-    assert problems[-1][-3:-1] == [str(len(required_stubs)), str(sum(stub.minutes for stub in required_stubs))]
+    minutes = sum(item.minutes for item in (*required_stubs, *(book for book in notebooks if not book.optional)))
+    assert problems[-1][-3:-1] == [str(len(required_stubs)), str(minutes)]
     curves = table_rows(facts, "No.", "Curve")
     required_curves = [curve for curve in assignment.curves if not assignment.is_optional(curve)]
     assert [row[0] for row in curves[1:]] == [curve.number for curve in required_curves]
@@ -209,10 +214,10 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     assignment = load_assignment()
     total = assignment.problem("written").points
     submission = dataclasses.replace(assignment.submission, notebooks=("why.ipynb",))
-    assignment = dataclasses.replace(assignment, submission=submission, notebooks=())
+    assignment = dataclasses.replace(assignment, submission=submission, notebooks=(Notebook("why.ipynb", 5),))
     monkeypatch.setattr(notebook_answers, "RELEASED_NOTEBOOKS", tmp_path)
     release(total - 7, 4, 3)
-    notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total}
+    notebook = {"file": "why.ipynb", "title": "Why it falls", "number": 3, "points": total, "minutes": 5}
     assert written_answers(assignment) == {
         "number": "three",
         "points": f"worth 3, 4 or {total - 7} points each",
@@ -227,7 +232,7 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
     written = dataclasses.replace(next(p for p in assignment.problems if p.optional), id="why", written=2)
     topic = dataclasses.replace(
         assignment,
-        notebooks=(Notebook("why.ipynb", optional=True),),
+        notebooks=(Notebook("why.ipynb", 5, optional=True),),
         problems=(*(p for p in assignment.problems if not p.optional and not p.by_hand), written),
     )
     release(1, 1)
@@ -252,6 +257,9 @@ def test_the_written_answers_are_counted_in_the_released_notebooks(
         ('ai_use = "declared"', 'ai_use = "free"', "You may use assistants for anything"),
         ("max_group_size = 1", "max_group_size = 3", "in groups of up to three"),
         ("max_submissions = 0", "max_submissions = 20", "only the first 20 submissions"),
+        ('attempts = "last"', 'attempts = "last"', "Hand in as often as you like: the last one counts, not the best."),
+        ('attempts = "last"', 'attempts = "best"', "as you like: the best one counts, after its late penalty."),
+        ('attempts = "last"', 'attempts = "first"', "Hand in once: only the first submission counts."),
         ("grace_minutes = 15", "grace_minutes = 45", "For 45 minutes after the due date nothing is late"),
         ("percent_per_day = 10", "percent_per_day = 12.5", "costs 12.5 % of the points"),
         ("max_days = 3", "max_days = 1", "after 1 day a submission earns nothing"),
@@ -291,7 +299,7 @@ def test_the_staff_edition_adds_every_solution_and_every_model_answer(facts: dic
         assert solution in blocks
         assert solution not in "\n".join(flat_text(block) for block in queried(facts, "raw"))
     answers = staff["staff"]["answers"]
-    assert sum(answer["points"] for answer in answers) == assignment.problem("written").points
+    assert sum(answer["points"] for answer in answers) == assignment.written_points + assignment.written_bonus_points
     for answer in answers:
         assert any(run["look"] == "strong" and "Rubric" in run["text"] for part in answer["paragraphs"] for run in part)
     assert facts["staff"] is None

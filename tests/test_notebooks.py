@@ -124,7 +124,7 @@ def test_the_answers_of_a_topic_share_its_written_points(tmp_path, monkeypatch):
     topic = dataclasses.replace(next(p for p in whole.problems if p.optional), id="extra", written=6)
 
     def use(topic):
-        own = (Notebook("needed.ipynb"), Notebook("extra.ipynb", optional=True))
+        own = (Notebook("needed.ipynb", 5), Notebook("extra.ipynb", 5, optional=True))
         problems = (*(p for p in whole.problems if not p.optional), topic)
         assignment = dataclasses.replace(whole, notebooks=own, problems=problems)
         monkeypatch.setattr(notebooks, "load_assignment", lambda: assignment)

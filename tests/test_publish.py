@@ -130,9 +130,7 @@ def test_a_bar_above_the_reference_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     bars = {curve_id: dataclasses.replace(bar, bar=1e6) for curve_id, bar in stale_runs.load_bars().items()}
     monkeypatch.setattr(stale_runs, "load_bars", lambda: bars)
     findings = list(stale_runs.reference_misses())
-    assert [f.file for f in findings] == [
-        f"autograder/recorded/reference/{curve.id}.csv" for curve in ASSIGNMENT.curves
-    ]
+    assert [f.file for f in findings] == [f"autograder/recorded/reference/{i.id}.csv" for i in ASSIGNMENT.run_items]
 
 
 def test_a_changed_solution_makes_the_recorded_runs_stale() -> None:

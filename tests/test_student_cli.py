@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +116,21 @@ def test_train_help_shows_the_defaults_of_that_experiment(capsys: pytest.Capture
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "number of networks; 1 trains one network on all the data (default: 5)" in shown
     assert "--experiment" not in shown
+    assert "--task-name" not in shown  # another task is another experiment
+
+
+@pytest.mark.parametrize("command", ["fall", "train", "train ledge", "plot", "video", "check", "submit", "update"])
+def test_help_says_of_every_option_what_it_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A docstring that its parser cannot read would be shown raw, and its options would have no text."""
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    shown = capsys.readouterr().out
+    assert "Args:" not in shown
+    entries = re.split(r"^(?:  |│ )(?=--?[a-z]|\[|[A-Z]{2})", shown, flags=re.MULTILINE)[1:]
+    assert entries
+    for entry in entries:
+        words = entry.replace("(required)", "").partition("(default")[0]
+        assert re.search(r"[a-z]{2} \w", words), entry
 
 
 def test_the_readme_names_everything_that_is_handed_in() -> None:

@@ -103,8 +103,10 @@ def test_every_case_is_in_the_queue_in_the_order_of_its_urgency() -> None:
     rows = queue(
         student("amy", None, status="fault", message="it ended"),
         student("bea", measured(faulty=[NLL], message=DEADLINE_PASSED)),
-        student("cid", None, status="refused", message="no archive"),
-        student("dan", measured()),
+        student(
+            "cid", None, status="refused", message="no archive", requests=(Request(2, "now", "cid", "x", "y", "no"),)
+        ),
+        student("dan", measured(), requests=(Request(1, "now", "dan", "cem_refit", "my sign is right"),)),
         student("eve", measured()),
         student("fay", promise),
         student("hal", broken()),
@@ -116,7 +118,6 @@ def test_every_case_is_in_the_queue_in_the_order_of_its_urgency() -> None:
         student("ned", measured(), submitted=DUE + LAST_DAY + timedelta(hours=1)),
         student("oda", measured(), lacking=tuple(REQUIRED[:1])),
         student("pat", None, status="missing", message=""),
-        requests=(Request(1, "now", "dan", "cem_refit", "my sign is right"), Request(2, "now", "cid", "x", "y", "no")),
         alike={"eve": (Alike("amy", "byte-identical to"), Alike("2026/zoe (Zoe)", "93% of the code is that of"))},
     )
     assert [(kind, name) for kind, name, _ in rows] == [

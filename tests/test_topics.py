@@ -97,7 +97,7 @@ def test_a_topic_is_added_by_files_and_tables_alone(tmp_path: Path) -> None:
     assert (topics[-1]["label"], topics[-1]["title"]) == (f"T{len(topics)}", "Planning by daydreams")
     assert points == ASSIGNMENT.code_points + ASSIGNMENT.written_points
     assert bonus_points == ASSIGNMENT.bonus_points + POINTS + WRITTEN
-    notebook = {"file": f"{NAME}.ipynb", "title": "Daydreams, drawn", "number": 1, "points": WRITTEN}
+    notebook = {"file": f"{NAME}.ipynb", "title": "Daydreams, drawn", "number": 1, "points": WRITTEN, "minutes": 5}
     assert notebook in answers["optional_notebooks"]
 
     released = (tree / "hw4" / "handin" / "released_answers.py").read_text(encoding="utf-8")

@@ -9,13 +9,15 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
 
 from autograder.classroom.decisions import COMMANDS as DECISIONS
-from autograder.classroom.told import DONE, FAULT, INTERRUPTED, REFUSED, told
+from autograder.classroom.exits import DONE, FAULT, INTERRUPTED, REFUSED, told
+from autograder.classroom.hand_back import COMMANDS as HAND_BACK
+from autograder.classroom.hand_back import export, gradebook, say
 from autograder.files import write_at_once
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def grade_class(
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.intake.left_over import left_over
     from autograder.classroom.intake.submissions import find_submissions
+    from autograder.classroom.marks.standing import extensions_of_class
     from autograder.classroom.night.grade_class import grade_class as run
     from autograder.classroom.night.grade_class import local_canary, local_engine
     from autograder.classroom.night.job import Settings
@@ -93,7 +96,7 @@ def grade_class(
     )
     if strange := [str(path) for path in earlier if not path.is_dir()]:
         raise ClassError(f"{', '.join(strange)} is not a folder: give the one that contains the submissions")
-    entries = find_submissions(submissions, roster)
+    entries = find_submissions(submissions, roster, extensions_of_class())
     with contextlib.ExitStack() as closing:
         chosen, ask = local_engine(settings, jobs), local_canary(settings)
         if engine == "dask":
@@ -241,65 +244,10 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
     console.print(f"{len(found.results)} students: {output / 'index.html'}", markup=False)
     if found.is_graded and not waiting:
         _look_for_copies(ClassFolder(output), (), console)
-    _say(found.notice, console)
+    say(found.notice, console)
     if waiting:
         console.print(f"Not graded yet: {', '.join(waiting[:20])}", markup=False, style="yellow")
     return FAULT if waiting else DONE
-
-
-def _say(notice: str, console: Console) -> None:
-    if notice:
-        console.print(notice, markup=False, highlight=False, style="yellow")
-
-
-@told
-def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path = Path("notebooks/gradebook.db")) -> int:
-    """Write the code points of a class into nbgrader's gradebook, next to the written points. Can be run again.
-
-    Args:
-        folder: results of the class.
-        database: nbgrader's gradebook.db; created if it does not exist.
-    """
-    from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.marks.gradebook import write_code_points
-    from autograder.classroom.marks.standing import read_class
-
-    found = read_class(ClassFolder(folder))
-    count = write_code_points(found, database)
-    console = Console(file=sys.stdout, soft_wrap=True)
-    console.print(f"Wrote the code points of {count} people to {database}", markup=False)
-    _say(found.notice, console)
-    return DONE
-
-
-@told
-def export(
-    folder: Annotated[Path, tyro.conf.Positional],
-    *,
-    output: Path,
-    form: Literal["csv", "canvas", "gradescope"] = "csv",
-    database: Path | None = None,
-) -> int:
-    """Write a list of marks for a spreadsheet, Canvas or Gradescope.
-
-    Args:
-        folder: results of the class.
-        output: the CSV file to write.
-        form: the format.
-        database: nbgrader's gradebook.db with the written points; without it, only code points are written.
-    """
-    from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.marks.export import export as run
-    from autograder.classroom.marks.gradebook import written_points
-    from autograder.classroom.marks.standing import read_class
-
-    written = None if database is None else written_points(database)
-    found = read_class(ClassFolder(folder))
-    write_at_once(output, run(found, form, written))
-    console = Console(file=sys.stdout, soft_wrap=True)
-    console.print(f"Wrote {output}", markup=False)
-    _say(found.notice, console)
-    return DONE
 
 
 @told
@@ -339,7 +287,6 @@ COMMANDS: dict[str, Callable[..., int]] = {
     **DECISIONS,
     "regrade-class": regrade_class,
     "merge": merge,
-    "gradebook": gradebook,
-    "export": export,
+    **HAND_BACK,
     "similarity": similarity,
 }

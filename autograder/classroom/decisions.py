@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.console import Console
 
-from autograder.classroom.told import DONE, REFUSED, told
+from autograder.classroom.exits import DONE, REFUSED, told
 
 if TYPE_CHECKING:
     from autograder.classroom.intake.folder import ClassFolder
@@ -108,7 +108,9 @@ def adjust(
     from autograder.classroom.marks.changes import LATENESS, WHOLE, of_whole, read_changes, waived_penalty
 
     place = ClassFolder(folder)
-    if _result_of(place, student).status == "waiting":
+    result = _result_of(place, student)
+    student = result.owner
+    if result.status == "waiting":
         raise ClassError(f"{student} is not graded yet: wait until the grading has ended")
     target = LATENESS if waive_lateness else WHOLE
     if (points is None) != (waive_lateness or withdraw):

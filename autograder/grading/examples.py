@@ -2,7 +2,8 @@
 
 A worker answers what it likes, so whatever it has found out could be in an answer. Two rules hold by themselves: the
 examples run before anything hidden has left the trusted process (session.py), and of an answer a report shows no more
-than the published one has: as many numbers, in the same shape, with three digits each.
+than the published one has: as many numbers, in the same shape, with three digits each. Of a list, whose length is an
+answer too, it shows no more numbers than the published list has.
 """
 
 from __future__ import annotations
@@ -61,13 +62,20 @@ def shown(seen: Any, wanted: Any) -> str:
     if not isinstance(seen, np.ndarray | np.generic | int | float) or np.asarray(seen).dtype.kind not in "fiu":
         return UNUSABLE
     answer, right = np.asarray(seen), np.asarray(wanted)
+    if isinstance(wanted, tuple) and answer.ndim == 1 and len(answer) != len(wanted):
+        numbers = _numbers(answer[: len(wanted)])
+        return numbers if len(answer) < len(wanted) else f"{numbers} and more"
     if answer.shape != right.shape:
         return f"an array of shape {answer.shape}" if _is_plain(answer.shape, right.shape) else OTHER_SHAPE
     try:
         check_close(answer, right, "")
     except CheckFailed:
-        return np.array2string(answer.astype(np.float64), separator=", ", formatter={"float_kind": _rounded})
+        return _numbers(answer)
     return published(wanted)
+
+
+def _numbers(answer: np.ndarray[Any, Any]) -> str:
+    return np.array2string(answer.astype(np.float64), separator=", ", formatter={"float_kind": _rounded})
 
 
 def _is_plain(shape: tuple[int, ...], published_shape: tuple[int, ...]) -> bool:

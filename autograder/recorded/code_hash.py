@@ -161,7 +161,7 @@ def meaning(source: bytes, path: Path) -> bytes:
         if isinstance(node, ast.arg):
             node.annotation = None
         if isinstance(node, ast.Raise):  # the wording of an error decides nothing
-            node.exc = None
+            node.exc = node.cause = None
     return ast.unparse(tree).encode()  # unlike ast.dump the same in every version of Python
 
 

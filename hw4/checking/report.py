@@ -197,7 +197,7 @@ def show(
 
 
 def _show_next(assignment: Assignment, reports: Sequence[StubReport], console: Console) -> None:
-    """Print what to do first: the function, its hint, and the command. What is optional comes after all else."""
+    """Print what to do first: the function, its hint unless it is above, and the command. Topics come last."""
     unfinished = [report for report in reports if report.status != "done"]
     if not unfinished:
         console.print("Everything that was checked passes.")
@@ -205,12 +205,13 @@ def _show_next(assignment: Assignment, reports: Sequence[StubReport], console: C
     report = min(unfinished, key=lambda one: (assignment.is_optional(one.stub), one.status == "waiting"))
     stub = report.stub
     console.print(escape(f"\nNext: {stub.number} {stub.symbol} in hw4/{stub.file}"), style="bold", highlight=False)
-    console.print(escape(_first_hint(report)), highlight=False)
+    if hint := _first_hint(report):
+        console.print(escape(hint), highlight=False)
     console.print(escape(f"Run: pytest {tests_of(stub.file)} -m {stub.id}"), soft_wrap=True)
 
 
 def _first_hint(report: StubReport) -> str:
-    """What an unfinished function lacks, in one sentence or two."""
+    """What an unfinished function lacks, in one sentence or two; empty if `explain` has said it."""
     match report.status:
         case "not started":
             return hint_for("not_started").text
@@ -218,7 +219,7 @@ def _first_hint(report: StubReport) -> str:
             return f"{_next_step(report).capitalize()}."
         case "not checked":
             return f"hw4/{report.stub.file} could not be checked: see above."
-    return _first_line(explain(report))
+    return ""
 
 
 def _table() -> Table:

@@ -22,7 +22,7 @@ class WorkedExample:
     stub_id: str
     story: str  # what goes in and why the answer is what it is: a reader can check it by hand
     run: Callable[[Subject], dict[str, Any]]  # calls the subject, returns name -> what was seen
-    wanted: dict[str, Any]  # name -> array or number
+    wanted: dict[str, Any]  # name -> array or number, or a tuple: a list of numbers, whose length is an answer too
     slips: dict[str, dict[str, Any]]  # name -> cause -> what that slip gives
 
 
@@ -49,6 +49,9 @@ def check_example(example: WorkedExample, subject: Subject) -> None:
         try:
             check_close(seen[name], wanted, name, slips=example.slips.get(name))
         except CheckFailed as failure:
+            if isinstance(wanted, tuple) and np.ndim(seen[name]) == 1 and len(seen[name]) != len(wanted):
+                cause = "wrong_value" if failure.cause == "wrong_shape" else failure.cause
+                failure = CheckFailed(f"{name} has {len(seen[name])} entries, wanted {len(wanted)}", cause)
             failures.append(ExampleFailed(failure, example, name, seen[name]))
     if failures:
         raise next((failure for failure in failures if failure.cause not in GENERIC_CAUSES), failures[0])
@@ -100,11 +103,6 @@ class Recorder:
     @property
     def num_scored(self) -> int:
         return sum(len(candidates) for candidates in self.scored)
-
-
-def trace(*values: float, length: int = 8) -> Array:
-    """A list whose length is an answer too, as an array of fixed length: zeros follow."""
-    return np.array([*values, *[0.0] * length][:length], dtype=np.float64)
 
 
 def stack(answers: list[Any], what: str) -> Array:

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parents[1]
 RUNS = Path("runs")
+NO_HINT = tyro.conf.arg(help_behavior_hint="")  # no "(default: None)": the option's text says what happens without it
+
+
+@dataclass(frozen=True)
+class Settings(Experiment):
+    """The settings of one training run."""
+
+    task_name: tyro.conf.Suppress[str]  # no option: another task is another experiment
 
 
 @dataclass(frozen=True)
@@ -35,14 +43,14 @@ class TrainOptions:
     """Train agents with an experiment's settings, one per seed, and write a run folder."""
 
     experiment: tyro.conf.Suppress[str]
-    settings: Annotated[Experiment, tyro.conf.OmitArgPrefixes]
+    settings: Annotated[Settings, tyro.conf.OmitArgPrefixes]
     seeds: Annotated[tuple[int, ...], SEEDS] = (0, 1, 2)
     """one agent each"""
-    version: Version | None = None
-    """0.5, 1.0 or 1.5 as in the lecture: sets horizon, replan-every and refit-every; None leaves them as they are"""
+    version: Annotated[Version | None, NO_HINT] = None
+    """as in the lecture: sets horizon, replan-every and refit-every; without it, they stay as they are"""
     actuator_sign: Literal[1, -1] = 1
     """-1: a world in which every action has the opposite effect, as in some of the grader's worlds"""
-    name: str | None = None
+    name: Annotated[str | None, NO_HINT] = None
     """name of the run; by default the time when it started"""
     runs: Path = RUNS
     """folder for all runs"""
@@ -91,7 +99,7 @@ def _run(words: Sequence[str]) -> int:
     }
     options = {name: [*inspect.signature(command).parameters] for name, command in commands.items()}
     names = {field.name for of in (TrainOptions, Experiment) for field in dataclasses.fields(of)}
-    options["train"] = sorted(names - {"experiment", "settings"})
+    options["train"] = sorted(names - {"experiment", "settings", "task_name"})
     check_words(words, options, EXPERIMENTS)
     with numbers:
         status: int = tyro.extras.subcommand_cli_from_dict(
@@ -101,7 +109,13 @@ def _run(words: Sequence[str]) -> int:
 
 With {TRACEBACK}, a command that fails also shows every call that led there.""",
             args=words,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+            config=(
+                tyro.conf.OmitArgPrefixes,
+                tyro.conf.OmitSubcommandPrefixes,
+                tyro.conf.FlagCreatePairsOff,
+                tyro.conf.DisallowNone,
+                tyro.conf.PositionalMetavarFromFieldName,
+            ),
         )
     return status
 
@@ -143,7 +157,8 @@ def train(options: Any) -> int:
 
     assert isinstance(options, TrainOptions)
     experiment, seeds = options.experiment, options.seeds
-    settings = with_version(options.settings, EXPERIMENTS[experiment], options.version)
+    asked = Experiment(**dataclasses.asdict(options.settings))
+    settings = with_version(asked, EXPERIMENTS[experiment], options.version)
     check_settings(settings)
     if options.resume and options.name is None:
         raise CommandFailed("--resume needs --name, the name of the run to resume")
@@ -166,8 +181,9 @@ def train(options: Any) -> int:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[status]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("elapsed,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     print(f"{experiment}: {settings.num_episodes} episodes of {settings.task.episode_length} env steps for each seed")
     try:
@@ -198,10 +214,22 @@ def _print_scores(runs: Sequence[Run]) -> None:
         print("\n".join(describe_scores(run, bands.get(run.experiment))))
 
 
+def _describe_experiment(name: str) -> str:
+    """What the help says of an experiment."""
+    graded = next((curve for curve in load_assignment().curves if curve.experiment == name), None)
+    if graded is not None:
+        return f"graded: {graded.title}"
+    task = EXPERIMENTS[name].task_name
+    return "not graded" if task == name else f"not graded; the task is {task}"
+
+
 # Annotating with a type made at run time gives each experiment its own subcommand, whose defaults are its settings.
 train.__annotations__["options"] = tyro.extras.subcommand_type_from_defaults(
-    {name: TrainOptions(experiment=name, settings=experiment) for name, experiment in EXPERIMENTS.items()},
-    descriptions={name: f"task {experiment.task_name}" for name, experiment in EXPERIMENTS.items()},
+    {
+        name: TrainOptions(experiment=name, settings=Settings(**dataclasses.asdict(experiment)))
+        for name, experiment in EXPERIMENTS.items()
+    },
+    descriptions={name: _describe_experiment(name) for name in EXPERIMENTS},
     prefix_names=False,
 )
 
@@ -209,7 +237,13 @@ train.__annotations__["options"] = tyro.extras.subcommand_type_from_defaults(
 # plot, video ----------------------------------------------------------------------------------------------------------
 
 
-def plot(runs: tyro.conf.Positional[tuple[Path, ...]] = (), output: Path | None = None, overwrite: bool = False) -> int:
+def plot(
+    runs: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="")
+    ] = (),
+    output: Annotated[Path | None, NO_HINT] = None,
+    overwrite: bool = False,
+) -> int:
     """Draw learning curves: every seed, the median, and the published band. Prints the score of each seed.
 
     Args:
@@ -260,8 +294,8 @@ def _free_name(asked: Path | None, usual: Path, *, overwrite: bool) -> Path:
 
 def video(
     run: tyro.conf.Positional[Path],
-    seed: int | None = None,
-    output: Path | None = None,
+    seed: Annotated[int | None, NO_HINT] = None,
+    output: Annotated[Path | None, NO_HINT] = None,
     every: int = 1,
     overwrite: bool = False,
 ) -> int:
@@ -270,8 +304,7 @@ def video(
     Args:
         run: a run folder.
         seed: which of its seeds; the first by default.
-        output: .gif or .mp4 to write; by default last_episode.gif next to the run's files, or the next number that is
-        free.
+        output: .gif or .mp4 to write; by default last_episode.gif in the seed's folder, or the next free number.
         every: draw one frame in this many env steps.
         overwrite: replace the video if it is there already.
     """
@@ -296,11 +329,16 @@ def video(
 # check, submit --------------------------------------------------------------------------------------------------------
 
 
-def check(names: tyro.conf.Positional[tuple[str, ...]] = (), json: bool = False) -> int:
-    """Run the public checks: done, failing (with a hint), or not started, for each stub.
+def check(
+    names: Annotated[
+        tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME ...]", help_behavior_hint="")
+    ] = (),
+    json: bool = False,
+) -> int:
+    """Run the public tests and say of each function: done, failing (with a hint), or not started.
 
     Args:
-        names: problems such as p1, or ids of stubs; everything by default.
+        names: problems (p1), files (mpc), functions or ids of stubs (cem_refit); everything by default.
         json: print one JSON document and nothing else, for programs; README.md lists its keys.
     """
     from hw4.checking.report import main as run_checks
@@ -309,15 +347,16 @@ def check(names: tyro.conf.Positional[tuple[str, ...]] = (), json: bool = False)
 
 
 def submit(
-    output: Path = Path("hw4_submission.zip"), notebooks: Path | None = None, only_check: Path | None = None
+    output: Path = Path("hw4_submission.zip"),
+    notebooks: Annotated[Path | None, NO_HINT] = None,
+    only_check: Annotated[Path | None, NO_HINT] = None,
 ) -> int:
     """Build the zip to hand in, and say what the grader will say when it reads it.
 
     Args:
         output: the zip to write.
         notebooks: folder with the notebooks; by default "notebooks" next to hw4.
-        only_check: an archive or a folder that you packed yourself: says what the grader will say when it reads it,
-        and writes nothing.
+        only_check: an archive or a folder that you packed yourself: only says what the grader will say, writes nothing.
     """
     from hw4.handin.at_once import write_at_once
     from hw4.handin.code_files import stubs_not_started

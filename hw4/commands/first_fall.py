@@ -145,8 +145,8 @@ def describe(seen: Fall) -> str:
     return (
         f"Of {NUM_DIRECTIONS} straight walks, your model promises most for the one at {direction:.0f} degrees (0 is "
         f"straight to the right): a return of {promised:.0f}, and a height of {seen.imagined[-1, 2]:.1f} m at the "
-        f"end. The walk earned {earned:.0f} and ended at {observations[-1, 2]:.1f} m. The data ended at x = "
-        f"{seen.data.next_observation[:, 0].max():.1f} m, the edge is at x = {EDGE_X:g} m."
+        f"end. The real walk earned {earned:.0f} and ended at a height of {observations[-1, 2]:.1f} m. The data reach "
+        f"to x = {seen.data.next_observation[:, 0].max():.1f} m; the edge is at x = {EDGE_X:g} m."
     )
 
 

@@ -51,7 +51,7 @@ def check_words(words: Sequence[str], options: Mapping[str, Collection[str]], ta
     known = {f"--{name.replace('_', '-')}" for name in options[command]} | {*HELP, TRACEBACK}
     for word in rest:
         option = word.partition("=")[0].replace("_", "-")
-        if option.startswith("--") and option not in known and option.replace("--no-", "--", 1) not in known:
+        if option.startswith("--") and option not in known:
             raise CommandFailed(f"{program} has no option {and_meant(option, sorted(known))}; see {program} --help")
 
 

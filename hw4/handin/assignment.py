@@ -16,6 +16,7 @@ ASSIGNMENT_FILE = Path(__file__).resolve().parents[2] / "assignment.toml"
 Visibility = Literal["full", "scores"]
 Collaboration = Literal["alone", "discuss"]
 AIUse = Literal["forbidden", "declared", "free"]
+Attempts = Literal["last", "best", "first"]
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Notebook:
     """A notebook that may be handed in."""
 
     file: str
+    minutes: int  # an estimate: to read it, run it and write its answers
     optional: bool = False  # its absence costs nothing
 
 
@@ -131,8 +133,13 @@ class Submission:
     max_notebook_bytes: int
     max_total_bytes: int  # without the notebooks
     max_files: int
-    python: str  # "3.11": code is read as this version
+    pythons: tuple[str, ...]  # "3.11", ...: what students may have, the oldest first
     allowed_imports: tuple[str, ...]
+
+    @property
+    def python(self) -> str:
+        """The version of Python as which code is read."""
+        return self.pythons[0]
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,7 @@ class Policies:
     ai_use: AIUse
     max_group_size: int  # students who may hand in one solution together; 1: everybody alone
     max_submissions: int  # only this many are graded, and the last of them counts; 0: no limit
+    attempts: Attempts  # which one counts where a site's download of the class has several of a student
     bonus_cap: int  # bonus points count up to this many
     late: LatePolicy
 
@@ -191,6 +199,17 @@ class Assignment:
 
     def stubs_of(self, problem_id: str) -> tuple[Stub, ...]:
         return tuple(stub for stub in self.stubs if stub.problem == problem_id)
+
+    def notebooks_of(self, problem: Problem) -> tuple[Notebook, ...]:
+        """The notebooks whose answers are a problem's."""
+        if problem.optional:
+            return tuple(notebook for notebook in self.notebooks if notebook.file == problem.notebook)
+        return tuple(notebook for notebook in self.notebooks if problem.by_hand and not notebook.optional)
+
+    def minutes_of(self, problem: Problem) -> int:
+        """An estimate: for its functions and its notebooks."""
+        of_stubs = sum(stub.minutes for stub in self.stubs_of(problem.id))
+        return of_stubs + sum(notebook.minutes for notebook in self.notebooks_of(problem))
 
     def items_of(self, problem_id: str) -> tuple[Item, ...]:
         """Everything of a problem that a program grades, in order."""

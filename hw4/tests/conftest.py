@@ -94,15 +94,22 @@ def _failure(excinfo: pytest.ExceptionInfo[BaseException]) -> dict[str, Any]:
         "message": str(exception)[:MESSAGE_LENGTH],
         "cause": getattr(exception, "cause", None),
         "where": own_lines[-1] if own_lines else None,
-        "example": [exception.name, _rounded(exception.seen), _rounded(exception.wanted)]
+        "example": [exception.name, *_both(exception.seen, exception.wanted)]
         if isinstance(exception, ExampleFailed)
         else None,
     }
 
 
+def _both(seen: Any, wanted: Any) -> tuple[str, str]:
+    """Both answers as text, with their shapes where these differ; of a list, a message says the length."""
+    if isinstance(wanted, tuple) or not isinstance(seen, np.ndarray) or seen.shape == np.shape(wanted):
+        return _rounded(seen), _rounded(wanted)
+    return f"{_rounded(seen)} of shape {seen.shape}", f"{_rounded(wanted)} of shape {np.shape(wanted)}"
+
+
 def _rounded(value: Any) -> str:
     """Numbers without the noise of float32: 5 decimals, 6 significant digits; anything else as it is."""
-    if isinstance(value, np.ndarray | np.generic | int | float):
+    if isinstance(value, np.ndarray | np.generic | int | float | tuple):
         formatter = {"float_kind": lambda number: f"{round(float(number), 5) + 0.0:.6g}"}
         return np.array2string(np.asarray(value), separator=", ", formatter=formatter)  # type: ignore[arg-type]
     return str(value)

@@ -53,7 +53,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         {
             **dataclasses.asdict(problem),
             "label": problem.label,
-            "minutes": sum(stub.minutes for stub in assignment.stubs_of(problem.id)),
+            "minutes": assignment.minutes_of(problem),
             "stubs": len(assignment.stubs_of(problem.id)),
         }
         for problem in assignment.problems
@@ -85,7 +85,8 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         ],
         "num_stubs": len(required),
         "words": [number_word(number) for number in range(len(assignment.stubs) + 1)],
-        "minutes": sum(stub.minutes for stub in required),
+        "minutes": sum(assignment.minutes_of(problem) for problem in assignment.problems if not problem.optional),
+        "stub_minutes": sum(stub.minutes for stub in required),
         "stub_lines": sum(stub.lines for stub in required),
         "curves": [
             {
@@ -138,7 +139,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "ledge": ledge_facts(),
         "runs": run_facts(),
         "found": notebook_facts(),
-        "calls": [[row["caller"], row["callee"]] for row in recorded("stub_calls")],
+        "calls": [[row["caller"], row["callee"], row["option"]] for row in recorded("stub_calls")],
         "times": command_times(),
     }
 

@@ -24,6 +24,7 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
     """
     points: list[int] = []
     notebooks: dict[bool, list[dict[str, Any]]] = {False: [], True: []}  # by whether they are optional
+    minutes = {notebook.file: notebook.minutes for notebook in assignment.notebooks}
     for name in assignment.submission.notebooks:
         notebook = json.loads((RELEASED_NOTEBOOKS / name).read_text(encoding="utf-8"))
         marks = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
@@ -32,7 +33,9 @@ def written_answers(assignment: Assignment) -> dict[str, Any]:
         if title is None:
             raise HandoutError(f"{name} has no title: begin its first cell with '# ...'")
         is_optional = name in assignment.optional_notebooks
-        notebooks[is_optional].append({"file": name, "title": title[1], "number": len(own), "points": sum(own)})
+        notebooks[is_optional].append(
+            {"file": name, "title": title[1], "number": len(own), "points": sum(own), "minutes": minutes[name]}
+        )
         promised = assignment.written_bonus_in(name)
         if is_optional and sum(own) != promised:
             raise HandoutError(f"the answers in {name} are worth {sum(own)} points, assignment.toml says {promised}")

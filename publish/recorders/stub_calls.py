@@ -25,16 +25,19 @@ from publish.recorded_tables import Recording, Row, Table
 
 LOOP = "train"  # what calls an agent: the environment loop
 SHORT: dict[str, Any] = {"gradient_steps": 1, "num_initial_episodes": 1, "num_episodes": 2, "population_size": 10}
-RUNS = (
-    dataclasses.replace(EXPERIMENTS["cliff_hill"], **SHORT),
-    dataclasses.replace(EXPERIMENTS["cliff_hill"], **SHORT, planner="random_shooting"),
-    dataclasses.replace(EXPERIMENTS["ledge"], **SHORT),
-    dataclasses.replace(EXPERIMENTS["ledge"], **SHORT, aggregation="mean_minus_std"),
+RUNS: tuple[
+    tuple[str, dict[str, Any]], ...
+] = (  # what an agent is trained with, and with which options; where a call is seen first counts
+    ("cliff_hill", {}),
+    ("ledge", {}),
+    ("cliff_hill", {"planner": "random_shooting"}),
+    ("ledge", {"aggregation": "mean_minus_std"}),
 )
 TABLES = {
     "stub_calls": Table(
-        "caller,callee",
-        says=f"which stub calls which while agents train; {LOOP}: the environment loop, hw4/training.py",
+        "caller,callee,option",
+        says=f"which stub calls which while agents train, and the option of `train` without which it does not; "
+        f"{LOOP}: the environment loop, hw4/training.py",
     )
 }
 
@@ -46,21 +49,22 @@ def main() -> None:
 
 
 def calls() -> list[Row]:
-    """(caller, callee), by id, over short runs of RUNS: the caller is the nearest stub up the stack, or LOOP."""
+    """(caller, callee, option), by id, over short runs of RUNS: the caller is the next stub up the stack, or LOOP."""
     stubs = [stub for stub in load_assignment().stubs if not stub.file.startswith("topics/")]
     ids = {code_of(stub.file, stub.symbol): stub.id for stub in stubs}
-    seen: set[tuple[str, str]] = set()
+    seen: dict[tuple[str, str], str] = {}
 
     def look(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and frame.f_code in ids:
             above = frame.f_back
             while above is not None and above.f_code not in ids:
                 above = above.f_back
-            seen.add((LOOP if above is None else ids[above.f_code], ids[frame.f_code]))
+            seen.setdefault((LOOP if above is None else ids[above.f_code], ids[frame.f_code]), option)
 
-    for experiment in RUNS:
-        run(experiment, look)
-    return [list(pair) for pair in sorted(seen)]
+    for name, options in RUNS:
+        option = " ".join(f"--{key} {value}" for key, value in options.items())
+        run(dataclasses.replace(EXPERIMENTS[name], **SHORT, **options), look)
+    return [[*pair, option] for pair, option in sorted(seen.items())]
 
 
 def run(experiment: Experiment, look: object) -> None:

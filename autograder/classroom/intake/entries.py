@@ -46,6 +46,8 @@ class Entry:
     files: tuple[tuple[str, Path], ...] = ()  # (name, where) of files handed in one by one; `path` is the first of them
     disputed: str = ""  # which other submissions are said to be of the same student, for staff
     named_in_problem: tuple[Path, ...] = ()  # where `problem` is about several files
+    attempt_of: str = ""  # the student's last attempt, if each attempt is graded and the best one counts
+    commit: str = ""  # of the git repository at `path`: what is handed in
 
     @property
     def place(self) -> str:

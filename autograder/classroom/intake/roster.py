@@ -1,39 +1,48 @@
-"""Who is in the class: a CSV file of your own, or what Canvas, Gradescope and Moodle export.
+"""Who is in the class: a CSV file of your own, or what a site exports.
 
 A roster of your own has a column `id` and, optionally, `name`, `email`, `group` and `submitted_at`. Of the exports,
-Canvas's gradebook, Gradescope's roster and grades, and Moodle's participants, grades and grading worksheet are read as
-they are: `COLUMNS` says which of their columns mean what. Students of one group share the submission of any of them.
+Canvas's gradebook, Gradescope's roster and grades, Moodle's participants, grades and grading worksheet, Brightspace's
+and Blackboard's grades and ILIAS's list of members are read as they are: `COLUMNS` says which of their columns mean
+what. Students of one group share the submission of any of them.
 
-An id is matched with that of the export, with an e-mail address whatever its case, or with the name of the file; if
-only leading zeros differ, which spreadsheets remove, it is the same id as long as that is clear.
+An id is matched with that of the export, with an e-mail address or with the name of the file, whatever its case; if
+only leading zeros differ, which spreadsheets remove, it is the same id as long as that is clear. Some downloads name no
+id that is on any roster: then a name that one student alone has says whose a submission is.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from autograder.classroom.intake.csv_tables import Table, read_table
 from autograder.classroom.intake.entries import ClassError, Entry, Person, folder_name, safe_text, time_of
+from autograder.classroom.intake.site_names import local_time
 from hw4.handin.assignment import load_assignment
 
-DELIMITERS = (",", ";", "\t")
 COLUMNS = {  # what a column may be called, in lower case; the first that is there, and not empty, counts
-    "id": ("id", "identifier", "sid", "student id", "id number", "sis user id", "email", "email address"),
-    "name": ("name", "full name", "student"),
-    "first": ("first name", "first"),
-    "last": ("last name", "surname", "last"),
-    "email": ("email", "email address", "e-mail", "sis login id"),
-    "group": ("group",),
-    "submitted_at": ("submitted_at",),
+    "id": (
+        *("id", "identifier", "sid", "student id", "id number", "sis user id", "orgdefinedid", "matriculation number"),
+        *("matrikelnummer", "username", "login", "anmeldename", "benutzername"),
+        *("email", "email address", "e-mail", "e-mail-adresse"),
+    ),
+    "name": ("name", "full name", "vollst\u00e4ndiger name", "student"),
+    "first": ("first name", "vorname", "first"),
+    "last": ("last name", "surname", "nachname", "last"),
+    "email": ("email", "email address", "e-mail", "e-mail-adresse", "sis login id"),
+    "group": ("group", "gruppe"),
+    "submitted_at": ("submitted_at", "last modified (submission)"),
     "role": ("role",),
 }
-OTHER_IDS = ("id number", "student id", "sid", "sis user id", "sis login id", "username", "email", "email address")
-MOODLES_ID = "participant "  # precedes the number that is in the names of its folders
+OTHER_IDS = tuple(name for name in (*COLUMNS["id"], "sis login id") if name not in ("id", "identifier"))
+KNOWN = {name for names in COLUMNS.values() for name in names} | {*OTHER_IDS}
+# Moodle's "Participant 1234567": the number is in the names of its downloads.
+MOODLES_ID = re.compile(r"(?:participant|teilnehmer(?:/in)?) ?(\d+)", re.IGNORECASE)
+MOODLES_TIMES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %H:%M", "%A, %B %d, %Y, %I:%M %p")
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Row:
     group: str = ""
     submitted_at: str = ""
     other_ids: tuple[str, ...] = field(default=())
+    line: int = 0  # in the file
 
     @property
     def person(self) -> Person:
@@ -59,60 +69,29 @@ class Row:
 
 def read_roster(path: Path) -> list[Row]:
     """Rows of a roster. Raises ClassError, with the line of what is wrong."""
-    try:
-        text = _text(path.read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClassError(f"the roster cannot be read: {error}. Save it as CSV in UTF-8") from None
-    lines = io.StringIO(text, newline="")
-    delimiter = _delimiter(text)
-    if text.lower().startswith("sep="):
-        lines.readline()
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    skipped = 1 if text.lower().startswith("sep=") else 0
-    try:
-        table = [(reader.line_num + skipped, row) for row in reader]
-    except csv.Error as error:
-        line = reader.line_num + skipped
-        raise ClassError(f"{path.name}:{line}: a quote is not closed, or is inside a cell: {error}") from None
-    head = [cell.strip().casefold() for cell in table[0][1]] if table else []
+    return rows_of(read_table(path, KNOWN))
+
+
+def rows_of(table: Table) -> list[Row]:
+    """The students in a table. Raises ClassError, with the line of what is wrong."""
+    head = table.head
     if not set(head) & set(COLUMNS["id"]):
         found = ", ".join(filter(None, map(safe_text, head))) or "none"
         raise ClassError(
-            f"{path.name} needs a column `id`; `name`, `email`, `group` and `submitted_at` are optional. Exports of "
-            f"Canvas, Gradescope and Moodle are read too. Its columns are: {found}"
+            f"{table.name} needs a column `id`; `name`, `email`, `group` and `submitted_at` are optional. Exports of "
+            f"the sites are read too. Its columns are: {found}"
         )
-    rows = list(_rows(path.name, head, table[1:]))
+    rows = list(_rows(table.name, head, table.rows[1:]))
     if not rows:
-        raise ClassError(f"{path.name} needs a column `id`, and below it a line for each student")
-    _check(path.name, rows)
+        raise ClassError(f"{table.name} needs a column `id`, and below it a line for each student")
+    _check(table.name, rows)
     return rows
-
-
-def _text(content: bytes) -> str:
-    """UTF-8, or what Excel calls Unicode text, with or without a byte-order mark."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16")
-    return content.decode("utf-8-sig")
-
-
-def _delimiter(text: str) -> str:
-    """What separates cells: as a first line `sep=;` says, or what gives the head the most columns that are known."""
-    first = text.splitlines()[0] if text else ""
-    if first.lower().startswith("sep=") and len(first) > len("sep="):
-        return first[len("sep=")]
-    known = {name for names in COLUMNS.values() for name in names} | {*OTHER_IDS}
-
-    def num_columns(delimiter: str) -> tuple[int, int]:
-        head = next(csv.reader([first], delimiter=delimiter), [])
-        return len({cell.strip().casefold() for cell in head} & known), len(head)
-
-    return max(DELIMITERS, key=num_columns)
 
 
 QUOTE_IT = 'If a cell has the separator in it, put quotes around the cell: "Love, Ada"'
 
 
-def _rows(file: str, head: list[str], table: list[tuple[int, list[str]]]) -> Iterator[Row]:
+def _rows(file: str, head: list[str], table: Iterable[tuple[int, tuple[str, ...]]]) -> Iterator[Row]:
     for line, raw_cells in table:
         cells = [cell.strip() for cell in raw_cells]
         if not any(cells):
@@ -124,7 +103,8 @@ def _rows(file: str, head: list[str], table: list[tuple[int, list[str]]]) -> Ite
             found.setdefault(column, cell)
         columns = {**COLUMNS, "id": ("id",)} if "id" in head else COLUMNS
         row = {key: next((found[name] for name in names if found.get(name)), "") for key, names in columns.items()}
-        other_ids = tuple(found[name] for name in OTHER_IDS if found.get(name))
+        row["id"] = row["id"].removeprefix("#")  # Brightspace writes it in front, so that spreadsheets read a text
+        other_ids = tuple(found[name].removeprefix("#") for name in OTHER_IDS if found.get(name))
         is_of_canvas = "student" in head and not row["id"] and not other_ids  # the points possible, in any language
         if is_of_canvas or (row["role"] and row["role"].casefold() != "student"):
             continue
@@ -134,11 +114,15 @@ def _rows(file: str, head: list[str], table: list[tuple[int, list[str]]]) -> Ite
         blanks = {cell.startswith(" ") for cell in raw_cells[1:] if cell.strip()}
         if len(blanks) > 1 and "@" not in email:
             raise ClassError(f"{file}:{line}: some cells begin with a blank and others do not. {QUOTE_IT}")
-        number = row["id"][len(MOODLES_ID) :] if row["id"].casefold().startswith(MOODLES_ID) else row["id"]
+        number = match[1] if (match := MOODLES_ID.fullmatch(row["id"])) else row["id"]
         if not number:
             raise ClassError(f"{file}:{line}: an id is empty or appears twice: ''")
         name = row["name"] or f"{row['first']} {row['last']}".strip()
-        yield Row(number, name, email if "@" in email else "", row["group"], row["submitted_at"], other_ids)
+        time = row["submitted_at"]
+        if "submitted_at" not in head:  # Moodle's own column: "-" where nothing was handed in
+            local = local_time(time, *MOODLES_TIMES)
+            time = local.isoformat() if local else ""
+        yield Row(number, name, email if "@" in email else "", row["group"], time, other_ids, line)
 
 
 def _check(file: str, rows: list[Row]) -> None:
@@ -161,18 +145,20 @@ def _check(file: str, rows: list[Row]) -> None:
             )
 
 
-class _Index:
-    """Finds the row of a name: exactly, as an e-mail address of any case, or but for leading zeros."""
+class Index:
+    """Finds the row of an id: exactly, in upper or lower case, or but for leading zeros. Finds it by a name, too."""
 
     def __init__(self, rows: list[Row]) -> None:
         self._exact: dict[str, Row] = {}
         self._folded: dict[str, list[Row]] = {}
+        self._named: dict[str, list[Row]] = {}
         for row in rows:
             for name in (row.email, *row.other_ids, row.id):
                 self._exact[name] = row
                 for key in _keys(name):
                     if row not in self._folded.setdefault(key, []):
                         self._folded[key].append(row)
+            self._named.setdefault(name_key(row.name), []).append(row)
         self._exact |= {row.id: row for row in rows}  # an id outranks another student's other number
 
     def row(self, name: str) -> Row | None:
@@ -181,12 +167,25 @@ class _Index:
         alike = [self._folded[key] for key in _keys(name) if key in self._folded]
         return self._exact.get(name) or next((rows[0] for rows in alike if len(rows) == 1), None)
 
+    def of_person(self, person: Person) -> Row | None:
+        return self.row(person.id) or self.row(person.email)
+
+    def named(self, name: str) -> Row | None:
+        """The only student of this name, whatever the order of its words."""
+        rows = self._named.get(name_key(name), []) if name_key(name) else []
+        return rows[0] if len(rows) == 1 else None
+
 
 def _keys(name: str) -> Iterator[str]:
-    if "@" in name:
-        yield name.casefold()
-    elif name.isdecimal() and name.lstrip("0"):
+    yield name.casefold()
+    if name.isdecimal() and name.lstrip("0"):
         yield name.lstrip("0")
+
+
+def name_key(name: str) -> str:
+    """The words of a name, so that "Love, Ada" and "ada love" are the same."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(sorted(re.findall(r"\w+", re.sub(r"['\u2019`]", "", text))))
 
 
 def with_roster(entries: list[Entry], rows: list[Row]) -> list[Entry]:
@@ -194,23 +193,40 @@ def with_roster(entries: list[Entry], rows: list[Row]) -> list[Entry]:
 
     Several entries may be of the same student or group: `find_submissions` marks them.
     """
-    known = _Index(rows)
+    known = Index(rows)
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.team, []).append(row)
+    owners = {(name_key(person.name or person.id), person.id) for entry in entries for person in entry.people}
+    same_name = Counter(name for name, _ in owners)
     found: list[Entry] = []
     seen: set[str] = set()
     for entry in entries:
-        names = [name for person in entry.people for name in (person.id, person.email)] + [entry.student]
-        own = [one for name in names if (one := known.row(name)) is not None] or groups.get(entry.student, [])
-        members = {row.id: row for one in own for row in groups[one.team]}
+        own = {}  # row -> who that is in the export
+        for person in entry.people:
+            listed = known.of_person(person)
+            if listed is None and len(entry.people) == 1:
+                listed = known.row(entry.student)
+            if listed is None and same_name[name_key(person.name or person.id)] == 1:
+                listed = known.named(person.name or person.id)
+            if listed is not None:
+                own[listed.id] = person
+        teams = [team for row in rows if row.id in own for team in [row.team]] or [entry.student]
+        members = {row.id: row for team in dict.fromkeys(teams) for row in groups.get(team, ())}
         seen |= members.keys()
         times = [time for row in members.values() if (time := time_of(row.submitted_at)) is not None]
-        submitted = max(times, default=entry.submitted)
         if members:
-            people = tuple(row.person for row in members.values())
-            found.append(replace(entry, people=people, group=own[0].group, submitted=submitted))
+            people = tuple(_with_what_is_missing(row.person, own.get(row.id)) for row in members.values())
+            group = next(iter(members.values())).group or entry.group
+            found.append(replace(entry, people=people, group=group, submitted=max(times, default=entry.submitted)))
         else:
             found.append(replace(entry, on_roster=False))
     found += [Entry(folder_name(row.id), (row.person,), None, row.group) for row in rows if row.id not in seen]
     return found
+
+
+def _with_what_is_missing(person: Person, in_export: Person | None) -> Person:
+    """What a roster does not say stays as the site has it."""
+    if in_export is None:
+        return person
+    return Person(person.id, person.name or in_export.name, person.email or in_export.email)

@@ -1,51 +1,36 @@
-"""The exports of Gradescope, Canvas and Moodle, as downloaded.
+"""The submissions in a site's download of a class, by its own list (Gradescope) or by its names (`site_names.py`).
 
-- Gradescope: `submission_metadata.yml` next to folders (or archives) that it names, as "Export submissions" gives them.
-- Canvas: files named `name_id_number_file`, as "Download submissions" gives them; `_LATE_` may be between. A student
-  has one archive, or the files of the homework one by one.
-- Moodle: folders named `name_id_assignsubmission_file`, or files whose names begin so, as "Download all submissions"
-  gives them.
+Gradescope: `submission_metadata.yml` next to folders (or archives) that it names, as "Export submissions" gives them.
+Elsewhere a student has one archive or one folder, or the files of the homework one by one. If somebody handed in more
+than once, `attempts` in `assignment.toml` says which attempt counts.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import yaml
 
 from autograder.classroom.intake.entries import MAX_TEXT, ClassError, Entry, Person, folder_name, safe_text, time_of
+from autograder.classroom.intake.site_names import (
+    ILIAS_FOLDERS,
+    ILIAS_TIME,
+    Upload,
+    is_team,
+    local_time,
+    uploads_in,
+    visible,
+)
 from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import ARCHIVE_SUFFIXES
 from hw4.handin.look_alikes import meant_by
-from hw4.handin.members import JUNK_FILES, JUNK_FOLDERS
 
 METADATA = "submission_metadata.yml"
-# Canvas writes name, LATE, user, attachment and file; a text box or a link has no attachment, and a student who stays
-# anonymous no name (canvas-lms, lib/content_zipper.rb). What is uploaded again under one name gets "-1", "-2".
-CANVAS = re.compile(
-    r"(?:(?P<late_anon>LATE_)?(?P<anon>anon_[A-Za-z0-9]+)|(?P<name>.+?)_(?P<late>LATE_)?(?P<id>\d+))_"
-    r"(?:(?P<number>\d+)_(?P<file>.+)|(?P<typed>text|link)\.html)",
-    re.DOTALL,
-)
-CANVAS_COPY = re.compile(r"-\d+(?=\.[^.]+$|\.tar\.[^.]+$|$)")
-# Moodle writes name, participant, plug-in and file; with folders, the file is inside (mod/assign/locallib.php).
-MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?P<plugin>file|onlinetext)_?(?P<file>.*)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """One file of one student, or a folder with all of them."""
-
-    student: str
-    name: str
-    file: str  # as the student called it
-    path: Path
-    number: int = 0  # of several uploads of one file the largest is the newest
-    late: bool = False
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def is_archive(name: str) -> bool:
@@ -55,11 +40,6 @@ def is_archive(name: str) -> bool:
 def is_handed_in(name: str) -> bool:
     """Whether a file of this name may be somebody's submission, or a part of it."""
     return is_archive(name) or name.lower().endswith((".py", ".ipynb"))
-
-
-def is_from_a_system(name: str) -> bool:
-    """Whether a system wrote this file or folder, or hides it."""
-    return name.startswith(".") or name in (*JUNK_FILES, *JUNK_FOLDERS)
 
 
 def gradescope(folder: Path) -> Iterator[Entry]:
@@ -89,7 +69,7 @@ def gradescope(folder: Path) -> Iterator[Entry]:
 def only_archive(path: Path) -> Path:
     """The archive in a folder that holds just one file and that is one: sites and people do not unpack all of them."""
     if path.is_dir() and not path.is_symlink():
-        inside = [one for one in path.iterdir() if not is_from_a_system(one.name)]
+        inside = visible(path)
         if len(inside) == 1 and inside[0].is_file() and is_archive(inside[0].name):
             return inside[0]
     return path
@@ -109,60 +89,105 @@ _Lenient.add_multi_constructor("!", _ruby)
 _Lenient.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: str(node.value))
 
 
-# Canvas and Moodle ----------------------------------------------------------------------------------------------------
+# Sites that say by names whose a file is ------------------------------------------------------------------------------
 
 
-def upload_of(path: Path) -> Upload | None:
-    """What a file or folder is by its name; None if its name is of neither site."""
-    if match := MOODLE.fullmatch(path.name):
-        typed = "" if match["plugin"] == "file" else match["plugin"]
-        return Upload(match["id"], safe_text(match["name"]), match["file"] or typed, path)
-    if (match := CANVAS.fullmatch(path.name)) and not path.is_dir():
-        name = match["typed"] or CANVAS_COPY.sub("", match["file"])
-        late = bool(match["late"] or match["late_anon"])
-        student = match["id"] or match["anon"]
-        return Upload(student, safe_text(match["name"]), name, path, int(match["number"] or 0), late)
-    return None
+def class_folder(folder: Path) -> Path:
+    """The folder with the submissions in a download of ILIAS, which has one around it; any other folder itself."""
+    inner = [path for path in visible(folder) if path.is_dir() and path.name.casefold() in ILIAS_FOLDERS]
+    return inner[0] if len(inner) == 1 and not uploads(folder) and uploads(inner[0]) else folder
 
 
-def uploads(items: Iterable[Path]) -> list[Upload]:
-    """The uploads in a folder, if it is an export of Canvas or Moodle: if most of what may be handed in is one."""
-    candidates = [path for path in items if path.is_dir() or is_handed_in(path.name)]
-    found = [upload for path in items if (upload := upload_of(path)) is not None]
-    named = {upload.path for upload in found}
-    return found if any(path in named for path in candidates) and 2 * len(named) >= len({*candidates, *named}) else []
+def containers(folder: Path) -> set[Path]:
+    """The folders of a download that are nobody's: what is in them is somebody's, or listed."""
+    inner = class_folder(folder)
+    teams = {path for path in visible(inner) if is_team(path)} if uploads(inner) else set()
+    return {folder, inner, *teams}
+
+
+def uploads(folder: Path) -> list[Upload]:
+    """The uploads in a folder, if it is a site's download: if most of what may be handed in is one."""
+    found = uploads_in(folder)
+    tops = {folder / upload.path.relative_to(folder).parts[0] for upload in found}
+    candidates = {path for path in visible(folder) if path.is_dir() or is_handed_in(path.name)}
+    return found if candidates & tops and 2 * len(tops) >= len(candidates | tops) else []
 
 
 def entries_of_uploads(found: Iterable[Upload]) -> Iterator[Entry]:
-    """One entry a student: a folder, an archive, or files of the homework one by one."""
-    by_student: dict[str, list[Upload]] = {}
+    """One entry for each student or team; with `attempts = "best"`, one for each attempt."""
+    by_owner: dict[str, list[Upload]] = {}
     for upload in found:
-        by_student.setdefault(upload.student, []).append(upload)
-    for student, own in by_student.items():
-        newest = {upload.file: upload.path for upload in sorted(own, key=lambda upload: upload.number)}
-        archives = {name: path for name, path in newest.items() if is_archive(name) or path.is_dir()}
-        archives = {name: path for name, path in archives.items() if not (path.is_dir() and name == "onlinetext")}
-        wanted = {name: path for name, path in newest.items() if _is_of_the_homework(name) and name not in archives}
-        problem, shown = "", ", ".join(map(safe_text, {**archives, **wanted} or newest))
-        if len(archives) > 1 or (archives and wanted):
-            problem = f"several files instead of one archive: {shown}. Put the right ones into one folder or archive"
-        elif not archives and not wanted:
-            problem = f"neither an archive nor a file of the homework: {shown}"
-        files = () if archives or problem else tuple(sorted(wanted.items()))
-        meant = {**archives, **wanted} if problem and (archives or wanted) else archives or wanted or newest
-        yield Entry(
-            folder_name(student),
-            (Person(student, own[0].name),),
-            only_archive(next(iter(meant.values()))),
-            late=any(upload.late for upload in own),
-            problem=problem,
-            files=files,
-            named_in_problem=tuple(meant.values()) if problem else (),
-        )
+        by_owner.setdefault(upload.team or upload.student, []).append(upload)
+    for owner, own in by_owner.items():
+        people = {upload.student: Person(upload.student, upload.name) for upload in own}
+        attempts = [_entry(folder_name(owner), tuple(people.values()), one, own) for one in attempts_of(own)]
+        policy = load_assignment().policies.attempts
+        if policy != "best" or len(attempts) == 1:
+            yield attempts[0 if policy == "first" else -1]
+            continue
+        for number, entry in enumerate(attempts[:-1], start=1):
+            yield replace(entry, student=f"{entry.student}-attempt-{number}", attempt_of=entry.student)
+        yield replace(attempts[-1], attempt_of=attempts[-1].student)
+
+
+def attempts_of(own: list[Upload]) -> list[list[Upload]]:
+    """What one student handed in, by attempt, the first one first.
+
+    Some sites say when each attempt was. Elsewhere the n-th attempt has the n-th upload of each name, or the last one
+    of a name that was not uploaded so often.
+    """
+    counts = [upload for upload in own if not upload.is_note and _may_count(upload)]
+    if not counts:
+        return [own]
+    if any(upload.when for upload in counts):
+        times = sorted({upload.when or NEVER for upload in counts})
+        return [[upload for upload in counts if (upload.when or NEVER) == when] for when in times]
+    copies: dict[tuple[str, Path | None], list[Upload]] = {}
+    for upload in sorted(counts, key=lambda upload: upload.number):
+        copies.setdefault((upload.file, None if upload.file else upload.path), []).append(upload)
+    num_attempts = max(map(len, copies.values()))
+    return [[of_name[min(n, len(of_name) - 1)] for of_name in copies.values()] for n in range(num_attempts)]
+
+
+def _entry(student: str, people: tuple[Person, ...], attempt: list[Upload], own: list[Upload]) -> Entry:
+    """One attempt: a folder, an archive, or files of the homework one by one."""
+    names = {upload.file or upload.path.name: upload.path for upload in attempt}
+    folders = {upload.path.name: upload.path for upload in attempt if upload.path.is_dir() and not upload.is_note}
+    archives = {name: path for name, path in folders.items() if any(visible(path))} or folders
+    archives |= {name: path for name, path in names.items() if is_archive(name) and not path.is_dir()}
+    wanted = {name: path for name, path in names.items() if _is_of_the_homework(name) and name not in archives}
+    problem, shown = "", ", ".join(map(safe_text, {**archives, **wanted} or names))
+    if len(archives) > 1 or (archives and wanted):
+        problem = f"several files instead of one archive: {shown}. Put the right ones into one folder or archive"
+    elif not archives and not wanted:
+        problem = f"neither an archive nor a file of the homework: {shown}"
+    meant = {**archives, **wanted} if problem and (archives or wanted) else archives or wanted or names
+    times = [time for upload in attempt if (time := _time_of(upload)) is not None]
+    return Entry(
+        student,
+        people,
+        only_archive(next(iter(meant.values()))),
+        group=attempt[0].team,
+        late=any(upload.late for upload in own),
+        problem=problem,
+        submitted=max(times, default=None),
+        files=() if archives or problem else tuple(sorted(wanted.items())),
+        named_in_problem=tuple(meant.values()) if problem else (),
+    )
+
+
+def _time_of(upload: Upload) -> datetime | None:
+    if upload.site == "ILIAS" and (match := ILIAS_TIME.fullmatch(upload.path.name)):
+        return local_time(match["when"], "%Y%m%d%H%M%S")
+    return upload.when
+
+
+def _may_count(upload: Upload) -> bool:
+    return upload.path.is_dir() or is_archive(upload.file) or _is_of_the_homework(upload.file)
 
 
 def _is_of_the_homework(name: str) -> bool:
-    """Whether a file belongs to a submission, or looks as if it should. Canvas knows no folders: topics have none."""
+    """Whether a file belongs to a submission, or looks as if it should. Sites know no folders: topics have none."""
     rules = load_assignment().submission
     names = {PurePosixPath(file).name for file in (*rules.code, *rules.notebooks)}
     return name in names or meant_by(name, load_assignment()) is not None

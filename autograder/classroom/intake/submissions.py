@@ -1,7 +1,7 @@
 """Which submissions a folder holds, and whose they are: a plain folder, or an export of a site (`sites.py`).
 
-In a plain folder every folder and every archive is a submission, named after its student. `roster.py` says who is in
-the class, and `left_over.py` what belongs to nobody.
+In a plain folder every folder and every archive is a submission, named after its student; of a git repository a commit
+is (`repositories.py`). `roster.py` says who is in the class, and `left_over.py` what belongs to nobody.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,13 +23,15 @@ from autograder.classroom.intake.entries import (
     folder_name,
     safe_text,
 )
+from autograder.classroom.intake.repositories import read_commit, repository_in, with_commit
 from autograder.classroom.intake.roster import read_roster, with_roster
+from autograder.classroom.intake.site_names import visible
 from autograder.classroom.intake.sites import (
     METADATA,
+    class_folder,
     entries_of_uploads,
     gradescope,
     is_archive,
-    is_from_a_system,
     only_archive,
     uploads,
 )
@@ -37,8 +40,15 @@ from hw4.handin.intake import ARCHIVE_SUFFIXES, Intake, read_submission
 from hw4.handin.refusal import SubmissionRefused
 
 
-def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
+def find_submissions(
+    folder: Path, roster: Path | None = None, extensions: Mapping[str, float] | None = None
+) -> list[Entry]:
     """All submissions of a class, sorted by student.
+
+    Args:
+        folder: of the submissions.
+        roster: a CSV file of the class.
+        extensions: student -> days; they decide which commit of a git repository counts.
 
     Raises:
         ClassError: the folder or the roster cannot be read.
@@ -50,6 +60,8 @@ def find_submissions(folder: Path, roster: Path | None = None) -> list[Entry]:
         raise ClassError(f"{folder} contains no submission: neither a folder nor an archive (.zip, .tar.gz)")
     if roster is not None:
         entries = with_roster(entries, read_roster(roster))
+    if not ((folder / METADATA).is_file() or uploads(class_folder(folder))):  # who uploads a repository, uploads files
+        entries = [with_commit(entry, extensions or {}) for entry in entries]
     return sorted(_with_disputes(entries), key=lambda entry: entry.student)
 
 
@@ -68,6 +80,7 @@ def _with_disputes(entries: list[Entry]) -> list[Entry]:
     for entry in entries:
         if (path := entry.path) is not None:
             others = [other for person in entry.people for other in of_id[person.id.casefold()] if other is not entry]
+            others = [other for other in others if not entry.attempt_of or other.attempt_of != entry.attempt_of]
             if others:
                 places = ", ".join(dict.fromkeys(other.place for other in others))
                 entry = replace(entry, disputed=f"is {places}")
@@ -81,18 +94,18 @@ def _with_disputes(entries: list[Entry]) -> list[Entry]:
 def _entries(folder: Path) -> list[Entry]:
     if (folder / METADATA).is_file():
         return list(gradescope(folder))
-    items = _items(folder)
-    if found := uploads(items):
+    if found := uploads(class_folder(folder)):
         return list(entries_of_uploads(found))
-    places = [path for path in items if path.is_dir() or is_archive(path.name)]
+    places = [path for path in visible(folder) if path.is_dir() or is_archive(path.name)]
     for place in places:
-        if len(places) == 1 and place.is_dir() and ((place / METADATA).is_file() or uploads(_items(place))):
+        if len(places) == 1 and place.is_dir() and ((place / METADATA).is_file() or uploads(class_folder(place))):
             raise ClassError(f"{folder} contains one folder, an export of a whole class: give {place} instead")
-    return [Entry(folder_name(_stem(path)), (Person(safe_text(_stem(path))),), only_archive(path)) for path in places]
+    return [_plain(path) for path in places]
 
 
-def _items(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if not is_from_a_system(path.name)]
+def _plain(path: Path) -> Entry:
+    place = path if repository_in(path) else only_archive(path)
+    return Entry(folder_name(_stem(path)), (Person(safe_text(_stem(path))),), place)
 
 
 def read_entry(entry: Entry, assignment: Assignment | None = None) -> Intake:
@@ -114,6 +127,8 @@ def read_entry(entry: Entry, assignment: Assignment | None = None) -> Intake:
         raise OwnerUnclear(f"{entry.place} is said to be of {whose}. So {entry.disputed}. Leave only the right one")
     if entry.problem:
         raise SubmissionRefused(entry.problem, where=entry.path.name, fix="Ask the student which one to grade")
+    if entry.commit:
+        return read_commit(entry.path, entry.commit, assignment)
     if not entry.files:
         return read_submission(entry.path, assignment)
     with tempfile.TemporaryDirectory() as place:

@@ -108,7 +108,7 @@ def dashboard(found: Class) -> str:
 
 def _late_words(result: Result) -> str:
     """ "late", or "2 days late" where it is known."""
-    found = result.lateness(0.0)
+    found = None if result.submitted is None else result.lateness(0.0)
     if found is None:
         return "late"
     return f"{found.days_late} {'day' if found.days_late == 1 else 'days'} late"

@@ -6,6 +6,7 @@ import contextlib
 import csv
 
 from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.marks.attempts import counted
 from autograder.classroom.marks.dashboard import dashboard
 from autograder.classroom.marks.policies import COLUMNS as LATE_COLUMNS
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
@@ -56,8 +57,8 @@ def write_lists(folder: ClassFolder) -> Class:
     """grades.csv and index.html, as they follow from everything else."""
     found = read_class(folder)
     _log_extensions(folder, found)
-    write_at_once(folder.root / "grades.csv", grades_csv(found))
-    write_at_once(folder.root / "index.html", dashboard(found).encode("utf-8", "replace"))
+    write_at_once(folder.root / "grades.csv", grades_csv(counted(found)))
+    write_at_once(folder.root / "index.html", dashboard(counted(found)).encode("utf-8", "replace"))
     return found
 
 

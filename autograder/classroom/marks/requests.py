@@ -150,7 +150,7 @@ def _student_of(asked: Asked, entries: list[Mapping[str, Any]]) -> str:
     for entry in entries:
         names = {entry["student"], *(name for p in entry["people"] for name in (p["id"], p["email"]))}
         if wanted in {name.casefold() for name in names if name}:
-            return str(entry["student"])
+            return str(entry.get("attempt_of") or entry["student"])
     people = [(p["id"], p["email"], p["name"]) for entry in entries for p in entry["people"]]
     raise ClassError(f"{asked.where}: {why_nobody(asked.student, people)}")
 

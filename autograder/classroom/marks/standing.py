@@ -37,7 +37,7 @@ from autograder.report.words import points as shown
 from hw4.handin.answer_cells import UnreadNotebook
 from hw4.handin.assignment import ASSIGNMENT_FILE, Item, LatePolicy, load_assignment
 
-COMMON = ("student", "people", "group", "late", "on_roster", "submitted")
+COMMON = ("student", "people", "group", "late", "on_roster", "submitted", "attempt_of")
 EXTENSIONS = ASSIGNMENT_FILE.parent / "extensions.csv"  # private: see `autograder/classroom/marks/policies.py`
 Status = Literal["graded", "refused", "fault", "missing", "waiting"]
 STATUS_WORDS: dict[Status, str] = {
@@ -87,10 +87,16 @@ class Result:
     kept: dict[str, Any] | None = field(default=None, repr=False)  # the report by program, as it was written then
     submitted: datetime | None = None
     extension_days: float = 0.0
+    attempt_of: str | None = ""  # the student's last attempt, if each is graded and the best one counts
     late_rule: LateRule | None = None  # today's if None
     penalty_waived: bool = False
     adjustment: float = 0.0  # of the total, by staff
     requests: tuple[Request, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        """Names the student among those with several attempts: the folder of the last one."""
+        return self.attempt_of or self.student
 
     @property
     def has_report(self) -> bool:
@@ -127,7 +133,7 @@ class Result:
     @property
     def is_late(self) -> bool:
         """By the time, the due date and the extension; by the site's word where no time is known."""
-        found = self.lateness(0.0)
+        found = None if self.submitted is None else self.lateness(0.0)
         return self.late if found is None else found.days_late > 0
 
     @property
@@ -137,22 +143,27 @@ class Result:
         return found is not None and not self.penalty_waived and found.days_late > rule.policy.max_days
 
     def lateness(self, total: float) -> Lateness | None:
-        """What the time of the submission takes off this total; None where no time is known.
+        """What the time of the submission takes off this total; None if nobody knows that.
 
-        What staff added to it or took off it is no part of what was earned, so it stays as it is.
+        Without a time, what the site does not call late is on time. What the site calls late has an unknown penalty,
+        unless staff waived it. What staff added to the total or took off it is no part of what was earned, so it stays
+        as it is.
         """
-        if self.submitted is None:
+        is_unknown = self.late and self.submitted is None and not self.penalty_waived
+        if is_unknown or (self.status == "missing" and not self.adjustment):
             return None
         rule = self.late_rule or LateRule.today()
         earned = max(0.0, round(total - self.adjustment, 2))
-        found = lateness(self.submitted, earned, due=rule.due, policy=rule.policy, extension_days=self.extension_days)
+        found = lateness(
+            self.submitted or rule.due, earned, due=rule.due, policy=rule.policy, extension_days=self.extension_days
+        )
         penalty = 0.0 if self.penalty_waived else found.penalty
         return dataclasses.replace(
             found, points=total, penalty=penalty, final_points=round(max(0.0, total - penalty), 2)
         )
 
     def late_cells(self, points: float | None) -> list[str]:
-        """Cells of LATE_COLUMNS. Without points there is no penalty; without a time there is nothing."""
+        """Cells of LATE_COLUMNS. Without points there is no penalty; nothing if nobody knows how late it is."""
         found = self.lateness(points or 0.0)
         if found is None:
             return [""] * len(LATE_COLUMNS)
@@ -169,7 +180,6 @@ class Class:
     only: frozenset[str] | None
     changes: tuple[Change, ...]
     left_over: tuple[LeftOver, ...] = ()  # what was in the folder of submissions and in nobody's submission
-    requests: tuple[Request, ...] = ()
     alike: Mapping[str, tuple[Alike, ...]] = field(default_factory=dict)  # student -> whose code is nearly the same
     notice: str = ""  # what holds today but not in these points, in one line for every list
 
@@ -215,8 +225,8 @@ class Class:
 
     @property
     def knows_times(self) -> bool:
-        """Whether it is known of anybody when the submission was handed in."""
-        return any(result.submitted is not None for result in self.results)
+        """Whether it is known of anybody when the submission was handed in, or that it was late."""
+        return any(result.submitted is not None or result.late for result in self.results)
 
 
 def common_of(owner: Entry | Result) -> dict[str, Any]:
@@ -242,8 +252,8 @@ def read_class(folder: ClassFolder, *, by_todays_rule: bool = False) -> Class:
     requests = read_requests(folder.root)
     found = []
     for entry in facts["students"]:
-        own = tuple(request for request in requests if request.student == entry["student"])
         result = _result(folder, entry, changes, extensions, rule, by_todays_rule)
+        own = tuple(request for request in requests if request.student == result.owner)
         found.append(dataclasses.replace(result, requests=own))
     only = facts["options"]["only"]
     only = None if only is None else frozenset(only)
@@ -254,7 +264,6 @@ def read_class(folder: ClassFolder, *, by_todays_rule: bool = False) -> Class:
         only=only,
         changes=tuple(changes),
         left_over=tuple(LeftOver(**one) for one in facts.get("left_over", ())),
-        requests=requests,
         alike=read_alike(folder.root),
         notice=notice,
     )
@@ -303,7 +312,8 @@ def result_of(
         kept: the report of then, of `kept.dumped`; None: it is judged by today's rule.
     """
     student = common["student"]
-    waiver, whole = waived_penalty(changes, student), of_whole(changes, student)
+    owner = common.get("attempt_of") or student  # of all attempts: which of them counts may change
+    waiver, whole = waived_penalty(changes, owner), of_whole(changes, owner)
     common = {
         **common,
         "penalty_waived": waiver is not None,
@@ -338,6 +348,14 @@ def _notice(folder: ClassFolder, results: Sequence[Result], rule: LateRule) -> s
             kept = Kept(result.by_program.report, result.by_program.bars)
             changed |= {*outdated.changed_since(kept, result.record["measured"], bars)}
     return outdated.line_about(changed, num_behind=behind)
+
+
+def extensions_of_class() -> dict[str, float]:
+    """student -> days, as extensions.csv has it. Raises ClassError."""
+    try:
+        return read_extensions(EXTENSIONS)
+    except PolicyError as error:
+        raise ClassError(f"extensions of this class cannot be read: {error}") from None
 
 
 def unread_notebooks(result: Result) -> tuple[UnreadNotebook, ...]:

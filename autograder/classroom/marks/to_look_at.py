@@ -59,10 +59,11 @@ def flags_of(found: Class) -> Iterator[Flag]:
     notebooks = _wanted_notebooks(found)
     flags = [flag for result in found.results for flag in _flags_of(result, notebooks)]
     by_student = {result.student: result for result in found.results}
-    for request in found.requests:
-        if request.is_open and request.student in by_student:
-            text = f"no. {request.number}, {request.item}: {request.reason}"
-            flags.append(Flag("regrade request", by_student[request.student], text))
+    for result in found.results:
+        for request in result.requests:
+            if request.is_open:
+                text = f"no. {request.number}, {request.item}: {request.reason}"
+                flags.append(Flag("regrade request", result, text))
     for student, others in found.alike.items():
         if student in by_student and others:
             more = f" and {len(others) - MAX_NAMES} more" if len(others) > MAX_NAMES else ""

@@ -31,6 +31,7 @@ from autograder.classroom.intake.left_over import left_over
 from autograder.classroom.intake.submissions import find_submissions, read_entry
 from autograder.classroom.marks.notebook_pictures import MAX_PICTURES, PicturesOfACell, pictures_in
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
+from autograder.classroom.marks.standing import extensions_of_class
 from autograder.files import write_at_once
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.refusal import SubmissionRefused
@@ -75,7 +76,7 @@ class Restored:
 
 
 def file_class(entries: Iterable[Entry], course: Path, assignment: Assignment | None = None) -> tuple[Change, ...]:
-    """File the notebooks of a whole class. What a group handed in is filed for each of its members.
+    """File the notebooks of a whole class: of a group for each of its members, and of several attempts the last.
 
     Args:
         entries: as `find_submissions` gives them.
@@ -88,7 +89,7 @@ def file_class(entries: Iterable[Entry], course: Path, assignment: Assignment | 
     return tuple(
         change
         for entry in entries
-        if entry.path is not None
+        if entry.path is not None and entry.attempt_of in ("", entry.student)
         for person in entry.people
         for change in file_submission(person.id, entry, course, assignment)
     )
@@ -426,7 +427,7 @@ def main(
         table: the CSV file to write.
     """
     try:
-        entries = find_submissions(submissions, roster)
+        entries = find_submissions(submissions, roster, extensions_of_class())
     except ClassError as error:
         sys.exit(str(error))
     changes = file_class(entries, course)

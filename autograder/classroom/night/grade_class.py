@@ -142,6 +142,7 @@ def class_facts(entries: list[Entry], settings: Settings, left_over: Iterable[Le
                 "submitted": entry.submitted.isoformat() if entry.submitted else None,
                 "on_roster": entry.on_roster,
                 "handed_in": entry.path is not None,
+                "attempt_of": entry.attempt_of,
             }
             for entry in entries
         ],
@@ -282,7 +283,7 @@ def _record_of(intake: Intake, facts: dict[str, Any], answer: dict[str, Any]) ->
 def _commit(known: _Known, record: dict[str, Any], folder: ClassFolder, settings: Settings, writer: str) -> Result:
     entry = known.entry
     record = {**record, "graded_at": datetime.now(UTC).isoformat(timespec="milliseconds"), "handed_in": entry.place}
-    requests = tuple(one for one in read_requests(folder.root) if one.student == entry.student)
+    requests = tuple(one for one in read_requests(folder.root) if one.student == (entry.attempt_of or entry.student))
     result = result_of(record, {**common_of(entry), "requests": requests}, read_changes(folder.root))
     documents = documents_of(result, is_graded=settings.curves and settings.only is None)
     before = folder.standing(entry.student)

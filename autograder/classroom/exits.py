@@ -1,4 +1,4 @@
-"""How a command ends: an exit status, and one line where a TA can fix what went wrong."""
+"""How the commands for a class end."""
 
 from __future__ import annotations
 
