@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from class_samples import ASSIGNMENT, QUIET, TOTAL, canary, engine_of, entries_of, graded_class, measured, quick_pages
+from class_samples import (
+    ASSIGNMENT,
+    QUIET,
+    TOTAL,
+    canary,
+    engine_of,
+    entries_of,
+    graded_class,
+    in_canvas,
+    measured,
+    quick_pages,
+)
 
 from autograder.classroom import commands, decisions
 from autograder.classroom.intake.entries import ClassError, Person
@@ -74,7 +85,7 @@ def test_a_deduction_and_a_grant_add_up_and_show_in_report_results_lists_and_log
     assert f"submission: {TOTAL - 20} -> {TOTAL - 15} points: the upload failed" in results["output"]
     row = row_of(folder, "ada")
     assert (row["adjustment"], row["total"]) == ("-15", f"{TOTAL - 15}")
-    canvas = {one["ID"]: one[ASSIGNMENT.course.title] for one in read_list(export(read_class(folder), "canvas"))}
+    canvas = in_canvas(read_class(folder), tmp_path / "canvas.csv")
     assert (canvas["ada"], canvas["bob"]) == (f"{TOTAL - 15}", f"{TOTAL}")
     points = [(one["before"], one["now"]) for one in log_of(folder) if one["event"] == "points"]
     assert points == [(TOTAL, TOTAL - 20), (TOTAL - 20, TOTAL - 15)]
@@ -92,7 +103,7 @@ def test_no_total_is_below_zero_and_written_points_are_there_first(tmp_path: Pat
     folder = graded_class(tmp_path, {"ada": measured()})
     decisions.adjust(folder.root, "ada", points=-90, reason="misconduct", author="ta")
     assert total(folder, "ada") == 0
-    rows = read_list(export(read_class(folder), "csv", {"ada": Written(20.0, True)}))
+    rows = read_list(export(read_class(folder), {"ada": Written(20.0, True)}))
     assert rows[0]["total"] == f"{TOTAL + 20 - 90}"
 
 

@@ -45,6 +45,7 @@ def student(
     lacking: tuple[str, ...] = (),
     submitted: datetime | None = DUE,
     changes: tuple[Change, ...] = (),
+    requests: tuple[Request, ...] = (),
     **record: Any,
 ) -> Result:
     files = [*ASSIGNMENT.submission.code, *REQUIRED]
@@ -61,6 +62,7 @@ def student(
         "late": False,
         "on_roster": True,
         "submitted": submitted,
+        "requests": requests,
     }
     graded = {} if measurement is None else {"measured": measurement, "intake": facts}
     return result_of({**record, **graded}, common, list(changes))

@@ -29,7 +29,7 @@ def dumped(report: Report, bars: dict[str, Bar]) -> dict[str, Any]:
     items = []
     for item in report.items:
         tests = [{**vars(test), "outcome": vars(test.outcome)} for test in item.tests]
-        nested = {"item": vars(item.item), "kind": item.item.kind, "tests": tests}
+        nested: dict[str, Any] = {"item": vars(item.item), "kind": item.item.kind, "tests": tests}
         nested |= {"example": item.example and vars(item.example), "grade": item.grade and vars(item.grade)}
         items.append({**vars(item), **nested})
     judged_by = {item.id: vars(bars[item.id]) for item in report.items if item.id in bars}
