@@ -173,6 +173,7 @@ def _flags_of_runs(result: Result, grade: Grade, report: ItemReport) -> Iterator
     if nothing and report.score > 0 and report.verdict != "passed":  # what passed has a note
         said = f"{title}: it earned {points(report.score)} points although {', '.join(nothing)} earned nothing"
         yield Flag("agent", result, said)
-    if len(grade.runs.get(report.id, ())) > FIRST_RUNS and report.grade.credit < 1.0:
+    lost_points = report.grade.credit < 1.0 and report.score < report.points  # 0.999 of the credit rounds to all points
+    if len(grade.runs.get(report.id, ())) > FIRST_RUNS and lost_points:
         earned = f"{points(report.score)} of {report.points} points"
         yield Flag("borderline", result, f"{title}: {report.grade.decided_by}, {earned}")
