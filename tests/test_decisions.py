@@ -28,6 +28,7 @@ from autograder.classroom import commands, decisions
 from autograder.classroom.intake.entries import ClassError, Person
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks import standing
+from autograder.classroom.marks.attempts import counted
 from autograder.classroom.marks.export import export, read_list
 from autograder.classroom.marks.gradebook import Written, code_points
 from autograder.classroom.marks.policies import PolicyError, read_extensions, why_nobody
@@ -121,11 +122,33 @@ def test_staff_can_give_points_where_nothing_was_graded(tmp_path: Path, student:
     assert results["score"] == 30
     assert "it came by mail" in page
     assert row_of(folder, student)["total"] == "30"
+    assert in_canvas(read_class(folder), tmp_path / "canvas.csv")[student] == "30"
     assert f"students/{student}/report.html" in (folder.root / "index.html").read_text()
     decisions.adjust(folder.root, student, withdraw=True, reason="graded by now", author="ta")
     assert total(folder, student) == before
     assert report_of(folder, student)[1].get("score") == before
     assert read_class(folder).notice == ""
+
+
+def test_of_several_attempts_an_adjustment_and_a_request_are_about_whichever_counts(tmp_path: Path) -> None:
+    """The first attempt of ada is better than the last one."""
+    answers = {"ada": measured(failed=[NLL]), "ada-attempt-1": measured(), "bob": measured()}
+    people = {name: (Person("ada", "", "ada@x.org"),) for name in ("ada", "ada-attempt-1")}
+    folder = graded_class(tmp_path, answers, people=people)
+    facts = folder.read_class()
+    students = [{**one, "attempt_of": "" if one["student"] == "bob" else "ada"} for one in facts["students"]]
+    folder.write_class({**facts, "students": students})
+    request = write_request(tmp_path / "ada.toml", "ada@x.org", "gaussian_nll", "a reason")
+    assert decisions.requests(folder.root, (request,)) == decisions.DONE
+    for name in ("ada", "ada-attempt-1"):
+        decisions.adjust(folder.root, name, points=-10, reason="misconduct", author="ta")
+        assert "a reason Not answered yet." in report_of(folder, name)[0]
+    row = row_of(folder, "ada")
+    assert (row["submission"], row["adjustment"], row["total"]) == ("ada-attempt-1", "-20", f"{TOTAL - 20}")
+    found = counted(read_class(folder))
+    assert [(flag.kind, flag.result.student) for flag in flags_of(found) if flag.kind != "staff"] == [
+        ("regrade request", "ada-attempt-1")
+    ]
 
 
 def test_a_decision_about_a_function_of_what_was_not_graded_is_refused_and_says_what_to_do(
@@ -166,6 +189,17 @@ def test_a_waived_penalty_costs_nothing_and_no_penalty_is_taken_of_what_staff_ga
     assert float(bob["final_points"]) == pytest.approx(TOTAL - 10 - penalty)
     decisions.adjust(folder.root, "ada", waive_lateness=True, withdraw=True, reason="it was not", author="ta")
     assert float(row_of(folder, "ada")["late_penalty"]) == penalty
+
+
+def test_a_waiver_settles_what_counts_where_nobody_knows_how_late_it_was(tmp_path: Path) -> None:
+    folder = graded_class(tmp_path, {"ada": measured()})
+    facts = folder.read_class()
+    folder.write_class({**facts, "students": [{**facts["students"][0], "late": True}]})
+    assert in_canvas(read_class(folder), tmp_path / "canvas.csv") == {"ada": ""}
+    decisions.adjust(folder.root, "ada", waive_lateness=True, reason="the site was down", author="ta")
+    assert in_canvas(read_class(folder), tmp_path / "canvas.csv") == {"ada": f"{TOTAL}"}
+    assert [kind for kind, _, _ in queue(folder)] == []
+    assert (row_of(folder, "ada")["late"], row_of(folder, "ada")["final_points"]) == ("late", f"{TOTAL}")
 
 
 # Extensions -----------------------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def _flags_of(result: Result, notebooks: Sequence[str]) -> Iterator[Flag]:
         yield Flag("nothing handed in", result, "")
     if result.is_beyond_the_last_day:
         yield Flag("too late", result, "")
-    if result.late and result.submitted is None:
+    if result.late and result.submitted is None and not result.penalty_waived:
         yield Flag("late, but when?", result, "")
     if not result.on_roster:
         yield Flag("not on the roster", result, "")
