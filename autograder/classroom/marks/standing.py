@@ -246,7 +246,7 @@ def read_class(folder: ClassFolder, *, by_todays_rule: bool = False) -> Class:
     """
     facts = folder.read_class()
     changes = read_changes(folder.root)
-    extensions = extensions_of(facts["students"])
+    extensions = extensions_of_class(facts["students"])
     known = None if by_todays_rule else facts.get("late_rule")
     rule = LateRule.today() if known is None else LateRule.from_json(known)
     requests = read_requests(folder.root)
@@ -269,9 +269,18 @@ def read_class(folder: ClassFolder, *, by_todays_rule: bool = False) -> Class:
     )
 
 
-def extensions_of(students: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Days by id or e-mail address. Raises ClassError for a line that means nothing, or that is about nobody."""
-    people = [(p["id"], p["email"], p["name"]) for entry in students for p in entry["people"]]
+def extensions_of_class(students: Sequence[Mapping[str, Any]] | None = None) -> dict[str, float]:
+    """Days by id or e-mail address, as extensions.csv has them.
+
+    Args:
+        students: of class.json; None while they are not known.
+
+    Raises:
+        ClassError: a line means nothing, or is about nobody.
+    """
+    people = None
+    if students is not None:
+        people = [(p["id"], p["email"], p["name"]) for entry in students for p in entry["people"]]
     try:
         return read_extensions(EXTENSIONS, people)
     except PolicyError as error:
@@ -348,14 +357,6 @@ def _notice(folder: ClassFolder, results: Sequence[Result], rule: LateRule) -> s
             kept = Kept(result.by_program.report, result.by_program.bars)
             changed |= {*outdated.changed_since(kept, result.record["measured"], bars)}
     return outdated.line_about(changed, num_behind=behind)
-
-
-def extensions_of_class() -> dict[str, float]:
-    """student -> days, as extensions.csv has it. Raises ClassError."""
-    try:
-        return read_extensions(EXTENSIONS)
-    except PolicyError as error:
-        raise ClassError(f"extensions of this class cannot be read: {error}") from None
 
 
 def unread_notebooks(result: Result) -> tuple[UnreadNotebook, ...]:

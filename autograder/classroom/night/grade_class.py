@@ -25,7 +25,7 @@ from autograder.classroom.marks.standing import (
     LateRule,
     Result,
     common_of,
-    extensions_of,
+    extensions_of_class,
     result_of,
     unread_notebooks,
 )
@@ -107,7 +107,7 @@ def grade_class(
         folder.recover(writer)
         others = list(left_over)
         facts = class_facts(entries, settings, others)
-        extensions_of(facts["students"])  # a line that is about nobody is said before anything is graded
+        extensions_of_class(facts["students"])  # a line that is about nobody is said before anything is graded
         folder.write_class({**facts, "late_rule": folder.late_rule() or facts["late_rule"]})
         for one in others:
             console.print(f"not a submission: {one}", markup=False, highlight=False, style="yellow")
