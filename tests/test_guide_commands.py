@@ -24,6 +24,7 @@ from autograder.classroom.night import grade_class
 from autograder.classroom.night.engine import Task
 from autograder.grading import regrade
 from autograder.solutions import ROOT
+from hw4.handin.assignment import load_assignment
 
 __all__ = ["quick_pages"]  # a fixture
 GUIDE = (ROOT / "docs" / "ta-guide.md").read_text(encoding="utf-8")
@@ -61,13 +62,16 @@ def engine_of(settings: Any, jobs: int) -> Any:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_pages: None) -> Path:
-    """A folder in which everything is called as in the guide."""
-    write_class(tmp_path / "SUBMISSIONS", ["1042", "1043"])
+    """A folder in which everything is called as in the guide; the submissions are a download of Canvas."""
+    write_class(tmp_path / "SUBMISSIONS", ["1042_1042_900_hw4", "1043_1043_901_hw4"])
     write_class(tmp_path / "LAST_YEAR", ["zoe"])
     (tmp_path / "roster.csv").write_text("id,name\n1042,Ada\n1043,Bob\n1044,Eve\n")
     (tmp_path / "requests").mkdir()
     (tmp_path / "requests" / "regrade.toml").write_text('student = "1042"\nitem = "cem_refit"\nreason = "my sign"\n')
     (tmp_path / "form.csv").write_text("student,item,reason\n1043,lateness,the bus\n")
+    title = load_assignment().course.title
+    (tmp_path / "canvas.csv").write_text(f"Student,ID,{title} (1)\nAda,1042,\nBob,1043,\n")
+    (tmp_path / "moodle.csv").write_text("Identifier,Full name,Grade\nParticipant 1042,Ada,\nParticipant 1043,Bob,\n")
     (tmp_path / "notebooks").mkdir()
     with opened(tmp_path / "notebooks" / "gradebook.db") as gradebook:
         gradebook.add_assignment(WRITTEN)
@@ -85,6 +89,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_pages: None) ->
 
 def run(command: str, place: Path) -> int:
     text = command.replace("$SLURM_ARRAY_TASK_ID", "1").replace("/tmp/", f"{place}/")
+    text = text.replace("SUBMISSIONS/1042.zip", "SUBMISSIONS/1042_1042_900_hw4.zip")  # as Canvas calls it
     status: int = tyro.extras.subcommand_cli_from_dict(COMMANDS, args=shlex.split(text)[1:])
     return status
 
@@ -100,6 +105,8 @@ def test_every_command_of_the_guide_runs_as_it_is_printed(place: Path, capsys: p
     assert ran >= COMMANDS.keys() - {"grade", "calibrate"}  # `make` has these
     assert (place / "marks.csv").is_file()
     assert (place / "build" / "similarity.html").is_file()
+    assert (place / "feedback.zip").is_file()
+    assert (place / "feedback" / "1042" / "report.html").is_file()
     folder = grade_class.ClassFolder(place / "RESULTS")
     assert read_class(folder).notice == ""
     found = {result.student: result for result in read_class(folder).results}
