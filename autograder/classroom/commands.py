@@ -17,14 +17,14 @@ from rich.console import Console
 from autograder.classroom.decisions import COMMANDS as DECISIONS
 from autograder.classroom.exits import DONE, FAULT, INTERRUPTED, REFUSED, told
 from autograder.classroom.hand_back import COMMANDS as HAND_BACK
-from autograder.classroom.hand_back import export, gradebook, say
+from autograder.classroom.hand_back import export, feedback, gradebook, say
 from autograder.files import write_at_once
 
 if TYPE_CHECKING:
     from autograder.classroom.intake.folder import ClassFolder
 
-__all__ = ["COMMANDS", "DONE", "FAULT", "INTERRUPTED", "REFUSED", "export", "grade_class", "gradebook", "merge"]
-__all__ += ["regrade_class", "similarity"]
+__all__ = ["COMMANDS", "DONE", "FAULT", "INTERRUPTED", "REFUSED", "export", "feedback", "grade_class", "gradebook"]
+__all__ += ["merge", "regrade_class", "similarity"]
 
 
 @told
