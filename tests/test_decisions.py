@@ -142,7 +142,8 @@ def test_of_several_attempts_an_adjustment_and_a_request_are_about_whichever_cou
     assert decisions.requests(folder.root, (request,)) == decisions.DONE
     for name in ("ada", "ada-attempt-1"):
         decisions.adjust(folder.root, name, points=-10, reason="misconduct", author="ta")
-        assert "a reason Not answered yet." in report_of(folder, name)[0]
+        page = report_of(folder, name)[0]
+        assert ("a reason" in page, "Not answered yet." in page) == (True, True)
     row = row_of(folder, "ada")
     assert (row["submission"], row["adjustment"], row["total"]) == ("ada-attempt-1", "-20", f"{TOTAL - 20}")
     found = counted(read_class(folder))
