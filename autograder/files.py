@@ -26,12 +26,13 @@ def write_through(path: Path, content: bytes) -> None:
 
 def as_json(document: Any) -> bytes:
     """JSON knows no NaN and no infinity: they become null."""
-    return (json.dumps(_finite(document), indent=2, allow_nan=False) + "\n").encode()
+    return (json.dumps(plain(document), indent=2, allow_nan=False) + "\n").encode()
 
 
-def _finite(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A document as JSON gives it back: lists for tuples, and null for NaN and infinity."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import functools
+import io
 import json
 import math
 import sys
@@ -20,12 +22,12 @@ from rich.console import Console
 from autograder.classroom.intake.entries import Entry, Person
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks import student_documents
-from autograder.classroom.marks.standing import Result, standing_of
+from autograder.classroom.marks.site_lists import fill
+from autograder.classroom.marks.standing import Class, Result, standing_of
 from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import grade_class
 from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_effects, hashes_of_tests, options
-from autograder.files import as_json
 from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MORE_RUNS, load_bars, needs_more_runs, score_of_run
 from autograder.grading.outcome import Outcome
 from autograder.grading.running import Run
@@ -198,7 +200,8 @@ def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def without_pages(result: Result, *, is_graded: bool) -> dict[str, bytes]:
     """What a large made-up class has in place of its documents: drawing hundreds of pages takes minutes."""
-    return {"standing.json": as_json(standing_of(result)), "report.html": b"<!DOCTYPE html><title>report</title>"}
+    standing = json.dumps(standing_of(result)).encode()
+    return {"standing.json": standing, "report.html": b"<!DOCTYPE html><title>report</title>"}
 
 
 @pytest.fixture
@@ -240,3 +243,13 @@ def use_assignment(assignment: Assignment, monkeypatch: pytest.MonkeyPatch) -> N
                 code = getattr(found.__wrapped__, "__code__", None)
                 if code is not None and "load_assignment" in code.co_names:
                     monkeypatch.setattr(module, attribute, found.__wrapped__)
+
+
+def in_canvas(found: Class, path: Path) -> dict[str, str]:
+    """The cells of the homework that a class gets in a gradebook of Canvas, by student id."""
+    people = [person for result in found.results for person in result.people]
+    rows = [["Student", "ID", f"{ASSIGNMENT.course.title} (1)"], *([one.name or one.id, one.id, ""] for one in people)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    content = fill(path, "canvas", found, None).content.decode("utf-8-sig")
+    return {id_: points for _, id_, points in list(csv.reader(io.StringIO(content, newline="")))[1:]}

@@ -17,8 +17,8 @@ from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.left_over import left_over
 from autograder.classroom.intake.roster import read_roster
 from autograder.classroom.intake.submissions import find_submissions, read_entry
-from autograder.classroom.marks.dashboard import flags_of
 from autograder.classroom.marks.standing import read_class
+from autograder.classroom.marks.to_look_at import flags_of
 from autograder.classroom.night.grade_class import grade_class
 from autograder.classroom.night.job import Settings
 from autograder.solutions import reference_code

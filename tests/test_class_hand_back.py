@@ -165,10 +165,11 @@ def test_a_list_of_another_kind_is_refused(folder: ClassFolder, tmp_path: Path) 
 def test_refused_and_missing_are_the_same_with_and_without_written_points() -> None:
     common: dict[str, Any] = {"people": (), "group": "", "late": False, "on_roster": True}
     refused, missing = Result("a", **common, status="refused"), Result("b", **common, status="missing")
-    assert [counted_points(refused, None, with_written) for with_written in (False, True)] == [0, 0]
-    assert [counted_points(missing, None, with_written) for with_written in (False, True)] == [None, None]
-    assert counted_points(refused, Written(5.0, True), True) == 5
-    assert counted_points(refused, Written(5.0, False), True) is None
+    for result, wanted in ((refused, 0), (missing, None)):
+        for with_written in (False, True):
+            assert counted_points(result, None, with_written=with_written, bonus_cap=0.0) == wanted
+    assert counted_points(refused, Written(5.0, True), with_written=True, bonus_cap=0.0) == 5
+    assert counted_points(refused, Written(5.0, False), with_written=True, bonus_cap=0.0) is None
 
 
 # Feedback -------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from class_samples import ASSIGNMENT, POINTS, TOTAL, graded_class, measured, qui
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograder.classroom import commands
+from autograder.classroom import commands, decisions
 from autograder.classroom.intake.entries import ClassError, Person
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks import standing
@@ -184,7 +184,7 @@ def test_code_and_written_points_live_in_one_gradebook(tmp_path: Path) -> None:
     assert commands.gradebook(folder.root, database=database) == commands.DONE
     assert code_points(database) == {"1": total, "2": total}
     assert written_points(database) == {"1": Written(15.0, True)}
-    commands.override(folder.root, "ada", NLL, reason="by hand", author="ta")
+    decisions.override(folder.root, "ada", NLL, reason="by hand", author="ta")
     commands.gradebook(folder.root, database=database)
     assert code_points(database) == {"1": TOTAL, "2": TOTAL}
     with opened(database) as gradebook:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from class_samples import POINTS, QUIET, TOTAL, canary, graded_class, measured, quick_pages, without_pages
 
-from autograder.classroom import commands
+from autograder.classroom import commands, decisions
 from autograder.classroom.intake.entries import ClassError
 from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.marks import lists, regrade_class, standing
+from autograder.classroom.marks import outdated, regrade_class, standing
 from autograder.classroom.marks.changes import EVERYBODY, LOG, Change, append_change, in_force, read_changes
 from autograder.classroom.marks.regrade_class import Difference, bring_up_to_date, plan_of
 from autograder.classroom.marks.standing import read_class
@@ -52,7 +52,7 @@ def test_an_override_changes_one_student_and_shows_in_report_results_and_list(tm
     folder = graded_class(tmp_path, {"ada": measured(failed=[NLL]), "bob": measured(failed=[NLL])})
     before = scores(folder)
     lost = POINTS - (before["ada"] or 0)
-    status = commands.override(
+    status = decisions.override(
         folder.root, "ada", "gaussian_nll", points=2.5, reason="<b>shape</b> was \x1b[31mambiguous", author="=TA"
     )
     assert status == commands.DONE
@@ -75,9 +75,9 @@ def test_an_override_changes_one_student_and_shows_in_report_results_and_list(tm
 def test_a_waived_test_gives_all_its_points_to_everyone_and_can_be_withdrawn(tmp_path: Path) -> None:
     folder = graded_class(tmp_path, {"ada": measured(failed=[NLL]), "bob": measured()}, refused=["zoe"])
     before = scores(folder)
-    assert commands.waive(folder.root, NLL, reason="it was wrong", author="ta") == commands.DONE
+    assert decisions.waive(folder.root, NLL, reason="it was wrong", author="ta") == commands.DONE
     assert scores(folder) == {"ada": POINTS, "bob": POINTS, "zoe": 0}
-    assert commands.waive(folder.root, NLL, reason="it was right", author="ta", withdraw=True) == commands.DONE
+    assert decisions.waive(folder.root, NLL, reason="it was right", author="ta", withdraw=True) == commands.DONE
     assert scores(folder) == before
     assert len(read_changes(folder.root)) == 2
 
@@ -93,14 +93,14 @@ def test_the_last_word_counts_and_a_student_counts_more_than_everybody() -> None
 def test_a_decision_settles_a_fault_of_the_grader(tmp_path: Path) -> None:
     folder = graded_class(tmp_path, {"ada": measured(faulty=[NLL])})
     assert scores(folder) == {"ada": None}
-    commands.override(folder.root, "ada", NLL, reason="looked at by hand", author="ta")
+    decisions.override(folder.root, "ada", NLL, reason="looked at by hand", author="ta")
     assert scores(folder) == {"ada": POINTS}
 
 
 def test_decisions_outlive_a_second_grading(tmp_path: Path) -> None:
     answers = {"ada": measured(failed=[NLL])}
     folder = graded_class(tmp_path, answers)
-    commands.override(folder.root, "ada", "gaussian_nll", points=3, reason="a reason", author="ta")
+    decisions.override(folder.root, "ada", "gaussian_nll", points=3, reason="a reason", author="ta")
     done = json.loads((folder.students / "ada" / "done.json").read_text())
     (folder.students / "ada" / "done.json").write_text(json.dumps({**done, "key": "by another grader"}))
     graded_class(tmp_path, answers)
@@ -212,7 +212,7 @@ def test_other_points_for_a_function_change_scores_without_running_anything(
     worth = {"random_shooting": 1, "gaussian_nll": 4}  # 2 and 3 before; no curve runs either
     stubs = tuple(dataclasses.replace(stub, points=worth.get(stub.id, stub.points)) for stub in ASSIGNMENT.stubs)
     changed = dataclasses.replace(ASSIGNMENT, stubs=stubs)
-    for module in (record, standing, lists):
+    for module in (record, standing, outdated):
         monkeypatch.setattr(module, "load_assignment", lambda: changed)
     engine = Engine()
     (one,) = regrade(folder, engine)
@@ -244,7 +244,7 @@ def test_runs_that_nobody_recorded_are_asked_for(tmp_path: Path, monkeypatch: py
     runs = folder.record("ada")["measured"]["runs"][CURVE.id]
     middle = sorted(run["returns"][-1] for run in runs)[1]
     use_bars(monkeypatch, bar=middle)
-    plan = plan_of(read_class(folder))
+    plan = plan_of(read_class(folder, by_todays_rule=True))
     assert plan.whole.keys() == {"ada"}
     engine = Engine()
     regrade(folder, engine)

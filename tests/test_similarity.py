@@ -16,6 +16,7 @@ from autograder.classroom.marks.similarity import (
     SOLUTION,
     THRESHOLD,
     marked,
+    nearly_identical,
     similar,
     similarity_page,
     work_of,
@@ -106,6 +107,15 @@ def test_the_solution_and_earlier_years_are_compared_with_but_not_among_themselv
     works = [work_of("ada", code), work_of(SOLUTION, code, is_earlier=True), work_of("2026/x", code, is_earlier=True)]
     names = {frozenset((pair.one.name, pair.other.name)) for pair in similar(works)}
     assert names == {frozenset(("ada", SOLUTION)), frozenset(("ada", "2026/x"))}
+
+
+def test_a_student_s_attempts_are_compared_with_everybody_else_s_but_not_with_each_other() -> None:
+    code = reference_code()
+    works = [work_of(name, code, attempt_of="ada") for name in ("ada", "ada-attempt-1")] + [work_of("bob", code)]
+    names = {frozenset((pair.one.name, pair.other.name)) for pair in similar(works)}
+    assert names == {frozenset(("ada", "bob")), frozenset(("ada-attempt-1", "bob"))}
+    alike = {name: [one.name for one in others] for name, others in nearly_identical(works).items()}
+    assert alike == {"ada": ["bob"], "ada-attempt-1": ["bob"], "bob": ["ada", "ada-attempt-1"]}
 
 
 def test_the_page_shows_both_sides_and_student_text_is_inert(independent: list[dict[str, bytes]]) -> None:

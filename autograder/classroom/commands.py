@@ -5,41 +5,29 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import getpass
 import re
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
 
-from autograder.classroom.exits import DONE, FAULT, INTERRUPTED, REFUSED
-from autograder.classroom.exits import told as _told
-from autograder.classroom.hand_back import export, feedback, gradebook
+from autograder.classroom.decisions import COMMANDS as DECISIONS
+from autograder.classroom.exits import DONE, FAULT, INTERRUPTED, REFUSED, told
+from autograder.classroom.hand_back import COMMANDS as HAND_BACK
+from autograder.classroom.hand_back import export, feedback, gradebook, say
 from autograder.files import write_at_once
 
-__all__ = [
-    "COMMANDS",
-    "DONE",
-    "FAULT",
-    "INTERRUPTED",
-    "REFUSED",
-    "export",
-    "feedback",
-    "grade_class",
-    "gradebook",
-    "merge",
-    "override",
-    "regrade_class",
-    "similarity",
-    "waive",
-]
+if TYPE_CHECKING:
+    from autograder.classroom.intake.folder import ClassFolder
+
+__all__ = ["COMMANDS", "DONE", "FAULT", "INTERRUPTED", "REFUSED", "export", "feedback", "grade_class", "gradebook"]
+__all__ += ["merge", "regrade_class", "similarity"]
 
 
-@_told
+@told
 def grade_class(
     submissions: Annotated[Path, tyro.conf.Positional],
     *,
@@ -57,6 +45,7 @@ def grade_class(
     only: tuple[str, ...] = (),
     retry_faults: bool = False,
     accept_weak_confinement: bool = False,
+    earlier: tuple[Path, ...] = (),
 ) -> int:
     """Grade a class: a folder of submissions, or an export of Gradescope, Canvas or Moodle as downloaded.
 
@@ -80,6 +69,7 @@ def grade_class(
         only: ids of the functions to check; all by default. Checking only some gives no grade.
         retry_faults: grade again the students for whom the grader failed.
         accept_weak_confinement: grade even if `doctor` reports a missing guarantee.
+        earlier: results or submissions of earlier classes, to find copies of them; those of the last time by default.
     """
     from autograder.classroom.intake.entries import ClassError
     from autograder.classroom.intake.folder import ClassFolder
@@ -104,6 +94,8 @@ def grade_class(
         accept_weak_confinement=accept_weak_confinement,
         hidden=(submissions.resolve(), output.resolve()),
     )
+    if strange := [str(path) for path in earlier if not path.is_dir()]:
+        raise ClassError(f"{', '.join(strange)} is not a folder: give the one that contains the submissions")
     entries = find_submissions(submissions, roster, extensions_of_class())
     with contextlib.ExitStack() as closing:
         chosen, ask = local_engine(settings, jobs), local_canary(settings)
@@ -131,7 +123,21 @@ def grade_class(
         f"Graded {summary.graded}, kept {summary.kept}, grader faults {summary.faults}: {output / 'index.html'}",
         markup=False,
     )
+    if settings.curves and not shard:
+        _look_for_copies(ClassFolder(output), earlier, console)
     return FAULT if summary.faults else DONE
+
+
+def _look_for_copies(place: ClassFolder, earlier: tuple[Path, ...], console: Console) -> None:
+    """Name in the lists those whose code is nearly the same."""
+    from autograder.classroom.marks.lists import write_lists
+    from autograder.classroom.marks.similarity import look_for_copies
+
+    if not place.all_done():
+        return
+    if count := look_for_copies(place, earlier or None):
+        console.print(f"{count} submissions have nearly the same code as another: see `similarity`.", highlight=False)
+    write_lists(place)
 
 
 def _security(scheduler: str, ca: Path | None, cert: Path | None, key: Path | None) -> object:
@@ -181,87 +187,7 @@ def _shard(text: str) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-@_told
-def override(
-    folder: Annotated[Path, tyro.conf.Positional],
-    student: Annotated[str, tyro.conf.Positional],
-    test: Annotated[str, tyro.conf.Positional],
-    *,
-    reason: str,
-    points: float | None = None,
-    withdraw: bool = False,
-    author: str = "",
-) -> int:
-    """Change one student's points for a hidden test, a function or a curve. Logged; survives every regrade.
-
-    Args:
-        folder: results of the class.
-        student: name of the student's folder in `students`.
-        test: a hidden test, a function or a curve, by its id.
-        reason: why; the student reads it.
-        points: what it is worth now; all of its points if not given.
-        withdraw: undo the earlier decision about this student and test.
-        author: who decides; the name of this account if not given.
-    """
-    from autograder.classroom.intake.entries import ClassError
-    from autograder.classroom.intake.folder import ClassFolder
-
-    place = ClassFolder(folder)
-    names = [entry["student"] for entry in place.read_class()["students"]]
-    if student not in names:
-        raise ClassError(f"there is no student called {student!r} here; use the name of a folder in {place.students}")
-    return _change(place, student, test, points, reason, withdraw, author)
-
-
-@_told
-def waive(
-    folder: Annotated[Path, tyro.conf.Positional],
-    test: Annotated[str, tyro.conf.Positional],
-    *,
-    reason: str,
-    withdraw: bool = False,
-    author: str = "",
-) -> int:
-    """Give everyone who was graded all points of a hidden test, a function or a curve. Logged; survives every regrade.
-
-    Args:
-        folder: results of the class.
-        test: a hidden test, a function or a curve, by its id.
-        reason: why; students read it.
-        withdraw: take back the waiver.
-        author: who decides; the name of this account if not given.
-    """
-    from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.marks.changes import EVERYBODY
-
-    return _change(ClassFolder(folder), EVERYBODY, test, None, reason, withdraw, author)
-
-
-def _change(
-    place: object, student: str, test: str, points: float | None, reason: str, withdraw: bool, author: str
-) -> int:
-    from autograder.classroom.intake.folder import ClassFolder
-    from autograder.classroom.marks.changes import Change, append_change
-    from autograder.classroom.marks.regrade_class import bring_up_to_date
-
-    assert isinstance(place, ClassFolder)
-    place.read_class()
-    change = Change(
-        time=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
-        author=author or getpass.getuser(),
-        kind="withdrawn" if withdraw else "points",
-        student=student,
-        target=test,
-        points=points,
-        reason=reason,
-    )
-    with place.locked("all"):
-        append_change(place.root, change)
-        bring_up_to_date(place, Console(file=sys.stdout, soft_wrap=True))
-    return DONE
-
-
-@_told
+@told
 def regrade_class(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
@@ -298,7 +224,7 @@ def regrade_class(
     return DONE
 
 
-@_told
+@told
 def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: Path) -> int:
     """Put together the parts of a class that `grade-class --shard` graded. Can be run again.
 
@@ -307,6 +233,7 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
         output: folder of the whole class.
     """
     from autograder.classroom.intake.entries import ClassError
+    from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.night.merge import merge as run
 
     if not parts:
@@ -315,12 +242,15 @@ def merge(parts: Annotated[tuple[Path, ...], tyro.conf.Positional], *, output: P
     waiting = [result.student for result in found.results if result.status == "waiting"]
     console = Console(file=sys.stdout, soft_wrap=True)
     console.print(f"{len(found.results)} students: {output / 'index.html'}", markup=False)
+    if found.is_graded and not waiting:
+        _look_for_copies(ClassFolder(output), (), console)
+    say(found.notice, console)
     if waiting:
         console.print(f"Not graded yet: {', '.join(waiting[:20])}", markup=False, style="yellow")
     return FAULT if waiting else DONE
 
 
-@_told
+@told
 def similarity(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
@@ -334,11 +264,16 @@ def similarity(
         earlier: submissions of earlier years, to compare with.
         output: the page to write.
     """
+    from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.marks.lists import write_lists
+    from autograder.classroom.marks.similarity import look_for_copies, similarity_page, works_in
     from autograder.classroom.marks.similarity import similarity as run
-    from autograder.classroom.marks.similarity import similarity_page, works_in
 
     pairs = run(folder, earlier)
     console = Console(file=sys.stdout, soft_wrap=True)
+    if (folder / "class.json").exists():
+        look_for_copies(ClassFolder(folder), earlier or None)
+        write_lists(ClassFolder(folder))
     for pair in pairs:
         console.print(f"{pair.share:4.0%} {pair.one.name} and {pair.other.name}", markup=False, highlight=False)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -349,12 +284,9 @@ def similarity(
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "grade-class": grade_class,
-    "override": override,
-    "waive": waive,
+    **DECISIONS,
     "regrade-class": regrade_class,
     "merge": merge,
-    "gradebook": gradebook,
-    "export": export,
-    "feedback": feedback,
+    **HAND_BACK,
     "similarity": similarity,
 }

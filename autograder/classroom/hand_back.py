@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
 
-from autograder.classroom.exits import DONE
-from autograder.classroom.exits import told as _told
+from autograder.classroom.exits import DONE, told
 from autograder.files import write_at_once
 
 
-@_told
+@told
 def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path = Path("notebooks/gradebook.db")) -> int:
     """Write the code points of a class into nbgrader's gradebook, next to the written points. Can be run again.
 
@@ -27,14 +27,15 @@ def gradebook(folder: Annotated[Path, tyro.conf.Positional], *, database: Path =
     from autograder.classroom.marks.gradebook import write_code_points
     from autograder.classroom.marks.standing import read_class
 
-    count = write_code_points(counted(read_class(ClassFolder(folder))), database)
-    Console(file=sys.stdout, soft_wrap=True).print(
-        f"Wrote the code points of {count} people to {database}", markup=False
-    )
+    found = counted(read_class(ClassFolder(folder)))
+    count = write_code_points(found, database)
+    console = Console(file=sys.stdout, soft_wrap=True)
+    console.print(f"Wrote the code points of {count} people to {database}", markup=False)
+    say(found.notice, console)
     return DONE
 
 
-@_told
+@told
 def export(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
@@ -86,10 +87,11 @@ def export(
         for note in filled.notes:
             console.print(note, markup=False, highlight=False, style="yellow")
     console.print(f"Wrote {output}", markup=False)
+    say(found.notice, console)
     return DONE
 
 
-@_told
+@told
 def feedback(
     folder: Annotated[Path, tyro.conf.Positional],
     submissions: Annotated[Path | None, tyro.conf.Positional] = None,
@@ -120,9 +122,19 @@ def feedback(
     packages = documents_of_class(found, place, course)
     notes = write_folders(packages, output) if submissions is None else pack(packages, submissions, output)
     console = Console(file=sys.stdout, soft_wrap=True)
-    if waiting := [result.student for result in found.results if result.status in ("fault", "waiting")]:
+    if waiting := [r.student for r in found.results if r.status in ("fault", "waiting") and r.total is None]:
         notes.append(f"Without a grade, and so without feedback: {', '.join(waiting)}.")
     for note in notes:
         console.print(note, markup=False, highlight=False, style="yellow")
     console.print(f"Wrote {output}", markup=False)
+    say(found.notice, console)
     return DONE
+
+
+def say(notice: str, console: Console) -> None:
+    """What holds today but not in these points, if anything."""
+    if notice:
+        console.print(notice, markup=False, highlight=False, style="yellow")
+
+
+COMMANDS: dict[str, Callable[..., int]] = {"gradebook": gradebook, "export": export, "feedback": feedback}

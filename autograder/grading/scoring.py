@@ -76,6 +76,7 @@ class Report:
     max_bonus: float  # by program
     bonus_cap: float
     faults: tuple[str, ...] = ()
+    adjustment: float = 0.0  # of the whole, by staff; no policy touches it
 
     @property
     def score(self) -> float:
@@ -93,8 +94,8 @@ class Report:
 
     @property
     def total(self) -> float:
-        """What counts. Above `max_score` if a bonus lifts it there."""
-        return _sum((self.score, self.counted_bonus))
+        """What counts. Above `max_score` if a bonus or staff lift it there, and never below 0."""
+        return max(0.0, _sum((self.score, self.counted_bonus, self.adjustment)))
 
     @property
     def stubs(self) -> tuple[ItemReport, ...]:

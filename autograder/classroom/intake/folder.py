@@ -2,8 +2,11 @@
 
     class.json              who is in the class, and how it is graded
     changes.jsonl           points that staff changed by hand; only ever appended to
+    requests.jsonl          what students ask and staff answer; only ever appended to
+    alike.json              whose code is nearly the same
     log.jsonl               what happened when
-    students/ID/            report.html results.json receipt.json, record.json, standing.json, done.json
+    students/ID/            report.html results.json receipt.json, record.json (what was measured), standing.json (what
+                            was judged, and what the documents say), done.json
     earlier/ID.N/           what students/ID was before it was graded again
     grades.csv index.html   derived from all of the above
 
@@ -35,9 +38,10 @@ class Done:
     """A finished student."""
 
     student: str
-    key: str  # names submission, grader and options
+    key: str  # names submission and options
     status: str  # graded, refused or fault
     submission: str = ""  # hash of what was handed in
+    graded_at: str = ""  # when it was first graded; no regrade changes that
 
 
 class ClassFolder:
@@ -111,6 +115,7 @@ class ClassFolder:
 
     def rewrite(self, student: str, documents: dict[str, bytes]) -> None:
         """Replace documents that follow from the record, each at once; what they say goes last."""
+        (self.students / student).mkdir(exist_ok=True)
         for name in sorted(documents, key=lambda name: name == STANDING):
             write_at_once(self.students / student / name, documents[name])
 
@@ -144,6 +149,13 @@ class ClassFolder:
                 f"{self.root} contains no class: `grade-class SUBMISSIONS --output DIR` creates one"
             ) from None
         return facts
+
+    def late_rule(self) -> dict[str, Any] | None:
+        """What being late means for a class that was graded here before; None if there is none."""
+        with contextlib.suppress(ClassError):
+            rule: dict[str, Any] | None = self.read_class().get("late_rule")
+            return rule
+        return None
 
     def log(self, event: str, **facts: Any) -> None:
         """Append to log.jsonl."""

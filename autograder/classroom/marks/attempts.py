@@ -15,7 +15,7 @@ def counted(found: Class) -> Class:
     """
     attempts: dict[str, list[Result]] = {}
     for result in found.results:
-        attempts.setdefault(result.attempt_of or result.student, []).append(result)
+        attempts.setdefault(result.owner, []).append(result)
     best = tuple(max(reversed(_last_attempt_last(own)), key=_rank) for own in attempts.values())
     return dataclasses.replace(found, results=tuple(sorted(best, key=lambda result: result.student)))
 

@@ -1,7 +1,8 @@
 """Points that staff change by hand: a log that is only ever appended to, and what it does to a report.
 
 The log outlives every grading and every regrade. The latest decision on a test counts; a decision about one student
-outranks one about everybody, and a decision about a whole function outranks one about one of its tests.
+outranks one about everybody, and a decision about a whole function outranks one about one of its tests. Decisions about
+a whole submission add up: each takes points off the total or adds some, whatever its functions earn.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from autograder.classroom.intake.entries import ClassError
 from autograder.grading.scoring import Report
@@ -22,6 +23,8 @@ from hw4.handin.assignment import load_assignment
 
 LOG = "changes.jsonl"
 EVERYBODY = "*"
+WHOLE = "submission"  # target of a decision that takes points off the total, or adds some
+LATENESS = "lateness"  # target of a decision that waives the penalty
 MAX_REASON = 1_000  # characters
 
 
@@ -33,8 +36,8 @@ class Change:
     author: str
     kind: Literal["points", "withdrawn"]
     student: str  # EVERYBODY: the test is waived
-    target: str  # a hidden test, a function or a curve
-    points: float | None  # None: all of them
+    target: str  # a hidden test, a function or a curve; WHOLE or LATENESS
+    points: float | None  # what the target is worth now, None: all of it; of WHOLE, what is added to the total
     reason: str
 
 
@@ -48,10 +51,14 @@ class Applied:
 
     def __str__(self) -> str:
         change = self.change
-        return (
-            f"{change.target}: {shown(self.before)} -> {shown(self.now)} points: {change.reason} "
-            f"({change.author}, {change.time})"
-        )
+        return f"{change.target}: {self.effect}: {change.reason} ({change.author}, {change.time})"
+
+    @property
+    def effect(self) -> str:
+        """Such as "2 -> 3 points"."""
+        if self.change.target == LATENESS:
+            return "no penalty"
+        return f"{shown(self.before)} -> {shown(self.now)} points"
 
 
 def read_changes(folder: Path) -> list[Change]:
@@ -60,16 +67,24 @@ def read_changes(folder: Path) -> list[Change]:
     Raises:
         ClassError: another line is not a change.
     """
-    path = folder / LOG
-    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
     changes = []
+    for where, line in read_lines(folder / LOG):
+        try:
+            changes.append(Change(**line))
+        except TypeError as error:
+            raise ClassError(f"{where} is not a change: {error}") from None
+    return changes
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(file:line, content) of each line of a log but of a last one that was cut off. Raises ClassError."""
+    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
     for number, line in enumerate(lines[:-1], 1):
         if line:
             try:
-                changes.append(Change(**json.loads(line)))
+                yield f"{path}:{number}", dict(json.loads(line))
             except (ValueError, TypeError) as error:
-                raise ClassError(f"{path}:{number} is not a change: {error}") from None
-    return changes
+                raise ClassError(f"{path}:{number} was damaged: {error}") from None
 
 
 def append_change(folder: Path, change: Change) -> None:
@@ -79,17 +94,21 @@ def append_change(folder: Path, change: Change) -> None:
         ClassError: nothing has this name, or it is worth fewer points.
     """
     most = most_points(change.target)
-    if change.points is not None and not 0 <= change.points <= most:
+    least = -most if change.target == WHOLE else 0.0
+    if change.points is not None and not least <= change.points <= most:
         raise ClassError(f"{change.target} is worth {shown(most)} points: {shown(change.points)} is out of range")
     if not change.reason.strip() or len(change.reason) > MAX_REASON:
         raise ClassError(f"a change needs a reason of at most {MAX_REASON} characters")
-    line = json.dumps(dataclasses.asdict(change)) + "\n"
-    path = folder / LOG
+    append_line(folder / LOG, json.dumps(dataclasses.asdict(change)))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a log, and wait until the disk has it. Raises ClassError if its last line was cut off."""
     if path.exists() and not path.read_bytes().endswith(b"\n"):
         raise ClassError(f"the last line of {path} was cut off: remove it by hand, then repeat the command")
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, line.encode())
+        os.write(descriptor, line.encode() + b"\n")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -98,6 +117,10 @@ def append_change(folder: Path, change: Change) -> None:
 def most_points(target: str) -> float:
     """What a test, a function or a curve is worth. Raises ClassError."""
     assignment = load_assignment()
+    if target == WHOLE:
+        return float(assignment.code_points + assignment.written_points)
+    if target == LATENESS:
+        return 0.0
     for item in assignment.items:
         if item.id == target:
             return float(item.points)
@@ -109,13 +132,31 @@ def most_points(target: str) -> float:
     return stub.points * DECLARED[target].weight / sum(test.weight for test in own)
 
 
+def of_whole(changes: Iterable[Change], student: str) -> list[Change]:
+    """The decisions on a student's whole submission that count, oldest first: each withdrawal takes back the latest."""
+    found: list[Change] = []
+    for change in changes:
+        if (change.student, change.target) == (student, WHOLE):
+            if change.kind == "points":
+                found.append(change)
+            elif found:
+                found.pop()
+    return found
+
+
+def waived_penalty(changes: Iterable[Change], student: str) -> Change | None:
+    """The decision that a student's lateness costs nothing, if it counts."""
+    own = [change for change in changes if (change.student, change.target) == (student, LATENESS)]
+    return own[-1] if own and own[-1].kind == "points" else None
+
+
 def in_force(changes: Iterable[Change], student: str) -> list[Change]:
-    """The changes that count for one student: tests before whole items."""
+    """The changes of tests and items that count for one student: tests before whole items."""
     found: dict[str, Change] = {}
     for who in (EVERYBODY, student):
         own: dict[str, Change] = {}
         for change in changes:
-            if change.student == who:
+            if change.student == who and change.target not in (WHOLE, LATENESS):
                 own.pop(change.target, None)
                 if change.kind == "points":
                     own[change.target] = change
@@ -133,16 +174,17 @@ def apply(report: Report, changes: list[Change]) -> tuple[Report, list[Applied]]
     applied = []
     for change in changes:
         target = change.target
-        now = most_points(target) if change.points is None else change.points
         stub = items.get(DECLARED[target].stub_id) if target in DECLARED else None
         if target in items and change.student == EVERYBODY and items[target].verdict == "absent":
             continue
         if target in items:
             before = items[target].score
+            now = float(items[target].points) if change.points is None else change.points
             items[target] = dataclasses.replace(items[target], score=round(now, 2))
             faults = [fault for fault in faults if not fault.startswith(f"{target}: ")]
         elif stub and target in (test.outcome.test for test in stub.tests):
-            before = next(test.score for test in stub.tests if test.outcome.test == target)
+            own = next(test for test in stub.tests if test.outcome.test == target)
+            before, now = own.score, own.points if change.points is None else change.points
             tests = tuple(
                 dataclasses.replace(test, score=now) if test.outcome.test == target else test for test in stub.tests
             )

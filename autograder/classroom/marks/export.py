@@ -41,7 +41,7 @@ def export(found: Class, written: Mapping[str, Written] | None = None) -> bytes:
     for result in found.results:
         for person in result.people:
             by_hand = written.get(person.id) if written is not None else None
-            total = result.total if written is None else _total(result, by_hand)
+            total = result.total if written is None else _total(result, by_hand, found.bonus_cap)
             bonus = [] if not found.has_bonus else ["" if result.bonus is None else points(result.bonus)]
             bonus += [] if not has_written_bonus else ["" if by_hand is None else points(by_hand.bonus)]
             score = "" if total is None else points(total)
@@ -67,36 +67,37 @@ def refuse_without_grades(found: Class) -> None:
         )
 
 
-def most_points(*, with_written: bool) -> float:
+def most_points(found: Class, *, with_written: bool) -> float:
     """The points possible, without a bonus."""
-    assignment = load_assignment()
-    return float(assignment.code_points + (assignment.written_points if with_written else 0))
+    return found.code_points + (load_assignment().written_points if with_written else 0)
 
 
-def counted_points(result: Result, written: Written | None, with_written: bool) -> float | None:
+def counted_points(result: Result, written: Written | None, *, with_written: bool, bonus_cap: float) -> float | None:
     """What counts in the course, late penalty included; None without a grade, or where nobody knows the penalty.
 
     Args:
         result: of one submission.
         written: what people gave for the student's notebooks; None: nothing was filed.
         with_written: whether these points count.
+        bonus_cap: of the class.
     """
-    total = _total(result, written) if with_written else result.total
+    total = _total(result, written, bonus_cap) if with_written else result.total
     late = None if total is None else result.lateness(total)
     return None if late is None else late.final_points
 
 
-def _total(result: Result, written: Written | None) -> float | None:
+def _total(result: Result, written: Written | None, bonus_cap: float) -> float | None:
     """What counts of the program's part and of the written part, once both are there.
 
-    Of a refused submission no notebook is filed: it has the same points with and without the written part.
+    Where nothing was handed in, or it was refused, no notebook is filed: the points are the same with and without the
+    written part.
     """
-    if written is None and result.status == "refused":
+    if written is None and result.status in ("refused", "missing"):
         return result.total
     if result.score is None or result.bonus is None or written is None or not written.is_final:
         return None
-    bonus = min(result.bonus + written.bonus, load_assignment().policies.bonus_cap)
-    return round(result.score + bonus + written.points, 2)
+    bonus = min(result.bonus + written.bonus, bonus_cap)
+    return max(0.0, round(result.score + bonus + written.points + result.adjustment, 2))
 
 
 def read_list(content: bytes) -> list[dict[str, str]]:

@@ -46,7 +46,9 @@ class Package:
 
 
 def documents_of_class(found: Class, place: ClassFolder, course: Path) -> list[Package]:
-    """Report and annotated notebooks of everybody who has a grade; a refused submission has one, too.
+    """Report and annotated notebooks of everybody who has a grade, or about whom staff decided or answered.
+
+    A refused submission has a grade, too.
 
     Args:
         found: the class, one result for each student.
@@ -55,7 +57,7 @@ def documents_of_class(found: Class, place: ClassFolder, course: Path) -> list[P
     """
     packages = []
     for result in found.results:
-        if result.status not in ("graded", "refused"):
+        if not result.has_report or (result.status == "fault" and result.total is None):
             continue
         report = place.students / result.student / REPORT
         for person in result.people:
@@ -63,8 +65,7 @@ def documents_of_class(found: Class, place: ClassFolder, course: Path) -> list[P
             pages = sorted((course / "feedback" / person.id / WRITTEN).glob("*.html"))
             files |= {page.name: page.read_bytes() for page in pages}
             if files:
-                last = result.attempt_of or result.student
-                packages.append(Package(person, result.student, last, files, len(pages)))
+                packages.append(Package(person, result.student, result.owner, files, len(pages)))
     return packages
 
 

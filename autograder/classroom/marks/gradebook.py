@@ -3,9 +3,9 @@
 Two assignments in one database: that of the notebooks, which is nbgrader's own and only read here, and `hw4_code`, with
 one grade cell for each function, curve and effect. What the program gave is the automatic score; what staff decided is
 the manual one, as if it had been typed into formgrader. What counts of a bonus is the extra credit of one more cell,
-which is worth no points: as much as `bonus_cap` leaves next to the written bonus that people have given by then. The
-due date, the time of a submission and its extension are filed too, where they are known, so that formgrader says who
-was late; no points are taken there.
+which is worth no points: as much as `bonus_cap` leaves next to the written bonus that people have given by then. One
+more such cell has what staff added to the total or took off it. The due date, the time of a submission and its
+extension are filed too, where they are known, so that formgrader says who was late; no points are taken there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hw4.handin.assignment import load_assignment
 CODE, WRITTEN = "hw4_code", "hw4"
 NOTEBOOK = "code"
 BONUS = "bonus"
+STAFF = "staff"  # what staff added to the total or took off it
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,12 @@ def write_code_points(found: Class, database: Path) -> int:
         raise ClassError("this class was only checked in part or without learning curves: there are no grades to file")
     database.parent.mkdir(parents=True, exist_ok=True)
     assignment, count = load_assignment(), 0
-    worth = {item.id: float(item.points) for item in assignment.items if not assignment.is_optional(item)}
+    worth = {item.id: float(item.points) for item in found.items if item.id not in found.bonus_items}
+    extra = [*([BONUS] if found.has_bonus else []), STAFF]
     with opened(database) as gradebook:
         gradebook.update_or_create_assignment(CODE, duedate=assignment.course.due)
         gradebook.update_or_create_notebook(NOTEBOOK, CODE)
-        for cell, points in {**worth, **({BONUS: 0.0} if found.has_bonus else {})}.items():
+        for cell, points in {**worth, **dict.fromkeys(extra, 0.0)}.items():
             gradebook.update_or_create_grade_cell(cell, NOTEBOOK, CODE, max_score=points, cell_type="code")
         written = _written_points(gradebook, WRITTEN) if _has(gradebook, WRITTEN) else {}
         for result in found.results:
@@ -81,11 +83,12 @@ def write_code_points(found: Class, database: Path) -> int:
                     grade.auto_score = before.get(cell, 0.0)
                     grade.manual_score = now[cell] if now.get(cell) != before.get(cell) else None
                     grade.needs_manual_grade = False
-                if found.has_bonus:
-                    grade = gradebook.find_grade(BONUS, NOTEBOOK, CODE, person.id)
-                    by_hand = written[person.id].bonus if person.id in written else 0.0
-                    room = max(0.0, assignment.policies.bonus_cap - by_hand)
-                    grade.auto_score, grade.extra_credit = 0.0, round(min(result.bonus, room), 2)
+                by_hand = written[person.id].bonus if person.id in written else 0.0
+                counted = round(min(result.bonus, max(0.0, found.bonus_cap - by_hand)), 2)
+                more = {BONUS: counted, STAFF: max(result.adjustment, -(result.score + counted))}
+                for cell in extra:
+                    grade = gradebook.find_grade(cell, NOTEBOOK, CODE, person.id)
+                    grade.auto_score, grade.extra_credit = 0.0, more[cell]
                     grade.needs_manual_grade = False
                 count += 1
         gradebook.db.commit()

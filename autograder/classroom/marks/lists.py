@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks.attempts import counted
 from autograder.classroom.marks.dashboard import dashboard
@@ -11,21 +14,23 @@ from autograder.classroom.marks.standing import STATUS_WORDS, Class, Result, rea
 from autograder.files import write_at_once
 from autograder.grading.scoring import ItemReport
 from autograder.report.words import points as shown
-from hw4.handin.assignment import load_assignment
 
 
 def grades_csv(found: Class) -> bytes:
     """One row per person, sorted: what was graded, and nothing that depends on when or where.
 
-    `points` are without a bonus; `bonus` is as it was earned, and `total` what counts.
+    `points` are without a bonus; `bonus` is as it was earned, `adjustment` what staff added to the whole or took off,
+    and `total` what counts.
     """
-    items = [item.id for item in load_assignment().items]
-    sums = ["points", *(["bonus", "total"] if found.has_bonus else [])]
+    items = [item.id for item in found.items]
+    bonus, adjustment = (["bonus"] if found.has_bonus else []), (["adjustment"] if found.is_adjusted else [])
+    sums = ["points", *bonus, *adjustment, *(["total"] if bonus or adjustment else [])]
     head = ["id", "name", "email", "group", "submission", "status", "late"]
     rows = [[*head, *sums, *items, *LATE_COLUMNS, "changed by staff"]]
     for result in found.results:
         of_item = _points_of(result, found)
-        sums_of = (result.score, result.bonus, result.total)[: len(sums)]
+        known = {"points": result.score, "bonus": result.bonus, "total": result.total}
+        sums_of = [(result.adjustment or None) if name == "adjustment" else known[name] for name in sums]
         staff = "; ".join(str(applied) for applied in result.applied)
         for person in result.people:
             facts = [person.id, person.name, person.email, result.group, result.student]
@@ -51,6 +56,18 @@ def _points_of(result: Result, found: Class) -> dict[str, float]:
 def write_lists(folder: ClassFolder) -> Class:
     """grades.csv and index.html, as they follow from everything else."""
     found = read_class(folder)
+    _log_extensions(folder, found)
     write_at_once(folder.root / "grades.csv", grades_csv(counted(found)))
     write_at_once(folder.root / "index.html", dashboard(counted(found)).encode("utf-8", "replace"))
     return found
+
+
+def _log_extensions(folder: ClassFolder, found: Class) -> None:
+    """Log whose extension is not what the list of before says: it may change what counts."""
+    with contextlib.suppress(OSError, KeyError, csv.Error):
+        with (folder.root / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+            before = {row["submission"]: row["extension_days"] for row in csv.DictReader(file)}
+        for result in found.results:
+            then, now = before.get(guarded(result.student)), result.late_cells(None)[0]
+            if then and now and then != now:
+                folder.log("extension", student=result.student, before=float(then), now=float(now))

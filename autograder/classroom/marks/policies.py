@@ -11,8 +11,9 @@ Points that were earned are never changed by a policy. The late penalty is shown
 from __future__ import annotations
 
 import csv
+import difflib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -78,13 +79,19 @@ def extension_of(members: Sequence[str], extensions: Mapping[str, float]) -> flo
     return max((known.get(member.casefold(), 0.0) for member in members), default=0.0)
 
 
-def read_extensions(path: Path) -> dict[str, float]:
+def read_extensions(path: Path, people: Iterable[Sequence[str]] | None = None) -> dict[str, float]:
     """student -> days. Empty if there is no file.
 
+    Args:
+        path: the file.
+        people: as for `why_nobody`; None: not known.
+
     Raises:
-        PolicyError: another head, no student, a student twice, or days that are not a number above 0.
+        PolicyError: another head, no student or one who is not in the class, a student twice, or days that are not a
+            number above 0.
     """
     found: dict[str, float] = {}
+    people = None if people is None else list(people)
     for where, row in _rows(path, ("student", "days"), ("reason",)):
         try:
             days = float(row["days"])
@@ -94,8 +101,29 @@ def read_extensions(path: Path) -> dict[str, float]:
             raise PolicyError(f"{where}: days must be a number above 0, got {row['days']!r}")
         if row["student"] in found:
             raise PolicyError(f"{where}: {row['student']} appears twice")
+        if people is not None and (why := why_nobody(row["student"], people)):
+            raise PolicyError(f"{where}: {why}")
         found[row["student"]] = days
     return found
+
+
+def why_nobody(name: str, people: Iterable[Sequence[str]]) -> str:
+    """Why a name is nobody's, with those that are nearest; empty if it is somebody's.
+
+    Args:
+        name: an id or an e-mail address; the case does not matter.
+        people: of everybody, the id, the e-mail address and the name; what is not known is empty.
+    """
+    shown: dict[str, str] = {}
+    for id_, email, called in people:
+        if name.casefold() in (id_.casefold(), email.casefold()):
+            return ""
+        known = ", ".join(word for word in (email, called) if word)
+        shown |= {word.casefold(): f"{id_} ({known})" if known else id_ for word in (id_, email, called) if word}
+    alike = difflib.get_close_matches(name.casefold(), shown, n=10, cutoff=0.5)
+    nearest = list(dict.fromkeys(shown[word] for word in alike))[:3]
+    hint = f". Nearest: {'; '.join(nearest)}" if nearest else ""
+    return f"nobody in this class has the id or e-mail address {name!r}{hint}"
 
 
 def _rows(path: Path, wanted: tuple[str, ...], optional: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -15,14 +15,22 @@ from typing import Any
 
 from rich.console import Console
 
-from autograder.classroom.intake.folder import ClassFolder, Done
+from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks.changes import read_changes
 from autograder.classroom.marks.lists import write_lists
 from autograder.classroom.marks.spreadsheet import guarded, write_csv
-from autograder.classroom.marks.standing import Class, Result, common_of, read_class, result_of, standing_of
+from autograder.classroom.marks.standing import (
+    Class,
+    LateRule,
+    Result,
+    common_of,
+    read_class,
+    result_of,
+    standing_of,
+)
 from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Task
-from autograder.classroom.night.grade_class import Engine, check_canary, key_of
+from autograder.classroom.night.grade_class import Engine, check_canary
 from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_tests, stale_effects
 from autograder.files import write_at_once
@@ -41,6 +49,11 @@ class Difference:
     before: float | None  # what counts, with the bonus
     now: float | None
     why: tuple[str, ...]  # "cem_refit: 2 -> 4 points (worth 2 -> 4)"
+    counts_otherwise: bool = False  # lateness costs something else
+
+    @property
+    def changes_the_total(self) -> bool:
+        return self.before != self.now or self.counts_otherwise
 
 
 @dataclass(frozen=True)
@@ -113,7 +126,7 @@ def regrade_class(
     """
     with folder.locked(WRITER):
         folder.recover(WRITER)
-        found = read_class(folder)
+        found = read_class(folder, by_todays_rule=True)
         settings = dataclasses.replace(settings, curves=found.curves, only=found.only)
         plan = plan_of(found, everything=everything)
         if plan.outdated and not everything:
@@ -129,14 +142,14 @@ def regrade_class(
             some = dataclasses.replace(settings, curves=False, only=only)
             check_canary(folder, some, console, ask_canary(some))
             for task, answer in engine_of(some)(_tasks(students, by_student, some)):
-                _keep(folder, by_student[task.student], answer, settings, console)
+                _keep(folder, by_student[task.student], answer, console)
         if plan.whole:
             console.print(f"To be graded again completely: {len(plan.whole)} students.", markup=False)
             check_canary(folder, settings, console, ask_canary(settings))
             for task, answer in engine_of(settings)(_tasks(list(plan.whole), by_student, settings)):
                 console.print(f"{task.student}: {plan.whole[task.student]}", markup=False, highlight=False)
-                _keep(folder, by_student[task.student], answer, settings, console)
-        return bring_up_to_date(folder, console)
+                _keep(folder, by_student[task.student], answer, console)
+        return bring_up_to_date(folder, console, by_todays_rule=True)
 
 
 def _tasks(students: list[str], by_student: dict[str, Result], settings: Settings) -> Iterator[Task]:
@@ -151,7 +164,7 @@ def _tasks(students: list[str], by_student: dict[str, Result], settings: Setting
         yield Task(student, json.dumps(request).encode())
 
 
-def _keep(folder: ClassFolder, result: Result, answer: dict[str, Any], settings: Settings, console: Console) -> None:
+def _keep(folder: ClassFolder, result: Result, answer: dict[str, Any], console: Console) -> None:
     """Put an answer into a student's record. The old verdict stays where the grader failed."""
     if "fault" in answer:
         console.print(f"{result.student}: not graded again: {answer['fault']}", markup=False, style="magenta")
@@ -169,39 +182,48 @@ def _keep(folder: ClassFolder, result: Result, answer: dict[str, Any], settings:
             "tests": answer["tests"],
         }
         answer = {**old, **changed}
-    record = {**result.record, "measured": answer, "graded_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    record = {**result.record, "measured": answer, "graded_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
     done = folder.done(result.student)
     assert done is not None
-    is_current = answer["core"] == core_hash()
-    key = key_of(done.submission, settings) if is_current else done.key
     now = result_of(record, common_of(result), read_changes(folder.root))
-    documents = documents_of(now, is_graded=settings.curves and settings.only is None)
-    documents["standing.json"] = (folder.students / result.student / "standing.json").read_bytes()  # until all is done
-    folder.commit(Done(result.student, key, now.status, done.submission), record, documents, WRITER)
+    place = folder.students / result.student
+    documents = {path.name: path.read_bytes() for path in place.iterdir()}  # they stay until all is done
+    folder.commit(dataclasses.replace(done, status=now.status), record, documents, WRITER)
 
 
 # What changed ---------------------------------------------------------------------------------------------------------
 
 
-def bring_up_to_date(folder: ClassFolder, console: Console) -> list[Difference]:
-    """Say whose points are not what their documents say, then write again every document that is not up to date."""
-    found = read_class(folder)
+def bring_up_to_date(folder: ClassFolder, console: Console, *, by_todays_rule: bool = False) -> list[Difference]:
+    """Say whose points are not what their documents say, then write again every document that is not up to date.
+
+    Args:
+        folder: results of the class.
+        console: the differences go here.
+        by_todays_rule: judge everything that was measured by today's bars, tests and points; otherwise decisions of
+            staff alone can change something.
+    """
+    found, rule = read_class(folder, by_todays_rule=by_todays_rule), folder.late_rule()
     differences, changed = [], []
     for result in found.results:
-        if result.status in ("missing", "waiting"):
-            continue
         then, now = folder.standing(result.student), standing_of(result)
-        if then == now:
+        if then == now or result.status == "waiting" or not (result.has_report or then):
             continue
+        changed.append(result)
         if difference := difference_of(result, then, now):
             differences.append(difference)
-        changed.append(result)
-    print_diff(console, differences)
+    if by_todays_rule and rule is not None:
+        differences = with_lateness(found, differences, LateRule.from_json(rule))
+    differences.sort(key=lambda one: (not one.changes_the_total, one.student))
+    print_diff(console, differences, len(found.results))
     if differences:
         write_diff(folder, differences)
-    write_lists(folder)
+    if by_todays_rule:
+        folder.write_class({**folder.read_class(), "late_rule": LateRule.today().to_json()})
     for result in changed:
         folder.rewrite(result.student, documents_of(result, is_graded=found.is_graded))
+    if notice := write_lists(folder).notice:
+        console.print(notice, markup=False, highlight=False, style="yellow")
     return differences
 
 
@@ -213,11 +235,32 @@ def difference_of(result: Result, then: dict[str, Any], now: dict[str, Any]) -> 
         if before.get("score") != after.get("score"):
             old, new = (points(item.get("score", 0.0)) for item in (before, after))
             why.append(f"{name}: {old} -> {new} points ({_reason(before, after)})")
+    of_items = {line for item in (*then.get("items", {}).values(), *now["items"].values()) for line in item["staff"]}
+    whole = [[line for line in one.get("staff", ()) if line not in of_items] for one in (then, now)]
+    why += [f"staff: {line}" for line in whole[1] if line not in whole[0]]
+    why += [f"withdrawn: {line}" for line in whole[0] if line not in whole[1]]
     if then.get("total") == now["total"] and not why:
         return None
     if not why and (then.get("score"), then.get("bonus")) == (now["score"], now["bonus"]):
         why.append("another part of the bonus counts")
     return Difference(result.student, result.name, then.get("total"), now["total"], tuple(why))
+
+
+def with_lateness(found: Class, differences: list[Difference], rule: LateRule) -> list[Difference]:
+    """The differences, and what a new due date or late rule changes in what counts in the end."""
+    by_student = {one.student: one for one in differences}
+    for result in found.results:
+        then = dataclasses.replace(result, late_rule=rule)
+        if result.total is None or (now := result.lateness(result.total)) is None:
+            continue
+        before = then.lateness(result.total)
+        assert before is not None
+        if before.penalty != now.penalty:
+            says = f"late penalty {points(before.penalty)} -> {points(now.penalty)} points (the rule for lateness)"
+            one = by_student.get(result.student)
+            one = one or Difference(result.student, result.name, result.total, result.total, ())
+            by_student[result.student] = dataclasses.replace(one, why=(*one.why, says), counts_otherwise=True)
+    return list(by_student.values())
 
 
 def _reason(before: dict[str, Any], after: dict[str, Any]) -> str:
@@ -252,11 +295,16 @@ def write_diff(folder: ClassFolder, differences: list[Difference]) -> None:
     write_at_once(place / f"{stamp}.csv", write_csv(rows))
 
 
-def print_diff(console: Console, differences: list[Difference]) -> None:
-    for one in differences:
+def print_diff(console: Console, differences: list[Difference], num_students: int) -> None:
+    """First whose total changes; everybody else is one number."""
+    changed = [one for one in differences if one.changes_the_total]
+    total = "1 submission changes" if len(changed) == 1 else f"{len(changed)} submissions change"
+    console.print(f"The total of {total}; {num_students - len(changed)} stay as they were.", highlight=False)
+    for one in changed:
         before, now = ("no grade" if score is None else points(score) for score in (one.before, one.now))
         console.print(f"{one.student}: {before} -> {now}", markup=False, highlight=False)
         for why in one.why:
             console.print(f"    {why}", markup=False, highlight=False)
-    changed = "1 submission" if len(differences) == 1 else f"{len(differences)} submissions"
-    console.print(f"The points of {changed} changed.", highlight=False)
+    if others := len(differences) - len(changed):
+        of = "1 submission has" if others == 1 else f"{others} submissions have"
+        console.print(f"{of} the same total from other points: see `regrades`.", highlight=False)

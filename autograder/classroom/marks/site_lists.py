@@ -64,7 +64,8 @@ def fill(path: Path, site: Site, found: Class, by_hand: Mapping[str, Written] | 
     for result in found.results:
         for person in result.people:
             row = known.of_person(person) or known.named(person.name)
-            value = counted_points(result, None if by_hand is None else by_hand.get(person.id), by_hand is not None)
+            written = None if by_hand is None else by_hand.get(person.id)
+            value = counted_points(result, written, with_written=by_hand is not None, bonus_cap=found.bonus_cap)
             if row is None:
                 absent.append(person.id)
             elif value is None:
@@ -78,7 +79,7 @@ def fill(path: Path, site: Site, found: Class, by_hand: Mapping[str, Written] | 
         as_csv(table, changed),
         table.rows[0][1][place],
         len(changed),
-        tuple(_notes(table, place, absent, open_, locked, most_points(with_written=by_hand is not None))),
+        tuple(_notes(table, place, absent, open_, locked, most_points(found, with_written=by_hand is not None))),
     )
 
 

@@ -15,12 +15,20 @@ from typing import Any
 
 from rich.console import Console
 
-from autograder.classroom.intake.entries import Entry, LeftOver
+from autograder.classroom.intake.entries import ClassError, Entry, LeftOver
 from autograder.classroom.intake.folder import ClassFolder, Done
 from autograder.classroom.intake.submissions import hash_of, read_entry
 from autograder.classroom.marks.changes import read_changes
 from autograder.classroom.marks.lists import write_lists
-from autograder.classroom.marks.standing import Result, common_of, result_of, unread_notebooks
+from autograder.classroom.marks.requests import read_requests
+from autograder.classroom.marks.standing import (
+    LateRule,
+    Result,
+    common_of,
+    extensions_of_class,
+    result_of,
+    unread_notebooks,
+)
 from autograder.classroom.marks.student_documents import documents_of
 from autograder.classroom.night.engine import Job, Task, grade_locally
 from autograder.classroom.night.job import Settings, encode_files, payload_of
@@ -90,7 +98,7 @@ def grade_class(
         left_over: what is in the folder and in nobody's submission; shown, and kept for the page of the class.
 
     Raises:
-        ClassError: another process writes into the folder.
+        ClassError: another process writes into the folder, or a line of extensions.csv means nothing.
         CanaryFailed: the reference does not get all points.
     """
     writer = "all" if shard is None else f"{shard[0]}-of-{shard[1]}"
@@ -98,7 +106,9 @@ def grade_class(
     with folder.locked(writer):
         folder.recover(writer)
         others = list(left_over)
-        folder.write_class(class_facts(entries, settings, others))
+        facts = class_facts(entries, settings, others)
+        extensions_of_class(facts["students"])  # a line that is about nobody is said before anything is graded
+        folder.write_class({**facts, "late_rule": folder.late_rule() or facts["late_rule"]})
         for one in others:
             console.print(f"not a submission: {one}", markup=False, highlight=False, style="yellow")
         own = entries if shard is None else entries[shard[0] - 1 :: shard[1]]
@@ -111,8 +121,8 @@ def grade_class(
         if todo:
             check_canary(folder, settings, console, ask_canary)
         summary = _grade_all(todo, len(kept), folder, settings, engine, console, jobs, writer, lists=shard is None)
-        if shard is None:
-            write_lists(folder)
+        if shard is None and (notice := write_lists(folder).notice):
+            console.print(notice, markup=False, highlight=False, style="yellow")
         folder.log("end", writer=writer, **vars(summary))
     return summary
 
@@ -122,6 +132,7 @@ def class_facts(entries: list[Entry], settings: Settings, left_over: Iterable[Le
     return {
         "left_over": [dataclasses.asdict(one) for one in left_over],
         "options": options(curves=settings.curves, only=settings.only),
+        "late_rule": LateRule.today().to_json(),
         "students": [
             {
                 "student": entry.student,
@@ -156,9 +167,11 @@ def _read(entry: Entry, settings: Settings) -> _Known:
 
 
 def key_of(submission: str, settings: Settings) -> str:
-    """Names what a verdict depends on: the submission, the grader and what was asked of it."""
-    asked = options(curves=settings.curves, only=settings.only)
-    facts = [submission, core_hash(), hashes_of_tests(), hashes_of_effects(), asked]
+    """Names what was asked: which submission, and what of it. It is graded once, whatever becomes of the grader.
+
+    Another grader, or other tests, change no grade by themselves: `regrade-class` does, and says so.
+    """
+    facts = [submission, options(curves=settings.curves, only=settings.only)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -171,7 +184,8 @@ def check_canary(
 ) -> None:
     """The reference gets all points on this machine, now or within a day before, or nobody is graded."""
     start = time.monotonic()
-    key = hashlib.sha256(f"{platform.node()} {key_of('', settings)}".encode()).hexdigest()
+    grader = [core_hash(), hashes_of_tests(), hashes_of_effects()]
+    key = hashlib.sha256(f"{platform.node()} {key_of('', settings)} {grader}".encode()).hexdigest()
     mark = folder.root / ".parts" / f"canary-{key[:16]}"
     if mark.exists() and time.time() - mark.stat().st_mtime < CANARY_SECONDS:
         return
@@ -223,7 +237,7 @@ def _grade_all(
         left = statistics.median(seconds) * (len(todo) - num_done) / jobs if seconds else None
         console.print(_line(result, num_done + num_kept, len(todo) + num_kept, left), markup=False, highlight=False)
         if lists and time.monotonic() - last_list > LIST_SECONDS:
-            write_lists(folder)
+            _write_lists_in_between(folder, console)
             last_list = time.monotonic()
 
     tasks = []
@@ -247,6 +261,14 @@ def _grade_all(
     return Summary(graded=num_done, kept=num_kept, faults=num_faults)
 
 
+def _write_lists_in_between(folder: ClassFolder, console: Console) -> None:
+    """A mistake in a file that staff edit meanwhile does not end the night."""
+    try:
+        write_lists(folder)
+    except ClassError as error:
+        console.print(f"The lists wait: {error}", markup=False, highlight=False, style="yellow")
+
+
 def _record_of(intake: Intake, facts: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     read = {"intake": facts, "files": encode_files(intake.files)}
     if "fault" in answer:
@@ -260,14 +282,20 @@ def _record_of(intake: Intake, facts: dict[str, Any], answer: dict[str, Any]) ->
 
 def _commit(known: _Known, record: dict[str, Any], folder: ClassFolder, settings: Settings, writer: str) -> Result:
     entry = known.entry
-    result = result_of(record, common_of(entry), read_changes(folder.root))
+    record = {**record, "graded_at": datetime.now(UTC).isoformat(timespec="milliseconds"), "handed_in": entry.place}
+    requests = tuple(one for one in read_requests(folder.root) if one.student == (entry.attempt_of or entry.student))
+    result = result_of(record, {**common_of(entry), "requests": requests}, read_changes(folder.root))
     documents = documents_of(result, is_graded=settings.curves and settings.only is None)
-    record = {**record, "graded_at": datetime.now(UTC).isoformat(timespec="seconds"), "handed_in": entry.place}
+    before = folder.standing(entry.student)
     # A fault that staff settled by an override is a fault of the grading all the same: `--retry-faults` grades it.
     by_program = result.by_program
     status = "fault" if by_program is not None and by_program.report.faults else result.status
-    folder.commit(Done(entry.student, known.key, status, known.submission), record, documents, writer)
+    done = Done(entry.student, known.key, status, known.submission, record["graded_at"])
+    folder.commit(done, record, documents, writer)
     folder.log("graded", student=entry.student, status=status, points=result.score, bonus=result.bonus)
+    if before and before["total"] != result.total:
+        why = ["something else was handed in, or it was graded again where the grader had failed"]
+        folder.log("points", student=entry.student, before=before["total"], now=result.total, why=why)
     return result
 
 

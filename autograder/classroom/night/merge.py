@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from autograder.classroom.intake.entries import ClassError
-from autograder.classroom.intake.folder import ClassFolder
-from autograder.classroom.marks.changes import LOG
+from autograder.classroom.intake.folder import ClassFolder, Done
+from autograder.classroom.marks.changes import LOG as CHANGES
 from autograder.classroom.marks.lists import write_lists
+from autograder.classroom.marks.requests import LOG as REQUESTS
 from autograder.classroom.marks.standing import Class
 
 WRITER = "all"
@@ -31,13 +32,13 @@ def merge(parts: list[Path], output: Path) -> Class:
     target.open()
     with target.locked(WRITER):
         target.recover(WRITER)
-        target.write_class(facts)
+        target.write_class({**facts, "late_rule": target.late_rule() or facts.get("late_rule")})
         for folder in folders:
             if folder.root.resolve() == target.root.resolve():
                 continue
             for student, done in folder.all_done().items():
                 there = target.done(student)
-                if there == done:
+                if there is not None and _is_same_grade(folder, done, target, there):
                     continue
                 if there is not None:
                     raise ClassError(
@@ -46,9 +47,18 @@ def merge(parts: list[Path], output: Path) -> Class:
                     )
                 files = {path.name: path.read_bytes() for path in (folder.students / student).iterdir()}
                 target.copy(done, files, WRITER)
-            if (folder.root / LOG).exists() and not (target.root / LOG).exists():
-                shutil.copyfile(folder.root / LOG, target.root / LOG)
+            for log in (CHANGES, REQUESTS):
+                if (folder.root / log).exists() and not (target.root / log).exists():
+                    shutil.copyfile(folder.root / log, target.root / log)
         return write_lists(target)
+
+
+def _is_same_grade(one: ClassFolder, done: Done, other: ClassFolder, there: Done) -> bool:
+    """Whether two folders hold one grade: a copy, which may since have been regraded, or the same points."""
+    if done.key != there.key:
+        return False
+    of_one, of_other = one.standing(done.student), other.standing(there.student)
+    return done.graded_at == there.graded_at or of_one.get("items") == of_other.get("items")
 
 
 def _same_class(folders: list[ClassFolder]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What was measured of one submission, as JSON: enough to score it again, and to write all its documents again.
 
-A record holds verdicts, causes, returns and probes; points follow from them by today's weights, bars and rule.
+A record holds verdicts, causes, returns and probes; the judge says what they are worth. A class keeps its answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from autograder.grading.curves import Bar, load_bars
 from autograder.grading.fingerprint import CORE, NOT_CORE, hash_of
 from autograder.grading.judge import Measured, judge
 from autograder.grading.private import load_private
+from autograder.grading.scoring import Report
 from autograder.grading.session import Grade
 from autograder.grading.suite import HIDDEN_TESTS
 from autograder.hidden_tests.graded import EFFECTS, load_hidden_tests
@@ -77,15 +78,14 @@ def facts_of_intake(intake: Intake) -> dict[str, Any]:
 # What follows from it -------------------------------------------------------------------------------------------------
 
 
-def grade_of(intake: dict[str, Any], found: dict[str, Any], bars: dict[str, Bar] | None = None) -> Grade:
-    """The grade that a record gives by today's weights, bars and rule. Nothing is run.
+def grade_of(intake: dict[str, Any], found: dict[str, Any], kept: tuple[Report, dict[str, Bar]] | None = None) -> Grade:
+    """The grade of a record: as it was judged then, or by today's weights, bars and rule. Nothing is run.
 
     Args:
         intake: of `facts_of_intake`.
         found: of `measured`.
-        bars: today's if None.
+        kept: the report of then, and its bars; None: it is judged today.
     """
-    bars = bars or load_bars()
     known = Measured.from_json(
         intake["hashes"],
         outcomes=found["outcomes"],
@@ -96,8 +96,9 @@ def grade_of(intake: dict[str, Any], found: dict[str, Any], bars: dict[str, Bar]
         put_back=found["put_back"],
         only=found["options"]["only"],
     )
+    report, bars = kept or _judged_today(known)
     return Grade(
-        report=judge(known, bars=bars, assignment=load_assignment(), declared=DECLARED),
+        report=report,
         intake=_intake(intake),
         measured=known,
         bars=bars,
@@ -106,6 +107,11 @@ def grade_of(intake: dict[str, Any], found: dict[str, Any], bars: dict[str, Bar]
         speed=found["speed"],
         seconds=found["seconds"],
     )
+
+
+def _judged_today(known: Measured) -> tuple[Report, dict[str, Bar]]:
+    bars = load_bars()
+    return judge(known, bars=bars, assignment=load_assignment(), declared=DECLARED), bars
 
 
 def _intake(facts: dict[str, Any]) -> Intake:

@@ -1,0 +1,51 @@
+"""Which submissions are nearly the same, as the check for copies left it in a class's folder (`similarity.py`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.files import as_json, write_at_once
+
+FILE = "alike.json"
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Another submission that has nearly the same code."""
+
+    name: str  # a student of this class, "FOLDER/STUDENT (NAME)" of an earlier one, or the course's own solution
+    words: str  # such as "byte-identical to"
+
+
+def read_alike(folder: Path) -> dict[str, tuple[Alike, ...]]:
+    """Student -> whose code is nearly the same. Empty if nobody has looked."""
+    found = stored(folder).get("students", {})
+    return {student: tuple(Alike(**one) for one in others) for student, others in found.items()}
+
+
+def stored(folder: Path) -> dict[str, Any]:
+    """The file: what was compared, and with which earlier folders; empty if there is none."""
+    try:
+        found: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def write_alike(folder: Path, key: str, earlier: Sequence[Path], alike: Mapping[str, Sequence[Alike]]) -> None:
+    """Keep what was found.
+
+    Args:
+        folder: results of the class.
+        key: names what was compared.
+        earlier: folders of earlier classes.
+        alike: student -> whose code is nearly the same.
+    """
+    students = {student: [dataclasses.asdict(one) for one in others] for student, others in alike.items()}
+    found = {"key": key, "earlier": [str(path) for path in earlier], "students": students}
+    write_at_once(folder / FILE, as_json(found))
