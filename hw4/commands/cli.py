@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from hw4.commands.mistakes import TRACEBACK, CommandFailed, check_words, describe_error, own_line
-from hw4.commands.settings import SEEDS, check_settings, numbers, with_version
+from hw4.commands.settings import SEEDS, Settings, check_settings, numbers, with_version
 from hw4.experiments import EXPERIMENTS, Experiment, Version
 from hw4.handin.assignment import Assignment, Stub, load_assignment
 
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).resolve().parents[1]
 RUNS = Path("runs")
 NO_HINT = tyro.conf.arg(help_behavior_hint="")  # no "(default: None)": the option's text says what happens without it
-
-
-@dataclass(frozen=True)
-class Settings(Experiment):
-    """The settings of one training run."""
-
-    task_name: tyro.conf.Suppress[str]  # no option: another task is another experiment
 
 
 @dataclass(frozen=True)

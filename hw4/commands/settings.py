@@ -1,10 +1,11 @@
-"""Settings that `python -m hw4 train` cannot run: refused before anything is made (given; torch-free)."""
+"""The settings of `python -m hw4 train`: what it cannot run is refused before anything is made (given; torch-free)."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tyro
@@ -18,6 +19,14 @@ AT_LEAST_1 = (
 )
 AT_LEAST_0 = ("num_hidden_layers", "num_kept_elites", "num_particles", "initial_std", "noise_color")
 AT_MOST = {"num_initial_episodes": "num_episodes", "replan_every": "horizon", "num_elites": "population_size"}
+
+
+@dataclass(frozen=True)
+class Settings(Experiment):
+    """The settings of one training run."""
+
+    task_name: tyro.conf.Suppress[str]  # no option: another task is another experiment
+
 
 numbers = tyro.constructors.ConstructorRegistry()
 
