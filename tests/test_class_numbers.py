@@ -171,7 +171,7 @@ def test_another_due_date_changes_no_penalty_until_regrade_class_is_asked(
     said = io.StringIO()
     (one,) = regrade(folder, said)
     assert one.why == (f"late penalty {before} -> 0 points (the rule for lateness)",)
-    assert said.getvalue().startswith("The total of 1 submission changes; 1 stay as they were.\nada:")
+    assert said.getvalue().startswith("1 total changes; 1 stay as they were.\nada:")
     assert {row["late_penalty"] for row in read_list(export(read_class(folder)))} == {"0"}
     assert read_class(folder).notice == ""
 
@@ -238,7 +238,7 @@ def test_a_regrade_says_first_whose_total_changes_and_all_others_are_one_number(
     said = io.StringIO()
     (one,) = regrade(folder, said)
     lines = said.getvalue().splitlines()
-    assert lines[0] == "The total of 1 submission changes; 4 stay as they were."
+    assert lines[0] == "1 total changes; 4 stay as they were."
     assert lines[1].startswith(f"s3: {one.before:g} -> ")
     assert not any(name in line for line in lines for name in ("s0", "s1", "s2", "s4"))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +21,11 @@ from bounds import bounded
 from autograder import hidden_tests
 from autograder.hidden_tests.graded import DECLARED
 from autograder.isolation import remote
+from autograder.solutions import ROOT
 from hw4.checking.answers import CheckFailed
 from hw4.checking.discovery import modules_of
 from hw4.checking.examples import WORKED_EXAMPLES
+from hw4.checking.hints import HINTS
 from hw4.checking.subject import Handle
 from hw4.transitions import Transition
 
@@ -113,6 +116,13 @@ CHECKS: dict[str, Callable[[HostileSubject], Any]] = {
         if name in DECLARED
     },
 }
+
+
+def test_a_hint_tells_no_more_than_the_page_on_security_says() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    bits = re.search(r"\| the catalogue of causes, fewer than (\d+) \| (\d+) for each \|", text)
+    assert bits is not None
+    assert len(HINTS) < int(bits[1]) == 2 ** int(bits[2])
 
 
 @pytest.mark.parametrize("answers", ANSWERS)

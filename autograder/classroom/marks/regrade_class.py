@@ -298,8 +298,8 @@ def write_diff(folder: ClassFolder, differences: list[Difference]) -> None:
 def print_diff(console: Console, differences: list[Difference], num_students: int) -> None:
     """First whose total changes; everybody else is one number."""
     changed = [one for one in differences if one.changes_the_total]
-    total = "1 submission changes" if len(changed) == 1 else f"{len(changed)} submissions change"
-    console.print(f"The total of {total}; {num_students - len(changed)} stay as they were.", highlight=False)
+    totals = {0: "No total changes", 1: "1 total changes"}.get(len(changed), f"{len(changed)} totals change")
+    console.print(f"{totals}; {num_students - len(changed)} stay as they were.", highlight=False)
     for one in changed:
         before, now = ("no grade" if score is None else points(score) for score in (one.before, one.now))
         console.print(f"{one.student}: {before} -> {now}", markup=False, highlight=False)
