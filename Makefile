@@ -40,6 +40,7 @@ grade: $(READY)  ## grade SUBMISSION (a folder or an archive; the reference solu
 test: $(READY)  ## ruff, mypy and the test suite
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(RUN) -m compileall -q autograder hw4 publish  # hundreds of processes are started, and none writes bytecode
 	$(RUN) -m pytest -n 3 --dist loadfile --durations 10 -m 'not verify'
 
 verify: $(READY)  ## the slow tests, the attack bank in every mode that this machine can run, and mutants of the solution

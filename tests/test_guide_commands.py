@@ -77,7 +77,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_pages: None) ->
         gradebook.add_assignment(WRITTEN)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
-    monkeypatch.setattr(similarity, "given_code", list)
+    monkeypatch.setattr(similarity, "given_hashes", frozenset)
     monkeypatch.setattr(grade_class, "local_engine", engine_of)
     monkeypatch.setattr(grade_class, "local_canary", lambda settings: canary())
     monkeypatch.setattr("autograder.doctor.examine", lambda console: 0)

@@ -29,9 +29,15 @@ def grader() -> Iterator[Grader]:
         yield opened
 
 
+def wrong_code() -> dict[str, bytes]:
+    """One function is wrong, and there is neither an agent nor a topic: quick to grade."""
+    code = code_of(load_animals()["kinds_swapped"])
+    return {"dynamics_model.py": code["dynamics_model.py"], "mpc.py": STUB, "ensemble.py": code["ensemble.py"]}
+
+
 @pytest.fixture(scope="module")
 def intake() -> Intake:
-    return intake_of(code_of(load_animals()["smoothing_reversed"]))
+    return intake_of(wrong_code())
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +95,9 @@ def submissions() -> dict[str, dict[str, bytes]]:
 
 def with_two_threads(code: dict[str, bytes]) -> dict[str, bytes]:
     """The same submission, computing with two threads."""
-    content = code["mpc.py"].replace(b"import torch\n", b"import torch\n\ntorch.set_num_threads(2)\n", 1)
-    assert content != code["mpc.py"]
-    return {**code, "mpc.py": content}
+    content = code["ensemble.py"].replace(b"import torch\n", b"import torch\n\ntorch.set_num_threads(2)\n", 1)
+    assert content != code["ensemble.py"]
+    return {**code, "ensemble.py": content}
 
 
 def without_provenance(receipt_: dict[str, Any]) -> dict[str, Any]:
@@ -117,8 +123,7 @@ def grades_of(code: dict[str, bytes], repetitions: Iterable[int], *, curves: boo
 
 
 def test_the_functions_get_the_same_verdicts_from_another_grader_and_with_two_threads(first: dict[str, Any]) -> None:
-    code = code_of(load_animals()["smoothing_reversed"])
-    (again,) = grades_of(code, [2], curves=False)
+    (again,) = grades_of(wrong_code(), [2], curves=False)
     assert again == without_provenance(first)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -49,6 +50,8 @@ def main() -> None:
     with contextlib.suppress(OSError):  # a worker's layers say whether this worked
         namespaces.cover([*namespaces.PRIVATE_FOLDERS, *covered], [os.path.dirname(os.__file__), *package_folders()])
     ctypes.CDLL(None).prctl(confine.PR_SET_DUMPABLE, 0, 0, 0, 0)  # workers with the same user id must not look inside
+    gc.collect()
+    gc.freeze()  # a worker's collector leaves alone what it shares with this process: else each would copy all of it
     send(control, {"ready": True, "speed": measure_speed(torch)})
     workers = Workers()
     while True:

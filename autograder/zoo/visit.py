@@ -113,9 +113,9 @@ def surroundings_of(animal: Animal) -> frozenset[str]:
     """
     assignment = load_assignment()
     if animal.kind == "correct":
-        return frozenset(stub.id for stub in assignment.stubs)
-    is_optional = assignment.is_optional(assignment.stub(main_stub(animal)))
-    return frozenset(stub.id for stub in assignment.stubs if assignment.is_optional(stub) == is_optional)
+        return assignment.required_stubs | assignment.optional_stubs
+    is_optional = main_stub(animal) in assignment.optional_stubs
+    return assignment.optional_stubs if is_optional else assignment.required_stubs
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -234,6 +234,16 @@ class Assignment:
     def is_optional(self, item: Item) -> bool:
         """Whether an item belongs to a topic: its points are a bonus."""
         return self.problem(item.problem).optional
+
+    @cached_property
+    def optional_stubs(self) -> frozenset[str]:
+        """Ids of the functions of topics."""
+        return frozenset(stub.id for stub in self.stubs if self.is_optional(stub))
+
+    @cached_property
+    def required_stubs(self) -> frozenset[str]:
+        """Ids of all other functions."""
+        return frozenset(stub.id for stub in self.stubs) - self.optional_stubs
 
     @property
     def optional_code(self) -> tuple[str, ...]:

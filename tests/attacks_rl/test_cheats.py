@@ -306,7 +306,7 @@ def test_who_knows_the_published_physics_stays_below_the_bar(worker_with: Open, 
 
 
 @pytest.mark.parametrize(
-    "make_runs", [graded_runs, lambda curve_id: calibration_runs(curve_id, 40)], ids=["graded", "calibration"]
+    "make_runs", [graded_runs, lambda curve_id: calibration_runs(curve_id, 8)], ids=["graded", "calibration"]
 )
 def test_the_seeds_of_agent_and_environment_know_nothing_of_each_other(
     make_runs: Callable[[str], list[HiddenRun]],

@@ -12,10 +12,11 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -55,9 +56,6 @@ class ItemRow:
 def dashboard(found: Class) -> str:
     """The page."""
     assignment = load_assignment()
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     style = PAGE_STYLE + (TEMPLATES / "dashboard.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "dashboard.js").read_text(encoding="utf-8")
     flags = list(flags_of(found))
@@ -67,7 +65,7 @@ def dashboard(found: Class) -> str:
     asked = [item for item in found.items if found.curves or item.kind == "function"]
     most = float(sum(item.points for item in asked if item.id not in found.bonus_items))
     problems = [problem for problem in assignment.problems if not problem.by_hand]
-    return environment.get_template("dashboard.html.j2").render(
+    return _template().render(
         course=assignment.course,
         found=found,
         most=most,
@@ -104,6 +102,14 @@ def dashboard(found: Class) -> str:
         late_words=_late_words,
         final_points=_final_points,
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("dashboard.html.j2")
 
 
 def _late_words(result: Result) -> str:

@@ -13,6 +13,7 @@ import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,11 @@ def works_in(folder: Path, *, is_earlier: bool = False) -> list[Work]:
     return works
 
 
-def given_code() -> list[str]:
-    """Everything that all students were given."""
-    return [path.read_text(encoding="utf-8") for path in sorted((ROOT / "hw4").rglob("*.py"))]
+@cache
+def given_hashes() -> frozenset[int]:
+    """Of the fingerprints of everything that all students were given."""
+    given = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "hw4").rglob("*.py"))]
+    return frozenset().union(*(_fingerprint("given.py", text, frozenset()).hashes for text in given))
 
 
 def similar(works: Iterable[Work], *, threshold: float = THRESHOLD) -> list[Pair]:
@@ -135,13 +138,12 @@ def _may_have_copied(one: Work, other: Work) -> bool:
 
 def fingerprints_of(works: Iterable[Work]) -> list[tuple[Work, Any]]:
     """Each work with its fingerprint, in which nothing that was given counts."""
-    boilerplate = list(set().union(*(_fingerprint("given.py", text, []).hashes for text in given_code())))
-    return [(work, _fingerprint(f"{work.name}.py", work.text, boilerplate)) for work in works]
+    return [(work, _fingerprint(f"{work.name}.py", work.text, given_hashes())) for work in works]
 
 
-def _fingerprint(name: str, text: str, boilerplate: list[int]) -> Any:
+def _fingerprint(name: str, text: str, given: frozenset[int]) -> Any:
     window = GUARANTEE - NOISE + 1
-    return CodeFingerprint(name, NOISE, window, np.array(boilerplate), language="python", fp=io.StringIO(text))
+    return CodeFingerprint(name, NOISE, window, np.array(list(given)), language="python", fp=io.StringIO(text))
 
 
 def all_works(folder: Path, earlier: Iterable[Path]) -> list[Work]:
