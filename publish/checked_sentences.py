@@ -88,9 +88,7 @@ class _Problem:
         for name, test in self._hidden_tests.items():
             if name not in named:
                 says = f"{name} checks no sentence of {self._list}"
-                fix = (
-                    f"name it at the sentence that it checks, or write that into the docstring, {HIDDEN_TEST}"
-                )
+                fix = f"name it at the sentence that it checks, or write that into the docstring, {HIDDEN_TEST}"
                 yield Finding(self._tests, test.line, says, fix)
 
     def _differences(self) -> Iterator[Finding]:

@@ -160,7 +160,8 @@ def _left_over(root: Path, assignment: Assignment) -> Iterator[Finding]:
         wanted = {part.of(name) for name in assignment.submission.code}
         named = list(places_of(root, part.files, part.pattern))
         of_others = {file for file, _, found in named if found in known}
-        of_others |= {path.relative_to(root).as_posix() for path in root.glob(part.files)} - {file for file, *_ in named}
+        silent = {path.relative_to(root).as_posix() for path in root.glob(part.files)} - {file for file, *_ in named}
+        of_others |= silent
         for path in sorted(root.glob(part.files)):
             file = path.relative_to(root).as_posix()
             if part.holds_others and (file in of_others or path.suffix == ".typ"):

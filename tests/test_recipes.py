@@ -7,11 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from copied_tree import copy_of_the_tree, edit, run
+from copied_tree import copy_of_the_tree, run
 
-from autograder.solutions import ROOT
 from hw4.handin.assignment import load_assignment
-from publish import gate
 from publish.findings import Finding
 
 ASSIGNMENT = load_assignment()
@@ -44,7 +42,9 @@ def drop_the_ensembles(tree: Path) -> None:
     # 1. its table, its stubs and the curve that needs it; its points go to the curves that stay
     tables = (tree / "assignment.toml").read_text(encoding="utf-8").replace("\n[[", "\0[[").split("\0")
     gone = ('problem = "ensembles"', 'id = "ensembles"', 'id = "curve_ledge"')
-    (tree / "assignment.toml").write_text("\n".join(t for t in tables if not any(g in t for g in gone)), encoding="utf-8")
+    (tree / "assignment.toml").write_text(
+        "\n".join(t for t in tables if not any(g in t for g in gone)), encoding="utf-8"
+    )
     for curve, before, after in (("cliff_hill", 6, 16), ("cartpole", 7, 24)):
         change(tree / "assignment.toml", rf'(id = "curve_{curve}"\n(?:.+\n)*?points = ){before}\n', rf"\g<1>{after}\n")
     change(tree / "assignment.toml", r'(id = "curves"\ntitle = .*\npoints = )20', r"\g<1>40")
