@@ -155,8 +155,8 @@ def meaning(source: bytes, path: Path) -> bytes:
     Functions that were renamed since they were first published have their first names.
     """
     tree = ast.parse(source, filename=str(path))
-    for today, first in renamed().items():
-        _rename(tree, today, first)
+    for today, then in renamed().items():
+        _rename(tree, today, then)
     tree.body.sort(key=_name_of_definition)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):

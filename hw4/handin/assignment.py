@@ -448,7 +448,8 @@ def _out_of_range(found: Assignment) -> Iterator[Mistake]:
 
 
 def _misnamed(found: Assignment) -> Iterator[Mistake]:
-    entries = {"problems": found.problems, "stubs": found.stubs, "curves": found.curves, "effects": found.effects}
+    entries: dict[str, tuple[Problem | Item, ...]] = {"problems": found.problems, "stubs": found.stubs}
+    entries |= {"curves": found.curves, "effects": found.effects}
     for table, with_ids in entries.items():
         for i, entry in enumerate(with_ids):
             if not re.fullmatch(_ID, entry.id):
