@@ -391,7 +391,6 @@ def test_a_rename_is_listed_until_every_line_has_the_new_name_and_makes_no_curve
     assert {
         "tests/test_publish.py",
         "solutions/mpc.py",
-        "handout/handout.typ",
         "autograder/hidden_tests/test_mpc.py",
     } <= files
     assert any(file.startswith("autograder/zoo/animals/") for file in files)
