@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from copied_tree import copy_of_the_tree, run
+from copied_tree import copy_of_the_tree, edit, run
 
 from hw4.handin.assignment import load_assignment
 from publish.findings import Finding
@@ -82,5 +82,53 @@ def drop_the_ensembles(tree: Path) -> None:
 def test_a_problem_is_dropped(tmp_path: Path) -> None:
     tree = copy_of_the_tree(tmp_path / "tree")
     drop_the_ensembles(tree)
+    said = publish(tree)
+    assert "Ready to publish." in said, said
+
+
+def add_a_question(tree: Path) -> None:
+    """Steps 1 and 2 of "Add a written question": one more of the answers of required notebooks, worth what each is."""
+    master = tree / "notebooks" / "masters" / "distribution_shift.py"
+    text = master.read_text(encoding="utf-8")
+    cells = re.search(r'^# %% \[markdown\] name="question-honest"(?:.*\n)*?# ### END SOLUTION\n', text, re.MULTILINE)
+    assert cells is not None
+    copy = cells[0].replace("question-honest", "question-new").replace("answer-honest", "answer-new")
+    master.write_text(text.replace(cells[0], f"{cells[0]}\n{copy}"), encoding="utf-8")
+    answers = sum(text.count('"weight": 1}') for text in masters_of(tree))
+    assert ASSIGNMENT.written_points % (answers - 1) == 0
+    points = ASSIGNMENT.written_points // (answers - 1) * answers
+    change(tree / "assignment.toml", r'(id = "written"\ntitle = .*\npoints = )\d+', rf"\g<1>{points}")
+
+
+def masters_of(tree: Path) -> list[str]:
+    """The masters of required notebooks."""
+    required = [
+        Path(name).stem for name in ASSIGNMENT.submission.notebooks if name not in ASSIGNMENT.optional_notebooks
+    ]
+    return [(tree / "notebooks" / "masters" / f"{name}.py").read_text(encoding="utf-8") for name in required]
+
+
+@pytest.mark.verify
+def test_a_written_question_is_added(tmp_path: Path) -> None:
+    tree = copy_of_the_tree(tmp_path / "tree")
+    add_a_question(tree)
+    said = publish(tree)
+    assert "Ready to publish." in said, said
+    notebook = (tree / "notebooks" / "release" / "hw4" / "distribution_shift.ipynb").read_text(encoding="utf-8")
+    assert "answer-new" in notebook
+
+
+def rename_a_function(tree: Path) -> None:
+    """Steps 1 and 2 of "Rename a function"."""
+    edit(tree / "solutions" / "mpc.py", "def refit_to_elites(", "def refit(")
+    edit(tree / "assignment.toml", 'symbol = "refit_to_elites"', 'symbol = "refit"')
+    for file in {found.file for found in findings(tree)}:
+        change(tree / file, r"\brefit_to_elites\b", "refit")
+
+
+@pytest.mark.verify
+def test_a_function_is_renamed_and_nothing_is_recorded_again(tmp_path: Path) -> None:
+    tree = copy_of_the_tree(tmp_path / "tree")
+    rename_a_function(tree)
     said = publish(tree)
     assert "Ready to publish." in said, said
