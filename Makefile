@@ -29,10 +29,10 @@ export MPLCONFIGDIR = $(CURDIR)/build/matplotlib
 unexport MUJOCO_GL  # nothing here draws with MuJoCo, and a value meant for other homework can end its import
 
 .DEFAULT_GOAL := help
-.PHONY: help cpu grade test verify bench zoo publish check gradescope handout notebooks solved calibrate lab lock clean
+.PHONY: help cpu grade test verify bench zoo publish check gradescope handout notebooks solved new-term calibrate lab lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 grade: $(READY)  ## grade SUBMISSION (a folder or an archive; the reference solution by default) into OUTPUT
 	$(RUN) -m autograder grade --output "$$OUTPUT" -- "$$SUBMISSION"
@@ -88,14 +88,18 @@ handout: $(READY)  ## build handout.pdf, and the staff edition in build/
 notebooks: $(READY)  ## build the source and release notebooks from their masters
 	$(RUN) -m publish.notebooks write
 
+new-term: $(READY)  ## ask for term, dates and hidden seed, change them, and say what is left
+	$(RUN) -m publish.new_term
+
 solved: $(READY)  ## write build/solved/hw4: given files and solutions
 	$(RUN) -m publish solved
 
 calibrate: $(READY)  ## record the reference runs of the graded curves; can be stopped and resumed
 	$(RUN) -m autograder calibrate
 
+# --allow-root, because a grader's machine is often a container. Formgrader shows what students wrote and runs none of it.
 lab: $(READY) solved  ## open JupyterLab on the notebooks, with the solved package
-	cd notebooks && PYTHONPATH="$${PWD%/notebooks}/build/solved" ../$(VENV)/bin/jupyter lab
+	cd notebooks && PYTHONPATH="$${PWD%/notebooks}/build/solved" ../$(VENV)/bin/jupyter lab --allow-root
 
 cpu:  ## set up .venv with uv and a torch for the CPU alone, on Linux several gigabytes smaller
 	$(CHECK_PYTHON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -196,6 +197,37 @@ def _rescore(console: Console, then: dict[str, Any]) -> int:
     return GRADED
 
 
+def convert(
+    results: Annotated[Path, tyro.conf.Positional],
+    *,
+    form: Literal["prairielearn", "autolab"],
+    output: Path | None = None,
+) -> int:
+    """Write a grade in the form of another platform.
+
+    The exit status is 0 if it was written, and 4 if there is nothing to read.
+
+    Args:
+        results: the results.json of a grade.
+        form: of PrairieLearn's external grader, or what Autolab reads from an autograder's output.
+        output: the file to write; it is printed if there is none.
+    """
+    from autograder.report.other_forms import FORMS
+
+    try:
+        document = json.loads(results.read_bytes())
+        text = FORMS[form](document, load_assignment())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"{results} is not a results.json of this grader: {type(error).__name__}: {error}", file=sys.stderr)
+        return REFUSED
+    if output is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_at_once(output, text.encode())
+    return GRADED
+
+
 def doctor() -> int:
     """Check this system: what a submission could do here, and how fast this machine is.
 
@@ -257,6 +289,7 @@ def _forget_pytest_options() -> None:
 COMMANDS: dict[str, Callable[..., int]] = {
     "grade": grade,
     "regrade": regrade,
+    "convert": convert,
     "doctor": doctor,
     "calibrate": calibrate,
     "zoo": zoo,

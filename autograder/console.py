@@ -99,7 +99,7 @@ def print_report(console: Console, report: Report) -> None:
             console.print(f"{name}: optional, not handed in", style="dim", markup=False)
             continue
         score = sum(item.score for item in items)
-        title = f"{name}: {points(score)} of {problem.code_points}{' bonus' if problem.optional else ''}"
+        title = f"{name}: {points(score)} of {points(report.most_of(problem))}{' bonus' if problem.optional else ''}"
         console.print(title, style="bold", markup=False)  # not as the table's title, which is no wider than the table
         table = Table()
         table.add_column("", no_wrap=True)

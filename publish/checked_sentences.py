@@ -17,13 +17,13 @@ from typing import Any
 from autograder.solutions import ROOT
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.strict_toml import Lines, TomlError, read_entries
-from publish.findings import FACTS, Finding
+from publish.findings import FACTS, HIDDEN_TEST, Finding
 from publish.handout.docstrings import spans
 from publish.places import HIDDEN_TESTS, SENTENCES
 from publish.sentences import MODULE, sentences_in_file
 
 TABLE = "sentences"
-LIST_IT = "list it with the hidden tests that check it"
+LIST_IT = f"list it with the hidden tests that check it, {HIDDEN_TEST}"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def unchecked(root: Path = ROOT) -> Iterator[Finding]:
             yield from _Problem(root, assignment, file).findings()
         except TomlError as error:
             where, _, says = str(error).partition(": ")
-            yield Finding(SENTENCES.of(file), int(where.rpartition(":")[2]), says, "correct the entry")
+            yield Finding(SENTENCES.of(file), int(where.rpartition(":")[2]), says, f"correct the entry, {HIDDEN_TEST}")
 
 
 def _mistake(entry: Listed) -> tuple[str, str] | None:
@@ -88,7 +88,7 @@ class _Problem:
         for name, test in self._hidden_tests.items():
             if name not in named:
                 says = f"{name} checks no sentence of {self._list}"
-                fix = "name it at the sentence that it checks, or write that sentence into the docstring"
+                fix = f"name it at the sentence that it checks, or write that into the docstring, {HIDDEN_TEST}"
                 yield Finding(self._tests, test.line, says, fix)
 
     def _differences(self) -> Iterator[Finding]:
@@ -105,11 +105,11 @@ class _Problem:
                 continue
             alike = [text for stub, text in new if stub == entry.stub]
             nearest = difflib.get_close_matches(entry.says, alike, n=1)
-            says, fix = f"no docstring of {self._source} says {entry.says!r}", "remove it"
+            says, fix = f"no docstring of {self._source} says {entry.says!r}", f"remove it, {HIDDEN_TEST}"
             if nearest:
                 now = new.pop((entry.stub, nearest[0]))
                 says = f"{says}; line {now.line} there says {now.text!r}"
-                fix = "change `says`, and see whether the same tests check it"
+                fix = f"change `says`, and see whether the same tests check it, {HIDDEN_TEST}"
             yield self._at(index, "says", says, fix)
         for (_, text), sentence in new.items():
             yield Finding(self._source, sentence.line, f"{self._list} does not have {text!r}", LIST_IT)
@@ -117,7 +117,7 @@ class _Problem:
     def _of_entry(self, index: int, entry: Listed) -> Iterator[Finding]:
         """What is wrong with the tests of a sentence."""
         if not entry.tests and not entry.no_promise:
-            fix = "name the hidden tests that check it, or say in `no_promise` why it promises nothing"
+            fix = f"name the hidden tests that check it, or say in `no_promise` why it promises nothing, {HIDDEN_TEST}"
             yield self._at(index, "says", f"{entry.says!r} names no hidden test", fix)
         for name in entry.tests:
             test = self._hidden_tests.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from autograder.grading.curves import BARS_FILE, dump_bars
 from autograder.grading.private import WORLDS_FILE
 from autograder.recorded.acceptance import accepted_worlds
 from autograder.recorded.calibration import derive_bars, published_curves
+from autograder.recorded.code_hash import NAMES_FILE, first_names
 from autograder.solutions import ROOT
 from publish.findings import Finding, first_difference
 from publish.gradescope_bundle import GRADESCOPE_BUNDLE, gradescope_bundle
@@ -48,6 +50,8 @@ def texts() -> Iterator[Artefact]:
     for path, text in build_stubs().items():
         yield Artefact(path, text.encode(), f"solutions/{path.relative_to(STUBS).as_posix()}")
     recorded = "autograder/recorded/reference/*.csv"
+    names = (json.dumps(first_names(), indent=1) + "\n").encode()
+    yield Artefact(NAMES_FILE, names, "assignment.toml, for functions that it does not have yet,")
     yield Artefact(WORLDS_FILE, accepted_worlds().encode(), "autograder/private.toml and autograder/worlds/")
     yield Artefact(BARS_FILE, dump_bars(derive_bars()).encode(), recorded)
     yield Artefact(STUBS / "reference_curves.csv", published_curves().encode(), recorded)

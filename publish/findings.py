@@ -11,15 +11,18 @@ FACTS = "assignment.toml"
 MAX_SHOWN = 100  # characters of a line
 
 
-def recipe(title: str) -> str:
-    """A recipe of docs/new-term.md, by its heading."""
-    return f"see {title!r} in docs/new-term.md"
+def recipe(title: str, guide: str = "docs/new-term.md") -> str:
+    """A recipe of a guide, by its heading."""
+    return f"see {title!r} in {guide}"
 
 
 RENAME = recipe("Rename a function")
 ADD_PROBLEM, DROP_PROBLEM = recipe("Add a problem"), recipe("Drop a problem")
 ADD_TOPIC, DROP_TOPIC = recipe("Add a topic"), recipe("Drop a topic")
 ADD_CURVE, ADD_EFFECT = recipe("Add a learning curve"), recipe("Add an effect")
+NOTEBOOK, RECALIBRATE = recipe("Add a written question"), recipe("Recalibrate, and how long it takes")
+FILES = recipe("Which files an archive holds")
+HIDDEN_TEST = recipe("A hidden test", "CONTRIBUTING.md")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Finding:
     file: str  # from the root of the repository; inside an archive "build/student.zip/hw4/mpc.py"
     line: int | None
     says: str
-    fix: str  # a command in backticks, or what to do
+    fix: str  # "run `COMMAND`", or what to do and the recipe
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"

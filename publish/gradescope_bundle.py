@@ -1,11 +1,7 @@
-"""The Gradescope bundle: an allow-list of what grading needs, and not a file more.
-
-Written by `make gradescope`. With HW4_TORCH_INDEX_URL in the environment, that index is written into the bundle.
-"""
+"""The Gradescope bundle: an allow-list of what grading needs, and not a file more. Written by `make gradescope`."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -28,7 +24,6 @@ OTHER_FILES = (
 )
 NOT_IMPORTED = ("imageio", "jupyterlab", "nbgrader")  # of requirements.txt, by the grader
 BESIDE_STUDENTS = ("jinja2",)  # pages
-INDEX_VARIABLE = "HW4_TORCH_INDEX_URL"
 
 
 def grader_files() -> Iterator[tuple[str, bytes]]:
@@ -40,8 +35,6 @@ def grader_files() -> Iterator[tuple[str, bytes]]:
     for name in sorted({*files, *OTHER_FILES}):
         yield name, (ROOT / name).read_bytes()
     yield "requirements-grading.txt", grading_requirements().encode()
-    if index_url := os.environ.get(INDEX_VARIABLE):
-        yield "torch_index_url", f"{index_url}\n".encode()
 
 
 def grading_requirements() -> str:

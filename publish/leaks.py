@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from autograder.grading.private import graded_runs, load_private
 from autograder.solutions import ROOT, reference_code
 from hw4.handin.assignment import load_assignment
-from publish.findings import Finding
+from publish.findings import FILES, Finding
 from publish.stubs import solution_lines
 
 BUNDLE = "build/student.zip"
@@ -26,7 +26,7 @@ ALLOWED = re.compile(
 )
 WORDS = ("### BEGIN SOLUTION", "### END SOLUTION", "**Rubric.**", "**Model answer.**", "autograder/", "private.toml")
 STAFF_FILES = ("requirements.lock", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/", "Makefile")
-FIX = "keep it out of the bundle"
+FIX = f"keep it out of the bundle, {FILES}"
 MIN_LINES = 2  # solution lines in a row; a single one, such as `return actions`, may occur in a given file
 MIN_CHARACTERS = 12
 
@@ -51,7 +51,7 @@ def private_in(files: Mapping[str, bytes]) -> Iterator[Finding]:
         if not ALLOWED.fullmatch(name):
             yield Finding(where, None, "is not on the list of what students get (publish/leaks.py)", FIX)
         if tracked is not None and name.startswith("hw4/") and name != "hw4/bundle.json" and name not in tracked:
-            yield Finding(where, None, "is not under version control", "add it, or remove it from hw4/")
+            yield Finding(where, None, "is not under version control", f"`git add` it, or remove it from hw4/, {FILES}")
         if name.endswith(".pdf"):  # its pages are built from facts that tests look through
             continue
         lines = [line.strip() for line in content.decode("utf-8").splitlines()]

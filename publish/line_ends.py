@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
-from publish.findings import Finding
+from publish.findings import FILES, Finding
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -31,7 +31,9 @@ def wrong_line_ends(files: Iterable[tuple[str, bytes]], scripts: Iterable[str] =
             yield Finding(name, line, "has a carriage return: the line ends of Windows", fix)
         if name in started and not content.startswith(b"#!/"):
             what = "a byte-order mark" if content.startswith(BYTE_ORDER_MARK) else "another first line"
-            yield Finding(name, 1, f"does not start, because it has {what} instead of `#!/...`", "write that first")
+            yield Finding(
+                name, 1, f"does not start, because it has {what} instead of `#!/...`", f"write that first, {FILES}"
+            )
 
 
 def with_right_line_ends(

@@ -7,7 +7,6 @@ done.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -26,10 +25,11 @@ from publish.findings import (
     DROP_PROBLEM,
     DROP_TOPIC,
     FACTS,
+    NOTEBOOK,
     Finding,
     places_of,
 )
-from publish.symbols import defined, unknown_functions
+from publish.symbols import unknown_functions
 
 TOPICS = "topics"  # the folder of optional problems, in every folder below
 REFERENCE = "autograder/recorded/reference"
@@ -73,7 +73,7 @@ ALSO_WITH_TOPICS = ("hw4", "hw4/checking/hints")  # folders that have files of t
 STUB_IDS = (("handout/**/*.typ", r'\b(?:stub|number-of-stubs-until)\("(\w+)"'),)
 PROBLEM_IDS = (
     ("hw4/tests/**/test_*.py", r'mark\.problem\("(\w+)"'),
-    ("handout/**/*.typ", r'#problem(?:-heading)?\("(\w+)"'),
+    ("handout/**/*.typ", r'(?:#problem(?:-heading)?|\b(?:label|files|mark)-of)\("(\w+)"'),
     ("notebooks/masters/*.py", r"\{\{ problem:(\w+) \}\}"),
 )
 CURVE_IDS = ((ANIMALS, r'"(curve_\w+)"'), ("hw4/tests/**/test_*.py", r'"(curve_\w+)"'))
@@ -85,6 +85,7 @@ def misnamed(root: Path = ROOT) -> Iterator[Finding]:
     """Everything that is named but not there, and everything that is there but not named where it should be."""
     assignment = load_assignment(root / FACTS)
     lines = Lines((root / FACTS).read_text(encoding="utf-8"))
+    left_over = {finding.file for finding in _left_over(root, assignment)}  # one finding for the whole file
     for kind, known, where in (
         ("stub", [stub.id for stub in assignment.stubs], (*((p.files, p.pattern) for p in PARTS), *STUB_IDS)),
         ("problem", [problem.id for problem in assignment.problems], PROBLEM_IDS),
@@ -93,15 +94,26 @@ def misnamed(root: Path = ROOT) -> Iterator[Finding]:
     ):
         for files, pattern in where:
             for file, line, found in places_of(root, files, pattern):
-                if found not in known:
+                if found not in known and file not in left_over:
                     says = f"names the {kind} {found!r}, which is not in {FACTS}"
                     yield Finding(file, line, says, DROP_TOPIC if _is_a_topics(file) else DROP_PROBLEM)
+    yield from _animals(root)
     yield from _functions(root, assignment, lines)
     yield from _problems(root, assignment, lines)
     yield from unknown_functions(root, assignment, lines)
     yield from _curves_and_effects(root, assignment, lines)
     yield from _notebooks(root, assignment, lines)
     yield from _left_over(root, assignment)
+
+
+def _animals(root: Path) -> Iterator[Finding]:
+    """Animals that combine others which are not there."""
+    known = {name for _, _, name in places_of(root, ANIMALS, r'^name = "(\w+)"')}
+    for file, line, listed in places_of(root, ANIMALS, r'^parts = \[((?:\s*"\w+",?)*)\s*\]$'):
+        for match in re.finditer(r'"(\w+)"', listed):
+            if match[1] not in known:
+                at = line + listed.count("\n", 0, match.start())
+                yield Finding(file, at, f"takes the unknown animal {match[1]!r}", DROP_PROBLEM)
 
 
 def _is_a_topics(file: str) -> bool:
@@ -143,11 +155,18 @@ def _problems(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Find
 
 def _left_over(root: Path, assignment: Assignment) -> Iterator[Finding]:
     """Files of problems and topics that are not in assignment.toml."""
+    known = [stub.id for stub in assignment.stubs]
     for part in PARTS:
         wanted = {part.of(name) for name in assignment.submission.code}
+        named = list(places_of(root, part.files, part.pattern))
+        of_others = {file for file, _, found in named if found in known}
+        silent = {path.relative_to(root).as_posix() for path in root.glob(part.files)} - {file for file, *_ in named}
+        of_others |= silent
         for path in sorted(root.glob(part.files)):
             file = path.relative_to(root).as_posix()
-            if not (part.holds_others or _is_a_topics(file) or path.stem.startswith("__") or file in wanted):
+            if part.holds_others and (file in of_others or path.suffix == ".typ"):
+                continue  # a chapter says more than what its boxes are about
+            if not (_is_a_topics(file) or path.stem.startswith("__") or file in wanted):
                 yield Finding(file, None, f"belongs to no problem of {FACTS}", DROP_PROBLEM)
     topics = [problem.id for problem in assignment.problems if problem.optional]
     for folder in (*(part.folder for part in PARTS), *ALSO_WITH_TOPICS):
@@ -178,7 +197,7 @@ def _curves_and_effects(root: Path, assignment: Assignment, lines: Lines) -> Ite
             return Finding(FACTS, lines.line(f"{item.kind}s", alike.index(item), key), says, fix)
 
         if item.kind == "curve":
-            yield from _curve(root, item, at)
+            yield from _curve(item, at)
         elif item.id not in computed:
             yield at("id", f"no hidden check computes {item.id}", add)
         if item.id not in caught:
@@ -194,20 +213,12 @@ def _curves_and_effects(root: Path, assignment: Assignment, lines: Lines) -> Ite
             yield Finding(path.relative_to(root).as_posix(), None, says, DROP_PROBLEM)
 
 
-def _curve(root: Path, curve: Curve, at: Callable[[str, str, str], Finding]) -> Iterator[Finding]:
-    """What the experiment and the agent of a curve lack."""
-    experiment = EXPERIMENTS.get(curve.experiment)
-    if experiment is None:
-        known = ", ".join(EXPERIMENTS)
-        yield at("experiment", f"hw4/experiments.py has no experiment {curve.experiment!r}, only {known}", ADD_CURVE)
-    elif not 0 < curve.score_episodes <= experiment.num_episodes - experiment.num_initial_episodes:
+def _curve(curve: Curve, at: Callable[[str, str, str], Finding]) -> Iterator[Finding]:
+    """Whether a curve scores more episodes than its experiment has."""
+    experiment = EXPERIMENTS[curve.experiment]
+    if curve.score_episodes > experiment.num_episodes - experiment.num_initial_episodes:
         says = f"score_episodes = {curve.score_episodes}, but {curve.experiment} has fewer planned episodes"
-        yield at("score_episodes", says, "choose fewer")
-    module, _, function = curve.agent.rpartition(".")
-    path = root / "hw4" / f"{module.replace('.', '/')}.py"
-    if not path.exists() or function not in defined(ast.parse(path.read_text(encoding="utf-8"))):
-        says = f"hw4 has no {curve.agent}, which should build the agent of {curve.id}"
-        yield at("agent", says, ADD_CURVE)
+        yield at("score_episodes", says, f"choose fewer, {ADD_CURVE}")
 
 
 def _notebooks(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
@@ -217,13 +228,13 @@ def _notebooks(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Fin
     for i, name in enumerate(handed_in):
         if name not in masters:
             says = f"notebooks/masters has no {name}.py"
-            yield Finding(FACTS, lines.line("notebooks", i, "file"), says, "write it, or remove the table")
+            yield Finding(FACTS, lines.line("notebooks", i, "file"), says, f"write it, or remove the table, {NOTEBOOK}")
     for name in sorted(masters - handed_in.keys()):
         says = f"{name}.ipynb is in no [[notebooks]] of {FACTS}"
-        yield Finding(f"notebooks/masters/{name}.py", None, says, "add it there, or remove the master")
+        yield Finding(f"notebooks/masters/{name}.py", None, says, f"add it there, or remove the master, {NOTEBOOK}")
     for files in ("data/*/*", "source/hw4/*.ipynb", "release/hw4/*.ipynb"):
         for path in sorted((root / "notebooks").glob(files)):
             name = path.parent.name if files.startswith("data") else path.stem
             if name not in masters:
                 says = f"belongs to no notebook: notebooks/masters has no {name}.py"
-                yield Finding(path.relative_to(root).as_posix(), None, says, "remove it")
+                yield Finding(path.relative_to(root).as_posix(), None, says, f"remove it, {NOTEBOOK}")

@@ -12,9 +12,9 @@ from autograder.grading.session import Grade, Grader
 from autograder.solutions import SOLUTIONS, reference_code
 from autograder.zoo.visit import intake_of
 from hw4.handin.assignment import load_assignment
-from publish.findings import Finding
+from publish.findings import HIDDEN_TEST, Finding
 
-FIX = "fix the solution or the hidden test; `make grade` shows more"
+FIX = f"fix the solution or the hidden test (`make grade` shows more), {HIDDEN_TEST}"
 
 
 def graded_wrongly(stubs: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -49,7 +49,9 @@ def above_nothing(grade: Grade) -> Iterator[Finding]:
     for report in grade.report.stubs:
         if report.score != 0:
             says = f"the untouched stub of {report.id} gets {report.score:g} of {report.points} points"
-            yield Finding(f"hw4/{_file_of(report.id)}", None, says, "fix the hidden test that it passes")
+            yield Finding(
+                f"hw4/{_file_of(report.id)}", None, says, f"fix the hidden test that it passes, {HIDDEN_TEST}"
+            )
 
 
 def _file_of(stub_id: str) -> str:

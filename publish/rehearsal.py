@@ -21,11 +21,11 @@ from autograder.solutions import ROOT, reference_code
 from hw4.handin.assignment import load_assignment
 from hw4.handin.at_once import write_at_once
 from hw4.handin.update import BUNDLE_FOLDER
-from publish.findings import Finding
+from publish.findings import FILES, Finding
 
 BUNDLE = "build/student.zip"
 TIMEOUT = 600  # seconds of one command
-FIX = "fix what the bundle lacks (publish/student_bundle.py)"
+FIX = f"fix what the bundle lacks, {FILES}"
 EXPERIMENT = (
     *("train", "cliff_hill", "--seeds", "0", "--name", "rehearsal", "--num-episodes", "2"),
     *("--num-initial-episodes", "1", "--gradient-steps", "3", "--horizon", "6", "--population-size", "8"),

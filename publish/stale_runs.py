@@ -25,7 +25,7 @@ from autograder.recorded.error_rates import rates_of
 from autograder.solutions import ROOT
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import RunItem, load_assignment
-from publish.findings import Finding
+from publish.findings import RECALIBRATE, Finding
 from publish.handout import DATA
 from publish.recorded_tables import COMMAND, SETTINGS, settings_of
 from publish.ungraded_bands import COMMAND as RECORD_UNGRADED
@@ -45,7 +45,7 @@ def stale_curves() -> Iterator[Finding]:
                 recorded_file(item).relative_to(ROOT).as_posix(),
                 line,
                 f"no run of {', '.join(stale)} matches today's solution and settings",
-                f"run `make calibrate`, about {minutes(item, stale, recorded)} minutes",
+                f"run `make calibrate`, about {minutes(item, stale, recorded)} minutes, {RECALIBRATE}",
             )
 
 
@@ -88,7 +88,9 @@ def reference_misses() -> Iterator[Finding]:
         if reference is None or reference.wrong > MAX_WRONG:
             share = "no recorded run" if reference is None else f"in {100 * reference.wrong:.1f} % of grades"
             says = f"the reference misses full credit on {item.id}: {share}"
-            yield Finding(recorded_file(item).relative_to(ROOT).as_posix(), None, says, "run `make calibrate`")
+            yield Finding(
+                recorded_file(item).relative_to(ROOT).as_posix(), None, says, f"run `make calibrate`, {RECALIBRATE}"
+            )
 
 
 def stale_others() -> Iterator[Finding]:

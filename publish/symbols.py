@@ -1,4 +1,5 @@
-"""Functions that a name promises and the solutions do not have: where the name is used."""
+"""Functions that a name promises and the solutions do not have, and functions that were renamed: where the name is
+used."""
 
 from __future__ import annotations
 
@@ -8,18 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.solutions import BEGIN
-from hw4.handin.assignment import Assignment
+from hw4.handin.assignment import Assignment, Stub
 from hw4.handin.strict_toml import Lines
 from publish.findings import FACTS, RENAME, Finding, places_of
 
 SEARCHED = ("solutions", "hw4", "autograder", "handout", "notebooks/masters", "tests", "docs", "publish", "benchmarks")
 SEARCHED_SUFFIXES = (".py", ".toml", ".typ", ".md")
 CALLERS = ("autograder/hidden_tests/**/*.py", "hw4/**/*.py", "notebooks/masters/*.py", "publish/recorders/*.py")
+ALSO_IMPORT = ("benchmarks/*.py", "tests/**/*.py")  # and may name functions that are not there, to see what happens
+TODO = re.compile(r" *# TODO\((?P<id>\w+)\)")
 
 
 def unknown_functions(root: Path, assignment: Assignment, lines: Lines) -> Iterator[Finding]:
-    """Functions of the stub table that the solutions do not have, with every place that names them; and calls and
-    imports of functions that are not there."""
+    """Functions of the stub table that the solutions do not have, with every place that names them; every place that
+    still has the old name of a function that was renamed; and calls and imports of functions that are not there."""
     trees = {
         name: ast.parse(path.read_text(encoding="utf-8"))
         for name in assignment.submission.code
@@ -28,6 +31,7 @@ def unknown_functions(root: Path, assignment: Assignment, lines: Lines) -> Itera
     generated = {f"hw4/{name}" for name in assignment.submission.code}
     for i, stub in enumerate(assignment.stubs):
         if stub.file not in trees or stub.symbol in defined(trees[stub.file]):
+            yield from _old_name(root, stub, generated)
             continue
         there = _owner_of_region(root / "solutions" / stub.file, stub.id)
         instead = f"; the region of {stub.id} is in {there}" if there else ""
@@ -42,13 +46,36 @@ def unknown_functions(root: Path, assignment: Assignment, lines: Lines) -> Itera
             if symbol not in known[module]:
                 says = f"calls {found}, which solutions/{module.replace('.', '/')}.py does not have"
                 yield Finding(file, line, says, RENAME)
+    imports = re.compile(rf"from (?:hw4\.)?(?:{modules}) import")
+    for files in (*CALLERS, *ALSO_IMPORT):
         for path in sorted(root.glob(files)):
-            yield from _unknown_imports(root, path, known)
+            text = path.read_text(encoding="utf-8")
+            if imports.search(text):
+                yield from _unknown_imports(path.relative_to(root).as_posix(), text, known)
 
 
-def _unknown_imports(root: Path, path: Path, known: dict[str, set[str]]) -> Iterator[Finding]:
+def _old_name(root: Path, stub: Stub, generated: set[str]) -> Iterator[Finding]:
+    """Every line with the name that a function had when its stub was last written.
+
+    A name that anything else has, too, is not looked for: no line could say which of the two it means.
+    """
+    path = root / "hw4" / stub.file
+    old = _owner_of_region(path, stub.id, TODO) if path.exists() else None
+    if old in (None, stub.symbol.rpartition(".")[2]):
+        return
+    found = list(_mentions(root, old, generated))
+    others = (finding for finding in found if not finding.file.startswith("tests/"))
+    if not any(re.match(rf" *def {old}\b", _line(root, finding)) for finding in others):
+        yield from found
+
+
+def _line(root: Path, finding: Finding) -> str:
+    return (root / finding.file).read_text(encoding="utf-8").splitlines()[(finding.line or 1) - 1]
+
+
+def _unknown_imports(file: str, text: str, known: dict[str, set[str]]) -> Iterator[Finding]:
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(text)
     except SyntaxError:  # a notebook's master may hold magics
         return
     for node in ast.walk(tree):
@@ -57,7 +84,7 @@ def _unknown_imports(root: Path, path: Path, known: dict[str, set[str]]) -> Iter
             for alias in node.names:
                 if alias.name not in known[module]:
                     says = f"imports {alias.name}, which solutions/{module.replace('.', '/')}.py does not have"
-                    yield Finding(path.relative_to(root).as_posix(), alias.lineno, says, RENAME)
+                    yield Finding(file, alias.lineno, says, RENAME)
 
 
 def defined(tree: ast.Module) -> set[str]:
@@ -79,13 +106,13 @@ def defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def _owner_of_region(path: Path, stub_id: str) -> str | None:
-    """The function around a solution region."""
+def _owner_of_region(path: Path, stub_id: str, begins: re.Pattern[str] = BEGIN) -> str | None:
+    """The function around a solution region, or in a stub file around a TODO."""
     owner = None
     for line in path.read_text(encoding="utf-8").splitlines():
         if definition := re.match(r" *def (\w+)", line):
             owner = definition[1]
-        if (begin := BEGIN.match(line)) and begin["id"] == stub_id:
+        if (begin := begins.match(line)) and begin["id"] == stub_id:
             return owner
     return None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from copied_tree import copy_of_the_tree, edit, run
 from made_up_topic import TABLES, assignment_with_topic
 
 from hw4.handin.assignment import ASSIGNMENT_FILE, AssignmentError, load_assignment
@@ -50,6 +52,18 @@ def refused(tmp_path: Path, text: str) -> str:
         ("percent_per_day = 10 ", "percent_per_day = 110 ", "percent_per_day must be at most 100"),
         ("max_group_size = 1 ", "max_group_size = 0 ", "max_group_size must be at least 1"),
         ("max_days = 3", "max_days = ", "not TOML: Invalid value"),
+        ("max_files = 400", "max_files = 0", "max_files must be at least 1"),
+        ("max_cpu_factor = 10", "max_cpu_factor = 0.5", "max_cpu_factor must be at least 1, what the reference needs"),
+        (
+            'pythons = ["3.11", "3.12"',
+            'pythons = ["3.12", "3.11"',
+            'pythons must be versions such as "3.11", the oldest',
+        ),
+        ('file = "replanning.ipynb"', 'file = "../x.ipynb"', "file must be a name such as"),
+        ('symbol = "fit_normalizer"', 'symbol = "fit normalizer"', "symbol must be a function such as"),
+        ('symbol = "cem"', 'symbol = "MPC.act"', "symbol must be another function: MPC.act is that of two tables"),
+        ('experiment = "cartpole"', 'experiment = "catpole"', "got 'catpole' (did you mean 'cartpole'?)"),
+        ("score_episodes = 3", "score_episodes = 0", "score_episodes must be at least 1"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -58,6 +72,36 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str
     message = refused(tmp_path, TEXT.replace(old, new, 1))
     assert message.startswith(f"assignment.toml:{line}: ")
     assert says in message
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(AssignmentError, match=r"^assignment.toml:1: cannot be read: No such file"):
+        load_assignment(tmp_path / "assignment.toml")
+
+
+def test_what_ends_a_program_is_one_sentence_for_this_error_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    sys.excepthook(AssignmentError, AssignmentError("assignment.toml:7: x"), None)
+    assert capsys.readouterr().err == "assignment.toml:7: x\n"
+    sys.excepthook(KeyError, KeyError("x"), None)
+    assert capsys.readouterr().err == "KeyError: 'x'\n"
+
+
+COMMANDS = ("hw4 check", "autograder doctor", "autograder.gradescope", "publish drift", "publish.new_term")
+COMMANDS += ("publish.handout", "publish.notebooks write", "publish.gradescope_bundle", "publish.pythons")
+COMMANDS += ("publish.recorders mppi", "benchmarks.class_grading")
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_a_mistake_in_one_sentence(tmp_path: Path, command: str) -> None:
+    tree = copy_of_the_tree(tmp_path / "tree")
+    edit(tree / "assignment.toml", 'term = "', 'terms = "')
+    line = TEXT[: TEXT.index('term = "')].count("\n") + 1
+    found = run(tree, "-m", *command.split())
+    assert found.returncode == 1
+    assert found.stdout == ""
+    assert found.stderr.startswith(f"assignment.toml:{line}: unknown key 'terms' (did you mean 'term'?)")
+    assert found.stderr.count("\n") == 1
 
 
 def test_a_missing_key_is_named_at_the_head_of_its_table(tmp_path: Path) -> None:

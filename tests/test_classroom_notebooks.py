@@ -24,6 +24,8 @@ import pytest
 from made_up_topic import assignment_with_topic
 from nbconvert.filters.markdown import markdown2html
 
+from autograder.classroom.exits import DONE
+from autograder.classroom.hand_back import file_notebooks
 from autograder.classroom.intake.entries import Entry, Person
 from autograder.classroom.marks.written_answers import (
     ASSIGNMENT_ID,
@@ -33,7 +35,6 @@ from autograder.classroom.marks.written_answers import (
     as_table,
     file_class,
     inert_markdown,
-    main,
     restore,
 )
 from autograder.solutions import ROOT, reference_code
@@ -496,7 +497,7 @@ def test_the_command_files_a_folder_and_writes_what_was_mended(tmp_path, capsys)
     submissions.mkdir()
     hand_in(tmp_path / "ada", answered()).rename(submissions / "ada.zip")
     hand_in(tmp_path / "bob", {}).rename(submissions / "bob.zip")
-    main(submissions, course=course, table=tmp_path / "restored.csv")
+    assert file_notebooks(submissions, course=course, table=tmp_path / "restored.csv") == DONE
     assert f"bob: {NOTEBOOKS[0]}: not handed in: filed as an empty notebook\n" in capsys.readouterr().out
     with (tmp_path / "restored.csv").open(encoding="utf-8-sig", newline="") as file:
         assert {row["student"] for row in csv.DictReader(file)} == {"bob"}

@@ -141,11 +141,12 @@ def test_of_several_attempts_an_adjustment_and_a_request_are_about_whichever_cou
     request = write_request(tmp_path / "ada.toml", "ada@x.org", "gaussian_nll", "a reason")
     assert decisions.requests(folder.root, (request,)) == decisions.DONE
     for name in ("ada", "ada-attempt-1"):
-        decisions.adjust(folder.root, name, points=-10, reason="misconduct", author="ta")
+        said = decisions.adjust(folder.root, name, points=-10, reason="misconduct", author="ta")
+        assert said == (decisions.DONE if name == "ada" else decisions.REFUSED)  # it counts once for both
         page = report_of(folder, name)[0]
         assert ("a reason" in page, "Not answered yet." in page) == (True, True)
     row = row_of(folder, "ada")
-    assert (row["submission"], row["adjustment"], row["total"]) == ("ada-attempt-1", "-20", f"{TOTAL - 20}")
+    assert (row["submission"], row["adjustment"], row["total"]) == ("ada-attempt-1", "-10", f"{TOTAL - 10}")
     found = counted(read_class(folder))
     assert [(flag.kind, flag.result.student) for flag in flags_of(found) if flag.kind != "staff"] == [
         ("regrade request", "ada-attempt-1")

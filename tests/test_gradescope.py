@@ -25,6 +25,7 @@ import jsonschema
 import pytest
 from changed_assignment import changed_assignment
 
+from autograder.__main__ import convert
 from autograder.gradescope import __main__ as supervisor
 from autograder.gradescope.metadata import Metadata, read_metadata
 from autograder.grading.curves import RunsGrade, load_bars
@@ -163,13 +164,34 @@ def test_every_grading_requirement_is_locked() -> None:
     assert {"torch", "mujoco", "jinja2"} <= names <= locked
 
 
-def test_an_index_is_written_into_the_bundle_only_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HW4_TORCH_INDEX_URL", raising=False)
-    assert "torch_index_url" not in dict(grader_files())
-    monkeypatch.setenv("HW4_TORCH_INDEX_URL", "https://index.invalid/cpu")
-    files = dict(grader_files())
-    assert files.pop("torch_index_url") == b"https://index.invalid/cpu\n"
-    assert not [name for name, content in files.items() if b"index.invalid" in content]
+def pythons_found(tmp_path: Path, present: dict[str, str], ending: str) -> subprocess.CompletedProcess[str]:
+    """What the first part of setup.sh does on an image with these interpreters: name -> version."""
+    setup = (ROOT / "autograder" / "gradescope" / "setup.sh").read_text(encoding="utf-8")
+    functions = setup[: setup.index("# 1. Python and an environment")].replace("/autograder/source", str(ROOT))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, version in present.items():
+        answer = f'case "$*" in --version) echo Python {version} ;; *) echo {version} ;; esac'
+        (programs / name).write_text(f"#!/bin/bash\n{answer}\n", encoding="ascii")
+        (programs / name).chmod(0o755)
+    for name in ("sed", "tr", "bash"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    command = ["bash", "-c", f"{functions}\n{ending}"]
+    return subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+
+
+def test_the_image_gets_a_python_that_was_tested_and_no_other(tmp_path: Path) -> None:
+    oldest, *_, newest = ASSIGNMENT.submission.pythons
+    found = pythons_found(tmp_path, {"python3": "3.10", f"python{newest}": newest}, "find_python")
+    assert found.stdout.strip().endswith(f"/python{newest}")
+    (tmp_path / "older").mkdir()
+    found = pythons_found(tmp_path / "older", {"python3": oldest, f"python{newest}": newest}, "find_python")
+    assert found.stdout.strip().endswith("/python3")
+    (tmp_path / "none").mkdir()
+    found = pythons_found(tmp_path / "none", {"python3": "3.99"}, "install_python")
+    assert found.returncode == 1
+    assert f"runs under Python {' '.join(ASSIGNMENT.submission.pythons)}, " in found.stderr
+    assert "this image has Python 3.99: choose another base image" in found.stderr
 
 
 # --- results.json of every kind ---
@@ -541,6 +563,106 @@ def test_what_run_autograder_writes_first_is_valid_and_no_grade(tmp_path: Path) 
     assert stat.S_IMODE((tmp_path / "submission_metadata.json").stat().st_mode) & 0o077 == 0
 
 
+# --- the forms of other platforms ---
+
+# As documented: a share of 1 is all that PrairieLearn needs; without `gradable`, there must be one.
+PRAIRIELEARN: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "gradable": {"type": "boolean"},
+        "score": {"type": "number", "minimum": 0, "maximum": 1},
+        "message": TEXT,
+        "output": TEXT,
+        "format_errors": {"type": ["string", "array"], "items": TEXT},
+        "tests": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["name", "points", "max_points"],
+                "properties": {
+                    **dict.fromkeys(("name", "description", "message", "output"), TEXT),
+                    "points": {"type": "number"},
+                    "max_points": {"type": "number"},
+                },
+            },
+        },
+    },
+    "if": {"properties": {"gradable": {"const": False}}, "required": ["gradable"]},
+    "then": {"required": ["format_errors"], "not": {"required": ["score"]}},
+    "else": {"required": ["score"]},
+}
+AUTOLAB_SCORES = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["scores"],
+    "properties": {"scores": {"type": "object", "additionalProperties": {"type": "number"}, "minProperties": 1}},
+}
+AUTOLAB_FEEDBACK = {
+    "type": "object",
+    "required": ["_presentation", "stages"],
+    "properties": {
+        "_presentation": {"const": "semantic"},
+        "stages": {"type": "array", "items": TEXT},
+    },
+    "additionalProperties": {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["passed"],
+            "properties": {"passed": {"type": "boolean"}, "hint": TEXT},
+        },
+    },
+}
+REFUSAL = SubmissionRefused("too large", where="mpc.py", fix="Make it smaller")
+NO_GRADES = {"refused": documents.refused(REFUSAL), "fault": documents.fault(), "late": documents.out_of_time()}
+
+
+def in_the_form(form: str, document: dict[str, Any], tmp_path: Path) -> str:
+    (tmp_path / "results.json").write_text(json.dumps(document), encoding="utf-8")
+    assert convert(tmp_path / "results.json", form=form, output=tmp_path / "out") == 0  # type: ignore[arg-type]
+    return (tmp_path / "out").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verdict", ["passed", "failed"])
+def test_a_grade_is_what_prairielearn_and_autolab_document(tmp_path: Path, verdict: str) -> None:
+    document = report.results(grade_of(verdict))
+    found = json.loads(in_the_form("prairielearn", document, tmp_path))
+    jsonschema.Draft202012Validator(PRAIRIELEARN).validate(found)
+    assert found["score"] == pytest.approx(min(1.0, document["score"] / ASSIGNMENT.code_points))
+    assert [test["points"] for test in found["tests"]] == [test["score"] for test in document["tests"]]
+    *words, feedback, scores = in_the_form("autolab", document, tmp_path).splitlines()
+    assert document["output"].splitlines() == words[:-1]
+    jsonschema.Draft202012Validator(AUTOLAB_FEEDBACK).validate(json.loads(feedback))
+    assert set(json.loads(feedback)) - {"_presentation", "stages"} == set(json.loads(feedback)["stages"])
+    jsonschema.Draft202012Validator(AUTOLAB_SCORES).validate(json.loads(scores))
+    of_tests = sum(test["score"] for test in document["tests"])
+    assert sum(json.loads(scores)["scores"].values()) == pytest.approx(of_tests)
+    required = {p.id for p in ASSIGNMENT.problems if p.code_points and not p.optional}
+    assert required <= json.loads(scores)["scores"].keys()
+
+
+@pytest.mark.parametrize("document", NO_GRADES.values(), ids=NO_GRADES)
+def test_what_is_no_grade_costs_nothing_on_other_platforms_either(tmp_path: Path, document: dict[str, Any]) -> None:
+    found = json.loads(in_the_form("prairielearn", document, tmp_path))
+    jsonschema.Draft202012Validator(PRAIRIELEARN).validate(found)
+    assert found["gradable"] is False
+    printed = in_the_form("autolab", document, tmp_path)
+    if "refused" in document["extra_data"]:  # as on Gradescope: 0 points
+        assert set(json.loads(printed.splitlines()[-1])["scores"].values()) == {0}
+    else:
+        assert '"scores"' not in printed
+
+
+def test_what_is_no_results_json_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for content in ("[]", "{}", "no JSON"):
+        (tmp_path / "results.json").write_text(content, encoding="utf-8")
+        assert convert(tmp_path / "results.json", form="autolab") == 4
+        assert "is not a results.json of this grader" in capsys.readouterr().err
+
+
 # --- the whole of it, in a stand-in for a container ---
 
 
@@ -568,12 +690,22 @@ class Container:
         (self.folder / "submission_metadata.json").write_text(json.dumps(METADATA), encoding="ascii")
         self.user_ids: set[tuple[str, ...]] = set()  # real, effective, saved, file-system: of confined processes
         self.seconds = 0.0
+        self.printed = ""  # by the build and the run
+        self._environment, self._interpreter, self._access = Path(sys.prefix), sys.base_prefix, "ro"
+
+    def build_with(self, interpreter: str) -> None:
+        """Let setup.sh install everything, for an interpreter that is the only one in the image."""
+        prefix = [interpreter, "-c", "import sys; print(sys.base_prefix)"]
+        self._environment, self._interpreter = self.folder.parent / "venv", subprocess.check_output(prefix, text=True)
+        self._environment.mkdir()
+        self._access = "rw"
 
     def grade(self, code: dict[str, bytes], *, timeout: float) -> dict[str, Any]:
         for name, content in code.items():
             write_at_once(self.folder / "submission" / name, content)
         start = time.monotonic()
-        command = [*NAMESPACES, "bash", str(CONTAINER), str(self._root), str(self.folder), sys.prefix, sys.base_prefix]
+        command = [*NAMESPACES, "bash", str(CONTAINER), str(self._root), str(self.folder)]
+        command += [str(self._environment), self._interpreter.strip(), self._access]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             watcher = threading.Thread(target=self._watch, args=(process,))
             watcher.start()
@@ -582,7 +714,7 @@ class Container:
             finally:
                 process.kill()
                 watcher.join()
-        self.seconds = time.monotonic() - start
+        self.seconds, self.printed = time.monotonic() - start, printed
         assert process.returncode == 0, f"{printed}\n{self.stdout}"
         return check(json.loads((self.folder / "results" / "results.json").read_bytes()))
 
@@ -712,6 +844,39 @@ def test_the_reference_gets_all_points_in_the_container(container: Container) ->
     assert document["score"] == FULL
     assert all(len(runs) >= 3 for runs in container.receipt["runs"].values())
     assert_no_worker_was_root(container)
+
+
+def folder_mb(folder: Path) -> float:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("version", [ASSIGNMENT.submission.pythons[0], ASSIGNMENT.submission.pythons[-1]])
+def test_the_image_is_built_without_cuda_and_grades_under_the_oldest_and_the_newest_python(
+    container: Container, version: str
+) -> None:
+    """Downloads what `make gradescope` says, once for each version."""
+    found = [shutil.which(f"python{version}"), *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
+    interpreter = next((path for path in found if path is not None and runs(path)), None)
+    if interpreter is None:
+        pytest.skip(f"Python {version} is not installed here")
+    container.build_with(interpreter)
+    document = container.grade(stubs(), timeout=3600)
+    assert f"ready: Python {version}." in container.printed
+    assert "+cpu" in container.printed
+    environment = container.folder.parent / "venv"
+    size = folder_mb(environment)
+    print(f"Python {version}: built and run in {container.seconds:.0f} s, {size:.0f} MB installed")
+    assert not list(environment.glob("lib/python*/site-packages/nvidia"))
+    assert size < 2_500  # with CUDA it is above 5,000
+    assert document["score"] == 0
+    assert_no_worker_was_root(container)
+
+
+def runs(interpreter: str) -> bool:
+    return (
+        subprocess.run([interpreter, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0
+    )
 
 
 @pytest.mark.verify

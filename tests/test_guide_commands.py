@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,16 +65,22 @@ def engine_of(settings: Any, jobs: int) -> Any:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_pages: None) -> Path:
     """A folder in which everything is called as in the guide; the submissions are a download of Canvas."""
-    write_class(tmp_path / "SUBMISSIONS", ["1042_1042_900_hw4", "1043_1043_901_hw4"])
-    write_class(tmp_path / "LAST_YEAR", ["zoe"])
-    (tmp_path / "roster.csv").write_text("id,name\n1042,Ada\n1043,Bob\n1044,Eve\n")
-    (tmp_path / "requests").mkdir()
-    (tmp_path / "requests" / "regrade.toml").write_text('student = "1042"\nitem = "cem_refit"\nreason = "my sign"\n')
-    (tmp_path / "form.csv").write_text("student,item,reason\n1043,lateness,the bus\n")
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", ".gitignore"], cwd=tmp_path, check=True)
+    of_class = tmp_path / "class"
+    write_class(of_class / "submissions", ["1042_1042_900_hw4", "1043_1043_901_hw4"])
+    write_class(of_class / "2026", ["zoe"])
+    (of_class / "roster.csv").write_text("id,name\n1042,Ada\n1043,Bob\n1044,Eve\n")
+    (of_class / "requests").mkdir()
+    (of_class / "requests" / "regrade.toml").write_text('student = "1042"\nitem = "cem_refit"\nreason = "my sign"\n')
+    (of_class / "form.csv").write_text("student,item,reason\n1043,lateness,the bus\n")
     title = load_assignment().course.title
-    (tmp_path / "canvas.csv").write_text(f"Student,ID,{title} (1)\nAda,1042,\nBob,1043,\n")
-    (tmp_path / "moodle.csv").write_text("Identifier,Full name,Grade\nParticipant 1042,Ada,\nParticipant 1043,Bob,\n")
-    (tmp_path / "notebooks").mkdir()
+    (of_class / "canvas.csv").write_text(f"Student,ID,{title} (1)\nAda,1042,\nBob,1043,\n")
+    (of_class / "moodle.csv").write_text("Identifier,Full name,Grade\nParticipant 1042,Ada,\nParticipant 1043,Bob,\n")
+    release = tmp_path / "notebooks" / "release"
+    shutil.copytree(ROOT / "notebooks" / "release", release)
+    subprocess.run(["git", "add", "notebooks"], cwd=tmp_path, check=True)
     with opened(tmp_path / "notebooks" / "gradebook.db") as gradebook:
         gradebook.add_assignment(WRITTEN)
     monkeypatch.chdir(tmp_path)
@@ -88,8 +96,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_pages: None) ->
 
 
 def run(command: str, place: Path) -> int:
-    text = command.replace("$SLURM_ARRAY_TASK_ID", "1").replace("/tmp/", f"{place}/")
-    text = text.replace("SUBMISSIONS/1042.zip", "SUBMISSIONS/1042_1042_900_hw4.zip")  # as Canvas calls it
+    text = command.replace("$SLURM_ARRAY_TASK_ID", "1")
+    text = text.replace("class/submissions/1042.zip", "class/submissions/1042_1042_900_hw4.zip")  # as Canvas calls it
     status: int = tyro.extras.subcommand_cli_from_dict(COMMANDS, args=shlex.split(text)[1:])
     return status
 
@@ -102,12 +110,17 @@ def test_every_command_of_the_guide_runs_as_it_is_printed(place: Path, capsys: p
         if "..." not in command and (len(command.split()) > 2 or command.split()[1] in ("doctor", "zoo")):
             assert run(command, place) == 0, f"{command}\n{capsys.readouterr().out}"
             ran.add(command.split()[1])
-    assert ran >= COMMANDS.keys() - {"grade", "calibrate"}  # `make` has these
-    assert (place / "marks.csv").is_file()
+    assert ran >= COMMANDS.keys() - {"grade", "calibrate", "convert"}  # elsewhere
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=all"], cwd=place, capture_output=True, text=True, check=True
+    )
+    new = [line for line in status.stdout.splitlines() if not line.startswith("A ")]
+    assert new == []  # nothing of the class would be committed
+    assert (place / "class" / "marks.csv").is_file()
     assert (place / "build" / "similarity.html").is_file()
-    assert (place / "feedback.zip").is_file()
-    assert (place / "feedback" / "1042" / "report.html").is_file()
-    folder = grade_class.ClassFolder(place / "RESULTS")
+    assert (place / "class" / "feedback.zip").is_file()
+    assert (place / "class" / "feedback" / "1042" / "report.html").is_file()
+    folder = grade_class.ClassFolder(place / "class" / "results")
     assert read_class(folder).notice == ""
     found = {result.student: result for result in read_class(folder).results}
     assert {name: result.status for name, result in found.items()} == {

@@ -255,30 +255,39 @@ def similarity(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
     earlier: tuple[Path, ...] = (),
+    course: Path = Path("notebooks"),
     output: Path = Path("build/similarity.html"),
 ) -> int:
-    """Find submissions that share more code than independent work does, and show them side by side.
+    """Find submissions that share more code or more of an answer than independent work does, and show them.
 
     Args:
         folder: results of a class, or a folder of submissions.
         earlier: submissions of earlier years, to compare with.
+        course: nbgrader's course directory, in which the answers of a graded class are filed.
         output: the page to write.
     """
     from autograder.classroom.intake.folder import ClassFolder
+    from autograder.classroom.marks.alike import write_alike_answers
     from autograder.classroom.marks.lists import write_lists
+    from autograder.classroom.marks.similar_answers import alike_answers, similarity_of_answers
     from autograder.classroom.marks.similarity import look_for_copies, similarity_page, works_in
     from autograder.classroom.marks.similarity import similarity as run
 
-    pairs = run(folder, earlier)
+    pairs, answers = run(folder, earlier), similarity_of_answers(folder, earlier, course)
     console = Console(file=sys.stdout, soft_wrap=True)
     if (folder / "class.json").exists():
         look_for_copies(ClassFolder(folder), earlier or None)
+        write_alike_answers(folder, alike_answers(answers))
         write_lists(ClassFolder(folder))
     for pair in pairs:
         console.print(f"{pair.share:4.0%} {pair.one.name} and {pair.other.name}", markup=False, highlight=False)
+    for found in answers:
+        says = f"{found.share:4.0%} {found.one.name} and {found.other.name}: answer {found.one.question}"
+        console.print(says, markup=False, highlight=False)
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_at_once(output, similarity_page(pairs, len(works_in(folder))).encode("utf-8", "replace"))
-    console.print(f"{len(pairs)} pairs to look at: {output}", markup=False, highlight=False)
+    write_at_once(output, similarity_page(pairs, len(works_in(folder)), answers).encode("utf-8", "replace"))
+    count = len(pairs) + len(answers)
+    console.print(f"{count} {'pair' if count == 1 else 'pairs'} to look at: {output}", markup=False, highlight=False)
     return DONE
 
 

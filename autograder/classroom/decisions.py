@@ -106,6 +106,7 @@ def adjust(
     from autograder.classroom.intake.entries import ClassError
     from autograder.classroom.intake.folder import ClassFolder
     from autograder.classroom.marks.changes import LATENESS, WHOLE, of_whole, read_changes, waived_penalty
+    from autograder.classroom.marks.standing import read_class
 
     place = ClassFolder(folder)
     result = _result_of(place, student)
@@ -113,12 +114,18 @@ def adjust(
     if result.status == "waiting":
         raise ClassError(f"{student} is not graded yet: wait until the grading has ended")
     target = LATENESS if waive_lateness else WHOLE
+    attempts = [one for one in read_class(place).results if one.owner == student]
     if (points is None) != (waive_lateness or withdraw):
         raise ClassError("give one of --points, --waive-lateness and --withdraw (which takes back either)")
     if withdraw:
-        known = read_changes(folder)
-        if not (waived_penalty(known, student) if waive_lateness else of_whole(known, student)):
+        changes = read_changes(folder)
+        if not (waived_penalty(changes, student) if waive_lateness else of_whole(changes, student)):
             raise ClassError(f"there is no such decision about {student} to take back")
+    known = of_whole(read_changes(folder), student)
+    if len(attempts) > 1 and any((change.points, change.reason) == (points, reason) for change in known):
+        raise ClassError(
+            f"{student} has this decision already, and it counts for every attempt: give another reason to decide anew"
+        )
     return _change(place, student, target, points, reason, withdraw, author)
 
 

@@ -1,4 +1,4 @@
-"""The subcommands of `python -m autograder` that give marks and feedback back: `gradebook`, `export` and `feedback`."""
+"""The subcommands of `python -m autograder` for written answers, and those that give marks and feedback back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,43 @@ from rich.console import Console
 
 from autograder.classroom.exits import DONE, told
 from autograder.files import write_at_once
+
+
+@told
+def file_notebooks(
+    submissions: Annotated[Path, tyro.conf.Positional],
+    *,
+    roster: Path | None = None,
+    course: Path = Path("notebooks"),
+    table: Path = Path("build/fixed_notebooks.csv"),
+) -> int:
+    """File the notebooks of every submission for nbgrader, fix damaged ones, and write what was fixed.
+
+    Args:
+        submissions: the folder, as for `grade-class`.
+        roster: as for `grade-class`; without it, only whoever handed in is known, and not the rest of a group.
+        course: nbgrader's course directory; `nbgrader generate_assignment` has been run in it.
+        table: the CSV file to write.
+    """
+    from autograder.classroom.intake.left_over import left_over
+    from autograder.classroom.intake.submissions import find_submissions
+    from autograder.classroom.marks.spreadsheet import write_csv
+    from autograder.classroom.marks.standing import extensions_of_class
+    from autograder.classroom.marks.written_answers import as_table, file_class
+
+    console = Console(file=sys.stdout, soft_wrap=True)
+    entries = find_submissions(submissions, roster, extensions_of_class())
+    changes = file_class(entries, course)
+    for change in changes:
+        console.print(str(change), markup=False, highlight=False)
+    for one in left_over(submissions, entries):
+        console.print(f"not a submission: {one}", markup=False, highlight=False)
+    table.parent.mkdir(parents=True, exist_ok=True)
+    write_at_once(table, write_csv(as_table(changes)))
+    people = {person.id for entry in entries if entry.path is not None for person in entry.people}
+    count = "1 person" if len(people) == 1 else f"{len(people)} people"
+    console.print(f"Filed the notebooks of {count}; wrote {table}", markup=False, highlight=False)
+    return DONE
 
 
 @told
@@ -137,4 +174,9 @@ def say(notice: str, console: Console) -> None:
         console.print(notice, markup=False, highlight=False, style="yellow")
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"gradebook": gradebook, "export": export, "feedback": feedback}
+COMMANDS: dict[str, Callable[..., int]] = {
+    "file-notebooks": file_notebooks,
+    "gradebook": gradebook,
+    "export": export,
+    "feedback": feedback,
+}

@@ -2,15 +2,13 @@
 # Gradescope calls this once, as root, when it builds the image: Python and pinned packages, readable for the user ids
 # that student code runs under; the grader's own files, not. May be called again. Any failure fails the build.
 #
-#   HW4_TORCH_INDEX_URL   index to install torch from, for a build without CUDA; else the file torch_index_url next to
-#                         this script (`make gradescope` writes it), else pip's default index
-#   PIP_*                 passed on to pip, for example PIP_INDEX_URL
+#   PIP_*, UV_*   passed on to pip and uv
 set -Eeuo pipefail
 
 SOURCE=/autograder/source
 VENV=/opt/hw4/venv
 WORKER_UID=20000
-PYTHONS="python3 python3.14 python3.13 python3.12 python3.11"
+SUPPORTED=$(sed -n 's/^pythons = \[\(.*\)\].*/\1/p' "$SOURCE/assignment.toml" | tr -d '",') # "3.11 3.12 ..."
 export DEBIAN_FRONTEND=noninteractive PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
 fail() {
@@ -19,48 +17,56 @@ fail() {
 }
 trap 'fail "line $LINENO failed: the image is not usable"' ERR
 
-is_new_enough() {
-    command -v "$1" > /dev/null && "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null
+is_supported() {
+    local version
+    command -v "$1" > /dev/null || return 1
+    version=$("$1" -c 'import sys, venv, ensurepip; print("%d.%d" % sys.version_info[:2])' 2> /dev/null) || return 1
+    case " $SUPPORTED " in *" $version "*) ;; *) return 1 ;; esac
+}
+
+candidates() { # python3 first, then the newest
+    local version names=
+    for version in $SUPPORTED; do names="python$version $names"; done
+    echo "python3 $names"
 }
 
 find_python() {
     local name
-    for name in $PYTHONS; do
-        if is_new_enough "$name"; then command -v "$name" && return; fi
+    for name in $(candidates); do
+        if is_supported "$name"; then command -v "$name" && return; fi
     done
     return 1
 }
 
 install_python() {
     local name
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends ca-certificates python3 python3-venv > /dev/null
-    if find_python > /dev/null; then return; fi
-    for name in $PYTHONS; do
-        if apt-get install -y -qq --no-install-recommends "$name" "$name-venv" > /dev/null 2>&1 && is_new_enough "$name"; then
-            return
-        fi
-    done
-    fail "no Python 3.11 or newer is to be had: choose a newer base image"
+    if command -v apt-get > /dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends ca-certificates > /dev/null
+        for name in $(candidates); do
+            apt-get install -y -qq --no-install-recommends "$name" "$name-venv" > /dev/null 2>&1 || continue
+            if is_supported "$name"; then return; fi
+        done
+    fi
+    fail "the grader runs under Python $SUPPORTED, this image has $(python3 --version 2>&1): choose another base image"
 }
 
 # 1. Python and an environment outside every home folder.
-if ! is_new_enough "$VENV/bin/python"; then
+[ -n "$SUPPORTED" ] || fail "assignment.toml names no version of Python"
+if ! is_supported "$VENV/bin/python"; then
     find_python > /dev/null || install_python
     mkdir -p "$(dirname "$VENV")"
     "$(find_python)" -m venv --clear "$VENV"
 fi
 
-# 2. What grading needs, in exactly the recorded versions.
+# 2. What grading needs, in exactly the recorded versions; of torch the build without CUDA, which uv knows how to find.
 lock=$SOURCE/requirements.lock
-torch=$(grep '^torch==' "$lock") || fail "requirements.lock names no torch"
-if [ -z "${HW4_TORCH_INDEX_URL:-}" ] && [ -f "$SOURCE/torch_index_url" ]; then
-    HW4_TORCH_INDEX_URL=$(cat "$SOURCE/torch_index_url")
+needed=(--quiet --constraint "$lock" --requirement "$SOURCE/requirements-grading.txt")
+if ! "$VENV/bin/python" -m pip install --no-index "${needed[@]}" > /dev/null 2>&1; then # not everything is there
+    "$VENV/bin/python" -m pip install --quiet uv
+    "$VENV/bin/uv" pip install --python "$VENV/bin/python" --torch-backend cpu "${needed[@]}"
+    if ls -d "$VENV"/lib/python*/site-packages/nvidia > /dev/null 2>&1; then fail "torch came with CUDA libraries"; fi
 fi
-if [ -n "${HW4_TORCH_INDEX_URL:-}" ]; then
-    "$VENV/bin/python" -m pip install --quiet --no-deps --index-url "$HW4_TORCH_INDEX_URL" "$torch"
-fi
-"$VENV/bin/python" -m pip install --quiet --constraint "$lock" --requirement "$SOURCE/requirements-grading.txt"
 
 # 3. Who may read what. Only what is not so yet is changed.
 chmod a+rx "$(dirname "$VENV")"

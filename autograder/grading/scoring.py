@@ -11,7 +11,7 @@ from autograder.grading.curves import RunsGrade
 from autograder.grading.outcome import Outcome, Verdict
 from autograder.hidden_tests.graded import Declared
 from hw4.checking.answers import VAGUE_CAUSES
-from hw4.handin.assignment import Assignment, Item, Stub
+from hw4.handin.assignment import Assignment, Item, Problem, Stub
 
 ItemVerdict = Verdict | Literal["absent"]  # absent: of an optional problem that was not handed in
 
@@ -111,6 +111,11 @@ class Report:
 
     def items_of(self, problem_id: str) -> tuple[ItemReport, ...]:
         return tuple(item for item in self.items if item.item.problem == problem_id)
+
+    def most_of(self, problem: Problem) -> float:
+        """The points that a program gave at most for a problem, when this was judged."""
+        items = self.items_of(problem.id)
+        return _sum(item.points for item in items) if items else float(problem.code_points)
 
     def _of_kind(self, kind: str) -> tuple[ItemReport, ...]:
         return tuple(item for item in self.items if item.item.kind == kind)

@@ -1,4 +1,9 @@
-"""Hashes of code that ignore comments, docstrings, layout and order: what recorded runs are keyed by."""
+"""Hashes of code that ignore comments, docstrings, layout, order and the names of graded functions: what recorded runs
+are keyed by.
+
+`recorded_names.json` has the name of each graded function when it was first published. In a hash, a function that was
+renamed since has that name.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from autograder import hidden_tests
@@ -32,6 +38,8 @@ DECIDING_FILES = (
 # Given files that decide no recorded run of an effect: tables that every task adds to, and what is not the lecture.
 GROWS = ("experiments.py", "rewards.py", "tasks.py")
 NOT_DECIDING = ("checking/", "commands/", "handin/", "tests/")
+
+NAMES_FILE = Path(__file__).resolve().parent / "recorded_names.json"
 
 
 def code_hash(code: Mapping[str, bytes], experiment: Experiment, agent: str = Curve.agent) -> str:
@@ -142,8 +150,13 @@ def submitted_files_of(agent: str, planner: str, code: Mapping[str, bytes]) -> l
 
 
 def meaning(source: bytes, path: Path) -> bytes:
-    """What a file says, without comments, docstrings, annotations, layout, order and the wording of errors."""
+    """What a file says, without comments, docstrings, annotations, layout, order and the wording of errors.
+
+    Functions that were renamed since they were first published have their first names.
+    """
     tree = ast.parse(source, filename=str(path))
+    for today, then in renamed().items():
+        _rename(tree, today, then)
     tree.body.sort(key=_name_of_definition)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
@@ -168,3 +181,31 @@ def meaning(source: bytes, path: Path) -> bytes:
 def _name_of_definition(node: ast.stmt) -> str:
     """The name of a function or class, to sort by: the other statements stay before them, in their order."""
     return node.name if isinstance(node, ast.FunctionDef | ast.ClassDef) else ""
+
+
+def first_names() -> dict[str, str]:
+    """Id of each graded function -> its name in the hashes of recorded runs: the one that it was first published by."""
+    found = json.loads(NAMES_FILE.read_text(encoding="utf-8")) if NAMES_FILE.exists() else {}
+    return {stub.id: found.get(stub.id, stub.symbol) for stub in load_assignment().stubs}
+
+
+@cache
+def renamed() -> dict[str, str]:
+    """Name of a graded function today -> its first name, where the two differ; of a method, the part after the dot."""
+    first = first_names()
+    names = ((stub.symbol.rpartition(".")[2], first[stub.id].rpartition(".")[2]) for stub in load_assignment().stubs)
+    return {today: then for today, then in names if today != then}
+
+
+def _rename(tree: ast.Module, today: str, first: str) -> None:
+    """Use a function's first name, unless that means something else here by now."""
+    fields = {ast.Name: "id", ast.Attribute: "attr", ast.FunctionDef: "name", ast.alias: "name"}
+    named = [(node, field) for node in ast.walk(tree) if (field := fields.get(type(node))) is not None]
+    if any(getattr(node, field) == first for node, field in named):
+        return
+    for node, field in named:
+        if getattr(node, field) == today:
+            setattr(node, field, first)
+    for node in ast.walk(tree):  # "mpc.cem", as hidden checks call it
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(f".{today}"):
+            node.value = f"{node.value.removesuffix(today)}{first}"

@@ -44,9 +44,9 @@ def page(grade: Grade, name: str) -> str:
         items = grade.report.items_of(problem.id)
         absent = bool(items) and all(item.verdict == "absent" for item in items)
         score = sum(item.score for item in items)
+        facts = {"facts": problem, "items": items, "score": score, "most": grade.report.most_of(problem)}
         has_notebook = problem.notebook in grade.measured.submitted
-        facts = {"facts": problem, "items": items, "score": score, "absent": absent, "has_notebook": has_notebook}
-        problems.append(facts)
+        problems.append({**facts, "absent": absent, "has_notebook": has_notebook})
     pictures = {
         curve.id: Markup(curve_svg(curve, grade.runs.get(curve.id, []), grade.bars[curve.id]))
         for curve in assignment.curves

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, cached_property
@@ -301,9 +303,9 @@ def load_assignment(path: Path = ASSIGNMENT_FILE) -> Assignment:
     """Read and check the file.
 
     Raises:
-        AssignmentError: not TOML; a key that is unknown, missing or of another type; points that do not add up; a due
-            date before the release; an unknown problem; an id used twice; a topic that is graded by hand altogether,
-            or that has points for written answers and no notebook.
+        AssignmentError: not there; not TOML; a key that is unknown, missing, of another type or out of range; points
+            that do not add up; a due date before the release; an unknown problem, function or experiment; an id used
+            twice; a topic that is graded by hand altogether, or that has points for written answers and no notebook.
     """
     file = TomlFile(path, AssignmentError)
     file.allow(_TABLES)
@@ -381,6 +383,8 @@ def _check(found: Assignment, file: TomlFile) -> None:
         file.fail(
             "policies", 0, "max_group_size", "max_group_size must be at least 1, which means that everybody works alone"
         )
+    for table, i, key, says in (*_out_of_range(found), *_misnamed(found)):
+        file.fail(table, i, key, f"{key} must be {says}")
     seen: dict[str, str] = {}
     ids_of = {
         "problems": [problem.id for problem in found.problems],
@@ -418,3 +422,71 @@ def _check(found: Assignment, file: TomlFile) -> None:
             of_these = f", {problem.written} of them for written answers" if problem.written else ""
             says = f"{problem.id} is worth {problem.points} points{of_these}, but its parts add up to {total}"
             file.fail("problems", i, "points", says)
+
+
+_ID, _SYMBOL = r"[a-z]\w*", r"[A-Za-z]\w*(\.\w+)?"
+_CODE_FILE, _NOTEBOOK_FILE = r"(topics/)?[a-z]\w*\.py", r"[a-z]\w*\.ipynb"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+Mistake = tuple[str, int, str, str]  # table, which of them, key, what the value must be
+
+
+def _out_of_range(found: Assignment) -> Iterator[Mistake]:
+    for key in ("max_file_bytes", "max_notebook_bytes", "max_total_bytes", "max_files"):
+        if getattr(found.submission, key) < 1:
+            yield "submission", 0, key, "at least 1"
+    for key in ("call_seconds", "memory_mb"):
+        if getattr(found.limits, key) <= 0:
+            yield "limits", 0, key, "more than 0"
+    if found.limits.max_cpu_factor < 1:
+        yield "limits", 0, "max_cpu_factor", "at least 1, what the reference needs"
+    pythons = found.submission.pythons
+    minors = [int(version[2:]) for version in pythons if re.fullmatch(r"3\.\d+", version)]
+    if len(minors) != len(pythons) or not minors or minors != sorted(set(minors)):
+        yield "submission", 0, "pythons", f'versions such as "3.11", the oldest first, got {list(pythons)}'
+    for i, stub in enumerate(found.stubs):
+        if stub.lines < 1:
+            yield "stubs", i, "lines", "at least 1"
+    for i, curve in enumerate(found.curves):
+        if curve.score_episodes < 1:
+            yield "curves", i, "score_episodes", "at least 1"
+    tables: dict[str, tuple[RunItem, ...]] = {"curves": found.curves, "effects": found.effects}
+    for table, items in tables.items():
+        for i, item in enumerate(items):
+            if not item.needs:
+                yield table, i, "needs", "a list of at least one function"
+
+
+def _misnamed(found: Assignment) -> Iterator[Mistake]:
+    entries: dict[str, tuple[Problem | Item, ...]] = {"problems": found.problems, "stubs": found.stubs}
+    entries |= {"curves": found.curves, "effects": found.effects}
+    for table, with_ids in entries.items():
+        for i, entry in enumerate(with_ids):
+            if not re.fullmatch(_ID, entry.id):
+                yield table, i, "id", f"a name such as cem_refit, got {entry.id!r}"
+    functions: list[tuple[str, str]] = []
+    for i, stub in enumerate(found.stubs):
+        if not re.fullmatch(_CODE_FILE, stub.file):
+            yield "stubs", i, "file", f'a file such as "mpc.py" or "topics/mppi.py", got {stub.file!r}'
+        if not re.fullmatch(_SYMBOL, stub.symbol):
+            yield "stubs", i, "symbol", f'a function such as "cem" or "MPC.act", got {stub.symbol!r}'
+        if (stub.file, stub.symbol) in functions:
+            yield "stubs", i, "symbol", f"another function: {stub.symbol} is that of two tables"
+        functions.append((stub.file, stub.symbol))
+    notebooks = [notebook.file for notebook in found.notebooks]
+    for i, name in enumerate(notebooks):
+        if not re.fullmatch(_NOTEBOOK_FILE, name):
+            yield "notebooks", i, "file", f'a name such as "replanning.ipynb", got {name!r}'
+        if name in notebooks[:i]:
+            yield "notebooks", i, "file", f"another file: {name} is that of two tables"
+    settings = (_PACKAGE / "experiments.py").read_text(encoding="utf-8")
+    experiments = re.findall(r'^    "(\w+)": ', settings, re.MULTILINE)
+    for i, curve in enumerate(found.curves):
+        if curve.experiment not in experiments:
+            meant = and_meant(curve.experiment, experiments)
+            yield "curves", i, "experiment", f"one of hw4/experiments.py, got {meant}"
+        module, _, function = curve.agent.rpartition(".")
+        path = _PACKAGE / f"{module.replace('.', '/')}.py"
+        defined = re.findall(r"^def (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
+        if function not in defined:
+            yield "curves", i, "agent", f'a function of hw4 such as "{Curve.agent}", got {curve.agent!r}'

@@ -8,10 +8,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 _TABLE = re.compile(r"\s*\[{1,2}\s*(?P<name>[\w.-]+)\s*\]{1,2}\s*(#.*)?$")
@@ -21,6 +23,17 @@ _SYNTAX = re.compile(r"(?P<what>.*) \(at (line (?P<line>\d+), column \d+|end of 
 
 class TomlError(ValueError):
     """A TOML file is not what it should be. The message starts with `NAME.toml:LINE: `."""
+
+
+def _tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """One sentence for whoever edited the file, from whichever command read it; the usual traceback for the rest."""
+    if issubclass(kind, TomlError):
+        print(error, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+sys.excepthook = _tell
 
 
 class Lines:
@@ -58,13 +71,15 @@ class TomlFile:
             error: raised for everything that is wrong.
 
         Raises:
-            TomlError: not UTF-8, or not TOML.
+            TomlError: not there, not UTF-8, or not TOML.
         """
         self._name, self._error = path.name, error
         try:
             text = path.read_text(encoding="utf-8")
             self.lines = Lines(text)
             self.facts = tomllib.loads(text)
+        except OSError as caught:
+            raise error(f"{path.name}:1: cannot be read: {caught.strerror}") from None
         except UnicodeDecodeError:
             raise error(f"{path.name}:1: not UTF-8") from None
         except tomllib.TOMLDecodeError as caught:

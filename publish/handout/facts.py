@@ -139,7 +139,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "ledge": ledge_facts(),
         "runs": run_facts(),
         "found": notebook_facts(),
-        "calls": [[row["caller"], row["callee"], row["option"]] for row in recorded("stub_calls")],
+        "calls": _calls(assignment),
         "times": command_times(),
     }
 
@@ -254,3 +254,10 @@ def worst_rate(assignment: Assignment, bars_file: Path = BARS) -> str | None:
     curves = [curve for curve in assignment.curves if not assignment.is_optional(curve) and curve.id in bars]
     rates = [rate for curve in curves for rate in rates_of(curve, bars[curve.id]) if rate.implementation == ALL_CORRECT]
     return percent(max(rate.upper for rate in rates)) if rates else None
+
+
+def _calls(assignment: Assignment) -> list[list[str]]:
+    """Which stub calls which, as recorded: [caller, callee, option of `train`], without functions that are given."""
+    ours = {"train", *(stub.id for stub in assignment.stubs)}
+    calls = ([row["caller"], row["callee"], row["option"]] for row in recorded("stub_calls"))
+    return [call for call in calls if {*call[:2]} <= ours]

@@ -9,6 +9,7 @@
                             was judged, and what the documents say), done.json
     earlier/ID.N/           what students/ID was before it was graded again
     grades.csv index.html   derived from all of the above
+    .gitignore              keeps all of this out of a repository
 
 A student's folder is written whole under `.parts`, `done.json` last, and then renamed: it is there in full or not at
 all. After a kill `recover` finishes what has its `done.json`, and removes the rest.
@@ -55,6 +56,7 @@ class ClassFolder:
         """Make the folders that are not there yet."""
         for folder in (self.root, self.students, self.root / ".parts", self.root / "earlier"):
             folder.mkdir(parents=True, exist_ok=True)
+        keep_out_of_git(self.root)
 
     @contextlib.contextmanager
     def locked(self, writer: str) -> Iterator[None]:
@@ -165,6 +167,11 @@ class ClassFolder:
             os.write(descriptor, line.encode() + b"\n")
         finally:
             os.close(descriptor)
+
+
+def keep_out_of_git(folder: Path) -> None:
+    """What is about students is never committed by mistake, wherever it is written."""
+    write_at_once(folder / ".gitignore", b"*\n")
 
 
 def _sync(folder: Path) -> None:

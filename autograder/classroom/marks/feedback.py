@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.classroom.intake.entries import ClassError, Person, folder_name, safe_text
-from autograder.classroom.intake.folder import ClassFolder
+from autograder.classroom.intake.folder import ClassFolder, keep_out_of_git
 from autograder.classroom.intake.site_names import Upload
 from autograder.classroom.intake.sites import class_folder, is_archive, uploads
 from autograder.classroom.intake.submissions import find_submissions
@@ -81,6 +81,7 @@ def write_folders(packages: Iterable[Package], output: Path) -> list[str]:
             write_at_once(output / name / file, content)
         rows.append([*map(guarded, (package.person.id, package.person.name, package.person.email)), name])
     output.mkdir(exist_ok=True)
+    keep_out_of_git(output)
     write_at_once(output / "addresses.csv", write_csv(rows))
     return _notes(packages, [])
 

@@ -25,6 +25,7 @@ from markupsafe import Markup, escape
 from autograder.classroom.intake.entries import ClassError, OwnerUnclear
 from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.intake.submissions import find_submissions, read_entry
+from autograder.classroom.marks import similar_answers
 from autograder.classroom.marks.alike import Alike, read_alike, stored, write_alike
 from autograder.classroom.marks.dashboard import sha256_source
 from autograder.report.page_style import PAGE_STYLE
@@ -209,8 +210,8 @@ def look_for_copies(folder: ClassFolder, earlier: Sequence[Path] | None) -> int:
     return len(read_alike(folder.root))
 
 
-def similarity_page(pairs: list[Pair], num_works: int) -> str:
-    """One self-contained page; the code of students is escaped."""
+def similarity_page(pairs: list[Pair], num_works: int, answers: Sequence[similar_answers.AnswerPair] = ()) -> str:
+    """One self-contained page; the code and the answers of students are escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -223,6 +224,9 @@ def similarity_page(pairs: list[Pair], num_works: int) -> str:
         course=load_assignment().course,
         pairs=shown,
         num_pairs=len(pairs),
+        answers=answers[:MAX_PAIRS],
+        num_answers=len(answers),
+        answer_threshold=similar_answers.THRESHOLD,
         num_works=num_works,
         threshold=THRESHOLD,
         style=Markup(style),
@@ -236,6 +240,7 @@ SIDE_BY_SIDE = """
 pre { max-height: 40rem; overflow: auto; background: var(--card); padding: .6rem;
   font: 12px/1.4 ui-monospace, monospace; }
 mark { background: #ffe08a; color: #1a1a1a; print-color-adjust: exact; }
+pre.answer { white-space: pre-wrap; overflow-wrap: anywhere; }
 .pairs { max-width: 50rem; } .pairs th { white-space: normal; }
 @media print { .sides { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   pre { max-height: none; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8px; } }

@@ -31,7 +31,8 @@ KINDS = {
     "not judged in time": "There is no grade yet: `--retry-faults` with more `--deadline-minutes` or fewer `--jobs`.",
     "refused": "Nothing was graded: tell the student how to fix it.",
     "regrade request": "A student asks about points: `answer` it, and change points that are wrong with `override`.",
-    "alike": "Nearly the same code as somebody else's, of this class or an earlier one: read both with `similarity`.",
+    "alike": "Nearly the same code or answer as somebody else's, of this class or an earlier one: read both with "
+    "`similarity`.",
     "integrity": "The agent broke a promise, or could not be checked: look at it before the points are final.",
     "agent": "A curve earned points in a way that honest work seldom does: look at what acts there, in the source.",
     "does not import": "A file cannot be imported, often for one line: look at that line and at what it cost.",

@@ -3,11 +3,8 @@
 The release notebook is the truth: cells that students must not change are restored from it, answers that are missing
 are put back empty, and every cell's metadata is the release's. What is left of the student's is text, plain-text
 outputs and pictures: nothing that a browser would run when a TA opens formgrader or a student opens the feedback.
-Nothing is executed here, and whatever a notebook holds, the others of the student and of the class are filed.
-
-    python -m autograder.classroom.marks.written_answers SUBMISSIONS --roster ROSTER
-
-SUBMISSIONS and ROSTER are what `autograder grade-class` takes.
+Nothing is executed here, and whatever a notebook holds, the others of the student and of the class are filed. The
+command is `autograder file-notebooks`.
 """
 
 from __future__ import annotations
@@ -16,22 +13,16 @@ import copy
 import json
 import re
 import shutil
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import tyro
-from tyro.conf import Positional
-
-from autograder.classroom.intake.entries import ClassError, Entry, OwnerUnclear
-from autograder.classroom.intake.left_over import left_over
-from autograder.classroom.intake.submissions import find_submissions, read_entry
+from autograder.classroom.intake.entries import Entry, OwnerUnclear
+from autograder.classroom.intake.submissions import read_entry
 from autograder.classroom.marks.notebook_pictures import MAX_PICTURES, PicturesOfACell, pictures_in
-from autograder.classroom.marks.spreadsheet import guarded, write_csv
-from autograder.classroom.marks.standing import extensions_of_class
+from autograder.classroom.marks.spreadsheet import guarded
 from autograder.files import write_at_once
 from hw4.handin.assignment import Assignment, load_assignment
 from hw4.handin.refusal import SubmissionRefused
@@ -410,35 +401,3 @@ def as_table(changes: Iterable[Change]) -> list[list[str]]:
     rows = [["student", "notebook", "cell", "what"]]
     rows += [[change.student, change.notebook, change.cell, change.what] for change in changes]
     return [list(map(guarded, row)) for row in rows]
-
-
-def main(
-    submissions: Positional[Path],
-    roster: Path | None = None,
-    course: Path = Path("notebooks"),
-    table: Path = Path("build/fixed_notebooks.csv"),
-) -> None:
-    """File the notebooks of every submission in a folder, and write what was fixed.
-
-    Args:
-        submissions: a folder of archives or folders, or an export of Gradescope, Canvas or Moodle as downloaded.
-        roster: a CSV file of the class, with at least a column `id`, or the export of a site.
-        course: nbgrader's course directory; `nbgrader generate_assignment` has been run in it.
-        table: the CSV file to write.
-    """
-    try:
-        entries = find_submissions(submissions, roster, extensions_of_class())
-    except ClassError as error:
-        sys.exit(str(error))
-    changes = file_class(entries, course)
-    for change in changes:
-        print(change)
-    for one in left_over(submissions, entries):
-        print(f"not a submission: {one}")
-    table.parent.mkdir(parents=True, exist_ok=True)
-    write_at_once(table, write_csv(as_table(changes)))
-    print(f"{sum(entry.path is not None for entry in entries)} submissions; wrote {table}")
-
-
-if __name__ == "__main__":
-    tyro.cli(main)
