@@ -255,7 +255,8 @@ def play(env: DotEnv, act: Any, seed: int) -> Episodes:
         rewards.append(reward)
         frames.append(frame)
         states.append(env.state())
-    return Episodes(*(np.array([each]) for each in (frames, actions, np.float32(rewards), states)))
+    earned = np.array(rewards, dtype=np.float32)
+    return Episodes(*(np.array([each]) for each in (frames, actions, earned, states)))
 
 
 def joined(episodes: list[Episodes]) -> Episodes:

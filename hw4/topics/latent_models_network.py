@@ -12,7 +12,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-ENLARGED = 4.0  # a dot moves little from frame to frame, so the difference is enlarged
 WIDTH = 64  # of all hidden layers, of the features and of the memory
 LATENT_DIM = 8
 SURE = -4.0  # log variance of every belief at the start: a latent that is mostly noise teaches the decoder nothing
@@ -52,31 +51,6 @@ class LatentNetwork(nn.Module):
         """The reward of an action: (..., Z) and (..., A) -> (...)."""
         score: Tensor = self.score(torch.cat([latent, action], dim=-1))
         return score.squeeze(-1)
-
-
-def what_is_seen(frames: Tensor, num_frames: int) -> Tensor:
-    """The input of `encode`: a frame, and enlarged what has changed since the frame before.
-
-    Nothing has changed at the first frame, next to a lost frame, and for a model that sees one frame alone.
-
-    Args:
-        frames: of whole episodes, shape (B, T, P). A lost frame is 0 everywhere.
-        num_frames: 2, or 1 for a model that sees one frame alone.
-
-    Returns:
-        shape (B, T, 2 P).
-    """
-    visible = is_visible(frames)
-    change = torch.zeros_like(frames)
-    if num_frames == 2:
-        both = (visible[:, 1:] & visible[:, :-1]).unsqueeze(-1)
-        change[:, 1:] = ENLARGED * (frames[:, 1:] - frames[:, :-1]) * both
-    return torch.cat([frames, change], dim=-1)
-
-
-def is_visible(frames: Tensor) -> Tensor:
-    """Which frames are not lost, (..., P) -> (...)."""
-    return frames.amax(dim=-1) > 0.0
 
 
 def _mlp(in_dim: int, out_dim: int) -> nn.Sequential:

@@ -11,9 +11,10 @@ looks for the best plan (`plan_latent`). No image is predicted for it.
 
     python -m pytest hw4/tests -m "kalman_step or elbo or gaussian_kl or update_belief or rollout_latent or plan_latent"
 
-The dot that is pushed comes from hw4/envs/latent_models.py, the network is in hw4/topics/latent_models_network.py; both
-are given. B is the number of sequences that are handled at once, Z the size of a latent, A that of an action, K a
-number of steps. All six functions leave what they are given unchanged.
+The dot that is pushed comes from hw4/envs/latent_models.py, the network from hw4/topics/latent_models_network.py, and
+what it reads from hw4/topics/latent_models_data.py; all are given. B is the number of sequences that are handled at
+once, Z the size of a latent, A that of an action, K a number of steps. All six functions leave what they are given
+unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from torch import Tensor
 
 from hw4.mpc import MPC, cem
 from hw4.noise import colored_noise
-from hw4.topics.latent_models_network import WIDTH, Encoder, LatentNetwork, is_visible, what_is_seen
+from hw4.topics.latent_models_data import Beliefs, Sequences, is_visible, sequences_of, what_is_seen
+from hw4.topics.latent_models_network import WIDTH, Encoder, LatentNetwork
 
 
 def kalman_step(
@@ -80,7 +82,7 @@ def kalman_step(
     spread = emission @ covariance @ emission.T + observation_covariance
     gain = torch.linalg.solve(spread, emission @ covariance).T
     squared = surprise @ torch.linalg.solve(spread, surprise)
-    log_likelihood = -0.5 * (squared + torch.logdet(spread) + len(observation) * math.log(2 * math.pi))
+    log_likelihood: Tensor = -0.5 * (squared + torch.logdet(spread) + len(observation) * math.log(2 * math.pi))
     return mean + gain @ surprise, covariance - gain @ emission @ covariance, log_likelihood
     ### END SOLUTION kalman_step
 
@@ -128,11 +130,11 @@ def elbo(
     noise_of_mean = error @ torch.linalg.solve(observation_covariance, error)
     noise_of_spread = torch.linalg.solve(observation_covariance, emission @ covariance @ emission.T).trace()
     constant = torch.logdet(observation_covariance) + len(observation) * math.log(2 * math.pi)
-    expected_log_likelihood = -0.5 * (noise_of_mean + noise_of_spread + constant)
+    expected_log_likelihood: Tensor = -0.5 * (noise_of_mean + noise_of_spread + constant)
     shift = mean - prior_mean
     distance = shift @ torch.linalg.solve(prior_covariance, shift)
     spread = torch.linalg.solve(prior_covariance, covariance).trace() - len(mean)
-    kl = 0.5 * (spread + distance + torch.logdet(prior_covariance) - torch.logdet(covariance))
+    kl: Tensor = 0.5 * (spread + distance + torch.logdet(prior_covariance) - torch.logdet(covariance))
     return expected_log_likelihood - kl
     ### END SOLUTION elbo
 
@@ -271,6 +273,7 @@ def plan_latent(
 
     Public test: pytest hw4/tests -m plan_latent
     """
+
     ### BEGIN SOLUTION plan_latent: about 5 lines besides the call of `cem`; call `rollout_latent`.
     def value(action_sequences: Tensor) -> Tensor:
         latents = rollout_latent(step, latent.expand(len(action_sequences), -1), action_sequences)
@@ -326,39 +329,6 @@ class Settings:
 
 
 GRADED = Settings()
-
-
-@dataclass(frozen=True)
-class Beliefs:
-    """Where the latents of several sequences are, each of shape (B, T, Z)."""
-
-    mean: Tensor
-    log_variance: Tensor
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Whole episodes, or windows of them: T frames, and what happened between them.
-
-    Action t leads from frame t to frame t + 1 and earns reward t. Shapes: frames and their differences `seen` (B, T,
-    2 P), `last_actions` (B, T, A), `actions` (B, T - 1, A), `rewards` (B, T - 1).
-    """
-
-    seen: Tensor
-    last_actions: Tensor
-    actions: Tensor
-    rewards: Tensor
-
-    @property
-    def frames(self) -> Tensor:
-        """Shape (B, T, P)."""
-        return self.seen[..., : self.seen.shape[-1] // 2]
-
-
-def sequences_of(frames: Tensor, actions: Tensor, rewards: Tensor, num_frames: int) -> Sequences:
-    """Episodes as the model reads them, from frames (B, T, H, W), actions (B, T - 1, A) and rewards (B, T - 1)."""
-    last_actions = torch.cat([torch.zeros_like(actions[:, :1]), actions], dim=1)
-    return Sequences(what_is_seen(frames.flatten(2), num_frames), last_actions, actions, rewards)
 
 
 def beliefs_of(network: LatentNetwork, sequences: Sequences, encoder: Encoder) -> Beliefs:
@@ -435,13 +405,12 @@ class LatentAgent:
             actions: shape (num_episodes, T - 1, 2).
             rewards: shape (num_episodes, T - 1).
         """
-        new = sequences_of(*(torch.as_tensor(each) for each in (frames, actions, rewards)), self.settings.num_frames)
+        tensors = torch.as_tensor(frames), torch.as_tensor(actions), torch.as_tensor(rewards)
+        new = sequences_of(*tensors, num_frames=self.settings.num_frames)
         if self.network is None or self.data is None:
             self.data = new
             self.network = LatentNetwork(new.frames.shape[-1], new.actions.shape[-1], generator=self.generator)
-            self.optimizer = torch.optim.Adam(
-                self.network.parameters(), lr=self.settings.learning_rate, fused=True
-            )
+            self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, fused=True)
             gradient_steps = self.settings.first_gradient_steps
         else:
             fields = zip(vars(self.data).values(), vars(new).values(), strict=True)
@@ -508,9 +477,7 @@ class LatentAgent:
         high = torch.ones(mean.shape[1])
 
         def noise(num_sequences: int) -> Tensor:
-            return colored_noise(
-                num_sequences, *mean.shape, color=settings.noise_color, generator=self.generator
-            )
+            return colored_noise(num_sequences, *mean.shape, color=settings.noise_color, generator=self.generator)
 
         return plan_latent(
             network.step,
