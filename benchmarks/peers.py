@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import ROOT
 
 PYTHON = ROOT / "build" / "mbrl" / "bin" / "python"
 READY = ROOT / "build" / "mbrl" / ".ready"
-PROGRAM = ROOT / "benchmarks" / "mbrl_peer.py"
+PETS, PLANET = (ROOT / "benchmarks" / name for name in ("mbrl_peer.py", "latent_agent_peer.py"))
 MISSING = "mbrl-lib is left out: its environment is missing; `make build/mbrl/.ready` installs it"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -21,8 +22,8 @@ def mbrl_is_installed() -> bool:
     return READY.exists()
 
 
-def mbrl(what: str, **options: object) -> Iterator[dict[str, Any]]:
-    """Run `mbrl_peer.py WHAT` and yield each object that it prints, as it comes.
+def mbrl(*what: str, program: Path = PETS, **options: object) -> Iterator[dict[str, Any]]:
+    """Run a program, such as `mbrl_peer.py WHAT`, and yield each object that it prints, as it comes.
 
     Raises:
         RuntimeError: it failed; its last words are in the message.
@@ -30,9 +31,13 @@ def mbrl(what: str, **options: object) -> Iterator[dict[str, Any]]:
     arguments = [
         f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in options.items()
     ]
-    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": str(ROOT / "build" / "solved")}
+    environment = {
+        **os.environ,
+        **dict.fromkeys(THREADS, "1"),
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "build" / "solved"), str(ROOT))),
+    }
     process = subprocess.Popen(
-        [str(PYTHON), "-W", "ignore", str(PROGRAM), what, *arguments],
+        [str(PYTHON), "-W", "ignore", str(program), *what, *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -47,7 +52,7 @@ def mbrl(what: str, **options: object) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
         errors = process.stderr.read()
         if process.wait() != 0:
-            raise RuntimeError(f"mbrl_peer.py {what} failed: {errors.strip()[-800:]}")
+            raise RuntimeError(f"{program.name} {' '.join(what)} failed: {errors.strip()[-800:]}")
     finally:
         process.kill()
         process.wait()

@@ -17,6 +17,7 @@ from hw4.envs import latent_models as world
 from hw4.mpc import MPC
 from hw4.noise import colored_noise
 from hw4.topics import latent_models as latent
+from hw4.topics import latent_models_exact as exact
 from hw4.topics.latent_models_data import sequences_of
 
 # From pixels ----------------------------------------------------------------------------------------------------------
@@ -260,151 +261,44 @@ def believed(agent: latent.LatentAgent, frames: Array, actions: Array) -> tuple[
     return together, np.asarray(network_of(agent).decode(together).unflatten(-1, (world.SIZE, world.SIZE)))
 
 
-# A linear-Gaussian model, exactly -------------------------------------------------------------------------------------
+# Linear-Gaussian models, exactly --------------------------------------------------------------------------------------
 
-NUM_SYSTEMS, NUM_STEPS, STATE_DIM = 200, 12, 2
+NUM_SYSTEMS, NUM_STEPS = 200, 12
 NOISE_STDS = (0.05, 0.5, 2.0)  # of an observation; the systems take turns
-POSTERIORS = ("single step", "filtering", "smoothing", "product of filter marginals", "product of smoothing marginals")
+POSTERIORS: dict[str, Callable[[exact.LinearGaussian, Tensor], exact.Posterior]] = {
+    "single step": lambda model, seen: exact.posterior(model, seen, "single step"),
+    "filtering": lambda model, seen: exact.posterior(model, seen, "filter"),
+    "smoothing": lambda model, seen: exact.posterior(model, seen, "smooth"),
+    "product of filter marginals": lambda model, seen: exact.marginals(model, seen, "filter"),
+    "product of smoothing marginals": lambda model, seen: exact.marginals(model, seen, "smooth"),
+}
 
 
-@dataclass(frozen=True)
-class System:
-    """z_t = A z_{t-1} + noise of covariance Q, o_t = C z_t + noise of covariance R, z_0 ~ N(0, Q); t = 1 .. T."""
-
-    transition: Tensor  # (2, 2)
-    process_covariance: Tensor  # (2, 2)
-    emission: Tensor  # (1, 2)
-    observation_covariance: Tensor  # (1, 1)
-    observations: Tensor  # (T, 1)
-
-
-def draw_system(number: int) -> System:
-    """One of the systems, and what was observed of it."""
+def draw_system(number: int) -> tuple[exact.LinearGaussian, Tensor]:
+    """A model with a state of two numbers, one of which is observed with noise, and what was observed, shape (T, 1)."""
     generator = torch.Generator().manual_seed(number)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-    rotation = torch.linalg.qr(normal(STATE_DIM, STATE_DIM)).Q
-    emission, transition = normal(1, STATE_DIM), 0.9 * rotation
-    process_std, noise_std = 0.5, NOISE_STDS[number % len(NOISE_STDS)]
-    state, observed = process_std * normal(STATE_DIM), []
-    for _ in range(NUM_STEPS):
-        state = transition @ state + process_std * normal(STATE_DIM)
-        observed.append(emission @ state + noise_std * normal(1))
-    identity = torch.eye(STATE_DIM, dtype=torch.float64)
-    variance = torch.full((1, 1), noise_std**2, dtype=torch.float64)
-    return System(transition, process_std**2 * identity, emission, variance, torch.stack(observed))
+    model = exact.random_model(2, 1, NOISE_STDS[number % len(NOISE_STDS)], generator)
+    return model, exact.sample(model, NUM_STEPS, generator)[1]
 
 
-def log_likelihood(system: System) -> float:
+def log_likelihood(model: exact.LinearGaussian, observations: Tensor) -> float:
     """log p(o_1..o_T), by the Kalman filter."""
-    mean, covariance = torch.zeros(STATE_DIM, dtype=torch.float64), system.process_covariance
-    total = 0.0
-    for observation in system.observations:
-        mean, covariance, likelihood = latent.kalman_step(mean, covariance, observation, **laws(system))
+    mean, covariance, total = model.initial_mean, model.initial_covariance, 0.0
+    for observation in observations:
+        mean, covariance, likelihood = latent.kalman_step(
+            mean, covariance, observation, transition=model.transition, process_covariance=model.process_covariance,
+            emission=model.emission, observation_covariance=model.observation_covariance,
+        )  # fmt: skip
         total += float(likelihood)
     return total
 
 
-def laws(system: System) -> dict[str, Tensor]:
-    """The arguments of `kalman_step` that say what the system is."""
-    names = ("transition", "process_covariance", "emission", "observation_covariance")
-    return {name: getattr(system, name) for name in names}
-
-
-def prior_of(system: System) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of the states of all steps, one after another: shapes (2 T,) and (2 T, 2 T)."""
-    identity = torch.eye(STATE_DIM, dtype=torch.float64)
-    first = system.transition @ system.process_covariance @ system.transition.T + system.process_covariance
-    return chain([system.transition] * NUM_STEPS, [first] + [system.process_covariance] * (NUM_STEPS - 1), identity)
-
-
-def chain(gains: list[Tensor], covariances: list[Tensor], identity: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean 0 and covariance of z_t = gains[t] z_{t-1} + noise of covariances[t], from z_0 = 0."""
-    zero = torch.zeros_like(identity)
-    rows = [[zero] * len(gains) for _ in gains]
-    for t, gain in enumerate(gains):
-        rows[t] = [gain @ block for block in rows[t - 1]] if t else rows[t]
-        rows[t][t] = identity
-    mixing = torch.cat([torch.cat(row, dim=1) for row in rows])
-    return torch.zeros(len(mixing), dtype=mixing.dtype), mixing @ torch.block_diag(*covariances) @ mixing.T
-
-
-def posteriors(system: System) -> dict[str, tuple[Tensor, Tensor]]:
-    """Mean and covariance of q(z_1..z_T) for each kind of posterior, each in closed form.
-
-    - single step: the product of p(z_t | o_t);
-    - filtering: the chain of p(z_t | z_{t-1}, o_t), from the first observation on;
-    - smoothing: p(z_1..z_T | o_1..o_T), the exact one;
-    - two products: of the marginals p(z_t | o_1..o_t), and of p(z_t | o_1..o_T). Neither says how one state depends on
-      the next.
-    """
-    mean, covariance = prior_of(system)
-    emission = torch.block_diag(*[system.emission] * NUM_STEPS)
-    noise = torch.block_diag(*[system.observation_covariance] * NUM_STEPS)
-    smoothed = corrected(mean, covariance, system.observations.flatten(), emission, noise)
-    single, filtered = [], []
-    now, spread = torch.zeros(STATE_DIM, dtype=torch.float64), system.process_covariance
-    for t, observation in enumerate(system.observations):
-        own = covariance[t * STATE_DIM : (t + 1) * STATE_DIM, t * STATE_DIM : (t + 1) * STATE_DIM]
-        single.append(
-            corrected(torch.zeros_like(now), own, observation, system.emission, system.observation_covariance)
-        )
-        now, spread, _ = latent.kalman_step(now, spread, observation, **laws(system))
-        filtered.append((now, spread))
-    marginals = [
-        (smoothed[0][k : k + STATE_DIM], smoothed[1][k : k + STATE_DIM, k : k + STATE_DIM])
-        for k in range(0, len(mean), STATE_DIM)
-    ]
-    both = (product(single), filter_chain(system), smoothed, product(filtered), product(marginals))
-    return dict(zip(POSTERIORS, both, strict=True))
-
-
-def corrected(
-    mean: Tensor, covariance: Tensor, observation: Tensor, emission: Tensor, noise: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of what is N(mean, covariance), given an observation of it."""
-    gain = torch.linalg.solve(emission @ covariance @ emission.T + noise, emission @ covariance).T
-    return mean + gain @ (observation - emission @ mean), covariance - gain @ emission @ covariance
-
-
-def product(factors: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Independent Gaussians as one."""
-    means, covariances = zip(*factors, strict=True)
-    return torch.cat(means), torch.block_diag(*covariances)
-
-
-def filter_chain(system: System) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of the chain of p(z_t | z_{t-1}, o_t)."""
-    identity, zero = torch.eye(STATE_DIM, dtype=torch.float64), torch.zeros(STATE_DIM, dtype=torch.float64)
-    first = system.transition @ system.process_covariance @ system.transition.T + system.process_covariance
-    gains, covariances, shifts = [], [], []
-    for t, observation in enumerate(system.observations):
-        before = first if t == 0 else system.process_covariance
-        shift, after = corrected(zero, before, observation, system.emission, system.observation_covariance)
-        keeps = after @ torch.linalg.inv(before)  # I - G C
-        gains.append(keeps @ system.transition)
-        covariances.append(after)
-        shifts.append(shift)
-    _, covariance = chain(gains, covariances, identity)
-    mean = [shifts[0]]
-    for gain, shift in zip(gains[1:], shifts[1:], strict=True):
-        mean.append(gain @ mean[-1] + shift)
-    return torch.cat(mean), covariance
-
-
 def gaps(number: int) -> dict[str, float]:
     """How far the ELBO of each kind of posterior is below log p(o), in nats, in one of the systems."""
-    system = draw_system(number)
-    mean, covariance = prior_of(system)
-    whole = log_likelihood(system)
+    model, observations = draw_system(number)
+    whole, together = log_likelihood(model, observations), vars(exact.stacked(model, NUM_STEPS))
+    beliefs_about = {name: kind(model, observations) for name, kind in POSTERIORS.items()}
     bounds = {
-        name: latent.elbo(
-            *q, system.observations.flatten(), prior_mean=mean, prior_covariance=covariance,
-            emission=torch.block_diag(*[system.emission] * NUM_STEPS),
-            observation_covariance=torch.block_diag(*[system.observation_covariance] * NUM_STEPS),
-        )
-        for name, q in posteriors(system).items()
-    }  # fmt: skip
+        name: latent.elbo(*vars(q).values(), observations.flatten(), **together) for name, q in beliefs_about.items()
+    }
     return {name: whole - float(bound) for name, bound in bounds.items()}

@@ -67,7 +67,7 @@ SETTINGS = {
     "camera": [world.BURST, world.LOST_SHARE, world.TEXTURE, world.TEXTURE_SPEED, world.TEXTURE_TURN],
     "measured": [runs.AHEAD, runs.NUM_TESTS, runs.EXPLAINED, runs.NUM_EPISODES],
 }
-EXACT = {"systems": runs.NUM_SYSTEMS, "steps": runs.NUM_STEPS, "noise": list(runs.NOISE_STDS)}
+EXACT = {"systems": runs.NUM_SYSTEMS, "steps": runs.NUM_STEPS, "noise_stds": list(runs.NOISE_STDS)}
 TABLES = {
     "models": Table(
         "variant,seed,return_1,return_2,return_3,return_4,score,frame_error,position_r2,velocity_r2,seconds",
