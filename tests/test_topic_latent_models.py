@@ -187,7 +187,7 @@ def test_the_belief_of_an_acting_agent_is_that_of_training(latent, encoder, drop
 
 
 def test_what_the_mean_of_a_belief_depends_on(latent):
-    """The single step on two frames alone, or one; the filter on all frames and actions until then, and no later one."""
+    """The single step on two frames alone, or one; the filter on all frames and actions until then, on no later one."""
     data, model, t = sequences(episodes(1)), network(), 5
     for encoder, num_frames, first in (("stochastic", 2, 4), ("stochastic", 1, 5), ("filter", 2, 0), ("filter", 1, 0)):
         frames = data.frames.clone().requires_grad_()
