@@ -39,6 +39,7 @@ VARIANTS: dict[str, tuple[latent.Settings, world.Camera]] = {
     "coasting, lost frames": (dataclasses.replace(STOCHASTIC, coasts=True), LOST),
 }
 BASELINES = ("true state", "random")
+CONTROL = "coasting, learned with all frames"  # the run "stochastic", which coasts where frames are lost afterwards
 AHEAD = 5  # env steps, of the model error
 NUM_TESTS = 32  # random episodes on which a model is measured, and as many on which a linear probe is fitted
 EXPLAINED = 0.99  # share of the variance
@@ -189,6 +190,13 @@ def lost_frames(rng: np.random.Generator, share: float) -> Array:
             left = world.BURST
         lost[step] = left > 0
     return lost
+
+
+def control(seed: int) -> latent.LatentAgent:
+    """The agent of CONTROL."""
+    agent = learn(seed, "stochastic").agent
+    agent.settings = dataclasses.replace(agent.settings, coasts=True)
+    return agent
 
 
 def returns_with_lost_frames(agent: latent.LatentAgent, seed: int, share: float) -> tuple[float, float]:
