@@ -162,6 +162,23 @@ def test_runs_that_disagree_about_the_bar_are_followed_by_more(submit: Submit) -
     assert not effect_of(grade).lacks
 
 
+def test_an_effect_of_one_run_has_two_more_only_below_the_bar(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_run = dataclasses.replace(ASSIGNMENT, effects=(dataclasses.replace(MADE_UP, one_run=True),))
+    use_assignment(one_run, monkeypatch)
+    monkeypatch.setattr(session_module, "load_assignment", lambda: one_run)
+    grade = submit()
+    assert len(numbers(grade)) == 1
+    assert (effect_of(grade).score, effect_of(grade).message) == (4.0, "the first run reaches the bar")
+    assert MADE_UP.title in page(grade, "somebody")
+    grade = submit(bar=dataclasses.replace(BAR, bar=2.0))
+    assert len(numbers(grade)) == 3
+    assert effect_of(grade).message == "no run reaches the bar: median of three"
+    assert 0 < effect_of(grade).score < 4
+    facts = json.loads(as_json(receipt(grade)))
+    _, report = regrade.rescore(facts)
+    assert report.items == grade.report.items
+
+
 @pytest.mark.parametrize(
     ("body", "failure", "flag"),
     [
