@@ -14,6 +14,7 @@ from gymnasium.utils.env_checker import check_env
 from autograder.hidden_tests.topics import latent_models_oracle as oracle
 from autograder.solutions import SOLUTIONS
 from hw4.envs import latent_models as world
+from hw4.noise import colored_noise
 from hw4.topics import latent_models_exact as exact
 from hw4.topics.latent_models_data import sequences_of, what_is_seen
 from hw4.topics.latent_models_network import LATENT_DIM, LatentNetwork
@@ -229,8 +230,8 @@ def test_what_is_switched_off_learns_nothing(latent, settings, without):
 def test_a_deterministic_encoder_draws_no_noise_and_lost_frames_cost_no_reconstruction(latent):
     data, model = sequences(episodes()), network()
     settings = latent.Settings(encoder="deterministic", models_reward=False)
-    losses = [float(latent.world_loss(model, data, settings, torch.Generator().manual_seed(seed))) for seed in (0, 1)]
-    assert losses[0] == losses[1]
+    losses = [latent.world_loss(model, data, settings, torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    assert torch.equal(*losses)
     lost = sequences(episodes(camera=world.Camera(drops_frames=True)))
     plain = latent.world_loss(model, lost, settings, torch.Generator())
     model.decode[-1].bias.data += 1.0
@@ -250,10 +251,10 @@ def test_an_agent_that_coasts_follows_its_own_prediction(latent):
 
 
 def test_a_short_run_of_the_whole_agent_repeats_itself(latent):
-    settings = latent.Settings(first_gradient_steps=3, later_gradient_steps=2, population_size=12, num_elites=4)
+    settings = latent.Settings(first_gradient_steps=3, later_gradient_steps=1, population_size=12, num_iterations=1)
     returns = []
     for _ in range(2):
-        agent = latent.LatentAgent(seed=3, settings=dataclasses.replace(settings, planning_horizon=3))
+        agent = latent.LatentAgent(seed=3, settings=dataclasses.replace(settings, planning_horizon=2))
         returns.append(world.learn_from_pixels(agent, np.random.default_rng(5)).returns)
     assert returns[0] == returns[1]
     assert len(returns[0]) == world.PLANNED_EPISODES
@@ -334,15 +335,14 @@ def test_random_pushes_last_and_random_episodes_earn_next_to_nothing(rng):
     assert -0.5 < np.mean(played.returns) < 3.0
 
 
-def test_a_planner_that_knows_the_world_earns_about_33(rng):
+def test_a_planner_that_knows_the_world_earns_about_33():
     """The search of hw4/mpc.py on the true dynamics, in NumPy: the ceiling of all that learn from pixels."""
     goal, horizon = np.array(world.GOAL), 15
     settings = {"population_size": 100, "num_iterations": 3, "num_elites": 10, "smoothing": 0.1, "num_kept_elites": 2}
-    held, white = np.repeat(rng.normal(size=(600, 1, 2)), horizon, axis=1), rng.normal(size=(600, horizon, 2))
+    generator = torch.Generator().manual_seed(0)
 
     def noise(count):
-        """Pushes that mostly hold."""
-        return 0.8 * held[rng.choice(600, count)] + 0.6 * white[rng.choice(600, count)]
+        return colored_noise(count, horizon, 2, color=2.0, generator=generator).numpy()
 
     def plan_from(state, mean):
         def value(plans):
@@ -365,4 +365,4 @@ def test_a_planner_that_knows_the_world_earns_about_33(rng):
             _, reward, _, truncated, _ = env.step(plan[0].astype(np.float32))
             total += reward
         returns.append(total)
-    assert 31.5 < np.mean(returns) < 34.5
+    assert 32.0 < np.mean(returns) < 34.0
