@@ -75,7 +75,7 @@ def kalman_step(
 
     Public test: pytest hw4/tests -m kalman_step
     """
-    # TODO(kalman_step): about 9 lines; `torch.linalg.solve` and `torch.logdet` help.
+    # TODO(kalman_step): about 8 lines; `torch.linalg.solve` and `torch.logdet` help.
     raise NotImplementedError("kalman_step: write kalman_step in hw4/topics/latent_models.py")
 
 
@@ -159,7 +159,7 @@ def update_belief(
 
     The brackets are one vector after the other. So the belief depends on everything seen and done until now, and on
     nothing that comes later. It is the posterior q(z_t | o_1..o_t, a_1..a_{t-1}) of the lecture's filter; the Kalman
-    filter is the linear one.
+    filter is the linear one. Leave the result differentiable: the encoder learns through it.
 
     Args:
         remember: inputs (B, F + A) and memory (B, M) -> new memory (B, M). Call it once.

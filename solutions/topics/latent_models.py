@@ -75,7 +75,7 @@ def kalman_step(
 
     Public test: pytest hw4/tests -m kalman_step
     """
-    ### BEGIN SOLUTION kalman_step: about 9 lines; `torch.linalg.solve` and `torch.logdet` help.
+    ### BEGIN SOLUTION kalman_step: about 8 lines; `torch.linalg.solve` and `torch.logdet` help.
     mean = transition @ mean
     covariance = transition @ covariance @ transition.T + process_covariance
     surprise = observation - emission @ mean
@@ -180,7 +180,7 @@ def update_belief(
 
     The brackets are one vector after the other. So the belief depends on everything seen and done until now, and on
     nothing that comes later. It is the posterior q(z_t | o_1..o_t, a_1..a_{t-1}) of the lecture's filter; the Kalman
-    filter is the linear one.
+    filter is the linear one. Leave the result differentiable: the encoder learns through it.
 
     Args:
         remember: inputs (B, F + A) and memory (B, M) -> new memory (B, M). Call it once.
