@@ -246,7 +246,7 @@ def plan_latent(
     Public test: pytest hw4/tests -m plan_latent
     """
 
-    # TODO(plan_latent): about 5 lines besides the call of `cem`; call `rollout_latent`.
+    # TODO(plan_latent): about 7 lines; call `rollout_latent`, and `cem` with all its arguments.
     raise NotImplementedError("plan_latent: write plan_latent in hw4/topics/latent_models.py")
 
 

@@ -274,24 +274,15 @@ def plan_latent(
     Public test: pytest hw4/tests -m plan_latent
     """
 
-    ### BEGIN SOLUTION plan_latent: about 5 lines besides the call of `cem`; call `rollout_latent`.
+    ### BEGIN SOLUTION plan_latent: about 7 lines; call `rollout_latent`, and `cem` with all its arguments.
     def value(action_sequences: Tensor) -> Tensor:
         latents = rollout_latent(step, latent.expand(len(action_sequences), -1), action_sequences)
         return reward(latents[:, :-1], action_sequences).sum(dim=1)
 
     return cem(
-        value,
-        mean,
-        std,
-        action_low,
-        action_high,
-        population_size=population_size,
-        num_iterations=num_iterations,
-        num_elites=num_elites,
-        smoothing=smoothing,
-        noise=noise,
-        num_kept_elites=num_kept_elites,
-    )
+        value, mean, std, action_low, action_high, population_size=population_size, num_iterations=num_iterations,
+        num_elites=num_elites, smoothing=smoothing, noise=noise, num_kept_elites=num_kept_elites,
+    )  # fmt: skip
     ### END SOLUTION plan_latent
 
 
