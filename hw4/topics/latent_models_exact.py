@@ -67,7 +67,8 @@ def sample(model: LinearGaussian, num_steps: int, generator: torch.Generator) ->
 
     def noise(covariance: Tensor) -> Tensor:
         drawn = torch.randn(len(covariance), generator=generator, dtype=torch.float64)
-        return torch.linalg.cholesky(covariance) @ drawn
+        colored: Tensor = torch.linalg.cholesky(covariance) @ drawn
+        return colored
 
     state = model.initial_mean + noise(model.initial_covariance)
     states, observations = [], []

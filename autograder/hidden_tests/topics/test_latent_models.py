@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def _check_kalman(subject: Subject, inputs: tuple[Any, Any, Any, oracle.System],
 
     names = (f"the mean of {what}", f"the covariance of {what}", "the log likelihood")
     for i, (part, wanted) in enumerate(zip(answer, oracle.kalman(*inputs), strict=True)):
-        check_close(part, wanted, names[i], slips=lambda i=i: of(i))
+        check_close(part, wanted, names[i], slips=partial(of, i))
     return answer
 
 
@@ -453,8 +454,12 @@ def _check_belief(subject: Subject, known: _Filter, inputs: list[Any], what: str
     once = calls == known.num_read == 1
     parts = _parts(answer, what, inputs[0].shape, (b, known.latent), (b, known.latent))
     names = ("the memory", f"the mean of {what}", f"the log variance of {what}")
+
+    def of(number: int) -> dict[str, Any]:
+        return _belief_slips(known, *inputs)[number]
+
     for i, (part, wanted) in enumerate(zip(parts, known.update(*inputs), strict=True)):
-        check_close(part, wanted, names[i], slips=lambda i=i: _belief_slips(known, *inputs)[i])
+        check_close(part, wanted, names[i], slips=partial(of, i))
     check(
         once, f"`remember` was called {calls} times and `head` {known.num_read} times, not once", "loop_over_sequences"
     )

@@ -39,6 +39,14 @@ def model_and_observations(seed: int = 0) -> tuple[exact.LinearGaussian, Tensor]
     return model, exact.sample(model, 8, generator)[1]
 
 
+def evidence_of(model: exact.LinearGaussian, observations: Tensor) -> float:
+    """log p(o) of all observations together."""
+    whole = exact.stacked(model, len(observations))
+    spread = whole.emission @ whole.prior_covariance @ whole.emission.T + whole.observation_covariance
+    joint = torch.distributions.MultivariateNormal(whole.emission @ whole.prior_mean, spread)
+    return float(joint.log_prob(observations.flatten()))  # type: ignore[no-untyped-call]
+
+
 def step_of(model: exact.LinearGaussian, mean: Tensor, covariance: Tensor, observation: Tensor) -> Any:
     return kalman_step(
         mean,
@@ -76,15 +84,12 @@ def test_kalman_step_filters_as_conditioning_on_all_observations_does() -> None:
 def test_kalman_step_log_likelihoods_add_up() -> None:
     """To the log density of all observations, which torch computes from their joint distribution."""
     model, observations = model_and_observations()
-    whole = exact.stacked(model, len(observations))
-    spread = whole.emission @ whole.prior_covariance @ whole.emission.T + whole.observation_covariance
-    joint = torch.distributions.MultivariateNormal(whole.emission @ whole.prior_mean, spread)
     mean, covariance, total = model.initial_mean, model.initial_covariance, 0.0
     for observation in observations:
         mean, covariance, one = step_of(model, mean, covariance, observation)
         total += float(one)
     missing = {"likelihood_without_constant": total + 0.5 * observations.numel() * math.log(2 * math.pi)}
-    wanted = float(joint.log_prob(observations.flatten()))
+    wanted = evidence_of(model, observations)
     slips = {name: wanted + value - total for name, value in missing.items()}
     check_close(total, wanted, "the log likelihood of all observations", slips=slips)
 
@@ -128,11 +133,8 @@ def test_elbo_worked_example() -> None:
 def test_elbo_is_tight_for_the_smoothing_posterior_alone() -> None:
     """Smoothing reaches log p(o); filter, single step and the mean-field version of smoothing stay below, in order."""
     model, observations = model_and_observations()
-    whole = exact.stacked(model, len(observations))
-    spread = whole.emission @ whole.prior_covariance @ whole.emission.T + whole.observation_covariance
-    joint = torch.distributions.MultivariateNormal(whole.emission @ whole.prior_mean, spread)
     smooth = bound_of(model, observations, exact.posterior(model, observations, "smooth"))
-    check_close(smooth, float(joint.log_prob(observations.flatten())), "the bound of smoothing")
+    check_close(smooth, evidence_of(model, observations), "the bound of smoothing")
     filtered = bound_of(model, observations, exact.posterior(model, observations, "filter"))
     single = bound_of(model, observations, exact.posterior(model, observations, "single step"))
     fields = bound_of(model, observations, exact.marginals(model, observations, "smooth"))
