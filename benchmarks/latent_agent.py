@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import BUILD, DATA, provenance, write_csv
-from benchmarks.peers import MISSING, PLANET, mbrl, mbrl_is_installed
+from benchmarks.peers import MISSING, mbrl_is_installed, planet
 from hw4.commands.threads import use_one_thread
 from hw4.envs import latent_models as world
 from hw4.topics.latent_models import GRADED, LatentAgent, Settings
@@ -84,8 +84,7 @@ def measure(settings: Settings, repetitions: int) -> Measured:
 
 def peer(repetitions: int) -> Measured:
     """Of PlaNet, at our numbers."""
-    (answer,) = mbrl(
-        program=PLANET,
+    answer = planet(
         width=WIDTH,
         latent_dim=LATENT_DIM,
         batch=GRADED.batch_size,

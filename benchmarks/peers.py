@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,26 @@ def mbrl_is_installed() -> bool:
     return READY.exists()
 
 
-def mbrl(*what: str, program: Path = PETS, **options: object) -> Iterator[dict[str, Any]]:
-    """Run a program, such as `mbrl_peer.py WHAT`, and yield each object that it prints, as it comes.
+def mbrl(what: str, **options: object) -> Iterator[dict[str, Any]]:
+    """Run `mbrl_peer.py WHAT` and yield each object that it prints, as it comes.
 
     Raises:
         RuntimeError: it failed; its last words are in the message.
     """
+    return _run(PETS, what, options)
+
+
+def planet(**options: object) -> dict[str, Any]:
+    """Run `latent_agent_peer.py` and return the object that it prints.
+
+    Raises:
+        RuntimeError: it failed; its last words are in the message.
+    """
+    (answer,) = _run(PLANET, "", options)
+    return answer
+
+
+def _run(program: Path, what: str, options: Mapping[str, object]) -> Iterator[dict[str, Any]]:
     arguments = [
         f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in options.items()
     ]
@@ -37,7 +51,7 @@ def mbrl(*what: str, program: Path = PETS, **options: object) -> Iterator[dict[s
         "PYTHONPATH": os.pathsep.join((str(ROOT / "build" / "solved"), str(ROOT))),
     }
     process = subprocess.Popen(
-        [str(PYTHON), "-W", "ignore", str(program), *what, *arguments],
+        [str(PYTHON), "-W", "ignore", str(program), *what.split(), *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -52,7 +66,7 @@ def mbrl(*what: str, program: Path = PETS, **options: object) -> Iterator[dict[s
                 yield json.loads(line)
         errors = process.stderr.read()
         if process.wait() != 0:
-            raise RuntimeError(f"{program.name} {' '.join(what)} failed: {errors.strip()[-800:]}")
+            raise RuntimeError(f"{program.name} {what} failed: {errors.strip()[-800:]}")
     finally:
         process.kill()
         process.wait()

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from hw4.commands.jupyter import (
     Array,
@@ -181,9 +182,8 @@ def one_frame(my_prediction: str = "") -> None:
         axes.set_ylim(min(0.0, axes.get_ylim()[0]), None)
     panels[0].set(ylabel="sum of squares")
     figure.legend(
-        handles=[plt.Line2D([], [], color=color, marker=".", label=name) for name, (_, color) in ways.items()],
+        handles=[Line2D([], [], color=color, marker=".", label=name) for name, (_, color) in ways.items()],
         loc="outside lower center",
-        ncols=2,
     )
     ratio = {v: of_seeds(f"{v}, one frame", "frame_error") / of_seeds(v, "frame_error") for v, _ in ways.values()}
     show(

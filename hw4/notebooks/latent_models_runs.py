@@ -61,7 +61,8 @@ def learn(seed: int, variant: str) -> Run:
     settings, camera = VARIANTS[variant]
     began = time.process_time()
     agent = latent.LatentAgent(seed=seed, settings=settings)
-    planned = world.learn_from_pixels(agent, np.random.default_rng(seed), camera=camera)
+    learner: Any = agent  # takes arrays as well as tensors
+    planned = world.learn_from_pixels(learner, np.random.default_rng(seed), camera=camera)
     return Run(agent, planned, time.process_time() - began)
 
 
@@ -118,7 +119,8 @@ def beliefs(agent: latent.LatentAgent, episodes: world.Episodes) -> Tensor:
     """Means of the beliefs of whole episodes, shape (episodes, 41, Z)."""
     frames, actions, rewards = (torch.as_tensor(each) for each in (episodes.frames, episodes.actions, episodes.rewards))
     sequences = sequences_of(frames, actions, rewards, agent.settings.num_frames)
-    return latent.beliefs_of(network_of(agent), sequences, agent.settings.encoder).mean
+    means: Tensor = latent.beliefs_of(network_of(agent), sequences, agent.settings.encoder).mean
+    return means
 
 
 def network_of(agent: latent.LatentAgent) -> Any:
@@ -218,7 +220,12 @@ def returns_with_lost_frames(agent: latent.LatentAgent, seed: int, share: float)
 def losing(agent: latent.LatentAgent, lost: Array) -> Callable[[Array], Array]:
     """Acts as the agent, for which some frames are lost, for one episode."""
     steps = iter(lost)
-    return lambda frame: np.asarray(agent.act(torch.zeros_like(torch.as_tensor(frame)) if next(steps) else frame))
+
+    def act(frame: Array) -> Array:
+        seen = np.zeros_like(frame) if next(steps) else frame
+        return np.asarray(agent.act(torch.as_tensor(seen)))
+
+    return act
 
 
 # Pictures -------------------------------------------------------------------------------------------------------------
@@ -307,6 +314,6 @@ def gaps(number: int) -> dict[str, float]:
     whole, together = log_likelihood(model, observations), vars(exact.stacked(model, NUM_STEPS))
     beliefs_about = {name: kind(model, observations) for name, kind in POSTERIORS.items()}
     bounds = {
-        name: latent.elbo(*vars(q).values(), observations.flatten(), **together) for name, q in beliefs_about.items()
+        name: latent.elbo(q.mean, q.covariance, observations.flatten(), **together) for name, q in beliefs_about.items()
     }
     return {name: whole - float(bound) for name, bound in bounds.items()}

@@ -77,7 +77,12 @@ figures.images(my_prediction)
 # %% [markdown] name="images-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# TODO
+# Far more than 4, even of a dot that never changes its form: moved by a few pixels it is another sum of the same
+# fixed pictures. With a texture, it takes about twice as many. The belief shows the dot and little of the
+# texture: eight numbers have no room for it.
+#
+# Yet the texture has a price. The probe finds the position about as well, but less of the velocity, which shows only in
+# small changes from frame to frame; and the filter earns less.
 #
 # </details>
 
@@ -94,7 +99,12 @@ figures.one_frame(my_prediction)
 # %% [markdown] name="one-frame-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# TODO
+# The single step's belief holds nothing at all of the velocity. Its predictions err about eight times as much after 5
+# steps, and more than half of the return is gone.
+#
+# The filter finds most of the velocity by itself, as it remembers where the dot was. Its predictions err about twice as
+# much as with two frames, and little of its return is lost. Looking at two frames is a filter, too: one that remembers
+# a single frame.
 #
 # </details>
 
@@ -114,7 +124,8 @@ figures.imagined(my_prediction)
 # %% [markdown] name="imagined-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# TODO
+# The single step with one frame. It does not know that the dot moves, so it predicts a mean over all velocities: a dot
+# that stays behind and fades. With two frames both encoders follow it to the goal.
 #
 # </details>
 
@@ -125,10 +136,10 @@ figures.imagined(my_prediction)
 # to log p(o) is the KL divergence from the exact posterior. With z₁ … z_T the states of all steps, compared are:
 #
 # - *single step*: the product of all p(z_t | o_t);
-# - *filtering*: the product of all p(z_t | z_{t-1}, o_t);
-# - *smoothing*: p(z₁ … z_T | o₁ … o_T);
-# - two products that say nothing of how one state depends on the next: of p(z_t | o₁ … o_t), and of
-#   p(z_t | o₁ … o_T).
+# - *filtering*: the chain of all p(z_t | z_{t-1}, o_t);
+# - *smoothing*: p(z₁ … z_T | o₁ … o_T), which is a chain of p(z_t | z_{t-1}, o_t … o_T);
+# - two more products: of all p(z_t | o₁ … o_t), and of all p(z_t | o₁ … o_T). A product says nothing of how one state
+#   depends on the next.
 #
 # **Predict.** Which of the five have no gap? Which gaps grow with the noise of the observations?
 
@@ -139,7 +150,12 @@ figures.exact(my_prediction)
 # %% [markdown] name="exact-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# TODO
+# Smoothing alone has no gap: it is the exact posterior. Filtering lacks what later observations say, and the noisier
+# they are, the less that is. The single step lacks the past as well, and its gap is largest by far.
+#
+# Both products have gaps that grow with the noise: the less an observation says of its state, the more neighbouring
+# states depend on each other. In most systems the product of the smoothing marginals is worse than filtering: each
+# factor knows all observations, but what is left out costs more than what is known.
 #
 # </details>
 
@@ -156,7 +172,12 @@ figures.returns(my_prediction)
 # %% [markdown] name="returns-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# TODO
+# While all frames arrive, the filter cannot be told from either single step by what it earns: both intervals contain 0.
+# The stochastic single step earns a little more than the deterministic one, which fails now and then. All come close to
+# the planner of the true state. Two frames nearly are the state here, so remembering more hardly helps.
+#
+# Without reconstruction little more than the return of random pushes is left: a latent that never changes predicts
+# itself perfectly. Without a reward model the latents are fine, but a plan has nothing to gain, and its pushes cost.
 #
 # </details>
 
@@ -166,7 +187,10 @@ figures.returns(my_prediction)
 # Now the camera loses frames, five in a row, while learning and while acting. A lost frame is black. A single step that
 # *coasts* replaces it by its own prediction; the filter is told nothing.
 #
-# **Predict.** At which share of lost frames do the three differ?
+# After that, each model plays episodes in which more or fewer frames are lost, and learns no more. A control is added:
+# a single step that learned with all frames, and coasts.
+#
+# **Predict.** At which share of lost frames does the filter begin to be ahead? Where is the control?
 
 # %% name="lost"
 my_prediction = ""
@@ -175,7 +199,13 @@ figures.lost(my_prediction)
 # %% [markdown] name="lost-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# TODO
+# The filter earns about twice as much as either single step. But look at the left end: it is as far ahead where no
+# frame is lost, and against the one that coasts it is even farther ahead there. So little of the difference arises
+# while acting. It arises while learning: the belief about a lost frame says nothing, and the loss wants predictions to
+# end there. A filter predicts well enough to be spared most of this.
+#
+# A control says the same: a single step that learned with all frames, and coasts where they are lost afterwards, earns
+# more than this filter at every share. If you can learn from whole episodes and predict well, you need no memory.
 #
 # </details>
 
@@ -201,15 +231,15 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 
 # %% [markdown] name="answer-tight" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
-# **Model answer.** *1.* How states depend on each other: given all observations, z_t still says something about the next
-# state. The gap is KL(q || p(z | o)), the divergence between whole sequences. It is 0 only if both are the same
+# **Model answer.** *1.* How states depend on each other: given all observations, z_t still says something about the
+# next state. The gap is KL(q || p(z | o)), the divergence between whole sequences. It is 0 only if both are the same
 # distribution; the product has the right marginals, but not the right correlations.
 #
 # *2.* If the states are independent given the observations: for instance if the transition is 0, or if each observation
 # shows its state exactly.
 #
-# *3.* Its terms are weighed: the KL counts a hundredth. (Or: frames are predicted several steps ahead; it has a term for
-# rewards and one for consistent latents that belong to no likelihood.)
+# *3.* Its terms are weighed: the KL counts a hundredth. (Or: frames are predicted several steps ahead; it has a term
+# for rewards and one for consistent latents that belong to no likelihood.)
 #
 # **Rubric.** Full: correlations between steps are missing, and the gap is a KL to the joint posterior; one case of
 # independence; one reason. Half: two of these three. 0: says that the marginals are not exact, or that the ELBO was

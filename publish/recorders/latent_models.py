@@ -131,15 +131,14 @@ def record_variant(recording: Recording, seed: int, variant: str) -> None:
     settings, camera = runs.VARIANTS[variant]
     run = runs.learn(seed, variant)
     tests = runs.test_episodes(seed, dataclasses.replace(camera, drops_frames=False))
-    error = number(runs.frame_error(run.agent, tests)) if settings.reconstructs else ""
+    error = runs.frame_error(run.agent, tests) if settings.reconstructs else None
     score = world.score_of(run.planned)
-    measured = [score, error, *runs.probe_of(run.agent, tests), run.seconds]
-    row = [value if isinstance(value, str) else number(value) for value in (*run.planned.returns, *measured)]
+    measured = [*run.planned.returns, score, error, *runs.probe_of(run.agent, tests), run.seconds]
     if camera.drops_frames:
         recording.put(lost=returns_with_lost_frames(run.agent, variant, seed))
     if seed == SEEDS[0]:
         recording.put(strips=strips_of(run.agent, variant))
-    recording.put(models=[[variant, seed, *row]])
+    recording.put(models=[[variant, seed, *map(number, measured)]])
     print(f"seed {seed}, {variant}: {score:.1f} in {run.seconds:.0f} s", flush=True)
 
 
