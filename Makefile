@@ -63,6 +63,7 @@ bench: $(READY) solved  ## the benchmarks, compared with other implementations i
 	$(RUN) -m benchmarks.ready_worker
 	$(SOLVED) benchmarks/planner.py
 	$(SOLVED) benchmarks/fit.py
+	$(SOLVED) benchmarks/latent_agent.py
 	$(SOLVED) benchmarks/sequences.py
 	$(SOLVED) benchmarks/time_to_skill.py
 	$(RUN) -m benchmarks.published_curves

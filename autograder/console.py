@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from autograder.grading.curves import FIRST_RUNS
+from autograder.grading.curves import first_runs_of
 from autograder.grading.judge import was_handed_in
 from autograder.grading.outcome import Outcome
 from autograder.grading.scoring import ItemReport, Report
@@ -72,8 +72,9 @@ class LiveProgress:
 
     def _advance(self, item: RunItem, run: int, note: str) -> None:
         task = self._items[item.id]
-        if run >= FIRST_RUNS:
-            self._progress.update(task, total=None, note=f"{note} (the first three disagreed)")
+        if run >= first_runs_of(item):
+            why = "the first one missed the bar" if first_runs_of(item) == 1 else "the first three disagreed"
+            self._progress.update(task, total=None, note=f"{note} ({why})")
         else:
             self._progress.update(task, advance=1, note=note)
 
@@ -85,7 +86,7 @@ class LiveProgress:
 
 def _steps(item: RunItem) -> int:
     """How often the first runs say that they are getting on."""
-    return FIRST_RUNS * (EXPERIMENTS[item.experiment].num_episodes if item.kind == "curve" else 1)
+    return first_runs_of(item) * (EXPERIMENTS[item.experiment].num_episodes if item.kind == "curve" else 1)
 
 
 def print_report(console: Console, report: Report) -> None:

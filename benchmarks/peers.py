@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import ROOT
 
 PYTHON = ROOT / "build" / "mbrl" / "bin" / "python"
 READY = ROOT / "build" / "mbrl" / ".ready"
-PROGRAM = ROOT / "benchmarks" / "mbrl_peer.py"
+PETS, PLANET = (ROOT / "benchmarks" / name for name in ("mbrl_peer.py", "latent_agent_peer.py"))
 MISSING = "mbrl-lib is left out: its environment is missing; `make build/mbrl/.ready` installs it"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -27,12 +28,30 @@ def mbrl(what: str, **options: object) -> Iterator[dict[str, Any]]:
     Raises:
         RuntimeError: it failed; its last words are in the message.
     """
+    return _run(PETS, what, options)
+
+
+def planet(**options: object) -> dict[str, Any]:
+    """Run `latent_agent_peer.py` and return the object that it prints.
+
+    Raises:
+        RuntimeError: it failed; its last words are in the message.
+    """
+    (answer,) = _run(PLANET, "", options)
+    return answer
+
+
+def _run(program: Path, what: str, options: Mapping[str, object]) -> Iterator[dict[str, Any]]:
     arguments = [
         f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in options.items()
     ]
-    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": str(ROOT / "build" / "solved")}
+    environment = {
+        **os.environ,
+        **dict.fromkeys(THREADS, "1"),
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "build" / "solved"), str(ROOT))),
+    }
     process = subprocess.Popen(
-        [str(PYTHON), "-W", "ignore", str(PROGRAM), what, *arguments],
+        [str(PYTHON), "-W", "ignore", str(program), *what.split(), *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -47,7 +66,7 @@ def mbrl(what: str, **options: object) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
         errors = process.stderr.read()
         if process.wait() != 0:
-            raise RuntimeError(f"mbrl_peer.py {what} failed: {errors.strip()[-800:]}")
+            raise RuntimeError(f"{program.name} {what} failed: {errors.strip()[-800:]}")
     finally:
         process.kill()
         process.wait()

@@ -28,7 +28,7 @@ from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import grade_class
 from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_effects, hashes_of_tests, options
-from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MORE_RUNS, load_bars, needs_more_runs, score_of_run
+from autograder.grading.curves import ALL_RUNS, MORE_RUNS, first_runs_of, load_bars, needs_more_runs, score_of_run
 from autograder.grading.outcome import Outcome
 from autograder.grading.running import Run
 from autograder.hidden_tests.graded import DECLARED
@@ -98,8 +98,9 @@ def measured(
         scores = bar.floor + (skill + spread * rng.standard_normal(ALL_RUNS)) * (bar.bar - bar.floor)
         all_runs = [_run(item, number, float(score)) for number, score in enumerate(scores)]
         all_runs[0].failure = cut
-        count = FIRST_RUNS
-        while needs_more_runs([score_of_run(item, r.returns, r.failure) for r in all_runs[:count]], bar.bar):
+        scored = [score_of_run(item, run.returns, run.failure) for run in all_runs]
+        count = first_runs_of(item)
+        while needs_more_runs(scored[:count], bar.bar, first_runs_of(item)):
             count += MORE_RUNS
         runs[item.id] = [dataclasses.asdict(run) for run in all_runs[:count]]
     integrity = {

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.machine import read_csv, write_csv
+from benchmarks.latent_agent import COLUMNS as LATENT_COLUMNS
+from benchmarks.latent_agent import OURS, PEER, Measured, both_halves
+from benchmarks.machine import DATA, ROOT, read_csv, write_csv
 from benchmarks.sequences import needed
 from benchmarks.time_to_skill import ARMS, COLUMNS, medians, merged, skill
 
@@ -63,3 +65,17 @@ def test_a_recorded_file_says_where_it_comes_from_and_reads_back(tmp_path: Path)
     assert (tmp_path / "data.csv").read_text(encoding="utf-8").startswith("# Recorded by `x`.\n# y\narm,seconds\n")
     assert read_csv(tmp_path / "data.csv") == [{"arm": "a, b", "seconds": "1.5"}]
     assert read_csv(tmp_path / "none.csv") == []
+
+
+def test_a_latent_agent_takes_the_median_of_both_halves() -> None:
+    halves = Measured(7, [0.001, 0.002], [0.009]), Measured(7, [0.5], [0.004, 0.005])
+    assert both_halves(*halves).row("ours") == ["ours", "7", "2.00", "5.00"]
+
+
+def test_the_readme_quotes_what_was_recorded_of_latent_agents() -> None:
+    recorded = read_csv(DATA / "latent_agent.csv")
+    assert [row["arm"] for row in recorded] == [*OURS, PEER]
+    readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    for arm, parameters, *milliseconds in ([row[name] for name in LATENT_COLUMNS] for row in recorded):
+        cells = (arm, f"{int(parameters):,}", *(f"{float(each):.1f}" for each in milliseconds))
+        assert f"| {' | '.join(cells)} |" in readme, arm

@@ -21,6 +21,7 @@ from autograder.grading.curves import (
     bar_of,
     credit,
     dump_bars,
+    first_runs_of,
     floor_of,
     grade_runs,
     load_bars,
@@ -152,6 +153,37 @@ def test_stopping_when_it_is_settled_changes_no_credit() -> None:
 def test_fewer_than_three_runs_are_no_grade(scores: list[float]) -> None:
     with pytest.raises(ValueError, match="3"):
         grade_runs(scores, bar=BAR, floor=FLOOR)
+
+
+# One run first --------------------------------------------------------------------------------------------------------
+
+
+def test_one_first_run_at_the_bar_is_full_credit_and_no_other_is_wanted() -> None:
+    assert not needs_more_runs([60.0], BAR, 1)
+    grade = grade_runs([60.0], bar=BAR, floor=FLOOR, first_runs=1)
+    assert grade == RunsGrade(1.0, (60.0,), "the first run reaches the bar")
+
+
+@pytest.mark.parametrize("first", [59.9, NOTHING, math.nan])
+def test_after_one_first_run_below_the_bar_two_more_follow_and_the_usual_rule_decides(first: float) -> None:
+    assert needs_more_runs([first], BAR, 1)
+    for others in itertools.product((70.0, 40.0, NOTHING), repeat=6):
+        counts = []
+        for first_runs in (1, 3):
+            count = first_runs
+            while needs_more_runs([first, *others][:count], BAR, first_runs):
+                count += MORE_RUNS
+            counts.append(count)
+        assert counts[0] == counts[1] >= 3
+        scores = [first, *others][: counts[0]]
+        one, three = (grade_runs(scores, bar=BAR, floor=FLOOR, first_runs=n) for n in (1, 3))
+        assert (one.credit, one.decided_by) == (three.credit, three.decided_by)
+
+
+def test_a_curve_begins_with_three_runs_and_an_effect_as_the_assignment_says() -> None:
+    for item in load_assignment().run_items:
+        assert first_runs_of(item) == (1 if getattr(item, "one_run", False) else 3)
+    assert {first_runs_of(effect) for effect in load_assignment().effects} == {1, 3}
 
 
 # Recorded runs become bars --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -159,6 +160,25 @@ def test_runs_that_disagree_about_the_bar_are_followed_by_more(submit: Submit) -
     grade = submit(bar=dataclasses.replace(BAR, bar=middle))
     assert len(grade.runs[MADE_UP.id]) in (5, 7)
     assert not effect_of(grade).lacks
+
+
+def test_an_effect_of_one_run_has_two_more_only_below_the_bar(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_run = dataclasses.replace(ASSIGNMENT, effects=(dataclasses.replace(MADE_UP, one_run=True),))
+    use_assignment(one_run, monkeypatch)
+    monkeypatch.setattr(session_module, "load_assignment", lambda: one_run)
+    grade = submit()
+    assert len(numbers(grade)) == 1
+    assert (effect_of(grade).score, effect_of(grade).message) == (4.0, "the first run reaches the bar")
+    assert MADE_UP.title in page(grade, "somebody")
+    high = dataclasses.replace(BAR, bar=2.0)
+    monkeypatch.setattr(regrade, "load_bars", lambda: {MADE_UP.id: high})
+    grade = submit(bar=high)
+    assert len(numbers(grade)) == 3
+    assert effect_of(grade).message == "no run reaches the bar: median of three"
+    assert 0 < effect_of(grade).score < 4
+    facts = json.loads(as_json(receipt(grade)))
+    _, report = regrade.rescore(facts)
+    assert report.items == grade.report.items
 
 
 @pytest.mark.parametrize(
@@ -349,15 +369,19 @@ def test_the_key_of_recorded_runs_covers_the_check_and_the_files_that_the_functi
 
 MODULE = '''
 """Words."""
-from {package} import shared_size
-SIZE = 1
+from {package} import another_size, shared_size
+SIZE, UNUSED = 1, 1
+OTHER = 1
+def half(size):
+    return size / PARTS
+PARTS = 2
 @effect("one")
 def one(subject, rng):
     """Words."""
-    return float(SIZE)
+    return half(SIZE) * shared_size.SIZE
 @effect("two")
 def two(subject, rng):
-    return 2.0
+    return 2.0 * OTHER * another_size.SIZE
 @graded("add")
 def test_add(subject):
     assert subject
@@ -369,12 +393,16 @@ def test_add(subject):
     [
         ("Words", "Other words", False),
         ("return 2.0", "return 3.0", False),
+        ("OTHER = 1", "OTHER = 2", False),
+        ("another_size, shared_size", "shared_size, something", False),
         ("assert subject", "assert not subject", False),
-        ("SIZE = 1", "SIZE = 2", True),
-        ("float(SIZE)", "float(SIZE + 1)", True),
+        ("SIZE, UNUSED = 1, 1", "SIZE, UNUSED = 2, 1", True),
+        ("PARTS = 2", "PARTS = 3", True),
+        ("size / PARTS", "size * PARTS", True),
+        ("half(SIZE)", "half(SIZE + 1)", True),
     ],
 )
-def test_a_check_has_changed_if_its_code_has_or_what_it_shares(
+def test_a_check_has_changed_if_its_code_has_or_what_it_uses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, changed: bool
 ) -> None:
     from autograder import hidden_tests
@@ -384,12 +412,15 @@ def test_a_check_has_changed_if_its_code_has_or_what_it_shares(
     hashes = []
     for text in (source, source.replace(old, new)):
         (tmp_path / "test_made_up.py").write_text(text, encoding="utf-8")
-        (tmp_path / "shared_size.py").write_text("SIZE = 1\n", encoding="utf-8")
+        for name in ("shared_size.py", "another_size.py"):
+            (tmp_path / name).write_text("SIZE = 1\n", encoding="utf-8")
         names: dict[str, Any] = {"effect": lambda _: lambda check: check, "graded": lambda _: lambda test: test}
-        body = text.replace(f"from {hidden_tests.__name__} import shared_size\n", "\n")
+        body = re.sub("^from .* import .*$", "", text, flags=re.MULTILINE)
         exec(compile(body, str(tmp_path / "test_made_up.py"), "exec"), names)
         hashes.append(check_hash(names["one"]))
     assert (hashes[0] != hashes[1]) is changed
+    (tmp_path / "another_size.py").write_text("SIZE = 2\n", encoding="utf-8")
+    assert check_hash(names["one"]) == hashes[1]
     (tmp_path / "shared_size.py").write_text("SIZE = 2\n", encoding="utf-8")
     assert check_hash(names["one"]) != hashes[1]
 
@@ -399,7 +430,7 @@ def test_checks_of_effects_are_no_part_of_what_hidden_tests_share() -> None:
     before = record.hashes_in(source)
     assert before.keys() == {"test_add"}
     assert record.hashes_in(source.replace("return 2.0", "return 3.0")) == before
-    assert record.hashes_in(source.replace("SIZE = 1", "SIZE = 2")) != before
+    assert record.hashes_in(source.replace("PARTS = 2", "PARTS = 3")) != before
 
 
 def test_two_checks_of_one_effect_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

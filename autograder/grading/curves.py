@@ -2,7 +2,8 @@
 
 1. The score of a run of a curve is the mean return of its last `score_episodes` episodes; that of an effect its number.
 2. Three hidden runs. All at or above the bar: full credit. None: their median decides. Otherwise seven runs, median;
-   once four of them reach the bar, so does the median, and the rest are not run.
+   once four of them reach the bar, so does the median, and the rest are not run. An effect with `one_run` begins with
+   one: at or above the bar it earns full credit by itself, and otherwise two more follow, and the same rule decides.
 3. Credit is 0 at the floor, 1 at the bar, and linear in between.
 4. It counts as far as the functions that the item runs have earned their points (`gate`): runs can be won without the
    work, so they only confirm it.
@@ -86,14 +87,28 @@ def score_of(returns: Sequence[float], score_episodes: int) -> float:
     return float(np.mean(returns[-score_episodes:])) if returns else -math.inf
 
 
-def needs_more_runs(scores: Sequence[float], bar: float) -> bool:
-    """Whether the first three runs disagree about the bar, and the others have not settled it yet."""
+def first_runs_of(item: RunItem) -> int:
+    """How many runs a grade begins with."""
+    return 1 if item.kind == "effect" and item.one_run else FIRST_RUNS
+
+
+def needs_more_runs(scores: Sequence[float], bar: float, first_runs: int = FIRST_RUNS) -> bool:
+    """Whether a single first run misses the bar, or three disagree about it and the others have not settled it yet."""
     above = [score >= bar for score in scores]
+    if len(scores) == first_runs == 1:
+        return not above[0]
+    if first_runs == 1 and above[0]:
+        return False
     return 0 < sum(above[:FIRST_RUNS]) < FIRST_RUNS and sum(above) < MAJORITY and len(scores) < ALL_RUNS
 
 
-def grade_runs(scores: Sequence[float], *, bar: float, floor: float) -> RunsGrade:
-    """Apply the rule to the scores of three runs, or of up to seven if the first three disagree."""
+def grade_runs(scores: Sequence[float], *, bar: float, floor: float, first_runs: int = FIRST_RUNS) -> RunsGrade:
+    """Apply the rule to the scores of three runs, or of up to seven if the first three disagree.
+
+    With `first_runs` 1, one that reaches the bar is enough.
+    """
+    if first_runs == 1 and scores and scores[0] >= bar:
+        return RunsGrade(1.0, tuple(scores[:1]), "the first run reaches the bar")
     if len(scores) < FIRST_RUNS:
         raise ValueError(f"a grade needs at least {FIRST_RUNS} runs, got {len(scores)}")
     first = list(scores[:FIRST_RUNS])

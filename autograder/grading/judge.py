@@ -19,6 +19,7 @@ from autograder.grading.curves import (
     GATE_OPEN,
     NOT_THE_STUDENTS,
     Bar,
+    first_runs_of,
     gate,
     grade_runs,
     needs_more_runs,
@@ -187,9 +188,10 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
     if missing := sorted({run.blocked_by for run in runs if run.blocked_by}):
         return _blocked(item, f"blocked by {', '.join(missing)}: not written yet")
     scores = [score_of_run(item, run.returns, run.failure) for run in runs]
-    if lacks := _lacking_runs(scores, bar.bar):
+    first_runs = first_runs_of(item)
+    if lacks := _lacking_runs(scores, bar.bar, first_runs):
         return _not_judged(ItemReport(item, 0.0, "grader_fault"), lacks)
-    grade = grade_runs(scores, bar=bar.bar, floor=bar.floor)
+    grade = grade_runs(scores, bar=bar.bar, floor=bar.floor, first_runs=first_runs)
     flags = [
         f"run {i} was cut short: {why_cut(run, score)}"
         for i, (run, score) in enumerate(zip(runs, scores, strict=True), 1)
@@ -211,8 +213,10 @@ def _blocked(item: RunItem, message: str) -> ItemReport:
     return ItemReport(item, 0.0, "not_run", cause="runs_blocked", message=message)
 
 
-def _lacking_runs(scores: Sequence[float], bar: float) -> str:
+def _lacking_runs(scores: Sequence[float], bar: float, first_runs: int) -> str:
     """How many more runs the rule needs; empty if these decide."""
+    if scores and first_runs == 1 and scores[0] >= bar:
+        return ""
     if len(scores) < FIRST_RUNS:
         return f"at least {FIRST_RUNS - len(scores)} more {'run' if len(scores) == FIRST_RUNS - 1 else 'runs'}"
     if needs_more_runs(scores, bar):

@@ -21,6 +21,7 @@ from autograder.grading.curves import (
     MORE_RUNS,
     NOT_THE_STUDENTS,
     Bar,
+    first_runs_of,
     load_bars,
     needs_more_runs,
     score_of_run,
@@ -255,7 +256,7 @@ class _Session:
         pending: dict[RunItem, list[Future[Run]]] = {}
         if with_runs:
             pending |= {
-                c: self._start_runs(pool, c, range(FIRST_RUNS)) for c in self._handed_in(self._assignment.curves)
+                c: self._start_runs(pool, c, range(first_runs_of(c))) for c in self._handed_in(self._assignment.curves)
             }
         suite = Suite(
             self._assignment,
@@ -271,7 +272,7 @@ class _Session:
         outcomes = suite.run()
         if with_runs:  # only now are the checks of effects known
             pending |= {
-                e: self._start_runs(pool, e, range(FIRST_RUNS)) for e in self._handed_in(self._assignment.effects)
+                e: self._start_runs(pool, e, range(first_runs_of(e))) for e in self._handed_in(self._assignment.effects)
             }
         while pending:
             for item in list(pending):
@@ -491,7 +492,7 @@ class _Session:
 
     def _wants_more(self, item: RunItem, done: list[Run]) -> bool:
         scores = [score_of_run(item, run.returns, run.failure) for run in done]
-        return needs_more_runs(scores, self._bars[item.id].bar)
+        return needs_more_runs(scores, self._bars[item.id].bar, first_runs_of(item))
 
     def _examples(self, stubs: list[Stub]) -> dict[str, ExampleRun]:
         """The worked example of each function, run on the submission."""

@@ -103,18 +103,53 @@ def effect_hash(code: Mapping[str, bytes], effect: Effect, check: EffectCheck) -
 
 
 def check_hash(check: EffectCheck) -> str:
-    """Hash of the check of an effect: its own code, what it shares with its file, and the modules that this reaches.
+    """Hash of the check of an effect: what it uses of its file, and the modules of the hidden suite that this reaches.
 
-    Hidden tests and other effects in the same file are no part of it.
+    Hidden tests, other effects and what these alone use are no part of it.
     """
     own, *others = _hidden_modules(check).values()
-    tree = ast.parse(own)
-    checks = [node for node in tree.body if isinstance(node, ast.FunctionDef) and is_hidden_check(node)]
-    tree.body = [node for node in tree.body if node not in checks or getattr(node, "name", "") == check.__name__]
-    digest = hashlib.sha256(meaning(ast.unparse(tree).encode(), Path("check.py")))
+    digest = hashlib.sha256(own)
     for source in others:
         digest.update(meaning(source, Path("imported.py")))
     return digest.hexdigest()[:16]
+
+
+def part_used_by(check: EffectCheck) -> bytes:
+    """The statements of its file that a check uses, directly or through others, without comments and the like.
+
+    A statement is used if it defines, assigns or imports a name that a used one mentions. One that does none of this
+    counts always.
+    """
+    path = Path(inspect.getfile(check))
+    tree = ast.parse(meaning(path.read_bytes(), path))
+    wanted = [check.__name__]
+    used: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        used.add(name)
+        for statement in tree.body:
+            if name in _names_bound_by(statement):
+                mentioned = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+                wanted += mentioned - used - {*wanted}
+    tree.body = [s for s in tree.body if not (bound := _names_bound_by(s)) or bound & used]
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            statement.names = [alias for alias in statement.names if _name_of_import(alias) in used]
+    return ast.unparse(tree).encode()
+
+
+def _names_bound_by(statement: ast.stmt) -> set[str]:
+    """What a statement of a module defines, assigns or imports."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {_name_of_import(alias) for alias in statement.names}
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _name_of_import(alias: ast.alias) -> str:
+    """The name by which an import is mentioned."""
+    return alias.asname or alias.name.partition(".")[0]
 
 
 def is_hidden_check(node: ast.FunctionDef) -> bool:
@@ -123,14 +158,15 @@ def is_hidden_check(node: ast.FunctionDef) -> bool:
 
 
 def _hidden_modules(check: EffectCheck) -> dict[str, bytes]:
-    """The file of a check, and after it the modules of the hidden suite that it reaches by its imports."""
+    """What a check uses of its file, and after it the modules of the hidden suite that this reaches by its imports."""
     path = Path(inspect.getfile(check))
     folder = Path(next(iter(hidden_tests.__path__)))
     own = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    used = part_used_by(check)
 
     def source_of(name: str) -> bytes | None:
         if name == own:
-            return path.read_bytes()
+            return used
         return (folder / name).read_bytes() if (folder / name).is_file() and name != "graded.py" else None
 
     names = reached([own], source_of, hidden_tests.__name__)

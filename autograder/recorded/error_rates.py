@@ -8,9 +8,10 @@ on p gives one on it. Runs of one submission are taken as independent draws.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import comb
 
-from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, Bar, score_of_run
+from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, Bar, first_runs_of, score_of_run
 from autograder.recorded.calibration import REFERENCE, bugs, is_unlearned, names, read_recorded, variants
 from hw4.handin.assignment import RunItem
 
@@ -40,34 +41,40 @@ def rates_of(item: RunItem, bar: Bar) -> list[Rate]:
     for run in recorded_runs:
         if run.implementation in scores:
             scores[run.implementation].append(score_of_run(item, run.returns))
+    rate_by_rule = partial(rate, first_runs=first_runs_of(item))
     rates = [
-        rate(name, sum(score >= bar.bar for score in recorded), len(recorded), is_correct=name in correct)
+        rate_by_rule(name, sum(score >= bar.bar for score in recorded), len(recorded), is_correct=name in correct)
         for name, recorded in scores.items()
         if recorded
     ]
     right = [each for each in rates if each.is_correct]
     counts = (sum(each.num_at_bar for each in right), sum(each.num_runs for each in right))
-    return [*right, rate(ALL_CORRECT, *counts, is_correct=True), *(each for each in rates if not each.is_correct)]
+    together = rate_by_rule(ALL_CORRECT, *counts, is_correct=True)
+    return [*right, together, *(each for each in rates if not each.is_correct)]
 
 
-def rate(name: str, num_at_bar: int, num_runs: int, *, is_correct: bool) -> Rate:
+def rate(name: str, num_at_bar: int, num_runs: int, *, is_correct: bool, first_runs: int = FIRST_RUNS) -> Rate:
     """The rate of wrong verdicts if `num_at_bar` of `num_runs` recorded runs reach the bar."""
     p = num_at_bar / num_runs
     if is_correct:
-        wrong, upper = 1 - full_credit(p), 1 - full_credit(lower_bound(num_at_bar, num_runs))
+        low = lower_bound(num_at_bar, num_runs)
+        wrong, upper = 1 - full_credit(p, first_runs), 1 - full_credit(low, first_runs)
     else:
-        wrong, upper = full_credit(p), full_credit(1 - lower_bound(num_runs - num_at_bar, num_runs))
+        high = 1 - lower_bound(num_runs - num_at_bar, num_runs)
+        wrong, upper = full_credit(p, first_runs), full_credit(high, first_runs)
     return Rate(name, is_correct, num_runs, num_at_bar, wrong, upper)
 
 
-def full_credit(p: float) -> float:
+def full_credit(p: float, first_runs: int = FIRST_RUNS) -> float:
     """Probability of full credit if each run reaches the bar with probability p.
 
-    All of the first three reach it; or one or two do, and then at least four of all seven.
+    All of the first three reach it; or one or two do, and then at least four of all seven. Where a grade begins with
+    one run, that reaches it; or it does not, one or two of the next two do, and then at least four of all seven.
     """
-    total = p**FIRST_RUNS
+    total = p**first_runs
     for above in range(1, FIRST_RUNS):
-        first = comb(FIRST_RUNS, above) * p**above * (1 - p) ** (FIRST_RUNS - above)
+        ways = comb(FIRST_RUNS, above) if first_runs == FIRST_RUNS else comb(FIRST_RUNS - 1, above)  # the first misses
+        first = ways * p**above * (1 - p) ** (FIRST_RUNS - above)
         total += first * _at_least(MAJORITY - above, ALL_RUNS - FIRST_RUNS, p)
     return total
 

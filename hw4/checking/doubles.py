@@ -96,6 +96,32 @@ class LinearNetwork(torch.nn.Module):
         return inputs @ self.weight
 
 
+class JoinedNetwork(torch.nn.Module):
+    """[first, second] @ weight: what a network of two inputs answers, weight of shape (I1 + I2, O)."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        return torch.cat([first, second], dim=-1) @ self.weight
+
+
+def gradient_of(name: str, weights: Tensor, number: int, *args: Any, part: int | None = None) -> Tensor:
+    """Gradient of sum(weights * answer) of hw4's "module.function" in its argument number `number`, of that shape.
+
+    With `part`, the answer is that one of several values. Zeros, if the gradient does not get there.
+    """
+    variable = args[number].clone().requires_grad_()
+    answer = _function_of(name)(*args[:number], variable, *args[number + 1 :])
+    if part is not None:
+        answer = answer[part]
+    if not (isinstance(answer, Tensor) and answer.requires_grad):
+        return torch.zeros_like(variable)
+    (gradient,) = torch.autograd.grad((weights * answer).sum(), variable, allow_unused=True)
+    return torch.zeros_like(variable) if gradient is None else gradient
+
+
 def loss_gradient(model: Any, network: LinearNetwork, batch: Transition, member: int | None = None) -> Tensor:
     """Gradient of the summed `model.loss(batch)`, or of one member's, in the network's weight, the weight's shape."""
     network.weight.grad = None
