@@ -142,7 +142,7 @@ def _share_points(masters: dict[str, NotebookNode], assignment: Assignment) -> d
             for it, or the other way round.
     """
     points: dict[str, dict[str, int]] = {}
-    optional = {name for name in masters if f"{name}.ipynb" in assignment.optional_notebooks}
+    optional = [name for name in masters if f"{name}.ipynb" in assignment.optional_notebooks]
     for name in optional:
         bonus = assignment.written_bonus_in(f"{name}.ipynb")
         points |= _shared({name: masters[name]}, bonus)
