@@ -44,5 +44,5 @@ def edit(path: Path, old: str, new: str) -> None:
 def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `python ...` in the copy."""
     return subprocess.run(
-        [sys.executable, *arguments], cwd=tree, capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, *arguments], cwd=tree, capture_output=True, text=True, timeout=3600, check=False
     )

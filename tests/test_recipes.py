@@ -103,9 +103,9 @@ def add_a_question(tree: Path) -> None:
     assert cells is not None
     copy = cells[0].replace("question-honest", "question-new").replace("answer-honest", "answer-new")
     master.write_text(text.replace(cells[0], f"{cells[0]}\n{copy}"), encoding="utf-8")
-    answers = sum(text.count('"weight": 1}') for text in masters_of(tree))
-    assert ASSIGNMENT.written_points % (answers - 1) == 0
-    points = ASSIGNMENT.written_points // (answers - 1) * answers
+    weights = sum(int(weight) for text in masters_of(tree) for weight in re.findall(r'"weight": (\d+)', text))
+    assert ASSIGNMENT.written_points % (weights - 1) == 0  # the new answer's weight is 1
+    points = ASSIGNMENT.written_points // (weights - 1) * weights
     change(tree / "assignment.toml", r'(id = "written"\ntitle = .*\npoints = )\d+', rf"\g<1>{points}")
 
 
