@@ -8,19 +8,18 @@ a single trial of random actions and then plans with the equations, without ever
 A planar cart with any rigid pole moves exactly as a cart with a point mass on a rod without mass. So these three
 numbers are enough:
 
-    gain        of a full command, in m/s^2: the motor's force over the cart's mass. Below 0 if the motor is wired the
-                other way round.
+    gain        the motor's force at a full command over the cart's mass, in m/s^2
     log ratio   the logarithm of the point mass over the cart's mass
     log length  the logarithm of the rod's length in m
 
 Masses and force come in as ratios only: twice the masses with twice the force move in the same way. Ratio and length
-are positive, so their logarithms are fitted. The gain is not: it has a sign.
+are positive, so their logarithms are fitted. The gain is not: of a motor that is wired the other way round, it is
+below 0.
 
     python -m pytest hw4/tests -m "physics_step or fit_parameters"
 
 The robots are in hw4/envs/system_identification.py, numerical methods in hw4/topics/system_identification_solver.py;
-both are given. "..." stands for any leading batch dimensions, including none. Both functions leave what they are given
-unchanged.
+both are given. "..." stands for any leading batch dimensions, including none.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def physics_step(parameters: Tensor, observation: Tensor, action: Tensor) -> Ten
         action: the motor command, shape (..., 1).
 
     Returns:
-        The next observation, shape (..., 5), of the same precision as `observation`.
+        The next observation, shape (..., 5). The arguments are unchanged.
 
     Public test: pytest hw4/tests -m physics_step
     """
@@ -109,7 +108,7 @@ def fit_parameters(transitions: Transition) -> Tensor:
         transitions: of one robot, fields of shape (num_transitions, dim). Those near the stops are among them.
 
     Returns:
-        Gain, log ratio and log length, in double precision, shape (3,).
+        Gain, log ratio and log length, shape (3,).
 
     Raises:
         ValueError: fewer than `MIN_TRANSITIONS` transitions away from the stops, numbers that are not finite, or a

@@ -402,20 +402,6 @@ def test_useless_transitions_give_finite_parameters(subject: Subject, rng: RNG) 
         check_shape(answer, (3,), "the parameters of useless transitions")
 
 
-@graded("fit_parameters", weight=0.5, needs_another=True)
-def test_fit_leaves_the_transitions_as_they_were(subject: Subject, rng: RNG) -> None:
-    """Observations, actions and next observations are not changed in place."""
-    parameters = _parameters(rng)
-    transitions = _transitions(rng, parameters, 40)
-    units = np.array([abs(parameters[0]), 1.0, 1.0])
-
-    def ask(*kept: Kept) -> None:
-        answer = subject.call(FIT, Transition(*kept))
-        check_close(answer, parameters, "the parameters", rtol=0.0, atol=1e-3 * float(units[0]))
-
-    check_left_alone(subject, list(transitions), ask)
-
-
 # Planning after one trial ---------------------------------------------------------------------------------------------
 
 
