@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import jacfwd
 
 # Gain (m/s^2 of a full command), log mass ratio and log length (m): no robot of this course is outside.
 LOW, HIGH = (-200.0, math.log(0.01), math.log(0.05)), (200.0, math.log(10.0), math.log(5.0))
 NUM_STEPS = 25
 FIRST_DAMPING, MORE, LESS = 1e-3, 10.0, 0.1
-NEGLIGIBLE = 1e-12  # share of the loss: a step that gains no more is the last
+DIFFERENCE = 1e-7  # of a parameter, for the derivatives
+NEGLIGIBLE = 1e-9  # a step that is no longer is the last
 LARGEST_LOG_CHANGE = 1.0  # of mass ratio and length, in one step
 
 
@@ -51,8 +51,8 @@ def levenberg_marquardt(residuals: Callable[[Tensor], Tensor], start: Tensor) ->
     """A local minimum of the sum of squared residuals, between LOW and HIGH.
 
     Each step solves the problem with the residuals replaced by straight lines, and with a penalty on its length that
-    grows when a step is of no use and shrinks when it is. Derivatives are taken forwards: there are three parameters
-    and hundreds of residuals.
+    grows when a step is of no use and shrinks when it is. For three parameters, differences are the cheapest
+    derivatives: a small part of the time that `torch.func.jacfwd` takes, for the same answer.
 
     Args:
         residuals: of parameters of shape (3,); any shape.
@@ -64,25 +64,24 @@ def levenberg_marquardt(residuals: Callable[[Tensor], Tensor], start: Tensor) ->
     low, high = torch.tensor(LOW).to(start), torch.tensor(HIGH).to(start)
     most = torch.tensor([math.inf, LARGEST_LOG_CHANGE, LARGEST_LOG_CHANGE]).to(start)
 
+    @torch.no_grad()
     def flat(parameters: Tensor) -> Tensor:
         return residuals(parameters).flatten()
 
-    def loss_at(parameters: Tensor) -> float:
-        return float((flat(parameters) ** 2).sum())
-
-    parameters, damping, loss = start.clamp(low, high), FIRST_DAMPING, loss_at(start.clamp(low, high))
+    parameters, damping = start.detach().clamp(low, high), FIRST_DAMPING
+    now = flat(parameters)
     for _ in range(NUM_STEPS):
-        jacobian = jacfwd(flat)(parameters)  # (number of residuals, 3)
+        nearby = [flat(parameters + DIFFERENCE * unit) for unit in torch.eye(3).to(start)]
+        jacobian = (torch.stack(nearby, dim=1) - now[:, None]) / DIFFERENCE  # (number of residuals, 3)
         curvature = jacobian.T @ jacobian
         penalty = damping * torch.diag(curvature.diagonal() + 1e-9)
-        step = torch.linalg.solve(curvature + penalty, jacobian.T @ flat(parameters))
+        step = torch.linalg.solve(curvature + penalty, jacobian.T @ now)
         proposal = (parameters - step.clamp(-most, most)).clamp(low, high)
-        proposed_loss = loss_at(proposal)
-        if proposed_loss < loss:
-            gained, loss = loss - proposed_loss, proposed_loss
-            parameters, damping = proposal, damping * LESS
-            if gained <= NEGLIGIBLE * loss:
-                break
+        then, length = flat(proposal), float((proposal - parameters).abs().max())
+        if (then**2).sum() < (now**2).sum():
+            parameters, now, damping = proposal, then, damping * LESS
         else:
             damping = damping * MORE
-    return parameters.detach()
+        if length <= NEGLIGIBLE:
+            break
+    return parameters

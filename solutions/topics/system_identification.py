@@ -29,7 +29,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import jacfwd
+from torch.autograd.functional import jacobian
 
 from hw4.mpc import MPC, Objective, cem, sequence_returns
 from hw4.noise import colored_noise
@@ -57,7 +57,7 @@ def physics_step(parameters: Tensor, observation: Tensor, action: Tensor) -> Ten
     convert an observation to the state (x, q, x', q') and back. So the result is what the simulator of a robot without
     friction computes, up to rounding: in double precision within 1e-8.
 
-    Leave the result differentiable in all three arguments: fitting needs its derivatives.
+    Leave the result differentiable in all three arguments, so that it serves any method that asks for gradients.
 
     Args:
         parameters: gain (not a logarithm), log ratio and log length, shape (3,).
@@ -201,5 +201,5 @@ def step_derivatives(
         (5, 5), and by the action, (5, 1).
     """
     arguments = tuple(torch.as_tensor(array).double() for array in (parameters, observation, action))
-    derivatives: tuple[Tensor, Tensor, Tensor] = jacfwd(physics_step, argnums=(0, 1, 2))(*arguments)
+    derivatives: tuple[Tensor, Tensor, Tensor] = jacobian(physics_step, arguments)
     return derivatives

@@ -85,9 +85,7 @@ def energy(parameters: Array, observation: Array) -> Array:
     ratio, length = np.exp(parameters[1:])
     _, _, cos, velocity, angular_velocity = np.moveaxis(observation, -1, 0)
     kinetic = (1 + ratio) * velocity**2 / 2 + ratio * length * cos * velocity * angular_velocity
-    return np.asarray(
-        kinetic + ratio * length**2 * angular_velocity**2 / 2 + ratio * GRAVITY * length * cos
-    )
+    return np.asarray(kinetic + ratio * length**2 * angular_velocity**2 / 2 + ratio * GRAVITY * length * cos)
 
 
 def derivatives(parameters: Array, observation: Array, action: Array) -> tuple[Array, Array, Array]:

@@ -52,7 +52,7 @@ def _wrong_forces(parameters: Any) -> dict[str, tuple[Any, ...]]:
         return ratio * sin * (out * length * speed**2 - down * oracle.GRAVITY * cos)
 
     def hanging(_: Any, state: Any, action: Any) -> Any:
-        return oracle.of_numbers(gain, ratio, length, state + [0.0, np.pi, 0.0, 0.0], action)
+        return oracle.of_numbers(gain, ratio, length, state + np.array([0.0, np.pi, 0.0, 0.0]), action)
 
     return {
         "pole_does_not_push": (
@@ -145,13 +145,9 @@ def test_twice_the_masses_with_twice_the_force_move_alike(subject: Subject, rng:
     """One answer is MuJoCo's step of two robots that differ in all masses and the gear by one factor."""
     for sign in (1, -1):
         drawn, times = world.draw_robot(rng, sign), rng.uniform(2.0, 4.0)
-        heavy = world.Robot(
-            drawn.gear * times, drawn.pole_length, drawn.pole_mass * times, drawn.cart_mass * times
-        )
+        heavy = world.Robot(drawn.gear * times, drawn.pole_length, drawn.pole_mass * times, drawn.cart_mass * times)
         observation, action = _moments(rng)
-        answer = subject.call(
-            IN_DOUBLE, *map(AsNumPy, (world.RobotEnv(drawn).true_parameters(), observation, action))
-        )
+        answer = subject.call(IN_DOUBLE, *map(AsNumPy, (world.RobotEnv(drawn).true_parameters(), observation, action)))
         for robot in (drawn, heavy):
             env = world.RobotEnv(robot, friction=False)
             env.set_state(oracle.state_of(observation))
@@ -328,13 +324,13 @@ def test_exact_transitions_give_the_parameters_back(subject: Subject, rng: RNG) 
         parameters = _parameters(rng, 1)
         _check_fit(subject, _transitions(rng, parameters, 100), parameters, "the parameters of exact transitions")
 
-    vary(at, again=2)
+    vary(at, again=1)
 
 
 @graded("fit_parameters", weight=2)
 def test_a_motor_that_is_wired_the_other_way_round_is_found(subject: Subject, rng: RNG) -> None:
     """Gains below 0 are found as well, weak ones and strong ones, and gains above 0 after them."""
-    for gain in (-20.0, -3.0, -45.0, 30.0):
+    for gain in (-20.0, -3.0, 40.0):
         parameters = _parameters(rng) * [0.0, 1.0, 1.0] + [gain, 0.0, 0.0]
         what = f"the parameters of a robot whose gain is {'below' if gain < 0 else 'above'} 0"
         _check_fit(subject, _transitions(rng, parameters, 100), parameters, what, otherwise="fit_one_sign")
@@ -343,7 +339,7 @@ def test_a_motor_that_is_wired_the_other_way_round_is_found(subject: Subject, rn
 @graded("fit_parameters", weight=2)
 def test_transitions_near_the_stops_do_not_count(subject: Subject, rng: RNG) -> None:
     """Transitions that begin or end within 0.3 m of a stop change nothing."""
-    for sign, before in ((1, (False,)), (-1, (True,)), (1, (True, False))):
+    for sign, before in ((1, (False,)), (-1, (True,))):
         parameters = _parameters(rng, sign)
         away = _transitions(rng, parameters, 100)
         near = _joined(*(_at_the_stops(rng, 25, before=one) for one in before))
@@ -374,13 +370,13 @@ def test_one_percent_of_noise_does_little_harm(subject: Subject, rng: RNG) -> No
 
 @graded("fit_parameters")
 def test_fit_takes_any_number_of_transitions(subject: Subject, rng: RNG) -> None:
-    """Ten transitions are enough, thousands are not too many."""
+    """Ten transitions are enough, a thousand are not too many."""
 
     def at(number: int) -> None:
         parameters = _parameters(rng)
         _check_fit(subject, _transitions(rng, parameters, number), parameters, "the parameters of exact transitions")
 
-    vary(lambda: at(60), large=[lambda: at(10), lambda: at(2000)])
+    vary(lambda: at(10), large=[lambda: at(1000)])
 
 
 @graded("fit_parameters")

@@ -164,7 +164,10 @@ def check_fit(transitions: Transition, wanted: Any, what: str, *, atol: float = 
     fitted = LocalSubject().call(NAME + "fit_parameters", transitions)
     check_shape(fitted, (3,), what)
     units = np.array([abs(wanted[0]), 1.0, 1.0])
-    slips = {"fit_answers_numbers": np.array([wanted[0], *np.exp(wanted[1:])]) / units, "fit_sign_turned": wanted / -units}
+    slips = {
+        "fit_answers_numbers": np.array([wanted[0], *np.exp(wanted[1:])]) / units,
+        "fit_sign_turned": wanted / -units,
+    }
     check_close(fitted / units, wanted / units, what, slips=slips, rtol=0.0, atol=atol, **facts)
 
 

@@ -52,7 +52,7 @@ HINTS: dict[str, Hint] = {
         "the docstring of the stub",
     ),
     "gain_without_sign": Hint(
-        "Your gain cannot be below 0, so probably it is taken for a logarithm, or without its sign. It counts as it is.",
+        "Your gain cannot be below 0, so probably it is taken for a logarithm, or without its sign. Use it as it is.",
         "the docstring of the stub",
     ),
     "action_left_out": Hint("Your step does not depend on the action.", "the docstring of the stub"),
