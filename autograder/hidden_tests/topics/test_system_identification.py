@@ -23,9 +23,8 @@ B, P = 6, 4
 HANGING = np.array([0.4, 0.0, -1.0, 0.0, 0.0])
 
 
-def _parameters(rng: RNG, sign: int | None = None) -> Any:
+def _parameters(rng: RNG, sign: int) -> Any:
     """Gain, log ratio and log length."""
-    sign = int(rng.choice([-1, 1])) if sign is None else sign
     return np.array([sign * rng.uniform(8.0, 25.0), np.log(rng.uniform(0.15, 0.6)), np.log(rng.uniform(0.25, 0.9))])
 
 
@@ -159,7 +158,7 @@ def test_twice_the_masses_with_twice_the_force_move_alike(subject: Subject, rng:
 @graded("physics_step")
 def test_a_robot_at_rest_stays_at_rest(subject: Subject, rng: RNG) -> None:
     """Hanging, and standing upright, nothing moves without a push; a pushed cart takes the hanging pole along."""
-    parameters = _parameters(rng)
+    parameters = _parameters(rng, -1)
     for observation in (HANGING, HANGING * [1, 1, -1, 1, 1]):
         answer = subject.call(STEP, parameters, observation, np.zeros(1))
         slips = lambda o=observation: _step_slips(parameters, o, np.zeros(1))  # noqa: E731
@@ -170,7 +169,7 @@ def test_a_robot_at_rest_stays_at_rest(subject: Subject, rng: RNG) -> None:
 @graded("physics_step")
 def test_energy_is_kept_where_nothing_pushes(subject: Subject, rng: RNG) -> None:
     """Over 20 steps without a push the energy changes by next to nothing, and so does the momentum."""
-    parameters = _parameters(rng)
+    parameters = _parameters(rng, -1)
     states = rng.uniform(-1.0, 1.0, (B, 4)) * [1.0, np.pi, 1.0, 3.0]
     observation = first = oracle.observation_of(states)
     wanted, none = first, np.zeros((B, 1))
@@ -190,10 +189,10 @@ def test_a_batch_is_as_many_single_steps(subject: Subject, rng: RNG) -> None:
     """Any leading axes, including none, and every entry by itself; also the sizes of a planner."""
 
     def at(*shape: int) -> None:
-        _check_step(subject, _parameters(rng), *_moments(rng, *shape))
+        _check_step(subject, _parameters(rng, -1), *_moments(rng, *shape))
 
     def alone() -> None:
-        parameters, (observations, actions) = _parameters(rng), _moments(rng, B)
+        parameters, (observations, actions) = _parameters(rng, -1), _moments(rng, B)
         together = subject.call(STEP, parameters, observations, actions)
         check_shape(together, (B, 5), "the steps of a batch")
         for one, observation, action in zip(together, observations, actions, strict=True):
@@ -228,7 +227,7 @@ def test_derivatives_of_a_step_are_right(subject: Subject, rng: RNG) -> None:
 @graded("physics_step", weight=0.5, needs_another=True)
 def test_a_step_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Parameters, observations and actions are not changed in place."""
-    parameters, (observation, action) = _parameters(rng), _moments(rng, B)
+    parameters, (observation, action) = _parameters(rng, -1), _moments(rng, B)
     wanted = oracle.step(parameters, observation, action)
 
     def ask(*kept: Kept) -> None:
@@ -329,11 +328,11 @@ def test_exact_transitions_give_the_parameters_back(subject: Subject, rng: RNG) 
 
 @graded("fit_parameters", weight=2)
 def test_a_motor_that_is_wired_the_other_way_round_is_found(subject: Subject, rng: RNG) -> None:
-    """Gains below 0 are found as well, weak ones and strong ones, and gains above 0 after them."""
-    for gain in (-20.0, -3.0, 40.0):
-        parameters = _parameters(rng) * [0.0, 1.0, 1.0] + [gain, 0.0, 0.0]
+    """Gains below 0 are found as well as those above 0, weak ones and strong ones."""
+    for gain, otherwise in ((30.0, "wrong_value"), (-20.0, "fit_one_sign"), (-3.0, "fit_one_sign")):
+        parameters = _parameters(rng, 1) * [0.0, 1.0, 1.0] + [gain, 0.0, 0.0]
         what = f"the parameters of a robot whose gain is {'below' if gain < 0 else 'above'} 0"
-        _check_fit(subject, _transitions(rng, parameters, 100), parameters, what, otherwise="fit_one_sign")
+        _check_fit(subject, _transitions(rng, parameters, 100), parameters, what, otherwise=otherwise)
 
 
 @graded("fit_parameters", weight=2)
@@ -342,6 +341,7 @@ def test_transitions_near_the_stops_do_not_count(subject: Subject, rng: RNG) -> 
     for sign, before in ((1, (False,)), (-1, (True,))):
         parameters = _parameters(rng, sign)
         away = _transitions(rng, parameters, 100)
+        _check_fit(subject, away, parameters, "the parameters of exact transitions")
         near = _joined(*(_at_the_stops(rng, 25, before=one) for one in before))
         stops = np.arange(100 + len(near.action)) >= 100
         what = "the parameters where some transitions are near the stops"
@@ -352,7 +352,7 @@ def test_transitions_near_the_stops_do_not_count(subject: Subject, rng: RNG) -> 
 def test_residuals_count_in_units_of_the_changes(subject: Subject, rng: RNG) -> None:
     """With different noise on each feature the fit is that of least squares, each feature in units of its change."""
     for noise in ([0.02, 0.02, 0.02, 0.3, 0.02], [0.02, 0.3, 0.02, 0.02, 0.02]):
-        parameters = _parameters(rng)
+        parameters = _parameters(rng, 1)
         transitions = _transitions(rng, parameters, 200, noise=np.array(noise))
         wanted = oracle.fit(transitions, parameters)
         _check_fit(subject, transitions, wanted, "the parameters of noisy transitions", tolerance=1e-3)
@@ -373,7 +373,7 @@ def test_fit_takes_any_number_of_transitions(subject: Subject, rng: RNG) -> None
     """Ten transitions are enough, a thousand are not too many."""
 
     def at(number: int) -> None:
-        parameters = _parameters(rng)
+        parameters = _parameters(rng, 1)
         _check_fit(subject, _transitions(rng, parameters, number), parameters, "the parameters of exact transitions")
 
     vary(lambda: at(10), large=[lambda: at(1000)])
@@ -382,7 +382,7 @@ def test_fit_takes_any_number_of_transitions(subject: Subject, rng: RNG) -> None
 @graded("fit_parameters")
 def test_useless_transitions_give_finite_parameters(subject: Subject, rng: RNG) -> None:
     """Without a push, next to rest or full of noise: the numbers may be wrong, but they are numbers."""
-    parameters = _parameters(rng)
+    parameters = _parameters(rng, 1)
     good = _transitions(rng, parameters, 50)
     _check_fit(subject, good, parameters, "the parameters of exact transitions")
     pushless = good._replace(next_observation=oracle.step(parameters, good.observation, 0.0 * good.action))
