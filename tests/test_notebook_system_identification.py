@@ -85,6 +85,44 @@ def test_with_the_stops_the_mass_ratio_is_further_off(off, near):
     assert interval_of_median((off("with the stops", "ratio") - off("identified", "ratio"))[near])[0] > 0
 
 
+def test_away_from_the_stops_every_number_is_found_to_about_one_percent(off):
+    for column in ("gain", "ratio", "length"):
+        assert interval_of_median(off("identified", column))[1] < 1.0
+
+
+def test_with_the_stops_the_ratio_is_off_by_a_fifth_to_a_half_and_the_others_by_several_times_as_much(off, near):
+    low, high = interval_of_median(off("with the stops", "ratio")[near])
+    assert 20 <= low < high <= 50
+    for column in ("gain", "length"):
+        assert interval_of_median((off("with the stops", column) - off("identified", column))[near])[0] > 0
+        assert np.median(off("with the stops", column)[near]) > 3 * np.median(off("identified", column)[near])
+
+
+def test_the_ratio_is_the_furthest_off_with_the_stops(off, near):
+    for column in ("gain", "length"):
+        assert interval_of_median((off("with the stops", "ratio") - off("with the stops", column))[near])[0] > 0
+
+
+def test_identified_numbers_earn_as_much_as_the_true_ones(earned):
+    low, high = interval_of_median(earned("identified") - earned("true numbers"))
+    assert -1 < low <= 0 <= high < 1
+
+
+def test_the_ensemble_earns_about_a_fifth(earned):
+    low, high = interval_of_median(earned("network ensemble") / earned("identified"))
+    assert 0.1 < low < 0.2 < 0.25 < high < 0.35
+
+
+def test_the_logarithm_earns_next_to_nothing_or_the_same(earned, turned):
+    assert earned("logarithm of the gain")[turned].max() < 2
+    assert np.abs(earned("identified") - earned("logarithm of the gain"))[~turned].max() < 0.01
+
+
+def test_it_cannot_be_claimed_that_the_fit_with_the_stops_earns_less(earned):
+    low, high = interval_of_median(earned("identified") - earned("with the stops"))
+    assert low <= 0 <= high
+
+
 def test_the_handout_shows_the_medians_of_the_recorded_runs(earned, off, near, turned):
     rows = {row["quantity"]: row for row in read_rows(ROOT / "handout" / "topics" / f"{NAME}.csv")}
     wanted = {f"return, {arm}": earned(arm) for arm in recorder.ARMS}
