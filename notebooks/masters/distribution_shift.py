@@ -169,7 +169,8 @@ figures.coverage(my_prediction)
 # Now the cart-pole, data from random actions alone, {{ num_model_seeds }} seeds, and four models: a linear one,
 # networks with two hidden layers of 64 units (the graded one) and of 256, and a **hand-made** one, which has the
 # equations of a cart-pole and only three unknown numbers, fitted to the same data (*system identification*). It is
-# wrong in places: it has no friction, treats the pole as a point mass, and knows nothing of the rail's ends.
+# wrong in two places: it has no friction, and knows nothing of the rail's ends. Its pole is a point mass, which is no
+# mistake: a cart with any rigid pole moves exactly as one with a suitable point mass.
 #
 # The error, one step ahead, is measured on new transitions under random actions (*in distribution*), and along the last
 # episodes of an agent that has learned to swing the pole up (*out of distribution*: where a plan should go). An error
