@@ -225,7 +225,7 @@ def test_derivatives_of_a_step_are_right(subject: Subject, rng: RNG) -> None:
 
 
 @graded("physics_step", weight=0.5, needs_another=True)
-def test_a_step_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
+def test_a_physics_step_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Parameters, observations and actions are not changed in place."""
     parameters, (observation, action) = _parameters(rng, -1), _moments(rng, B)
     wanted = oracle.step(parameters, observation, action)
