@@ -252,9 +252,9 @@ def test_rewards_and_tasks_never_know_the_environments() -> None:
     assert hw4_modules_of(ROOT / "hw4/tasks.py") == {"rewards"}
 
 
-def test_environments_know_rewards_and_tasks_alone() -> None:
+def test_environments_know_rewards_tasks_and_transitions_alone() -> None:
     for path in python_files("hw4/envs"):
-        assert hw4_modules_of(path) <= {"envs", "rewards", "tasks"}, path
+        assert hw4_modules_of(path) <= {"envs", "rewards", "tasks", "transitions"}, path
 
 
 def test_the_environment_loop_knows_no_agent() -> None:

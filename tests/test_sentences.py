@@ -163,7 +163,7 @@ def test_a_new_sentence_is_named_with_its_line(tree: Path) -> None:
     finding = only_finding(tree)
     assert (finding.file, finding.line) == ("solutions/mpc.py", line_of(tree, "solutions/mpc.py", "Never NaN."))
     assert finding.says == f"{LIST} does not have 'Never NaN.'"
-    assert finding.fix == "list it with the hidden tests that check it"
+    assert finding.fix == f"list it with the hidden tests that check it, {RECIPE}"
 
 
 def test_a_changed_sentence_is_named_once_with_what_it_says_now(tree: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_changed_sentence_is_named_once_with_what_it_says_now(tree: Path) -> N
 def test_a_sentence_that_is_gone_is_named(tree: Path) -> None:
     edit(tree / "solutions" / "mpc.py", " No discount.", "")
     finding = only_finding(tree)
-    assert (finding.file, finding.fix) == (LIST, "remove it")
+    assert (finding.file, finding.fix) == (LIST, f"remove it, {RECIPE}")
 
 
 def test_a_promise_without_a_test_is_named(tree: Path) -> None:
