@@ -20,6 +20,7 @@ from publish.places import HIDDEN_TESTS, SENTENCES
 from publish.sentences import MODULE, sentences, sentences_in_file, split_sentences
 
 LIST, TESTS = "autograder/hidden_tests/mpc_sentences.toml", "autograder/hidden_tests/test_mpc.py"
+RECIPE = "see 'A hidden test' in CONTRIBUTING.md"
 NO_DISCOUNT = 'stub = "sequence_returns"\nsays = "No discount."\n'
 
 

@@ -52,7 +52,7 @@ class RobotEnv(CartPoleEnv):
         }
         for place, values in changes.items():
             (element,) = tree.iterfind(f".//{place}")
-            element.attrib.update({name: str(value) for name, value in values.items()})
+            element.attrib.update({name: str(value) for name, value in values.items()})  # type: ignore[attr-defined]
         self._model = mujoco.MjModel.from_xml_string(ElementTree.tostring(tree, encoding="unicode"))
         self._data = mujoco.MjData(self._model)
 

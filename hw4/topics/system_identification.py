@@ -178,5 +178,5 @@ def step_derivatives(
         (5, 5), and by the action, (5, 1).
     """
     arguments = tuple(torch.as_tensor(array).double() for array in (parameters, observation, action))
-    derivatives: tuple[Tensor, Tensor, Tensor] = jacobian(physics_step, arguments)
+    derivatives: tuple[Tensor, Tensor, Tensor] = jacobian(physics_step, arguments)  # type: ignore[no-untyped-call]
     return derivatives

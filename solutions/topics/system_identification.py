@@ -125,7 +125,7 @@ def fit_parameters(transitions: Transition) -> Tensor:
     scale = (next_observation - observation).std(dim=0)
 
     def residuals(parameters: Tensor) -> Tensor:
-        return (physics_step(parameters, observation, action) - next_observation) / scale
+        return (physics_step(parameters, observation, action) - next_observation) / scale  # type: ignore[no-any-return]
 
     return levenberg_marquardt(residuals, torch.tensor(START).double())
     ### END SOLUTION fit_parameters
@@ -201,5 +201,5 @@ def step_derivatives(
         (5, 5), and by the action, (5, 1).
     """
     arguments = tuple(torch.as_tensor(array).double() for array in (parameters, observation, action))
-    derivatives: tuple[Tensor, Tensor, Tensor] = jacobian(physics_step, arguments)
+    derivatives: tuple[Tensor, Tensor, Tensor] = jacobian(physics_step, arguments)  # type: ignore[no-untyped-call]
     return derivatives

@@ -108,7 +108,7 @@ def fit(transitions: Transition, near: Array, *, scale: Array | None = None, num
     parameters = np.array(near, float)
 
     def residuals(at: Array) -> Array:
-        return ((step(at, observation, action) - wanted) / units).ravel()
+        return ((step(at, observation, action) - wanted) / units).ravel()  # type: ignore[no-any-return]
 
     for _ in range(num_steps):
         columns = [(residuals(parameters + d) - residuals(parameters - d)) / 2e-5 for d in 1e-5 * np.eye(3)]
