@@ -207,13 +207,14 @@ def test_a_texture_takes_components_and_velocity_but_hardly_any_position(of, com
     assert below(of("filter, texture", "velocity_r2") - of("filter", "velocity_r2"), -0.05)
 
 
-def test_the_belief_shows_little_of_the_texture(tables):
+def test_the_belief_shows_nothing_of_the_texture(tables):
+    """Far from the dot, it is no better a guess of the ground than the ground's mean would be."""
     seen, believed = images_of(tables, "texture"), images_of(tables, "believed by filter, texture")
     film, steps = tables["film"], tables["strips"]["step"][tables["strips"]["kind"] == "texture"].astype(int)
     x, y = np.meshgrid(np.arange(16), np.arange(16))
     for i, step in enumerate(steps):
-        ground = (x - film["x"][step]) ** 2 + (y - film["y"][step]) ** 2 > 36
-        assert believed[i][ground].std() < seen[i][ground].std() / 2
+        ground = (x - film["x"][step]) ** 2 + (y - film["y"][step]) ** 2 > 49
+        assert ((believed[i] - seen[i])[ground] ** 2).mean() > seen[i][ground].var()
 
 
 def test_the_dot_that_is_imagined_from_one_frame_stays_behind_and_fades(tables):

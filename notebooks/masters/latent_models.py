@@ -78,8 +78,8 @@ figures.images(my_prediction)
 # <details><summary><b>What the recorded runs show</b></summary>
 #
 # Far more than 4, even of a dot that never changes its form: moved by a few pixels it is another sum of the same
-# fixed pictures. With a texture, it takes about twice as many. The belief shows the dot and little of the
-# texture: eight numbers have no room for it.
+# fixed pictures. With a texture, it takes about twice as many. The belief shows the dot and nothing of
+# the texture: eight numbers have no room for it.
 #
 # Yet the texture has a price. The probe finds the position about as well, but less of the velocity, which shows only in
 # small changes from frame to frame; and the filter earns less.
