@@ -5,15 +5,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import re
-import shlex
 import zipfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tyro
 from class_samples import ASSIGNMENT, POINTS, TOTAL, graded_class, measured, quick_pages, write_zip
 
 from autograder.classroom import commands
@@ -22,10 +19,10 @@ from autograder.classroom.intake.folder import ClassFolder
 from autograder.classroom.marks import standing
 from autograder.classroom.marks.export import counted_points
 from autograder.classroom.marks.feedback import documents_of_class, pack
-from autograder.classroom.marks.gradebook import WRITTEN, Written, opened
+from autograder.classroom.marks.gradebook import WRITTEN, Written
 from autograder.classroom.marks.site_lists import fill
 from autograder.classroom.marks.standing import Class, Result, read_class
-from autograder.solutions import ROOT, reference_code
+from autograder.solutions import reference_code
 
 __all__ = ["quick_pages"]  # a fixture
 pytestmark = pytest.mark.usefixtures("quick_pages")
@@ -258,7 +255,14 @@ def test_without_a_download_there_is_a_folder_for_each_person_and_their_addresse
     assert commands.feedback(folder.root, output=output, course=course) == commands.DONE
     assert "Without a grade, and so without feedback: bob." in capsys.readouterr().out
     files = sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file())
-    assert files == ["1/report.html", "2/replanning.html", "2/report.html", "addresses.csv", "zoe/report.html"]
+    assert files == [
+        ".gitignore",
+        "1/report.html",
+        "2/replanning.html",
+        "2/report.html",
+        "addresses.csv",
+        "zoe/report.html",
+    ]
     assert read((output / "addresses.csv").read_bytes()) == [
         ["id", "name", "email", "folder"],
         ["1", "Ada", "ada@x.org", "1"],
@@ -272,36 +276,3 @@ def test_a_site_that_takes_no_feedback_is_refused(tmp_path: Path) -> None:
     submissions = tmp_path / "submissions"
     with pytest.raises(ClassError, match="leave out the submissions, and it is written into folders"):
         pack(documents_of_class(read_class(folder), folder, tmp_path), submissions, tmp_path / "f.zip")
-
-
-# The guide's commands -------------------------------------------------------------------------------------------------
-
-
-def commands_of_the_guide(*names: str) -> list[str]:
-    """The commands that the TA's guide prints, in a block or in its text."""
-    text = (ROOT / "docs" / "ta-guide.md").read_text(encoding="utf-8")
-    begin = rf"autograder (?:{'|'.join(names)}) RESULTS"
-    blocks = re.findall(rf"^ +({begin}.*)$", text, re.MULTILINE)
-    return blocks + [" ".join(line.split()) for line in re.findall(rf"`({begin}[^`]*)`", text)]
-
-
-def test_the_guide_s_commands_run_as_they_are_printed(
-    folder: ClassFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a folder with what the guide names: results, a download of Canvas, the sites' lists and the gradebook."""
-    printed = commands_of_the_guide("export", "feedback")
-    assert len(printed) == 5, printed
-    write_zip(tmp_path / "SUBMISSIONS" / "loveada_101_900_hw4.zip", CODE)
-    (tmp_path / "RESULTS").symlink_to(folder.root)
-    written(tmp_path / "canvas.csv", CANVAS)
-    written(tmp_path / "moodle.csv", [MOODLE_HEAD, ["Participant 101", "Ada", "", "", "-", f"{POINTS}", "Yes"]])
-    (tmp_path / "notebooks").mkdir()
-    with opened(tmp_path / "notebooks" / "gradebook.db") as gradebook:
-        gradebook.add_assignment(WRITTEN)
-        gradebook.db.commit()
-    monkeypatch.chdir(tmp_path)
-    for line in printed:
-        words = shlex.split(line)[1:]
-        status = tyro.extras.subcommand_cli_from_dict(commands.COMMANDS, prog="autograder", args=words)
-        assert status == commands.DONE, line
-    assert {path.name for path in tmp_path.iterdir()} >= {"marks.csv", "up.csv", "feedback", "feedback.zip"}

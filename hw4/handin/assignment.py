@@ -110,7 +110,7 @@ class Effect:
     needs: tuple[str, ...]  # ids of the functions that it runs
     points: int
     number: str
-    one_run: bool = False  # whether a first run at the bar earns full credit: see autograder/grading/curves.py
+    one_run: bool = False  # whether a first run at the bar earns full credit
 
 
 RunItem = Curve | Effect  # is graded by several runs against a bar

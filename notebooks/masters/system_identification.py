@@ -131,6 +131,8 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 # $$(M + m)\,\ddot x + m c\,(\ddot q \cos q - \dot q^2 \sin q) = F, \qquad
 # m c\,\ddot x \cos q + I\,\ddot q = m c\,g \sin q .$$
 #
+# In at most 120 words besides formulas:
+#
 # 1. Show that a cart with a *point mass* on a rod without mass moves in exactly the same way: which point mass, which
 #    length, which mass of the cart? Three lines are enough.
 # 2. The robots' poles are capsules. Does that bias the fit? And why can no trial tell $M$, $m$ and the motor's force

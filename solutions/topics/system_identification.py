@@ -147,8 +147,13 @@ def _check_transitions(transitions: Transition) -> None:
 
 HORIZON = 20  # the planner's settings are those of the experiment "cartpole"
 INITIAL_STD, NOISE_COLOR = 0.7, 1.0
-PLANNER: dict[str, Any] = {"population_size": 60, "num_iterations": 3, "num_elites": 10, "num_kept_elites": 3}
-PLANNER |= {"smoothing": 0.1}
+PLANNER: dict[str, Any] = {
+    "population_size": 60,
+    "num_iterations": 3,
+    "num_elites": 10,
+    "num_kept_elites": 3,
+    "smoothing": 0.1,
+}
 
 
 def controller_of(parameters: Tensor, *, seed: int) -> MPC:

@@ -12,6 +12,7 @@ from autograder.hidden_tests.graded import effect, graded
 from autograder.hidden_tests.inputs import check_left_alone
 from autograder.hidden_tests.topics import latent_models_oracle as oracle
 from hw4.checking.answers import VAGUE_CAUSES, AnyOf, CheckFailed, check, check_close, check_shape
+from hw4.checking.cem_trace import MAX_DRAWS
 from hw4.checking.subject import Kept, Subject
 from hw4.checking.variations import vary
 from hw4.envs import latent_models as world
@@ -695,6 +696,7 @@ class _Planning:
         rng = np.random.default_rng(self._seed)
 
         def noise(count: int) -> Any:
+            check(0 <= count <= MAX_DRAWS, f"{count} random draws were asked for at once", "wrong_candidate_count")
             return rng.normal(size=(count, *self.mean.shape)).astype(np.float32)
 
         return noise
