@@ -234,13 +234,13 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 # ### BEGIN SOLUTION
 # **Model answer.** *1.* How states depend on each other: given all observations, $z_t$ still says something about the
 # next state. The gap is $KL(q || p(z | o))$, the divergence between whole sequences. It is 0 only if both are the
-# same distribution; the product has the right marginals, but not the right correlations.
+# same distribution; the product has the right marginals without the correlations.
 #
-# *2.* If the states are independent given the observations: for instance if the transition is 0, or if each observation
-# shows its state exactly.
+# *2.* If the states are independent given the observations: if the transition is 0, or if each observation shows its
+# state exactly.
 #
-# *3.* Its terms are weighed: the KL counts a hundredth. (Or: frames are predicted several steps ahead; it has a term
-# for rewards and one for consistent latents that belong to no likelihood.)
+# *3.* Its terms are weighed: the KL counts a hundredth. (Or: it predicts frames several steps ahead; its terms for
+# rewards and for consistent latents belong to no likelihood.)
 #
 # **Rubric.** Full: correlations between steps are missing, and the gap is a KL to the joint posterior; one case of
 # independence; one reason. Half: two of these three. 0: says that the marginals are not exact, or that the ELBO was
