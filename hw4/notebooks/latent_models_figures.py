@@ -256,8 +256,8 @@ def returns(my_prediction: str = "") -> None:
         "state searches as the others do.",
         (
             ("difference by seed", "median [95 %]"),
-            *((f"{one} - {other}", median_text(of_seeds(one) - of_seeds(other), "", 1)) for one, other in pairs),
-            ("filter - random", median_text(of_seeds("filter") - of_planner("random"), "", 1)),
+            *((f"{one} minus {other}", median_text(of_seeds(one) - of_seeds(other), "", 1)) for one, other in pairs),
+            ("filter minus random", median_text(of_seeds("filter") - of_planner("random"), "", 1)),
             ("filter / true state", median_text(of_seeds("filter") / of_planner("true state"), "", 2)),
         ),
         my_prediction=my_prediction,

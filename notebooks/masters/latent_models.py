@@ -133,13 +133,14 @@ figures.imagined(my_prediction)
 # ## Three encoders, exactly
 #
 # In a linear-Gaussian model every posterior has a closed form, and `elbo` says how far it is from the best one: the gap
-# to log p(o) is the KL divergence from the exact posterior. With z₁ … z_T the states of all steps, compared are:
+# to $\log p(o)$ is the KL divergence from the exact posterior. With $z_1 \dots z_T$ the states of all steps, compared
+# are:
 #
-# - *single step*: the product of all p(z_t | o_t);
-# - *filtering*: the chain of all p(z_t | z_{t-1}, o_t);
-# - *smoothing*: p(z₁ … z_T | o₁ … o_T), which is a chain of p(z_t | z_{t-1}, o_t … o_T);
-# - two more products: of all p(z_t | o₁ … o_t), and of all p(z_t | o₁ … o_T). A product says nothing of how one state
-#   depends on the next.
+# - *single step*: the product of all $p(z_t | o_t)$;
+# - *filtering*: the chain of all $p(z_t | z_{t-1}, o_t)$;
+# - *smoothing*: $p(z_1 \dots z_T | o_1 \dots o_T)$, which is a chain of $p(z_t | z_{t-1}, o_t \dots o_T)$;
+# - two more products: of all $p(z_t | o_1 \dots o_t)$, and of all $p(z_t | o_1 \dots o_T)$. A product says nothing of
+#   how one state depends on the next.
 #
 # **Predict.** Which of the five have no gap? Which gaps grow with the noise of the observations?
 
@@ -222,8 +223,8 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 # %% [markdown] name="question-tight" nbgrader={"grade": false, "locked": true, "solution": false}
 # ## Question: what a product cannot say ({{ points:answer-tight }} bonus points)
 #
-# A colleague computes the exact p(z_t | o₁ … o_T) of every step, multiplies them, and is surprised: "Each factor is
-# exact, and still the ELBO is below log p(o)." In at most 100 words:
+# A colleague computes the exact $p(z_t | o_1 \dots o_T)$ of every step, multiplies them, and is surprised: "Each factor
+# is exact, and still the ELBO is below $\log p(o)$." In at most 100 words:
 #
 # 1. What does the product leave out, and why is the gap then positive?
 # 2. For which systems would it be 0?
@@ -232,14 +233,14 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 # %% [markdown] name="answer-tight" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
 # **Model answer.** *1.* How states depend on each other: given all observations, $z_t$ still says something about the
-# next state. The gap is the divergence $KL(q || p(z | o))$ between whole sequences, 0 only if both are the same
-# distribution; the product has the right marginals, but not the right correlations.
+# next state. The gap is $KL(q || p(z | o))$, the divergence between whole sequences. It is 0 only if both are the
+# same distribution; the product has the right marginals without the correlations.
 #
-# *2.* If the states are independent given the observations: the transition is 0, or each observation shows its state
-# exactly.
+# *2.* If the states are independent given the observations: if the transition is 0, or if each observation shows its
+# state exactly.
 #
-# *3.* Its terms are weighed: the KL counts a hundredth. (Or: frames are predicted several steps ahead; rewards and
-# consistent latents belong to no likelihood.)
+# *3.* Its terms are weighed: the KL counts a hundredth. (Or: it predicts frames several steps ahead; its terms for
+# rewards and for consistent latents belong to no likelihood.)
 #
 # **Rubric.** Full: correlations between steps are missing, and the gap is a KL to the joint posterior; one case of
 # independence; one reason. Half: two of these three. 0: says that the marginals are not exact, or that the ELBO was
