@@ -162,6 +162,7 @@ def busy(client: Any) -> set[str]:
     return {names[address] for address, tasks in client.processing().items() if tasks and address in names}
 
 
+@pytest.mark.verify  # a class graded twice
 def test_two_workers_of_which_one_dies_at_work_give_what_one_machine_gives(tmp_path: Path, cluster: Cluster) -> None:
     """The one that dies has no nanny that would start it again; the other has one, as workers have by default."""
     from autograder.classroom.night.dask_engine import connected, grade_on

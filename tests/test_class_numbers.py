@@ -66,7 +66,7 @@ def numbers(folder: ClassFolder) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("share", [0.5, 2.0])
+@pytest.mark.parametrize("share", [0.5, pytest.param(2.0, marks=pytest.mark.verify)])
 def test_other_bars_change_no_number_of_any_list_until_regrade_class_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:

@@ -448,7 +448,7 @@ def die(*_: object) -> None:
 @pytest.mark.parametrize(
     ("part", "instead", "said"),
     [
-        ("begin", die, "the grading process did not start"),
+        pytest.param("begin", die, "the grading process did not start", marks=pytest.mark.verify),
         ("grade", die, "the grading process ended with status -6"),
         ("grade", hang, "the grading process did not answer within 2 s"),
     ],
@@ -628,12 +628,12 @@ grade_class(entries, folder, Settings(), engine, QUIET, jobs=1, ask_canary=canar
 """
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(KILLS, marks=pytest.mark.verify)])
+@pytest.mark.parametrize(("kills", "size"), [(3, 12), pytest.param(KILLS, 24, marks=pytest.mark.verify)])
 def test_killed_at_random_moments_a_class_ends_with_the_same_grades_and_nobody_is_graded_twice(
-    tmp_path: Path, kills: int
+    tmp_path: Path, kills: int, size: int
 ) -> None:
     """The real command but for the graders, whose answers are made up, so that kills hit every moment."""
-    names = [f"s{i}" for i in range(24)]
+    names = [f"s{i}" for i in range(size)]
     submissions = write_class(tmp_path / "in", names)
     commands = {}
     for place in ("whole", "killed"):

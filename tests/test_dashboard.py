@@ -27,6 +27,7 @@ from hw4.handin.assignment import Assignment, load_assignment
 
 __all__ = ["with_a_topic"]  # a fixture
 ASSIGNMENT = load_assignment()
+SCHEMES = ["light", pytest.param("dark", marks=pytest.mark.verify)]
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&'
 INTAKE: dict[str, Any] = dict.fromkeys(("missing", "ignored", "syntax_errors", "forbidden_imports", "notes"), ())
 INTAKE["hashes"] = dict.fromkeys(load_assignment().submission.code, "hash")
@@ -238,7 +239,7 @@ def test_the_keyboard_alone_leads_to_a_student(page: Any, folder: Path) -> None:
     page.go_back()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_to_complain_of(browser: Any, found: Class, tmp_path: Path, scheme: str) -> None:
     """Forty of the students: every kind of row is among them, and axe takes its time over each."""
     from axe_playwright_python.sync_playwright import Axe
@@ -295,7 +296,7 @@ def test_the_page_fits_a_phone(browser: Any, folder: Path) -> None:
     phone.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_students_report_fits_a_phone_and_axe_finds_nothing_to_complain_of(
     browser: Any, tmp_path: Path, scheme: str
 ) -> None:

@@ -48,6 +48,7 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
+@pytest.mark.verify  # a model is fitted
 def test_the_model_is_right_where_the_data_are_and_walks_over_the_edge(solved: Path) -> None:
     done = run(solved, "-c", LOOK)
     assert done.returncode == 0, done.stderr

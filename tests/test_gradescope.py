@@ -773,6 +773,7 @@ def stubs() -> dict[str, bytes]:
     return {name: (ROOT / "hw4" / name).read_bytes() for name in ASSIGNMENT.submission.code}
 
 
+@pytest.mark.verify  # the container is tried out with hostile code in every run of the tests
 def test_the_stubs_get_nothing_in_the_container(container: Container) -> None:
     document = container.grade(stubs(), timeout=300)
     assert document["score"] == 0

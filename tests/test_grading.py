@@ -37,6 +37,8 @@ PROBE_POINTS = sum(stub.points for stub in REQUIRED)
 # Topics are left out: grading them takes long, and says nothing more here.
 CODE = {name: content for name, content in reference_code().items() if name in ASSIGNMENT.required_code}
 
+FEW = ("normalizer_fit", "bootstrap_indices", "cem_refit")  # one of each file
+
 Submit = Callable[..., Grade]
 
 
@@ -170,18 +172,24 @@ BROKEN = {
 }
 
 
-def expect_to_cost_themselves(grade: Grade, broken: Iterable[Broken]) -> None:
-    """Each of these gets nothing and says why, and everything else its points."""
+def expect_to_cost_themselves(grade: Grade, broken: Iterable[Broken], others: Iterable[str]) -> None:
+    """Each of these gets nothing and says why, and the others their points."""
     stub_ids = [one.stub_id for one in broken]
     assert {stub_id: stub_report(grade, stub_id).score for stub_id in stub_ids} == dict.fromkeys(stub_ids, 0)
     assert [one for one in broken if cause(grade, one.stub_id) not in one.causes] == []
-    assert others_points(grade, *stub_ids) == points_without(*stub_ids)
+    assert others_points(grade, *stub_ids) == sum(ASSIGNMENT.stub(stub_id).points for stub_id in others)
     assert not grade.report.faults
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=list(BROKEN))
 def test_broken_functions_cost_themselves_and_say_why(submit: Submit, broken: tuple[Broken, ...]) -> None:
-    expect_to_cost_themselves(submit(bodies({one.stub_id: one.lines for one in broken})), broken)
+    """The first of these next to all other functions, the rest next to one of each file."""
+    stub_ids = {one.stub_id for one in broken}
+    everything = broken is BROKEN["shapes, input and device"]
+    others = {stub.id for stub in REQUIRED} - stub_ids if everything else FEW
+    expect_to_cost_themselves(
+        submit(bodies({one.stub_id: one.lines for one in broken}), *others, *stub_ids), broken, others
+    )
 
 
 def test_endless_functions_cost_themselves_and_say_why(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +203,8 @@ def test_endless_functions_cost_themselves_and_say_why(submit: Submit, monkeypat
         Broken("gaussian_nll", ("while True: pass",), {"too_slow"}),
         Broken("uncertainty_split", ("import time", "time.sleep(10000)"), {"too_slow"}),
     )
-    expect_to_cost_themselves(submit(bodies({one.stub_id: one.lines for one in broken})), broken)
+    stub_ids = [one.stub_id for one in broken]
+    expect_to_cost_themselves(submit(bodies({one.stub_id: one.lines for one in broken}), *FEW, *stub_ids), broken, FEW)
 
 
 def test_a_print_in_the_hot_loop_costs_nothing(submit: Submit) -> None:
@@ -299,13 +308,13 @@ def test_an_odd_answer_never_costs_the_report(submit: Submit) -> None:
         "aggregate_returns": "torch.zeros((7,) * 6)",
         "uncertainty_split": "[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]",
     }
-    grade = submit(bodies({stub_id: [f"return {answer}"] for stub_id, answer in answers.items()}))
+    grade = submit(bodies({stub_id: [f"return {answer}"] for stub_id, answer in answers.items()}), *answers, *FEW)
     html = page(grade, "<b>someone</b>\udcff").encode(errors="replace").decode()
     assert "<script>" not in html
     assert "<b>someone" not in html
     assert len(html) < 300_000
     assert {stub_id: stub_report(grade, stub_id).score for stub_id in answers} == dict.fromkeys(answers, 0)
-    assert others_points(grade, *answers) == points_without(*answers)
+    assert others_points(grade, *answers) == sum(ASSIGNMENT.stub(stub_id).points for stub_id in FEW)
 
 
 def test_a_finished_function_waits_for_one_that_it_calls(submit: Submit) -> None:
@@ -333,9 +342,8 @@ def test_a_whole_package_is_accepted_and_given_files_are_ignored(grader: Grader,
     (package / "networks.py").write_text("raise SystemExit\n", encoding="utf-8")
     for name, content in reference_code().items():
         write_at_once(package / name, content)
-    few = ("normalizer_fit", "gaussian_nll", "cem_refit")  # one of each file
-    grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False, only=frozenset(few))
-    assert grade.report.score == sum(ASSIGNMENT.stub(stub_id).points for stub_id in few)
+    grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent(), curves=False, only=frozenset(FEW))
+    assert grade.report.score == sum(ASSIGNMENT.stub(stub_id).points for stub_id in FEW)
     assert any("networks.py" in name for name in grade.intake.ignored)
 
 
@@ -366,14 +374,34 @@ def test_a_fault_of_the_grader_is_status_5_and_never_a_zero(tmp_path: Path, monk
     assert "the bars are unreadable" in (tmp_path / "receipt.json").read_text(encoding="utf-8")
 
 
+def test_the_reference_gets_all_points_with_a_learning_curve(
+    grader: Grader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one of them; `make grade` and `make verify` run them all.
+
+    What decides a run is in the key of the recorded runs, so a change that could harm another curve fails the gate.
+    """
+    curve = ASSIGNMENT.curves[0]
+    small = dataclasses.replace(ASSIGNMENT, curves=(curve,), effects=())
+    monkeypatch.setattr("autograder.grading.session.load_assignment", lambda: small)
+    for name, content in CODE.items():
+        write_at_once(tmp_path / name, content)
+    grade = grader.grade(read_submission(tmp_path, ASSIGNMENT), Silent())
+    assert grade.report.score == PROBE_POINTS + curve.points
+    assert [item.verdict for item in grade.report.curves] == ["passed"]
+    assert len(grade.runs[curve.id]) in (3, 5, 7)
+    assert grade.integrity[curve.id].broken is None
+    assert not grade.report.faults
+
+
+@pytest.mark.verify  # minutes
 @pytest.mark.parametrize(
     ("code", "points"),
     [
         (CODE, ASSIGNMENT.code_points),
-        pytest.param(
+        (
             reference_code(),
             ASSIGNMENT.code_points + min(ASSIGNMENT.code_bonus_points, ASSIGNMENT.policies.bonus_cap),
-            marks=pytest.mark.verify,  # `make grade` does the same
         ),
     ],
     ids=["without topics", "with all topics"],

@@ -122,6 +122,7 @@ def grades_of(code: dict[str, bytes], repetitions: Iterable[int], *, curves: boo
         yield without_provenance(found)
 
 
+@pytest.mark.verify  # two threads wait for each other
 def test_the_functions_get_the_same_verdicts_from_another_grader_and_with_two_threads(first: dict[str, Any]) -> None:
     (again,) = grades_of(wrong_code(), [2], curves=False)
     assert again == without_provenance(first)

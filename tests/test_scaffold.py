@@ -182,11 +182,11 @@ def test_stubs_and_solutions_are_as_published() -> None:
         assert scaffolded_code(code) == (code, ())
 
 
-def test_nothing_of_a_correct_animal_is_put_back() -> None:
-    for animal in load_animals().values():
-        if animal.kind == "correct":
-            code = code_of(animal)
-            assert scaffolded_code(code) == (code, ()), animal.name
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.verify)])
+def test_nothing_of_a_correct_animal_is_put_back(step: int) -> None:
+    for animal in [animal for animal in load_animals().values() if animal.kind == "correct"][::step]:
+        code = code_of(animal)
+        assert scaffolded_code(code) == (code, ()), animal.name
 
 
 def test_every_method_that_answers_is_given_or_a_students() -> None:

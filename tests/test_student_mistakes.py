@@ -190,8 +190,14 @@ print(main([*command, "--traceback"]))
     ("code", "message"),
     [
         ("mean @ smoothing", "TypeError: unsupported operand type(s) for @: 'Tensor' and 'float'. The line is: mean @"),
-        ("exit()", "the code ends its own process (exit, quit or sys.exit). The line is: exit()"),
-        ("raise NotImplementedError('later')", "NotImplementedError: later. The line is: raise NotImplementedError"),
+        pytest.param(
+            *("exit()", "the code ends its own process (exit, quit or sys.exit). The line is: exit()"),
+            marks=pytest.mark.verify,
+        ),
+        pytest.param(
+            *("raise NotImplementedError('later')", "NotImplementedError: later. The line is: raise NotImplemented"),
+            marks=pytest.mark.verify,
+        ),
     ],
 )
 def test_an_error_while_training_is_named_with_the_students_line_and_blocks_no_name(

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from copied_tree import copy_of_the_tree, run
 from made_up_topic import FILES, NAME, POINTS, STUB_IDS, TABLES, WRITTEN, add_topic
 
@@ -115,6 +116,7 @@ def test_a_topic_is_added_by_files_and_tables_alone(tmp_path: Path) -> None:
     assert found["named"]["dream_of_the_worst"]
 
 
+@pytest.mark.verify  # half a minute
 def test_a_topic_is_dropped_with_its_files_and_its_tables(tmp_path: Path) -> None:
     tree = copy_of_the_tree(tmp_path / "tree")
     name = next((problem.id for problem in ASSIGNMENT.problems if problem.optional), NAME)

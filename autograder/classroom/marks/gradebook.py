@@ -18,12 +18,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-
-from nbgrader.api import Gradebook, MissingEntry
+from typing import TYPE_CHECKING
 
 from autograder.classroom.intake.entries import ClassError, Person
 from autograder.classroom.marks.standing import Class
 from hw4.handin.assignment import load_assignment
+
+if TYPE_CHECKING:  # to import it takes seconds, and most lists need no gradebook
+    from nbgrader.api import Gradebook
 
 CODE, WRITTEN = "hw4_code", "hw4"
 NOTEBOOK = "code"
@@ -47,6 +49,8 @@ def opened(database: Path) -> Iterator[Gradebook]:
     if shutil.which("alembic") is None:
         os.environ["PATH"] = os.pathsep.join([folder, path])
     try:
+        from nbgrader.api import Gradebook
+
         with Gradebook(f"sqlite:///{database}") as gradebook:
             yield gradebook
     finally:
@@ -126,6 +130,8 @@ def written_points(database: Path, assignment: str = WRITTEN) -> dict[str, Writt
 
 
 def _has(gradebook: Gradebook, assignment: str) -> bool:
+    from nbgrader.api import MissingEntry
+
     try:
         gradebook.find_assignment(assignment)
     except MissingEntry:
