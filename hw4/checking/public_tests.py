@@ -92,6 +92,10 @@ class StubReport:
         return next((failure.example for failure in self.failures if failure.example is not None), None)
 
     @property
+    def fails_its_example(self) -> bool:
+        return any(failure.test.endswith(EXAMPLE) for failure in self.failures)
+
+    @property
     def passes_its_example(self) -> bool:
         """Whether the worked example comes out right, so that what fails is another test."""
         failed = {failure.test for failure in self.failures}

@@ -19,6 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from hw4.checking.answers import VAGUE_CAUSES
+from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.failure import Comparison, Failure
 from hw4.checking.hint import Hint
 from hw4.checking.hints import hint_for
@@ -109,7 +110,7 @@ def _entry(report: StubReport) -> dict[str, Any]:
         "exception": failure.exception,
         "message": failure.message,
         "test": failure.test,
-        "example": report.example and report.example._asdict(),
+        "example": report.example and {**report.example._asdict(), "story": _story(report)},
         "compared": failure.compared and failure.compared._asdict(),
     }
 
@@ -296,7 +297,15 @@ def explain(report: StubReport, explained: Collection[str] = ()) -> str:
         lines += [f"Worked example, {report.example.name}:", *_both(report.example)]
     else:
         lines += _case(failure)
+    if story := _story(report):
+        lines.append(story)
     return "\n".join(lines)
+
+
+def _story(report: StubReport) -> str | None:
+    """What goes into the worked example and why the answer is what it is, where that example failed."""
+    example = WORKED_EXAMPLES.get(report.stub.id)
+    return example.story if example is not None and report.fails_its_example else None
 
 
 def _hint(report: StubReport, failure: Failure) -> Hint:
