@@ -150,6 +150,9 @@ def _as_numbers(actual: Any, what: str) -> np.ndarray[Any, Any]:
     __tracebackhide__ = True
     if actual is None:
         raise CheckFailed(f"{what} is None: a return statement is missing", "returns_none")
+    match actual:
+        case (np.ndarray(shape=shape), np.ndarray(shape=other, dtype=dtype)) if shape == other and dtype.kind == "i":
+            raise CheckFailed(f"{what} must be a tensor, got values and indices", "values_and_indices")
     if not isinstance(actual, np.ndarray | np.generic | int | float) or isinstance(actual, bool):
         raise CheckFailed(f"{what} must be a tensor of numbers, got {type(actual).__name__}", "wrong_type")
     answer = np.asarray(actual)
