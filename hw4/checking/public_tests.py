@@ -207,10 +207,15 @@ def _run_tests(pending: list[StubReport]) -> Iterator[tuple[int, int]]:
             try:
                 yield from _watch(process, outcomes, pending)
             finally:
+                in_time = process.poll() is not None
                 process.kill()
                 process.wait()
         if not any(report.collected or report.failures for report in pending):
             text = output.read_text(encoding="utf-8", errors="replace")[-2000:]
+            if not in_time:
+                text = (
+                    f"{text}\nIt did not start within {START_SECONDS:g} s. Is this machine busy? Then try again later."
+                )
             raise ChecksNotRun(f"pytest could not run the public tests:\n{text}")
 
 
@@ -240,7 +245,7 @@ def _watch(process: subprocess.Popen[bytes], outcomes: Path, pending: list[StubR
         if took_too_long:
             message = (
                 f"stopped after {test_seconds:g} s here; the grader gives each check {call_seconds:g} s of processor "
-                f"time"
+                f"time. If this machine is busy with something else, check again when it is not"
             )
             cause = "too_slow"
         for report in pending:

@@ -36,6 +36,7 @@ from hw4.checking.public_tests import (
 )
 from hw4.handin.assignment import Assignment, Problem, Stub, load_assignment
 from hw4.handin.code_files import is_untouched
+from hw4.handin.strict_toml import and_meant
 
 MESSAGE_LINES = 5  # of what an assertion says
 
@@ -135,9 +136,10 @@ def select_stubs(assignment: Assignment, names: list[str]) -> list[Stub]:
             if empty := next((p for p in assignment.problems if name.lower() in (p.id, p.label.lower())), None):
                 raise ValueError(f"{empty.label} {empty.title} has no functions to check: the handout says what to run")
             problems = ", ".join(p.label.lower() for p in assignment.problems if assignment.stubs_of(p.id))
+            known = sorted(set().union(*(_names_of(assignment, stub) for stub in assignment.stubs)))
             raise ValueError(
-                f"there is nothing to check called {name!r}: give a problem ({problems}), a file, a function or an id "
-                f"({', '.join(stub.id for stub in assignment.stubs)})"
+                f"there is nothing to check called {and_meant(name.lower(), known)}: give a problem ({problems}), "
+                f"a file, a function or an id ({', '.join(stub.id for stub in assignment.stubs)})"
             )
         chosen |= matching
     return [stub for stub in assignment.stubs if not names or stub.id in chosen]

@@ -6,6 +6,7 @@ Numbers and ids come from assignment.toml; a test says only `@pytest.mark.stub("
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hw4.checking.answers import CheckFailed
 from hw4.checking.compared import comparison_in
 from hw4.checking.worked_example import ExampleFailed, in_two_lines, what_to_look_for
 from hw4.handin.assignment import Stub, load_assignment
+from hw4.handin.strict_toml import and_meant
 
 ASSIGNMENT = load_assignment()
 MESSAGE_LENGTH = 2000  # characters of an exception's message that are passed on
@@ -35,7 +37,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{problem.label.lower()}: {problem.title}")
     for stub in ASSIGNMENT.stubs:
         config.addinivalue_line("markers", f"{stub.id}: {stub.symbol} in hw4/{stub.file}")
+    _refuse_unknown_marks(config)
     torch.set_num_threads(1)  # these tensors are tiny
+
+
+def _refuse_unknown_marks(config: pytest.Config) -> None:
+    """Say which mark was probably meant, where `-m` names one that no test can have.
+
+    Raises:
+        pytest.UsageError: there is such a mark.
+    """
+    known = [re.split(r"[(:]", line)[0].strip() for line in config.getini("markers")]
+    for word in re.findall(r"[\w.]+", config.getoption("markexpr") or ""):
+        if word not in (*known, "and", "or", "not", "True", "False"):
+            raise pytest.UsageError(f"-m: no test is marked {and_meant(word, known)}")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m deselects
