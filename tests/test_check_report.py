@@ -115,7 +115,7 @@ def test_what_cannot_be_checked_is_a_document_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check", "--json", "nonsuch"]) == 1
-    assert "nothing to check called 'nonsuch'" in json.loads(capsys.readouterr().out)["error"]
+    assert "nothing to check called 'nonsuch': give a problem" in json.loads(capsys.readouterr().out)["error"]
 
     def fail(*_: object) -> None:
         raise ChecksNotRun("pytest could not run")
@@ -123,6 +123,18 @@ def test_what_cannot_be_checked_is_a_document_too(
     monkeypatch.setattr(hw4.checking.report, "check_stubs", fail)
     assert main(["check", "--json", "p1"]) == 1
     assert json.loads(capsys.readouterr().out) == {"error": "pytest could not run"}
+
+
+def test_a_misspelt_function_is_recognised_by_check_and_by_pytest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, meant in (("sequence_return", "sequence_returns"), ("Refit_to_elite", "refit_to_elites")):
+        assert main(["check", name]) == 1
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"nothing to check called {name.lower()!r} (did you mean {meant!r}?): give a problem" in said
+    done = run_python(ROOT, "-m", "pytest", "hw4/tests/test_mpc.py", "-m", "p2 and not sequence_return")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "-m: no test is marked 'sequence_return' (did you mean 'sequence_returns'?)" in done.stderr
 
 
 # The case of a public test --------------------------------------------------------------------------------------------
@@ -276,11 +288,24 @@ def test_a_file_that_ends_or_holds_up_its_import_is_found(
     (tmp_path / "hw4" / "__init__.py").touch()
     (tmp_path / "hw4" / "mpc.py").write_text(f"X = 1\n{line}\n", encoding="utf-8")
     (tmp_path / "hw4" / "ensemble.py").write_text("X = 1\n", encoding="utf-8")
-    monkeypatch.setattr(hw4.checking.importing, "IMPORT_SECONDS", 2.0)
+    monkeypatch.setattr(hw4.checking.importing, "IMPORT_SECONDS", 1.0)
     failure = import_alone(tmp_path / "hw4", "mpc.py", CODE)
     assert failure is not None
+    assert ("of processor time" in failure.message) == (exception == "TimeoutError")
     assert (failure.exception, failure.where) == (exception, "hw4/mpc.py:2" if has_line else None)
     assert import_alone(tmp_path / "hw4", "ensemble.py", CODE) is None
+
+
+def test_a_file_that_waits_is_not_taken_for_one_that_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a good file also takes long on the clock: that is said."""
+    (tmp_path / "hw4").mkdir()
+    (tmp_path / "hw4" / "__init__.py").touch()
+    (tmp_path / "hw4" / "mpc.py").write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
+    monkeypatch.setattr(hw4.checking.importing, "WAIT_SECONDS", 2.0)
+    failure = import_alone(tmp_path / "hw4", "mpc.py", CODE)
+    assert failure is not None
+    assert (failure.exception, failure.where) == ("TimeoutError", "hw4/mpc.py:2")
+    assert "it waits for something, or this machine is very busy" in failure.message
 
 
 def test_an_error_of_an_import_is_shown_once_however_many_functions_wait_for_it(

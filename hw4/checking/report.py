@@ -54,7 +54,7 @@ def main(names: list[str], *, as_json: bool = False) -> int:
 
     Args:
         names: problems, files or stubs.
-        as_json: print one document instead (hw4/README.md describes it).
+        as_json: print one document instead (README.md describes it).
 
     Returns:
         0 if every checked stub is done, else 1. A topic in which nothing is written is checked only if it is named.

@@ -59,16 +59,22 @@ def in_one_line(refusal: str, words: Sequence[str], commands: Collection[str]) -
     """What the parser of the command line says in a box, as one sentence.
 
     Args:
-        refusal: the box; lines of "─" part what is wrong from help.
+        refusal: the box. A line of "─", or of "-" where a terminal has no such sign, is below the title, and another
+            one below what is wrong.
         words: the command line.
         commands: the first word of a command line that has one.
     """
     known = words[: 2 if words[:1] == ["train"] else 1] if words and words[0] in commands else []
     program = " ".join(["python -m hw4", *(word for word in known if not word.startswith("-"))])
     lines = [line.strip("│╭╮╰╯ ") for line in refusal.splitlines()]
-    said = [line for line in lines if line]
-    end = next((number for number, line in enumerate(said[1:], start=1) if not line.strip("─")), len(said))
-    text = " ".join(said[1:end]).removeprefix("Error parsing ").rstrip(".")
+    parts: list[list[str]] = [[]]
+    for number, line in enumerate(line for line in lines if line):
+        if not line.strip("─-") or (number == 0 and line.startswith("─")):  # the title may be part of the border
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    wrong = parts[1] if len(parts) > 1 else parts[0]
+    text = " ".join(wrong).removeprefix("Error parsing ").rstrip(".")
     return f"{text[:1].lower()}{text[1:]}; see {program} --help"
 
 

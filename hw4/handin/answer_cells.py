@@ -86,13 +86,13 @@ def notebook_notes(
             assert not isinstance(cells, str)
             yield from _notes_on_help(name, cells)
             yield from _notes_on_answers(name, cells, "bonus points" if is_optional else "points")
-            if _shows_recorded_runs_alone(cells):
+            if not _has_outputs(cells):
+                yield f"{name}: no code cell has an output: run all cells and save, so that graders see your figures"
+            elif _shows_recorded_runs_alone(cells):
                 yield (
                     f"{name}: USE_MY_CODE is False, so graders see recorded runs and none of your own. If your code "
                     "works, set it to True, run all cells and save"
                 )
-            if not _has_outputs(cells):
-                yield f"{name}: no code cell has an output: run all cells and save, so that graders see your figures"
 
 
 def _notes_on_help(name: str, cells: list[dict[str, Any]]) -> Iterator[str]:
