@@ -109,7 +109,7 @@ def refused(
         ("train cartpole --refit-every x", "--refit-every: a whole number or None is needed, got 'x'"),
         ("train cartpole --learning-rate x", "--learning-rate: a number is needed, got 'x'"),
         ("train cartpole --planner pso", "invalid choice 'pso' for argument '--planner'. Expected one of ('cem',"),
-        ("train cartpole --name", "missing value for argument '--name'; see python -m hw4 train cartpole --help"),
+        ("train cartpole --name", "missing value for argument '--name'. Expected 1 values; see python"),
         ("train cartpole 3", "unrecognized options: 3"),
         ("update", "the new student.zip, as you downloaded it."),
     ],
