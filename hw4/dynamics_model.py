@@ -48,8 +48,8 @@ def fit_normalizer(values: Tensor) -> Normalizer:
     A feature whose std is below MIN_STD was constant: its std becomes 1 (not MIN_STD: dividing by a tiny number would
     blow the feature up the first time it does change). Compute the std with torch's `std`, for all features at once:
     the std of a constant is then exactly 0, however large the constant. If you write the formula out in float32, or
-    take one feature at a time, the rounding of the mean alone can lift the std above MIN_STD. If there is only one
-    feature, this is promised only for constants up to 1.
+    take one feature at a time, the rounding of the mean alone can lift the std above MIN_STD. With a single feature
+    torch's `std` can round, too, so there only constants from -1 to 1 must get a std of 1.
 
     Args:
         values: shape (..., dim); all leading dimensions together are the N samples, N >= 1.

@@ -191,7 +191,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 
 def as_version(experiment: Experiment, version: Version) -> Experiment:
-    """The same experiment as version 0.5, 1.0 or 1.5 of model-based RL, as the lecture has them.
+    """An experiment with the settings of one of the lecture's versions of model-based RL; all others stay as they are.
 
     0.5: fit once on the base policy's data, plan the whole episode once, execute it open loop.
     1.0: execute the whole plan, append what was seen, refit, plan again.

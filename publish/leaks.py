@@ -20,7 +20,7 @@ from publish.stubs import solution_lines
 BUNDLE = "build/student.zip"
 ALLOWED = re.compile(
     r"hw4/((checking/(examples/|hints/)?|tests/)?(topics/)?|commands/|envs/|handin/|notebooks/)\w+\.py"
-    r"|hw4/(README\.md|bundle\.json|reference_curves(_ungraded)?\.csv)"
+    r"|hw4/(bundle\.json|reference_curves(_ungraded)?\.csv)"
     r"|handout\.pdf|requirements\.txt|assignment\.toml|LICENSE|README\.md|pyproject\.toml"
     r"|notebooks/\w+\.ipynb|notebooks/data/\w+/\w+\.(csv|json)"
 )

@@ -13,6 +13,7 @@ from hw4.handin.update import BUNDLE_FOLDER, MANIFEST
 from publish.archive import zip_of
 
 STUDENT_BUNDLE = ROOT / "build" / "student.zip"
+README = ROOT / "hw4" / "README.md"  # at the top of the bundle, and nowhere else in it
 HW4_SUFFIXES = (".py", ".csv", ".md")
 RELEASED_NOTEBOOKS = ROOT / "notebooks" / "release" / "hw4"
 NOTEBOOK_DATA = ROOT / "notebooks" / "data"
@@ -29,7 +30,7 @@ def student_files() -> Iterator[tuple[str, bytes]]:
 
 def _given_files() -> Iterator[tuple[str, bytes]]:
     for path in sorted((ROOT / "hw4").rglob("*")):
-        if path.suffix in HW4_SUFFIXES and "__pycache__" not in path.parts:
+        if path.suffix in HW4_SUFFIXES and "__pycache__" not in path.parts and path != README:
             yield path.relative_to(ROOT).as_posix(), path.read_bytes()
     for name in ("handout.pdf", "assignment.toml", "LICENSE"):
         yield name, (ROOT / name).read_bytes()
@@ -38,7 +39,7 @@ def _given_files() -> Iterator[tuple[str, bytes]]:
         yield f"notebooks/{name}", (RELEASED_NOTEBOOKS / name).read_bytes()
     for path in sorted(p for p in NOTEBOOK_DATA.rglob("*") if p.suffix in (".csv", ".json")):
         yield f"notebooks/data/{path.relative_to(NOTEBOOK_DATA).as_posix()}", path.read_bytes()
-    yield "README.md", (ROOT / "hw4" / "README.md").read_bytes()
+    yield "README.md", README.read_bytes()
     yield "pyproject.toml", (ROOT / "publish" / "student_pyproject.toml").read_bytes()
 
 

@@ -18,12 +18,16 @@ import hw4.checking.importing
 import hw4.checking.public_tests
 import hw4.checking.report
 from autograder.solutions import ROOT
+from hw4.checking.answers import CheckFailed
 from hw4.checking.compared import comparison_of
+from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.failure import Comparison, Failure
 from hw4.checking.hints import HINTS
 from hw4.checking.importing import failure_of_collection, import_alone
 from hw4.checking.public_tests import ChecksNotRun, StubReport, check_stubs
 from hw4.checking.report import explain, select_stubs, show
+from hw4.checking.subject import LocalSubject
+from hw4.checking.worked_example import ExampleFailed, WorkedExample, check_example
 from hw4.commands.cli import main
 from hw4.handin.assignment import Stub, load_assignment
 from publish.stubs import write_solved
@@ -111,7 +115,7 @@ def test_what_cannot_be_checked_is_a_document_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check", "--json", "nonsuch"]) == 1
-    assert "nothing to check called 'nonsuch'" in json.loads(capsys.readouterr().out)["error"]
+    assert "nothing to check called 'nonsuch': give a problem" in json.loads(capsys.readouterr().out)["error"]
 
     def fail(*_: object) -> None:
         raise ChecksNotRun("pytest could not run")
@@ -119,6 +123,18 @@ def test_what_cannot_be_checked_is_a_document_too(
     monkeypatch.setattr(hw4.checking.report, "check_stubs", fail)
     assert main(["check", "--json", "p1"]) == 1
     assert json.loads(capsys.readouterr().out) == {"error": "pytest could not run"}
+
+
+def test_a_misspelt_function_is_recognised_by_check_and_by_pytest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, meant in (("sequence_return", "sequence_returns"), ("Refit_to_elite", "refit_to_elites")):
+        assert main(["check", name]) == 1
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"nothing to check called {name.lower()!r} (did you mean {meant!r}?): give a problem" in said
+    done = run_python(ROOT, "-m", "pytest", "hw4/tests/test_mpc.py", "-m", "p2 and not sequence_return")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "-m: no test is marked 'sequence_return' (did you mean 'sequence_returns'?)" in done.stderr
 
 
 # The case of a public test --------------------------------------------------------------------------------------------
@@ -170,7 +186,50 @@ def test_where_the_worked_example_fails_it_is_what_to_work_through() -> None:
     failure = Failure(EXAMPLE, "ExampleFailed", "returns is not what", "wrong_value", example=example)
     explanation = explain(report_of(failure))
     assert explanation.startswith(HINTS["wrong_value"].text)
-    assert "Worked example, returns:\n  seen   [1]\n  wanted [2]" in explanation
+    story = WORKED_EXAMPLES["sequence_returns"].story
+    assert explanation.endswith(f"Worked example, returns:\n  seen   [1]\n  wanted [2]\n{story}")
+
+
+def test_the_story_of_a_worked_example_is_told_however_the_example_failed_and_only_then() -> None:
+    story = WORKED_EXAMPLES["sequence_returns"].story
+    failure = Failure(EXAMPLE, "RuntimeError", "size mismatch", "shapes_do_not_fit", "hw4/mpc.py:9")
+    assert explain(report_of(failure)).endswith(story)
+    other = Failure(IN_ORDER, "RuntimeError", "size mismatch", "shapes_do_not_fit", "hw4/mpc.py:9")
+    assert story not in explain(report_of(other, passed=(EXAMPLE,)))
+
+
+# What pytest shows ----------------------------------------------------------------------------------------------------
+
+
+def test_the_text_of_a_failed_example_says_what_was_seen_and_wanted_what_to_look_for_and_the_example() -> None:
+    example = WORKED_EXAMPLES["cem_refit"]
+    failure = CheckFailed("new_std is not what the docstring says", "variance_for_std")
+    error = ExampleFailed(failure, example, "new_std", np.array([[1.5], [19.0]]))
+    first, *rest = str(error).splitlines()
+    assert first == error.said == str(failure)
+    assert rest[:4] == ["  seen   [[1.5],", "          [19]]", "  wanted [[1.5],", "          [4]]"]
+    text = " ".join(rest[4:])
+    assert text == f"Hint: {HINTS['variance_for_std'].text} The worked example: {example.story}"
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"), [(RuntimeError("no"), ""), (CheckFailed("no", "squeezed"), f"Hint: {HINTS['squeezed'].text} ")]
+)
+def test_an_error_inside_an_example_comes_with_the_example(error: Exception, hint: str) -> None:
+    def run(subject: Any) -> dict[str, Any]:
+        raise error
+
+    example = WorkedExample("cem_refit", "One plan.", run, {}, {})
+    with pytest.raises(type(error)) as caught:
+        check_example(example, LocalSubject())
+    (note,) = caught.value.__notes__
+    assert " ".join(note.split()) == f"{hint}The worked example: One plan."
+
+
+def test_pytest_shows_both_answers_of_another_test_that_fails(mistaken: Path) -> None:
+    shown = run_python(mistaken, "-m", "pytest", "hw4/tests/test_mpc.py", "-m", "cem_refit", "--tb=short").stdout
+    assert re.search(r"CheckFailed: new_mean is not what the docstring says\nE   new_mean:\nE     seen +\[", shown)
+    assert "hw4/checking/answers.py" not in shown
 
 
 @pytest.mark.parametrize(
@@ -229,11 +288,24 @@ def test_a_file_that_ends_or_holds_up_its_import_is_found(
     (tmp_path / "hw4" / "__init__.py").touch()
     (tmp_path / "hw4" / "mpc.py").write_text(f"X = 1\n{line}\n", encoding="utf-8")
     (tmp_path / "hw4" / "ensemble.py").write_text("X = 1\n", encoding="utf-8")
-    monkeypatch.setattr(hw4.checking.importing, "IMPORT_SECONDS", 2.0)
+    monkeypatch.setattr(hw4.checking.importing, "IMPORT_SECONDS", 1.0)
     failure = import_alone(tmp_path / "hw4", "mpc.py", CODE)
     assert failure is not None
+    assert ("of processor time" in failure.message) == (exception == "TimeoutError")
     assert (failure.exception, failure.where) == (exception, "hw4/mpc.py:2" if has_line else None)
     assert import_alone(tmp_path / "hw4", "ensemble.py", CODE) is None
+
+
+def test_a_file_that_waits_is_not_taken_for_one_that_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a good file also takes long on the clock: that is said."""
+    (tmp_path / "hw4").mkdir()
+    (tmp_path / "hw4" / "__init__.py").touch()
+    (tmp_path / "hw4" / "mpc.py").write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
+    monkeypatch.setattr(hw4.checking.importing, "WAIT_SECONDS", 2.0)
+    failure = import_alone(tmp_path / "hw4", "mpc.py", CODE)
+    assert failure is not None
+    assert (failure.exception, failure.where) == ("TimeoutError", "hw4/mpc.py:2")
+    assert "it waits for something, or this machine is very busy" in failure.message
 
 
 def test_an_error_of_an_import_is_shown_once_however_many_functions_wait_for_it(

@@ -16,7 +16,7 @@ from recorded_notebook import runs_module
 from autograder.grading.curves import Bar, dump_bars
 from autograder.recorded.calibration import BY_HEART
 from autograder.recorded.error_rates import rate
-from autograder.solutions import SOLUTIONS
+from autograder.solutions import ROOT, SOLUTIONS
 from hw4.checking.hints import HINTS
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import ASSIGNMENT_FILE, Notebook, load_assignment
@@ -28,6 +28,7 @@ from publish.handout.facts import _best_by_heart, gather_facts
 from publish.handout.figures import draw_figures
 from publish.handout.ledge import COSTS, ledge_facts, path_of
 from publish.handout.notebook_answers import prose, written_answers
+from publish.handout.quoted_runs import recorded
 from publish.handout.typesetting import build_handout, compile_handout
 from publish.handout.wording import ranges, shown
 from publish.recorded_tables import settings_of
@@ -147,6 +148,30 @@ def test_the_table_of_costs_shows_arms_of_the_notebook_that_search_equally_hard(
         experiment = cells["experiment_of"](arm, "ledge")
         roll_outs = experiment.ensemble_size * max(experiment.num_particles, 1)
         assert str(experiment.population_size * roll_outs) == ledge_facts()["evaluations"]
+
+
+def test_no_cell_of_the_table_of_costs_is_blank() -> None:
+    rows = ledge_facts()["costs"]
+    assert isinstance(rows, list)
+    assert all(row["far"] == "not run" or row["far"].endswith(" %") for row in rows)
+    assert {row["far"] == "not run" for row in rows} == {True, False}
+
+
+def test_what_the_notebooks_ask_to_predict_comes_after_the_written_questions() -> None:
+    text = (ROOT / "handout" / "handout.typ").read_text(encoding="utf-8")
+    before, after = text.split("== What the recorded runs say <found>")
+    assert '#problem-heading("written")' in before
+    quoted = ("#found.", "#ledge.costs", "ledge.costs", "#ledge.perfect", "#ledge.members", "#ledge.noise ")
+    assert [word for word in quoted if word in before] == []
+    assert {word for word in ("#found.replanning_alone", "#found.good_steps", "#found.held") if word in after}
+
+
+def test_the_readme_says_how_long_a_seed_takes_as_it_was_measured() -> None:
+    seconds = {row["command"]: float(row["cpu_seconds"]) for row in recorded("command_times")}
+    graded = [f"python -m hw4 train {curve.experiment}" for curve in load_assignment().curves]
+    slowest = max(seconds[command] for command in graded if command in seconds) / 3  # three seeds
+    readme = (ROOT / "hw4" / "README.md").read_text(encoding="utf-8")
+    assert f"up to {slowest:.0f} s of processor time" in " ".join(readme.split())
 
 
 def test_the_walks_that_are_drawn_fall_as_often_as_the_caption_says(facts: dict[str, Any]) -> None:

@@ -13,10 +13,10 @@ from autograder.grading import curves as grader
 from autograder.recorded.calibration import REFERENCE, published_curves, read_recorded
 from autograder.recorded.error_rates import rates_of
 from hw4.commands.jupyter import interval_of_median
-from hw4.commands.plots import REFERENCE_FILE, read_all_bands, read_bands
+from hw4.commands.plots import REFERENCE_FILE, draw_runs, read_all_bands, read_bands
 from hw4.commands.runs import LearningCurve, Run
 from hw4.commands.scores import describe_difference, describe_scores, graded_as, score_of_run
-from hw4.experiments import EXPERIMENTS
+from hw4.experiments import EXPERIMENTS, Version, as_version
 from hw4.handin.assignment import Curve, load_assignment
 from publish.handout.facts import error_rates
 
@@ -106,6 +106,21 @@ def test_a_task_that_is_not_graded_has_its_band_and_no_bar() -> None:
     assert "seed 1: none is finished yet" in text
     assert f"{band.num_runs} runs of the reference end between {band.low[-1]:.2f} and {band.high[-1]:.2f}" in text
     assert "bar" not in text
+
+
+@pytest.mark.parametrize(("experiment", "version"), [("cliff_hill", "0.5"), ("reacher", "1.0")])
+def test_the_band_is_drawn_for_runs_with_the_published_settings_alone(experiment: str, version: Version) -> None:
+    def labels(*runs: Run) -> str:
+        (axes,) = draw_runs(runs, read_all_bands()).axes
+        return "\n".join(axes.get_legend_handles_labels()[1])
+
+    published = run_of((1.0, 2.0), experiment=experiment)
+    other = dataclasses.replace(published, settings=as_version(EXPERIMENTS[experiment], version))
+    assert f"{experiment}, reference band" in labels(published)
+    assert f"{experiment}, reference band" in labels(other, published)
+    assert "reference band of" not in labels(other)
+    assert f"{experiment}: no reference band, as the settings differ" in labels(other)
+    assert "of the reference" not in said(other)
 
 
 # Two runs ----------------------------------------------------------------------------------------------------------

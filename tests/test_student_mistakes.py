@@ -77,6 +77,16 @@ def refused(
         ),
         ("train cartpole --seeds 0,1", "got 0,1"),
         ("train cartpole --seeds -1", "got -1"),
+        ("train cartpole --version 3", "--version must be one of 0.5, 1.0, 1.5, got 3"),
+        ("train cartpole --version None", "--version must be one of 0.5, 1.0, 1.5, got None"),
+        ("train cartpole --planner x", "invalid choice 'x' for argument '--planner'. Expected one of ('cem', "),
+        (
+            "train cartpole --width 1.5",
+            "--width: a whole number is needed, got '1.5'; see python -m hw4 train cartpole",
+        ),
+        ("fall --seed x", "--seed: a whole number is needed, got 'x'; see python -m hw4 fall --help"),
+        ("video", "missing from python -m hw4 video: RUN"),
+        ("video a b", "unrecognized options: b; see python -m hw4 video --help"),
         ("train cartpole --seeds 1.5", "got 1.5"),
         ("train cartpole --seeds", "got none"),
         ("train cartpole --num-episodes -3", "--num-episodes must be at least 1, got -3"),
@@ -94,6 +104,14 @@ def refused(
         ("train cartpole --smoothing 1", "--smoothing must be in [0, 1), got 1.0"),
         ("train cartpole --task-name reacher", "python -m hw4 train cartpole has no option '--task-name'"),
         ("train cartpole --no-resume", "python -m hw4 train cartpole has no option '--no-resume'"),
+        ("train cartpole --num-episodes x", "--num-episodes: a whole number is needed, got 'x'"),
+        ("train cartpole --num-episodes 2.5", "--num-episodes: a whole number is needed, got '2.5'"),
+        ("train cartpole --refit-every x", "--refit-every: a whole number or None is needed, got 'x'"),
+        ("train cartpole --learning-rate x", "--learning-rate: a number is needed, got 'x'"),
+        ("train cartpole --planner pso", "invalid choice 'pso' for argument '--planner'. Expected one of ('cem',"),
+        ("train cartpole --name", "missing value for argument '--name'. Expected 1 values; see python"),
+        ("train cartpole 3", "unrecognized options: 3"),
+        ("update", "the new student.zip, as you downloaded it."),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_answered_in_one_line(
@@ -101,29 +119,6 @@ def test_a_command_line_that_makes_no_sense_is_answered_in_one_line(
 ) -> None:
     (line,) = refused(*arguments.split())
     assert message in line
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("train cartpole --num-episodes x", "Error parsing --num-episodes: a whole number is needed, got 'x'"),
-        ("train cartpole --num-episodes 2.5", "Error parsing --num-episodes: a whole number is needed, got '2.5'"),
-        ("train cartpole --refit-every x", "Error parsing --refit-every: a whole number or None is needed, got 'x'"),
-        ("train cartpole --learning-rate x", "Error parsing --learning-rate: a number is needed, got 'x'"),
-        ("train cartpole --planner pso", "invalid choice 'pso' for argument '--planner'. Expected one of ('cem',"),
-        ("train cartpole --name", "Missing value for argument '--name'."),
-        ("train cartpole 3", "Unrecognized options: 3"),
-        ("update", "the new student.zip, as you downloaded it."),
-    ],
-)
-def test_a_value_that_cannot_be_read_is_answered_in_one_box(
-    refused: Callable[..., list[str]], arguments: str, message: str
-) -> None:
-    lines = refused(*arguments.split())
-    text = " ".join(" ".join(lines).replace("│", " ").split())
-    assert message in text
-    assert "--help" in text
-    assert len(lines) < 10
 
 
 def test_every_option_that_help_lists_is_understood(refused: Callable[..., list[str]]) -> None:

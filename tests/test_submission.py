@@ -181,6 +181,21 @@ def test_the_released_notebook_is_neither_answered_nor_run(tmp_path: Path) -> No
     assert "no code cell has an output" in not_run
 
 
+@pytest.mark.parametrize(("switch", "is_noted"), [("False  # True: your code", True), ("True", False), (None, False)])
+def test_a_notebook_that_was_run_without_ones_own_code_is_noted(
+    tmp_path: Path, switch: str | None, is_noted: bool
+) -> None:
+    notebook = json.loads(RELEASED_NOTEBOOK)
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    cells[0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "ready"}]
+    (parameters,) = (cell for cell in cells if cell["id"] == "parameters")
+    assert "USE_MY_CODE = False" in "".join(parameters["source"])
+    parameters["source"] = "# USE_MY_CODE = False" if switch is None else f'STUDENT_ID = "x"\nUSE_MY_CODE = {switch}'
+    data = zip_bytes(*CODE.items(), ("distribution_shift.ipynb", json.dumps(notebook).encode()))
+    notes = of_one_notebook(read_bytes(tmp_path, data, load_assignment()).notes)
+    assert any("USE_MY_CODE is False" in note for note in notes) == is_noted
+
+
 def test_an_answer_below_the_placeholder_or_in_its_place_counts_as_one(tmp_path: Path) -> None:
     released = json.loads(RELEASED_NOTEBOOK)
     first, second = (c for c in released["cells"] if c["metadata"].get("nbgrader", {}).get("grade"))

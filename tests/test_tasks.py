@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import math
@@ -604,7 +605,8 @@ def test_every_ungraded_task_has_a_band_between_random_and_the_true_model(name: 
 
 def test_the_picture_says_how_many_runs_the_band_holds(trained: Trained) -> None:
     bands = read_bands(UNGRADED_FILE)
-    (axes,) = draw_runs([read_run(trained.tree / "runs" / "pusher" / "whole")], bands).axes
+    run = read_run(trained.tree / "runs" / "pusher" / "whole")
+    (axes,) = draw_runs([dataclasses.replace(run, settings=EXPERIMENTS["pusher"])], bands).axes
     labels = axes.get_legend_handles_labels()[1]
     assert f"pusher, reference band of {bands['pusher'].num_runs} runs" in labels
     assert any(label.startswith("pusher, planner on the true simulator: -") for label in labels)

@@ -167,11 +167,13 @@ def _ask_one(engine: Callable[..., Iterator[tuple[object, dict[str, Any]]]], pay
 def _known_functions(only: tuple[str, ...]) -> frozenset[str] | None:
     from autograder.classroom.intake.entries import ClassError
     from hw4.handin.assignment import load_assignment
+    from hw4.handin.strict_toml import and_meant
 
     ids = {stub.id for stub in load_assignment().stubs}
     if unknown := sorted(set(only) - ids):
         raise ClassError(
-            f"there is no function called {', '.join(unknown)}: the functions are {', '.join(sorted(ids))}"
+            f"there is no function called {', '.join(and_meant(name, ids) for name in unknown)}: the functions are "
+            f"{', '.join(sorted(ids))}"
         )
     return frozenset(only) or None
 

@@ -387,6 +387,7 @@ def _refit_slips(sequences: Any, returns: Any, mean: Any, std: Any, k: int, w: f
                 w * std + (1 - w) * elites.var(0),
                 w * std**2 + (1 - w) * elites.var(0),
                 np.sqrt(w * std**2 + (1 - w) * elites.var(0)),
+                w * std + (1 - w) * elites.var(0, ddof=1),
             )
         ),
         "smoothing_reversed": reversed_[1],

@@ -52,6 +52,7 @@ def check_close(
         slips: what known mistakes would have returned, or a function that is asked only if the answer is wrong.
         otherwise: the cause of another wrong answer of the right shape, where what was right before speaks for one.
     """
+    __tracebackhide__ = True
     wanted = np.asarray(wanted)
     answer = _as_numbers(actual, what)
     if answer.shape != wanted.shape:
@@ -90,6 +91,7 @@ def check_every_time(
         cause: what a wrong answer speaks for where the first is right.
         slips: of the first answer.
     """
+    __tracebackhide__ = True
     check_close(answers[0], wanted[0], what, slips=slips, rtol=rtol, atol=atol)
     for number, (answer, right) in enumerate(zip(answers[1:], wanted[1:], strict=True), start=2):
         check_close(answer, right, f"{what} at call {number}", otherwise=cause, rtol=rtol, atol=atol)
@@ -97,6 +99,7 @@ def check_every_time(
 
 def check_shape(actual: Any, shape: tuple[int, ...], what: str) -> None:
     """Raise CheckFailed unless `actual` is an array of this shape with finite numbers."""
+    __tracebackhide__ = True
     answer = _as_numbers(actual, what)
     if answer.shape != shape:
         raise CheckFailed(f"{what} must have shape {shape}, got {answer.shape}", _cause_of(answer.shape, shape))
@@ -116,12 +119,14 @@ def failed_callback(function: Any, arguments: Any, error: Exception) -> CheckFai
 
 def check(condition: bool, message: str, cause: str) -> None:
     """Raise CheckFailed with this cause unless `condition` holds."""
+    __tracebackhide__ = True
     if not condition:
         raise CheckFailed(message, cause)
 
 
 def check_pair(actual: Any, what: str) -> tuple[Any, Any]:
     """The two entries of a returned pair."""
+    __tracebackhide__ = True
     if actual is None:
         raise CheckFailed(f"{what} is None: a return statement is missing", "returns_none")
     if not isinstance(actual, tuple) or len(actual) != 2:
@@ -142,8 +147,12 @@ def _known(slips: Slips | Callable[[], Slips] | None) -> Slips:
 
 
 def _as_numbers(actual: Any, what: str) -> np.ndarray[Any, Any]:
+    __tracebackhide__ = True
     if actual is None:
         raise CheckFailed(f"{what} is None: a return statement is missing", "returns_none")
+    match actual:
+        case (np.ndarray(shape=shape), np.ndarray(shape=other, dtype=dtype)) if shape == other and dtype.kind == "i":
+            raise CheckFailed(f"{what} must be a tensor, got values and indices", "values_and_indices")
     if not isinstance(actual, np.ndarray | np.generic | int | float) or isinstance(actual, bool):
         raise CheckFailed(f"{what} must be a tensor of numbers, got {type(actual).__name__}", "wrong_type")
     answer = np.asarray(actual)

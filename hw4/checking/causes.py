@@ -41,12 +41,13 @@ MESSAGES: tuple[tuple[frozenset[str], tuple[str, ...], str], ...] = (
         ),
         "missing_argument",
     ),
+    (WRONG_VALUES, ("dimension out of range", "must match except in dimension"), "axis_from_front"),
+    (WRONG_VALUES, ("number of dimensions of repeat dims",), "start_flattened"),
     (
         WRONG_VALUES,
         (
             "must match the size",
             "must match the existing size",
-            "must match except in dimension",
             "same number of dimensions",
             "not broadcastable",
             "could not be broadcast",
@@ -59,7 +60,6 @@ MESSAGES: tuple[tuple[frozenset[str], tuple[str, ...], str], ...] = (
             "expects each tensor to be equal size",
             "must have the same shape",
             "is invalid for input of size",
-            "dimension out of range",
             "expected size for first two dimensions",
             "too many indices",
         ),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw4.checking.answers import AnyOf, check, check_close
+from hw4.checking.answers import AnyOf, CheckFailed, check, check_close
 from hw4.checking.subject import Handle, Subject
 
 Array = NDArray[Any]
@@ -49,7 +49,12 @@ def check_actions(
     wanted = tuple(range(0, steps, replan_every))
     message = f"planned at the steps {planned_at}, replan_every={replan_every}"
     check(len(set(planned_at)) == len(planned_at), message, "plans_twice")
-    check(tuple(planned_at) == wanted, message, causes.get(tuple(planned_at), "replans_off_by_one"))
+    if tuple(planned_at) != wanted:
+        second = [planner.plan(first + number)[1:2] for number in range(1, len(planned_at))]
+        begun = zip(second, planned_at[1:], strict=True)
+        if second and all(np.shape(actions[t]) == one.shape[1:] and np.allclose([actions[t]], one) for one, t in begun):
+            raise CheckFailed(message, "action_skipped")
+        raise CheckFailed(message, causes.get(tuple(planned_at), "replans_off_by_one"))
     for t in wanted:
         slips = {"stale_observation": AnyOf(tuple(observations[:t]))}
         seen = planner.observations[first + t // replan_every]

@@ -92,6 +92,10 @@ class StubReport:
         return next((failure.example for failure in self.failures if failure.example is not None), None)
 
     @property
+    def fails_its_example(self) -> bool:
+        return any(failure.test.endswith(EXAMPLE) for failure in self.failures)
+
+    @property
     def passes_its_example(self) -> bool:
         """Whether the worked example comes out right, so that what fails is another test."""
         failed = {failure.test for failure in self.failures}
@@ -203,10 +207,15 @@ def _run_tests(pending: list[StubReport]) -> Iterator[tuple[int, int]]:
             try:
                 yield from _watch(process, outcomes, pending)
             finally:
+                in_time = process.poll() is not None
                 process.kill()
                 process.wait()
         if not any(report.collected or report.failures for report in pending):
             text = output.read_text(encoding="utf-8", errors="replace")[-2000:]
+            if not in_time:
+                text = (
+                    f"{text}\nIt did not start within {START_SECONDS:g} s. Is this machine busy? Then try again later."
+                )
             raise ChecksNotRun(f"pytest could not run the public tests:\n{text}")
 
 
@@ -236,7 +245,7 @@ def _watch(process: subprocess.Popen[bytes], outcomes: Path, pending: list[StubR
         if took_too_long:
             message = (
                 f"stopped after {test_seconds:g} s here; the grader gives each check {call_seconds:g} s of processor "
-                f"time"
+                f"time. If this machine is busy with something else, check again when it is not"
             )
             cause = "too_slow"
         for report in pending:

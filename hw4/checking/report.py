@@ -19,6 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from hw4.checking.answers import VAGUE_CAUSES
+from hw4.checking.examples import WORKED_EXAMPLES
 from hw4.checking.failure import Comparison, Failure
 from hw4.checking.hint import Hint
 from hw4.checking.hints import hint_for
@@ -35,6 +36,7 @@ from hw4.checking.public_tests import (
 )
 from hw4.handin.assignment import Assignment, Problem, Stub, load_assignment
 from hw4.handin.code_files import is_untouched
+from hw4.handin.strict_toml import and_meant
 
 MESSAGE_LINES = 5  # of what an assertion says
 
@@ -52,7 +54,7 @@ def main(names: list[str], *, as_json: bool = False) -> int:
 
     Args:
         names: problems, files or stubs.
-        as_json: print one document instead (hw4/README.md describes it).
+        as_json: print one document instead (README.md describes it).
 
     Returns:
         0 if every checked stub is done, else 1. A topic in which nothing is written is checked only if it is named.
@@ -109,7 +111,7 @@ def _entry(report: StubReport) -> dict[str, Any]:
         "exception": failure.exception,
         "message": failure.message,
         "test": failure.test,
-        "example": report.example and report.example._asdict(),
+        "example": report.example and {**report.example._asdict(), "story": _story(report)},
         "compared": failure.compared and failure.compared._asdict(),
     }
 
@@ -134,9 +136,10 @@ def select_stubs(assignment: Assignment, names: list[str]) -> list[Stub]:
             if empty := next((p for p in assignment.problems if name.lower() in (p.id, p.label.lower())), None):
                 raise ValueError(f"{empty.label} {empty.title} has no functions to check: the handout says what to run")
             problems = ", ".join(p.label.lower() for p in assignment.problems if assignment.stubs_of(p.id))
+            known = sorted(set().union(*(_names_of(assignment, stub) for stub in assignment.stubs)))
             raise ValueError(
-                f"there is nothing to check called {name!r}: give a problem ({problems}), a file, a function or an id "
-                f"({', '.join(stub.id for stub in assignment.stubs)})"
+                f"there is nothing to check called {and_meant(name.lower(), known)}: give a problem ({problems}), "
+                f"a file, a function or an id ({', '.join(stub.id for stub in assignment.stubs)})"
             )
         chosen |= matching
     return [stub for stub in assignment.stubs if not names or stub.id in chosen]
@@ -296,7 +299,15 @@ def explain(report: StubReport, explained: Collection[str] = ()) -> str:
         lines += [f"Worked example, {report.example.name}:", *_both(report.example)]
     else:
         lines += _case(failure)
+    if story := _story(report):
+        lines.append(story)
     return "\n".join(lines)
+
+
+def _story(report: StubReport) -> str | None:
+    """What goes into the worked example and why the answer is what it is, where that example failed."""
+    example = WORKED_EXAMPLES.get(report.stub.id)
+    return example.story if example is not None and report.fails_its_example else None
 
 
 def _hint(report: StubReport, failure: Failure) -> Hint:

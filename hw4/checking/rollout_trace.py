@@ -142,6 +142,8 @@ class RolloutTrace:
                 cause = "actions_not_repeated"
             elif actions > fewest and fewest in (1, actions // self.num_sequences):
                 message, cause = f"{message}: the start was not expanded to all sequences", "start_not_expanded"
+            elif is_flattened(observations[0].shape, action.shape):
+                message, cause = f"{message}: the start has lost its batch dimensions", "start_flattened"
         raise CheckFailed(message, cause)
 
     def _lacks_axis_in_noise(self, shape: tuple[int, ...]) -> bool:
@@ -235,6 +237,11 @@ class RolloutTrace:
         if not any(map(np.any, actions)) and any(map(np.any, self._actions)):
             return "the reward sees actions of 0", "reward_arguments"
         return self._slip_of_actions("the reward", actions)
+
+
+def is_flattened(observation: tuple[int, ...], action: tuple[int, ...]) -> bool:
+    """Whether observations of this shape have lost the batch dimensions that the actions have, and are not too few."""
+    return 2 == len(observation) < len(action) and observation[0] not in (1, action[0])
 
 
 class Drift:

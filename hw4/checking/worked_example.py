@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw4.checking.answers import GENERIC_CAUSES, CheckFailed, check_close
+from hw4.checking.hints import hint_for
 from hw4.checking.subject import Handle, Subject
 
 Array = NDArray[Any]
@@ -27,14 +29,17 @@ class WorkedExample:
 
 
 class ExampleFailed(CheckFailed):
-    """A worked example came out wrong: what was seen, and what was wanted."""
+    """A worked example came out wrong. Its text says what was seen, what was wanted, what to look for, and the example.
+
+    `said` is its first line alone; `seen` and `wanted` are the two answers as text.
+    """
 
     def __init__(self, failure: CheckFailed, example: WorkedExample, name: str, seen: Any) -> None:
-        super().__init__(str(failure), failure.cause)
-        self.example = example
         self.name = name
-        self.seen = seen
-        self.wanted = example.wanted[name]
+        self.said = str(failure)
+        self.seen, self.wanted = _both(seen, example.wanted[name])
+        lines = [self.said, *in_two_lines(self.seen, self.wanted), *what_to_look_for(failure.cause), *_story(example)]
+        super().__init__("\n".join(lines), failure.cause)
 
 
 def check_example(example: WorkedExample, subject: Subject) -> None:
@@ -43,7 +48,17 @@ def check_example(example: WorkedExample, subject: Subject) -> None:
     Raises:
         CheckFailed: an answer is wrong. If several are, the one whose cause is known is named first.
     """
-    seen = example.run(subject)
+    __tracebackhide__ = True  # pytest shows the student's test and the error, not what is in between
+    try:
+        seen = example.run(subject)
+    except NotImplementedError:
+        raise
+    except CheckFailed as failure:
+        failure.add_note("\n".join([*what_to_look_for(failure.cause), *_story(example)]))
+        raise
+    except Exception as error:
+        error.add_note("\n".join(_story(example)))
+        raise
     failures: list[ExampleFailed] = []
     for name, wanted in example.wanted.items():
         try:
@@ -55,6 +70,39 @@ def check_example(example: WorkedExample, subject: Subject) -> None:
             failures.append(ExampleFailed(failure, example, name, seen[name]))
     if failures:
         raise next((failure for failure in failures if failure.cause not in GENERIC_CAUSES), failures[0])
+
+
+WIDTH = 100  # columns
+
+
+def in_two_lines(seen: str, wanted: str) -> list[str]:
+    """Two answers as text, one below the other; each may take several lines."""
+    named = (("seen  ", seen), ("wanted", wanted))
+    return [f"  {name} {textwrap.indent(answer, ' ' * 9).lstrip()}" for name, answer in named]
+
+
+def what_to_look_for(cause: str) -> list[str]:
+    """The hint of a cause, in lines."""
+    return textwrap.wrap(f"Hint: {hint_for(cause).text}", WIDTH)
+
+
+def _story(example: WorkedExample) -> list[str]:
+    return textwrap.wrap(f"The worked example: {example.story}", WIDTH)
+
+
+def _both(seen: Any, wanted: Any) -> tuple[str, str]:
+    """Both answers as text, with their shapes where these differ; of a list, a message says the length."""
+    if isinstance(wanted, tuple) or not isinstance(seen, np.ndarray) or seen.shape == np.shape(wanted):
+        return _rounded(seen), _rounded(wanted)
+    return f"{_rounded(seen)} of shape {seen.shape}", f"{_rounded(wanted)} of shape {np.shape(wanted)}"
+
+
+def _rounded(value: Any) -> str:
+    """Numbers without the noise of float32: 5 decimals, 6 significant digits; anything else as it is."""
+    if isinstance(value, np.ndarray | np.generic | int | float | tuple):
+        formatter = {"float_kind": lambda number: f"{round(float(number), 5) + 0.0:.6g}"}
+        return np.array2string(np.asarray(value), separator=", ", formatter=formatter)  # type: ignore[arg-type]
+    return str(value)
 
 
 MAX_NUMBERS = 100_000  # of one answer: a wrong one must not make a check compute or remember without bound

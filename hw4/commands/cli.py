@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import datetime
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from hw4.commands.mistakes import TRACEBACK, CommandFailed, check_words, describe_error, own_line
-from hw4.commands.settings import SEEDS, Settings, check_settings, numbers, with_version
+from hw4.commands.mistakes import TRACEBACK, CommandFailed, check_words, describe_error, in_one_line, own_line
+from hw4.commands.settings import SEEDS, VERSION, Settings, check_settings, numbers, with_version
 from hw4.experiments import EXPERIMENTS, Experiment, Version
-from hw4.handin.assignment import Assignment, Stub, load_assignment
+from hw4.handin.assignment import load_assignment
 
 if TYPE_CHECKING:
     from hw4.commands.runs import Run
-    from hw4.handin.intake import Intake
 
 PACKAGE = Path(__file__).resolve().parents[1]
 RUNS = Path("runs")
@@ -39,7 +40,7 @@ class TrainOptions:
     settings: Annotated[Settings, tyro.conf.OmitArgPrefixes]
     seeds: Annotated[tuple[int, ...], SEEDS] = (0, 1, 2)
     """one agent each"""
-    version: Annotated[Version | None, NO_HINT] = None
+    version: Annotated[Version | None, VERSION, NO_HINT] = None
     """as in the lecture: sets horizon, replan-every and refit-every; without it, they stay as they are"""
     actuator_sign: Literal[1, -1] = 1
     """-1: a world in which every action has the opposite effect, as in some of the grader's worlds"""
@@ -94,23 +95,39 @@ def _run(words: Sequence[str]) -> int:
     names = {field.name for of in (TrainOptions, Experiment) for field in dataclasses.fields(of)}
     options["train"] = sorted(names - {"experiment", "settings", "task_name"})
     check_words(words, options, EXPERIMENTS)
-    with numbers:
-        status: int = tyro.extras.subcommand_cli_from_dict(
-            commands,
-            prog="python -m hw4",
-            description=f"""Homework 4: train, plot, check, hand in. Start with: python -m hw4 check
+    refusal = StringIO()
+    try:
+        with numbers, redirect_stderr(refusal):
+            call: Callable[[], int] = tyro.extras.subcommand_cli_from_dict(
+                {name: _later(command) for name, command in commands.items()},
+                prog="python -m hw4",
+                description=f"""Homework 4: train, plot, check, hand in. Start with: python -m hw4 check
 
 With {TRACEBACK}, a command that fails also shows every call that led there.""",
-            args=words,
-            config=(
-                tyro.conf.OmitArgPrefixes,
-                tyro.conf.OmitSubcommandPrefixes,
-                tyro.conf.FlagCreatePairsOff,
-                tyro.conf.DisallowNone,
-                tyro.conf.PositionalMetavarFromFieldName,
-            ),
-        )
-    return status
+                args=words,
+                config=(
+                    tyro.conf.OmitArgPrefixes,
+                    tyro.conf.OmitSubcommandPrefixes,
+                    tyro.conf.FlagCreatePairsOff,
+                    tyro.conf.DisallowNone,
+                    tyro.conf.PositionalMetavarFromFieldName,
+                ),
+            )
+    except SystemExit as ended:
+        if not ended.code:  # --help
+            raise
+        raise CommandFailed(in_one_line(refusal.getvalue(), words, commands)) from None
+    return call()
+
+
+def _later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """The same command line; what is called is left to do."""
+
+    @functools.wraps(command)
+    def bind(*arguments: Any, **options: Any) -> Callable[[], int]:
+        return functools.partial(command, *arguments, **options)
+
+    return bind
 
 
 # fall -----------------------------------------------------------------------------------------------------------------
@@ -244,7 +261,7 @@ def plot(
         output: picture to write: .png, .pdf or .svg; by default learning_curves.png, or the next number that is free.
         overwrite: replace the picture if it is there already.
     """
-    from hw4.commands.plots import REFERENCE_FILE, draw_runs, read_all_bands
+    from hw4.commands.plots import REFERENCE_FILE, draw_runs, has_reference_settings, read_all_bands
     from hw4.commands.runs import RunError, read_run
     from hw4.commands.scores import describe_difference
 
@@ -263,6 +280,12 @@ def plot(
     _print_scores(found)
     for line in describe_difference(*found) if len(found) == 2 else ():
         print(line)
+    for experiment in dict.fromkeys(run.experiment for run in found):
+        if not any(has_reference_settings(run) for run in found if run.experiment == experiment):
+            print(
+                f"  without the reference's band for {experiment}: it is drawn for runs with the published settings, "
+                "and these have others"
+            )
     if without := sorted({run.experiment for run in found} - bands.keys()):
         why = "has none" if REFERENCE_FILE.is_file() else "is missing"
         print(
@@ -351,8 +374,8 @@ def submit(
         notebooks: folder with the notebooks; by default "notebooks" next to hw4.
         only_check: an archive or a folder that you packed yourself: only says what the grader will say, writes nothing.
     """
+    from hw4.commands.handed_in import print_intake
     from hw4.handin.at_once import write_at_once
-    from hw4.handin.code_files import stubs_not_started
     from hw4.handin.intake import read_submission
     from hw4.handin.packing import notes_on_the_folder, write_submission
     from hw4.handin.refusal import SubmissionRefused
@@ -375,92 +398,10 @@ def submit(
     except SubmissionRefused as refusal:
         earlier = f"\n{output} is still the one of an earlier time." if not only_check and output.exists() else ""
         raise CommandFailed(f"Refused, as the grader would: {refusal}{earlier}") from None
-    _print_problems(intake, assignment)  # first: below everything else it would be overlooked
-    print(f"{'Read' if only_check else 'Wrote'} {only_check or output}: {', '.join(intake.files)}")
     others = [] if only_check else notes_on_the_folder(PACKAGE, notebooks_folder, intake.files, assignment)
-    for note in (*intake.notes, *others):
-        print(f"  note: {note}")
-    open_stubs = stubs_not_started(intake.files, assignment)
-    _print_open_stubs([stub for stub in open_stubs if not assignment.is_optional(stub)], intake, assignment)
-    _print_topics(open_stubs, intake, assignment)
-    _print_unknowns(intake, assignment)
+    done = f"{'Read' if only_check else 'Wrote'} {only_check or output}: {', '.join(intake.files)}"
+    print_intake(intake, assignment, done, others)
     return 1 if intake.syntax_errors or intake.forbidden_imports or intake.unread_notebooks else 0
-
-
-def _print_problems(intake: Intake, assignment: Assignment) -> None:
-    """What makes the grader count a whole file as failed, or name a breach of the rules."""
-    from hw4.handin.answer_cells import what_it_costs
-
-    for p in intake.syntax_errors:
-        points = sum(stub.points for stub in assignment.stubs if stub.file == p.file)
-        kind = "bonus points" if p.file in assignment.optional_code else "points"
-        print(f"FIX THIS: {p.file}:{p.line}: Python cannot read this file: {p.message}")
-        print(f"  The grader fails everything in it ({points} {kind}), and the learning curves that need it.")
-    for problem in intake.unread_notebooks:
-        print(f"FIX THIS: {problem}.")
-        print(f"  The code is graded all the same; this costs {what_it_costs(problem.file, assignment)}.")
-    for i in intake.forbidden_imports:
-        print(f"FIX THIS: {i.file}:{i.line}: import of {i.module}, which is not allowed")
-    if intake.forbidden_imports:
-        print(
-            "  The grader reports it; if the module is missing on the grading machine, everything in that file fails."
-        )
-        print(f"  Allowed: {', '.join(assignment.submission.allowed_imports)}")
-
-
-def _print_open_stubs(open_stubs: Sequence[Stub], intake: Intake, assignment: Assignment) -> None:
-    broken = [problem.file for problem in intake.syntax_errors]
-    unread = [name for name in assignment.required_code if name in (*intake.missing, *broken)]
-    required = [stub for stub in assignment.stubs if not assignment.is_optional(stub)]
-    num_read = sum(stub.file not in unread for stub in required)
-    if unread:
-        print(f"Not checked: {len(required) - num_read} stubs, in {', '.join(unread)}")
-    if open_stubs:
-        print(f"Not started: {len(open_stubs)} of {num_read} stubs")
-        for stub in open_stubs:
-            print(f"  {stub.number} {stub.symbol} in hw4/{stub.file} ({stub.points} points)")
-    elif num_read:
-        print(
-            f"All {num_read} {'other ' if unread else ''}stubs are started. To see whether they are right: python -m "
-            f"hw4 check"
-        )
-
-
-def _print_topics(open_stubs: Sequence[Stub], intake: Intake, assignment: Assignment) -> None:
-    """The optional problems apart: which are handed in, and what they can earn."""
-    topics = [problem for problem in assignment.problems if problem.optional]
-    found = False
-    for topic in topics:
-        name = f"topic {topic.label}, {topic.title}"
-        if _is_handed_in(topic.id, intake, assignment):
-            stubs = assignment.stubs_of(topic.id)
-            num_open = sum(stub in open_stubs for stub in stubs)
-            rest = f"; not started: {num_open} of its {len(stubs)} stubs" if num_open else ""
-            print(f"Bonus: {name}, is handed in (up to {topic.code_points} bonus points){rest}")
-            found = True
-        if topic.written and topic.notebook in intake.files:
-            print(f"Bonus: {name}: {topic.notebook} is handed in (up to {topic.written} bonus points, given by people)")
-            found = True
-    if topics and not found:
-        print("No topic is handed in: topics are optional.")
-    if found:
-        print(f"  Of all bonus points together, up to {assignment.policies.bonus_cap} count.")
-
-
-def _is_handed_in(problem_id: str, intake: Intake, assignment: Assignment) -> bool:
-    return any(stub.file in intake.files for stub in assignment.stubs_of(problem_id))
-
-
-def _print_unknowns(intake: Intake, assignment: Assignment) -> None:
-    curves = "; ".join(
-        curve.title
-        for curve in assignment.curves
-        if not assignment.is_optional(curve) or _is_handed_in(curve.problem, intake, assignment)
-    )
-    print("Only the grader can judge:")
-    print("  the hidden tests, which use other numbers, shapes and seeds than the public ones")
-    print(f"  the learning curves on hidden seeds and worlds ({curves})")
-    print("  the written answers, which people grade")
 
 
 # update ---------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from hw4.handin.assignment import Stub, load_assignment
-from hw4.handin.code_files import SyntaxProblem, parse
+from hw4.handin.code_files import SyntaxProblem, parse, stubs_not_started
 from hw4.handin.strict_toml import and_meant
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -55,16 +55,56 @@ def check_words(words: Sequence[str], options: Mapping[str, Collection[str]], ta
             raise CommandFailed(f"{program} has no option {and_meant(option, sorted(known))}; see {program} --help")
 
 
+def in_one_line(refusal: str, words: Sequence[str], commands: Collection[str]) -> str:
+    """What the parser of the command line says in a box, as one sentence.
+
+    Args:
+        refusal: the box. A line of "─", or of "-" where a terminal has no such sign, is below the title, and another
+            one below what is wrong.
+        words: the command line.
+        commands: the first word of a command line that has one.
+    """
+    known = words[: 2 if words[:1] == ["train"] else 1] if words and words[0] in commands else []
+    program = " ".join(["python -m hw4", *(word for word in known if not word.startswith("-"))])
+    lines = [line.strip("│╭╮╰╯ ") for line in refusal.splitlines()]
+    parts: list[list[str]] = [[]]
+    for number, line in enumerate(line for line in lines if line):
+        if not line.strip("─-") or (number == 0 and line.startswith("─")):  # the title may be part of the border
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    wrong = parts[1] if len(parts) > 1 else parts[0]
+    text = " ".join(wrong).removeprefix("Error parsing ").rstrip(".")
+    return f"{text[:1].lower()}{text[1:]}; see {program} --help"
+
+
 # Errors --------------------------------------------------------------------------------------------------------------
 
 
 def not_written_yet(error: NotImplementedError) -> str | None:
-    """One line for a stub that a command has run into: which, where, and how to test it; None if no stub raised it."""
+    """One line for a stub that a command has run into, or rather for the first one that is missing up to there: which,
+    where, and how to test it; None if no stub raised the error."""
     stub_id = str(error).partition(":")[0]
     stub = next((stub for stub in load_assignment().stubs if stub.id == stub_id), None)
     if stub is None:
         return None
-    return f"Not written yet: {stub.symbol} in hw4/{stub.file} ({stub.id}). Test it with: {_public_test(stub)}"
+    missing = _missing_up_to(stub)
+    first = missing[0]
+    more = f", the first of {len(missing)} up to {stub.symbol}" if len(missing) > 1 else ""
+    return (
+        f"Not written yet: {first.symbol} in hw4/{first.file} ({first.id}){more}. Test it with: {_public_test(first)}"
+    )
+
+
+def _missing_up_to(stub: Stub) -> list[Stub]:
+    """The stubs that are not started, in the order of the assignment, up to this one; of other topics none."""
+    assignment = load_assignment()
+    stubs = [s for s in assignment.stubs if s.problem == stub.problem or not assignment.is_optional(s)]
+    up_to = stubs[: stubs.index(stub)]
+    sources = {name: PACKAGE / name for name in {one.file for one in up_to}}
+    files = {name: path.read_bytes() for name, path in sources.items() if path.is_file()}
+    not_started = stubs_not_started(files, assignment) if files else []
+    return [*(one for one in up_to if one in not_started), stub]
 
 
 def _public_test(stub: Stub) -> str:

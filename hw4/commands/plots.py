@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from hw4.commands.csv_rows import read_rows
 from hw4.commands.runs import LearningCurve, Run
+from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import load_assignment
 
 REFERENCE_FILE = Path(__file__).resolve().parents[1] / "reference_curves.csv"
@@ -93,6 +95,13 @@ def median_curve(curves: Sequence[LearningCurve]) -> tuple[list[int], list[float
     return shared, [median(returns[env_steps]) for env_steps in shared]
 
 
+def has_reference_settings(run: Run) -> bool:
+    """Whether a run can be compared with the recorded runs of the reference: but for its length, it is like them."""
+    published = EXPERIMENTS[run.experiment]
+    settings = {**dataclasses.asdict(run.settings), "num_episodes": published.num_episodes}
+    return settings == dataclasses.asdict(published)
+
+
 def draw_runs(runs: Sequence[Run], bands: dict[str, Band]) -> Figure:
     """One panel per task: runs of the same task share it, and so compare."""
     by_task: dict[str, list[Run]] = defaultdict(list)
@@ -108,7 +117,10 @@ def draw_runs(runs: Sequence[Run], bands: dict[str, Band]) -> Figure:
 def _draw_task(axes: Axes, task_name: str, runs: Sequence[Run], bands: dict[str, Band]) -> None:
     experiments = list(dict.fromkeys(run.experiment for run in runs))
     for experiment in experiments:
-        if experiment in bands:
+        of_experiment = [run for run in runs if run.experiment == experiment]
+        if not any(map(has_reference_settings, of_experiment)):
+            axes.plot([], [], " ", label=f"{experiment}: no reference band, as the settings differ")
+        elif experiment in bands:
             color = BAND_COLOR if len(experiments) == 1 else _color_of(experiment, runs)
             _draw_band(axes, bands[experiment], experiment, color)
     for number, run in enumerate(runs):

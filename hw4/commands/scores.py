@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hw4.commands.jupyter import interval_of_median
-from hw4.commands.plots import Band
+from hw4.commands.plots import Band, has_reference_settings
 from hw4.commands.runs import LearningCurve, Run
 from hw4.experiments import EXPERIMENTS, Experiment
 from hw4.handin.assignment import Curve, load_assignment
@@ -125,7 +125,7 @@ def _describe_ungraded(run: Run, band: Band | None) -> list[str]:
     for seed in run.curves:
         last = f"{seed.returns[-1]:.2f}" if seed.returns else "none is finished yet"
         lines.append(f"  seed {seed.seed}: {last}")
-    if band is not None:
+    if band is not None and has_reference_settings(run):
         runs = "" if band.num_runs is None else f"{band.num_runs} "
         lines.append(f"  {runs}runs of the reference end between {band.low[-1]:.2f} and {band.high[-1]:.2f}")
     return lines

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import tyro
 
@@ -76,6 +76,26 @@ SEEDS = tyro.constructors.PrimitiveConstructorSpec[tuple[int, ...]](
     instance_from_str=read_seeds,
     is_instance=lambda value: isinstance(value, tuple),
     str_from_instance=lambda value: list(map(str, value)),
+)
+
+
+def read_version(words: Sequence[str]) -> Version:
+    """
+    Raises:
+        CommandFailed: there is no such version.
+    """
+    versions: dict[str, Version] = {version: version for version in get_args(Version)}
+    if words[0] not in versions:
+        raise CommandFailed(f"--version must be one of {', '.join(versions)}, got {words[0]}")
+    return versions[words[0]]
+
+
+VERSION = tyro.constructors.PrimitiveConstructorSpec[Version](
+    nargs=1,
+    metavar=f"{{{','.join(get_args(Version))}}}",
+    instance_from_str=read_version,
+    is_instance=lambda value: value is None or value in get_args(Version),
+    str_from_instance=lambda value: [str(value)],
 )
 
 

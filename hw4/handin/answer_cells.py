@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ DECLARATIONS = {  # what a notebook's cell asks about help -> the complete answe
     "**I worked with** (who, and on what):": "nobody",
     "**AI and other tools I used** (which, and for what):": "nothing",
 }
+OWN_CODE_OFF = re.compile(r"^USE_MY_CODE *= *False\b", re.MULTILINE)
 MAKE_SMALLER = "clear its large outputs, or pack it again"
 COPY_ANSWERS = "Copy your answers into a fresh copy of the notebook"
 SAVE_AGAIN = "open it in Jupyter and save it again"
@@ -86,6 +88,11 @@ def notebook_notes(
             yield from _notes_on_answers(name, cells, "bonus points" if is_optional else "points")
             if not _has_outputs(cells):
                 yield f"{name}: no code cell has an output: run all cells and save, so that graders see your figures"
+            elif _shows_recorded_runs_alone(cells):
+                yield (
+                    f"{name}: USE_MY_CODE is False, so graders see recorded runs and none of your own. If your code "
+                    "works, set it to True, run all cells and save"
+                )
 
 
 def _notes_on_help(name: str, cells: list[dict[str, Any]]) -> Iterator[str]:
@@ -134,6 +141,11 @@ def is_unused(notebook: bytes) -> bool:
     if isinstance(cells, str) or _has_outputs(cells):
         return False
     return all(answer.is_open for cell in cells if (answer := _answer(cell)) is not None)
+
+
+def _shows_recorded_runs_alone(cells: list[dict[str, Any]]) -> bool:
+    """Whether the switch to the student's own code is there and off."""
+    return any(cell.get("cell_type") == "code" and OWN_CODE_OFF.search(_text_of(cell)) for cell in cells)
 
 
 def _has_outputs(cells: list[dict[str, Any]]) -> bool:

@@ -6,16 +6,19 @@ Numbers and ids come from assignment.toml; a test says only `@pytest.mark.stub("
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from hw4.checking.worked_example import ExampleFailed
+from hw4.checking.answers import CheckFailed
+from hw4.checking.compared import comparison_in
+from hw4.checking.worked_example import ExampleFailed, in_two_lines, what_to_look_for
 from hw4.handin.assignment import Stub, load_assignment
+from hw4.handin.strict_toml import and_meant
 
 ASSIGNMENT = load_assignment()
 MESSAGE_LENGTH = 2000  # characters of an exception's message that are passed on
@@ -34,7 +37,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{problem.label.lower()}: {problem.title}")
     for stub in ASSIGNMENT.stubs:
         config.addinivalue_line("markers", f"{stub.id}: {stub.symbol} in hw4/{stub.file}")
+    _refuse_unknown_marks(config)
     torch.set_num_threads(1)  # these tensors are tiny
+
+
+def _refuse_unknown_marks(config: pytest.Config) -> None:
+    """Say which mark was probably meant, where `-m` names one that no test can have.
+
+    Raises:
+        pytest.UsageError: there is such a mark.
+    """
+    known = [re.split(r"[(:]", line)[0].strip() for line in config.getini("markers")]
+    for word in re.findall(r"[\w.]+", config.getoption("markexpr") or ""):
+        if word not in (*known, "and", "or", "not", "True", "False"):
+            raise pytest.UsageError(f"-m: no test is marked {and_meant(word, known)}")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m deselects
@@ -72,6 +88,8 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    if call.excinfo is not None:
+        _add_what_was_compared(call.excinfo)
     report = yield
     if call.when == "call" or report.failed:
         outcome: dict[str, Any] = {"event": "end", "test": item.nodeid, "passed": report.passed}
@@ -79,6 +97,21 @@ def pytest_runtest_makereport(
             outcome |= _failure(call.excinfo)
         _write(outcome)
     return report
+
+
+def _add_what_was_compared(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Let a failed check say in pytest's output, too, what was seen and wanted and what to look for."""
+    exception = excinfo.value
+    if not isinstance(exception, CheckFailed) or isinstance(exception, ExampleFailed):
+        return
+    if hasattr(exception, "__notes__"):  # a worked example has said it
+        return
+    lines = []
+    if (compared := comparison_in(excinfo)) is not None:
+        lines += [f"{compared.name}:", *in_two_lines(compared.seen, compared.wanted)]
+    if exception.cause != "wrong_value":  # that hint is about the worked example
+        lines += what_to_look_for(exception.cause)
+    exception.add_note("\n".join(lines))
 
 
 def _failure(excinfo: pytest.ExceptionInfo[BaseException]) -> dict[str, Any]:
@@ -91,28 +124,11 @@ def _failure(excinfo: pytest.ExceptionInfo[BaseException]) -> dict[str, Any]:
     ]
     return {
         "exception": type(exception).__name__,
-        "message": str(exception)[:MESSAGE_LENGTH],
+        "message": (exception.said if isinstance(exception, ExampleFailed) else str(exception))[:MESSAGE_LENGTH],
         "cause": getattr(exception, "cause", None),
         "where": own_lines[-1] if own_lines else None,
-        "example": [exception.name, *_both(exception.seen, exception.wanted)]
-        if isinstance(exception, ExampleFailed)
-        else None,
+        "example": [exception.name, exception.seen, exception.wanted] if isinstance(exception, ExampleFailed) else None,
     }
-
-
-def _both(seen: Any, wanted: Any) -> tuple[str, str]:
-    """Both answers as text, with their shapes where these differ; of a list, a message says the length."""
-    if isinstance(wanted, tuple) or not isinstance(seen, np.ndarray) or seen.shape == np.shape(wanted):
-        return _rounded(seen), _rounded(wanted)
-    return f"{_rounded(seen)} of shape {seen.shape}", f"{_rounded(wanted)} of shape {np.shape(wanted)}"
-
-
-def _rounded(value: Any) -> str:
-    """Numbers without the noise of float32: 5 decimals, 6 significant digits; anything else as it is."""
-    if isinstance(value, np.ndarray | np.generic | int | float | tuple):
-        formatter = {"float_kind": lambda number: f"{round(float(number), 5) + 0.0:.6g}"}
-        return np.array2string(np.asarray(value), separator=", ", formatter=formatter)  # type: ignore[arg-type]
-    return str(value)
 
 
 _outcomes_file: list[Path] = []

@@ -14,7 +14,7 @@ from hw4.checking.answers import AnyOf, CheckFailed, check, check_close, check_p
 from hw4.checking.cem_trace import CemTrace, repeats
 from hw4.checking.controller import NumberedPlanner, check_actions, check_start
 from hw4.checking.examples import WORKED_EXAMPLES
-from hw4.checking.rollout_trace import Drift, RolloutTrace
+from hw4.checking.rollout_trace import Drift, RolloutTrace, is_flattened
 from hw4.checking.schedules import check_schedule
 from hw4.checking.shooting import check_winner
 from hw4.checking.subject import LocalSubject
@@ -37,6 +37,10 @@ def numbers(*shape: int) -> Tensor:
 
 def drift(observation: Tensor, action: Tensor) -> Tensor:
     """A model of 3 observations and 2 actions in which each action moves something else."""
+    shapes = (tuple(observation.shape), tuple(action.shape))
+    check(
+        not is_flattened(*shapes), f"predict was called with the shapes {shapes[0]} and {shapes[1]}", "start_flattened"
+    )
     return observation + torch.cat([action, observation[..., :1]], dim=-1)
 
 

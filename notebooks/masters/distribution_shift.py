@@ -40,8 +40,8 @@ figures.first_picture()
 # 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions, and make three diagnoses in the clinic (no points; each says if it is right).
-# 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE`
-#    `= True` below and run the notebook again: your own agent trains, for about a minute.
+# 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` below, and
+#    `USE_MY_CODE = True`, and run the notebook again: your own agent trains, for about a minute.
 # 5. Write the answers at the end ({{ points_in_all }} points). Before you hand in, say in the last cell who and what
 #    helped you.
 #
@@ -121,11 +121,11 @@ figures.errors(my_prediction)
 # %% [markdown] name="mended"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# On states like its data the first model errs by millimetres. Aggregation does not make it better everywhere: at the
-# end it is *worse* on the base policy's states than it was at first, and on the first plan's states no improvement can
-# be claimed under 1.0, and under 1.5 the error rises. What falls is the error on the states that the agent visits: the
-# new data comes from there, and these are no longer the states of the first episode. The belief about a step over the
-# edge moves towards the truth.
+# On states like its data the first model errs by millimetres. Aggregation does not make it better everywhere. At the
+# end it is *worse* on the base policy's states than it was at first. On the first plan's states no improvement can be
+# claimed under 1.0, and under 1.5 the error rises. What falls is the error on the states that the agent visits: the new
+# data comes from there, and these are no longer the states of the first episode. The belief about a step over the edge
+# moves towards the truth.
 #
 # </details>
 

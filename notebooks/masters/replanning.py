@@ -38,8 +38,8 @@ figures.first_picture()
 # 1. Run the cells one by one (about 15 seconds in all). They draw recorded runs, before you have written any code.
 # 2. Before you look at a figure, write your prediction into its cell, and run the cell: it then shows above the figure.
 # 3. Complete the two small functions (no points; each says whether it is right, and nothing else depends on them).
-# 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` and `USE_MY_CODE
-#    = True` below and run the notebook again: your own agent trains, for less than a minute.
+# 4. Once your tests of {{ problem:dynamics }} and {{ problem:planning }} pass, set `STUDENT_ID` below, and
+#    `USE_MY_CODE = True`, and run the notebook again: your own agent trains, for less than a minute.
 # 5. Write the answers at the end, a short proof and a short text ({{ points_in_all }} points).
 #
 # The code that records and draws is in `hw4/notebooks/replanning_*.py`; there is nothing to write in it. Up to

@@ -76,8 +76,8 @@ LIVE_ENV_STEPS = 320  # of each run; a whole run has 320, and with fewer it is c
 #
 # $$\mathbb{E}[r] = \mu\,\Phi(z) - \sigma\,\varphi(z) - 20\,(1 - \Phi(z)).$$
 #
-# **Predict.** The reward at the mean is 2.8. With a std of 0.05 m, is the *expected* reward about that, half, or below
-# zero? And with 0.3 m?
+# **Predict.** The handout says what a std of 0.05 m and one of 0.3 m leave of the reward of 2.8 at the mean. At which
+# std is half of it left? And is anything left at 0.15 m, the noise of one step?
 
 # %% name="equal"
 my_prediction = ""

@@ -34,6 +34,7 @@ COSTS = {  # the rows of the table of costs
     "optimistic": "the same, optimistic",
 }
 PLANNED, FIRST, LAST_THREE = slice(1, None), slice(1, 2), slice(-3, None)  # episodes
+NOT_RUN = "not run"  # in the table of costs
 MEAN_X = 2.8  # m; where two plans are predicted to end
 STDS = (0.05, 0.3)  # m; how sure that is
 
@@ -60,9 +61,9 @@ def compared(arm: str, other: str, episodes: slice, column: str = "episode_retur
 
 
 def far(arm: str) -> str:
-    """The share of seeds that end behind the bridge; empty if the arm has not been there."""
+    """The share of seeds that end behind the bridge, in words if the arm has not been there."""
     stands = walks("stands", arm, slice(-1, None), "bridge")
-    return f"{100 * (stands > BRIDGE_TO).mean():.0f} %" if len(stands) else ""
+    return f"{100 * (stands > BRIDGE_TO).mean():.0f} %" if len(stands) else NOT_RUN
 
 
 def evaluations() -> int:

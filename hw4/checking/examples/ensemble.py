@@ -311,11 +311,13 @@ AGGREGATE_RETURNS = WorkedExample(
             "spread_for_extreme": AnyOf((np.array([1.056080, 5.857864]), np.array([0.394449, 2.679492]))),
             "one_member_only": AnyOf((np.array([3.0, 40.0]), np.array([8.0, 10.0]))),
             "pessimism_swapped": np.array([8.0, 40.0]),
+            "index_returned": AnyOf((np.array([0.0, 0.0]), np.array([0.0, 2.0]))),
             "aggregation_axis": AnyOf((np.array([1.0, 3.0, 8.0]), 1.0)),
         },
         "optimistic": {
             "spread_for_extreme": AnyOf((np.array([6.943920, 34.142136]), np.array([7.605551, 37.320508]))),
             "pessimism_swapped": np.array([1.0, 10.0]),
+            "index_returned": np.array([2.0, 1.0]),
             "aggregation_axis": AnyOf((np.array([10.0, 40.0, 10.0]), 40.0)),
             "one_member_only": AnyOf((np.array([8.0, 10.0]), np.array([3.0, 40.0]))),
         },

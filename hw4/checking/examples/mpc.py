@@ -165,7 +165,10 @@ CEM_REFIT = WorkedExample(
             "smoothing_ignored": AnyOf((np.array([[1.0], [5.0]]), np.array([[2.0], [50.0]]) ** 0.5)),
             "std_divisor": np.array([[1.810660], [5.553301]]),
             "variance_for_std": AnyOf(
-                (np.array([[1.5], [19.0]]), np.array([[1.732051], [4.358899]]), np.array([[3.0], [19.0]]))
+                (
+                    *(np.array([[1.5], [19.0]]), np.array([[1.732051], [4.358899]]), np.array([[3.0], [19.0]])),
+                    np.array([[2.25], [37.75]]),
+                )
             ),
             "std_not_refit": np.array([[3.0], [1.0]]),
             "old_not_used": AnyOf((np.array([[1.610233], [5.563836]]), np.array([[1.777402], [4.406167]]))),
@@ -313,6 +316,9 @@ MPC_ACT = WorkedExample(
     },
     slips={
         "actions": {
+            "action_skipped": AnyOf(
+                (np.array([[12.0], [22.0], [32.0], [42.0], [52.0]]), np.array([[11.0], [12.0], [22.0], [32.0], [42.0]]))
+            ),
             "replans_always": np.array([[11.0], [21.0], [31.0], [41.0], [51.0]]),
             "never_replans": np.array([[11.0], [12.0], [13.0], [14.0], [15.0]]),
             "replans_off_by_one": np.array([[11.0], [12.0], [13.0], [21.0], [22.0]]),

@@ -22,6 +22,12 @@ HINTS: dict[str, Hint] = {
         "that line, and compare them with the docstring.",
         "Conventions: shapes",
     ),
+    "axis_from_front": Hint(
+        "An axis is missing, or two tensors do not fit along it, so probably it is counted from the front, as in "
+        "`torch.cat(..., dim=1)`. With more or fewer leading dimensions that is another axis: write `dim=-1` for the "
+        "last.",
+        "Conventions: shapes",
+    ),
     "arguments_do_not_fit": Hint(
         "Your code calls a function that it was handed, such as `predict`, `reward` or `objective`, with arguments "
         "that do not fit. Print their shapes just before the call and compare with the docstring.",
@@ -55,6 +61,11 @@ HINTS: dict[str, Hint] = {
     "state_shared": Hint(
         "Two objects are right when each is used alone, and wrong when both are used, so probably they share "
         "something: a variable of the module or of the class, or a default argument that is changed.",
+        "the docstring of the stub",
+    ),
+    "values_and_indices": Hint(
+        "The result is a pair, values and indices, so probably `min`, `max`, `median`, `sort` or `topk` was called "
+        "with a `dim`. Take its `.values`, or use `amin` or `amax`.",
         "the docstring of the stub",
     ),
     "wrong_type": Hint("The result is not a tensor of real numbers.", "the docstring of the stub"),

@@ -43,8 +43,9 @@ HINTS: dict[str, Hint] = {
         "Conventions: divisors",
     ),
     "std_floor": Hint(
-        "Your std of a constant feature is not 1, so probably it is left at 0, raised to a tiny number, or 1 is added "
-        "to it. The feature would blow up the first time it changes; divide it by 1 instead.",
+        "Your std of a constant feature is not 1, so probably it is left at 0, raised to a tiny number by `clamp` "
+        "(so tiny that it shows as 0), or 1 is added to it. The feature would blow up the first time it changes: "
+        "divide it by 1 instead, with `torch.where`.",
         "Conventions: normalising",
     ),
     "std_floor_too_high": Hint(

@@ -63,6 +63,11 @@ HINTS: dict[str, Hint] = {
         "start was not expanded. Give it an axis of `num_sequences` entries before the roll-out.",
         "Conventions: shapes",
     ),
+    "start_flattened": Hint(
+        "Your start has lost its batch dimensions, so probably `repeat(n, 1)` has put the copies into an axis that was "
+        "there already. Give the start a new axis for the sequences: `unsqueeze(-2)`, then `expand`.",
+        "Conventions: shapes",
+    ),
     "one_action_for_all": Hint(
         "Your model or reward sees one sequence's action for all sequences, so probably an index or a slice picks one "
         "row. Each sequence has its own action at each step.",
@@ -246,7 +251,8 @@ HINTS: dict[str, Hint] = {
         "Conventions: replanning",
     ),
     "action_skipped": Hint(
-        "The first action of your plan is never executed, so probably the count goes up before it is used.",
+        "The first action of your plan is never executed, so probably the count goes up before it is used, or is set "
+        "to 1 when a plan is made. None of a new plan's actions has been executed yet: set the count to 0.",
         "Conventions: replanning",
     ),
     "count_not_reset": Hint(
