@@ -304,6 +304,7 @@ def test_while_files_are_missing_nothing_else_is_checked(fix: str, continues: bo
 # Changing the course: on a copy of the tree ---------------------------------------------------------------------------
 
 
+@pytest.mark.verify  # half a minute
 def test_term_dates_points_settings_and_a_todo_are_changed_in_one_place_each_and_everything_follows(
     tmp_path: Path,
 ) -> None:
