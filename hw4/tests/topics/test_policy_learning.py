@@ -60,7 +60,7 @@ def test_model_rollout_follows_the_member_of_each_step() -> None:
         walk, start = Walk(), draws(4, 2, seed=seed)
         members = torch.tensor([[0, 1, 2, 0], [2, 2, 0, 1], [1, 0, 0, 2]])
         steps = model_rollout(walk.predict, walk.policy, walk.reward, start, members)
-        moved = (walk.draws[:3] + members[..., None]).cumsum(dim=0)  # (k, B, 1)
+        moved = (walk.draws[:3, None] + members[..., None]).cumsum(dim=0)  # (k, B, 1)
         wanted = start + moved
         slips = {"rollout_first_member": (start + walk.draws[:3, None].cumsum(dim=0)).numpy()}
         check_close(steps[4].numpy(), wanted.numpy(), "the next observations", slips=slips)

@@ -16,7 +16,7 @@ TEXTS = {
     "rollout_reward_before": "Your reward is that of the state before the step. It is paid on arrival, at s'.",
     "rollout_flattened": "Your steps and roll-outs share one axis. Keep two: (k, B, ...).",
     "rollout_last_step_only": "Your answer has the last step alone. Every step counts.",
-    "rollout_time_axis": "Your steps are along axis 1. Steps come first: (k, B, ...).",
+    "rollout_steps_second": "Your steps are along axis 1. Steps come first: (k, B, ...).",
     "rollout_next_for_now": "Your `observation` is the state after the step; it is the one the action was chosen in.",
     "rollout_now_for_next": "Your `next_observation` is the state before the step.",
     "rollout_loops": "You call a function for some of the roll-outs alone. Hand it all of them at once.",
@@ -44,7 +44,7 @@ TEXTS = {
     "pairs_real_only": "Your pairs are those of the real steps alone. The critic has to learn at imagined steps, too.",
     "pairs_order": "Your targets are ordered by roll-out, your observations by step. Row i * B + b is step i of "
     "roll-out b.",
-    "pairs_by_roll_out": "Your pairs are ordered by roll-out. All roll-outs of step 0 come first, then those of step 1.",
+    "pairs_by_roll_out": "Your pairs are ordered by roll-out. All those of step 0 come first, then those of step 1.",
     "pairs_back_to_front": "Your targets are in the order in which they are computed, the last step first. Turn them "
     "round.",
     "pairs_one_target": "Every step of yours has the target of the first. Each looks ahead from its own step.",
