@@ -158,3 +158,52 @@ def at(env_steps: Array, returns: Array, step: int = AT) -> float:
     """The mean of the evaluation after so many env steps and the one before it: at 250 the graded score."""
     last = int(np.flatnonzero(np.asarray(env_steps) == step)[0])
     return float(np.mean(np.asarray(returns)[last - 1 : last + 1]))
+
+
+# Errors of a target, where everything is known ------------------------------------------------------------------------
+
+GAMMA = 0.98
+HORIZONS = tuple(range(11))
+
+
+def target_errors(model_error: float, critic_error: float, *, seed: int = 0, num_worlds: int = 200) -> Array:
+    """Mean size of the error of an expanded target for each of the HORIZONS, shape (11,).
+
+    The worlds are random ones with s' = A s, the reward of a step is -|s'|^2, and a state's exact value is known. The
+    model has A times (1 + model_error), and the critic is wrong by critic_error everywhere.
+    """
+    rng, errors = np.random.default_rng(seed), []
+    for _ in range(num_worlds):
+        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        step, worth, power = 0.95 * turn, np.zeros((3, 3)), np.eye(3)
+        for i in range(400):
+            power = power @ step
+            worth -= GAMMA**i * power.T @ power
+        start = rng.normal(size=3)
+        start /= np.linalg.norm(start)
+        state, total, of_world = step @ start, 0.0, []
+        total = -float(state @ state)
+        for h in HORIZONS:
+            if h > 0:
+                state = (1.0 + model_error) * step @ state
+                total -= GAMMA**h * float(state @ state)
+            target = total + GAMMA ** (h + 1) * (float(state @ worth @ state) + critic_error)
+            of_world.append(abs(target - float(start @ worth @ start)))
+        errors.append(of_world)
+    return np.asarray(np.mean(errors, axis=0))
+
+
+def weights_where(case: str, *, num_members: int = 5, floor: float = 1e-3, seed: int = 0) -> tuple[Array, Array]:
+    """Weights of targets of four lengths, and the error of each length, shapes (4,) and (4,).
+
+    The right target is 0. In the case "noisy" the members disagree on what comes after step 1; "wrong" is the same
+    mistake in all of them. Every length has a little spread of its own.
+    """
+    rng = np.random.default_rng(seed)
+    targets = 0.05 * rng.normal(size=(4, num_members))
+    if case == "noisy":
+        targets[2:] += 2.0 * rng.normal(size=(2, num_members))
+    if case == "wrong":
+        targets[2:] += 2.0
+    inverse = 1.0 / np.maximum(targets.var(axis=1), floor)
+    return inverse / inverse.sum(), targets.mean(axis=1)
