@@ -112,9 +112,9 @@ def horizons(my_prediction: str = "") -> None:
     """Where everything is known: the error of a target by its horizon, for wrong critics and wrong models."""
     _, axes = plt.subplots(figsize=(6.5, 3.2))
     cases = (
-        ("critic wrong, model exact", 0.0, 1.0, BLUE),
+        ("critic wrong by 1, model exact", 0.0, 1.0, BLUE),
         ("critic exact, model wrong by 2 %", 0.02, 0.0, ORANGE),
-        ("both", 0.02, 1.0, GREEN),
+        ("critic exact, model wrong by 0.5 %", 0.005, 0.0, GREEN),
     )
     rows = []
     for label, model_error, critic_error, color in cases:
