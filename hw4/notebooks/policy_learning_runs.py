@@ -47,7 +47,7 @@ class Timed:
     _spent: float = 0.0
 
     def act(self, observation: Array) -> Array:
-        return self._timed(self.agent.act, observation)
+        return np.asarray(self._timed(self.agent.act, observation))
 
     def record(self, observation: Array, action: Array, next_observation: Array) -> None:
         self._timed(self.agent.record, observation, action, next_observation)

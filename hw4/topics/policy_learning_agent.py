@@ -225,8 +225,8 @@ class PolicyAgent:
         rewards = torch.cat([first, steps.reward - self.sac.temperature * steps.log_prob])
         reached = torch.cat([start.unsqueeze(0), steps.next_observation])  # after step 0 to H
         values = self.sac.values_of_each(reached.flatten(0, 1))  # (M, (H + 1) * E * B)
-        values = values.unflatten(1, (len(rewards), ENSEMBLE_SIZE, num)).permute(1, 2, 0, 3)
-        rewards = rewards.unflatten(1, (ENSEMBLE_SIZE, num))
+        values = values.unflatten(1, (len(rewards), ENSEMBLE_SIZE, num)).permute(1, 2, 0, 3)  # type: ignore[no-untyped-call]
+        rewards = rewards.unflatten(1, (ENSEMBLE_SIZE, num))  # type: ignore[no-untyped-call]
         mean, variance = self.parts.steve_targets(rewards, values, _nowhere(rewards), gamma=GAMMA)
         return (self.parts.steve_weights(variance, floor=VARIANCE_FLOOR) * mean).sum(dim=0)
 

@@ -16,7 +16,7 @@ def target(rewards: Any, last_value: Any, terminated: Any, gamma: float) -> Any:
     return np.where(alive, total + gamma ** len(rewards) * np.where(alive, last_value, 0.0), total)
 
 
-def targets_of_steps(rewards: Any, bonuses: Any, last_value: Any, terminated: Any, gamma: float) -> Any:
+def targets_of_steps(rewards: Any, bonuses: Any, last_value: Any, terminated: Any, *, gamma: float) -> Any:
     """The target of every step, shape (H + 1, B): each is summed by itself, with soft rewards after its first step."""
     found = []
     for i in range(len(rewards)):
@@ -25,7 +25,7 @@ def targets_of_steps(rewards: Any, bonuses: Any, last_value: Any, terminated: An
     return np.array(found)
 
 
-def targets_of_lengths(rewards: Any, values: Any, terminated: Any, gamma: float) -> Any:
+def targets_of_lengths(rewards: Any, values: Any, terminated: Any, *, gamma: float) -> Any:
     """T[h, e, m, b], shape (H + 1, E, M, B)."""
     lengths, members, critics, _ = values.shape
     return np.array(

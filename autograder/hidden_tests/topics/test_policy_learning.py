@@ -301,7 +301,8 @@ def _pairs(observation: Any, action: Any, targets: Any) -> tuple[Any, ...]:
 
 
 def _wanted_pairs(inputs: list[Any], gamma: float) -> tuple[Any, ...]:
-    return _pairs(*inputs[:2], oracle.targets_of_steps(*inputs[2:], gamma))
+    targets = oracle.targets_of_steps(*inputs[2:], gamma=gamma)
+    return _pairs(inputs[0], inputs[1], targets)
 
 
 def _pair_slips(inputs: list[Any], gamma: float) -> dict[str, Any]:
@@ -437,7 +438,7 @@ def _moments(targets: Any) -> tuple[Any, Any]:
 def _steve_slips(inputs: list[Any], gamma: float) -> dict[str, Any]:
     """What known mistakes give."""
     rewards, values, terminated = inputs
-    targets = oracle.targets_of_lengths(*inputs, gamma)
+    targets = oracle.targets_of_lengths(*inputs, gamma=gamma)
     mean, variance = _moments(targets)
     count = targets.shape[1] * targets.shape[2]
     last = np.repeat(values[-1:], len(values), axis=0)
@@ -448,9 +449,9 @@ def _steve_slips(inputs: list[Any], gamma: float) -> dict[str, Any]:
         "steve_over_members": (np.nan, targets.mean(axis=2).var(axis=1)),
         "steve_over_critics": (np.nan, targets.var(axis=2).mean(axis=1)),
         "steve_smallest_critic": _moments(targets.min(axis=2, keepdims=True)),
-        "steve_one_value": _moments(oracle.targets_of_lengths(rewards, last, terminated, gamma)),
-        "steve_value_early": _moments(oracle.targets_of_lengths(rewards, shifted, terminated, gamma)),
-        "steve_without_discount": _moments(oracle.targets_of_lengths(*inputs, 1.0)),
+        "steve_one_value": _moments(oracle.targets_of_lengths(rewards, last, terminated, gamma=gamma)),
+        "steve_value_early": _moments(oracle.targets_of_lengths(rewards, shifted, terminated, gamma=gamma)),
+        "steve_without_discount": _moments(oracle.targets_of_lengths(*inputs, gamma=1.0)),
         "steve_terminal_ignored": _moments(oracle.targets_of_lengths(rewards, values, 0 * terminated > 0, gamma)),
         "steve_spread_of_values": (np.nan, values.var(axis=(1, 2))),
         "steve_swapped": (variance, mean),
@@ -459,7 +460,7 @@ def _steve_slips(inputs: list[Any], gamma: float) -> dict[str, Any]:
 
 def _check_steve(subject: Subject, inputs: list[Any], gamma: float = GAMMA) -> Any:
     answer = subject.call(TARGETS, *inputs, gamma=gamma)
-    wanted = _moments(oracle.targets_of_lengths(*inputs, gamma))
+    wanted = _moments(oracle.targets_of_lengths(*inputs, gamma=gamma))
     _check_parts(answer, wanted, MOMENTS, lambda: _steve_slips(inputs, gamma))
     return answer
 
@@ -541,7 +542,7 @@ def test_expanded_targets_of_any_size(subject: Subject, rng: RNG) -> None:
 def test_expanded_targets_leave_their_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Rewards, values and ends are not changed in place."""
     inputs = _steve_inputs(rng)
-    wanted = _moments(oracle.targets_of_lengths(*inputs, GAMMA))
+    wanted = _moments(oracle.targets_of_lengths(*inputs, gamma=GAMMA))
     check_left_alone(
         subject, inputs, lambda *kept: _check_parts(subject.call(TARGETS, *kept, gamma=GAMMA), wanted, MOMENTS, dict)
     )
@@ -610,7 +611,7 @@ def test_a_confidently_wrong_model_keeps_its_weight(subject: Subject, rng: RNG) 
     rewards[:] = rewards[:, :1]
     rewards[2:] = 50.0  # nothing like it is real, but the members agree
     values[2:] = values[2:, :1, :1]
-    variance = 1e-6 + _moments(oracle.targets_of_lengths(rewards, values, terminated, GAMMA))[1]
+    variance = 1e-6 + _moments(oracle.targets_of_lengths(rewards, values, terminated, gamma=GAMMA))[1]
     answer = np.asarray(_check_weights(subject, variance))
     check(bool((answer[2:].sum(axis=0) > 0.9).all()), "lengths on which all agree lose their weight", "wrong_value")
 
