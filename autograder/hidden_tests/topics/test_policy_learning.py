@@ -452,7 +452,7 @@ def _steve_slips(inputs: list[Any], gamma: float) -> dict[str, Any]:
         "steve_one_value": _moments(oracle.targets_of_lengths(rewards, last, terminated, gamma=gamma)),
         "steve_value_early": _moments(oracle.targets_of_lengths(rewards, shifted, terminated, gamma=gamma)),
         "steve_without_discount": _moments(oracle.targets_of_lengths(*inputs, gamma=1.0)),
-        "steve_terminal_ignored": _moments(oracle.targets_of_lengths(rewards, values, 0 * terminated > 0, gamma)),
+        "steve_terminal_ignored": _moments(oracle.targets_of_lengths(rewards, values, 0 * terminated > 0, gamma=gamma)),
         "steve_spread_of_values": (np.nan, values.var(axis=(1, 2))),
         "steve_swapped": (variance, mean),
     }
