@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from class_samples import QUIET, TOTAL, canary, engine_of, entries_of, graded_class, in_canvas, measured, quick_pages
+from class_samples import (
+    QUIET,
+    TOTAL,
+    canary,
+    engine_of,
+    entries_of,
+    graded_class,
+    in_canvas,
+    measured,
+    quick_pages,
+    use_assignment,
+)
 from rich.console import Console
 
 from autograder.classroom import commands, decisions
@@ -28,7 +39,10 @@ from autograder.classroom.night.grade_class import grade_class
 from autograder.classroom.night.job import Settings
 from autograder.classroom.night.merge import merge
 from autograder.classroom.night.record import hashes_of_tests
+from autograder.console import print_report
 from autograder.grading.curves import load_bars
+from autograder.report.page import page
+from autograder.report.words import points as shown
 from hw4.handin.assignment import load_assignment
 
 __all__ = ["quick_pages"]  # a fixture
@@ -154,6 +168,43 @@ def test_other_points_and_a_test_that_is_gone_change_nothing_until_they_are_aske
     assert numbers(folder) == before
     row = next(csv.DictReader((folder.root / "grades.csv").open(encoding="utf-8-sig")))
     assert row["random_shooting"] == f"{ASSIGNMENT.stub('random_shooting').points}"
+
+
+def test_a_report_says_what_each_problem_gave_at_most_when_it_was_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a function is worth today: in the table of a terminal, on the page, and of the kept report itself."""
+    folder = graded_class(tmp_path, {"ada": measured(failed=[NLL])})
+    stub = ASSIGNMENT.stub("gaussian_nll")
+    then = ASSIGNMENT.problem(stub.problem)
+    now = dataclasses.replace(then, points=then.points + 5)
+    changed = dataclasses.replace(
+        ASSIGNMENT,
+        problems=tuple(now if problem is then else problem for problem in ASSIGNMENT.problems),
+        stubs=tuple(dataclasses.replace(s, points=s.points + 5) if s is stub else s for s in ASSIGNMENT.stubs),
+    )
+    assert now.code_points == then.code_points + 5
+    use_assignment(changed, monkeypatch)
+    (ada,) = read_class(folder).results
+    assert ada.grade is not None
+    report = ada.grade.report
+    assert {p.id: report.most_of(p) for p in changed.problems} == {p.id: p.code_points for p in ASSIGNMENT.problems}
+    earned = sum(item.score for item in report.items_of(then.id))
+    assert 0 < earned < then.code_points
+    line = f"{then.label} {then.title}: {shown(earned)} of {then.code_points}"
+    printed = io.StringIO()
+    print_report(Console(file=printed, width=300), report)
+    assert line in printed.getvalue().splitlines()
+    assert f">{line}</h2>" in page(ada.grade, "ada")
+
+
+def test_a_problem_without_a_judged_item_gives_what_it_gives_today(tmp_path: Path) -> None:
+    """As in the report of a submission that was refused."""
+    folder = graded_class(tmp_path, {"ada": measured()})
+    (ada,) = read_class(folder).results
+    assert ada.grade is not None
+    empty = dataclasses.replace(ada.grade.report, items=())
+    assert [empty.most_of(problem) for problem in ASSIGNMENT.problems] == [p.code_points for p in ASSIGNMENT.problems]
 
 
 def test_another_due_date_changes_no_penalty_until_regrade_class_is_asked(
