@@ -47,10 +47,13 @@ def drop_the_ensembles(tree: Path) -> None:
     for curve, before, after in (("cliff_hill", 6, 16), ("cartpole", 7, 24)):
         change(tree / "assignment.toml", rf'(id = "curve_{curve}"\n(?:.+\n)*?points = ){before}\n', rf"\g<1>{after}\n")
     change(tree / "assignment.toml", r'(id = "curves"\ntitle = .*\npoints = )20', r"\g<1>40")
+    ids = "|".join(stub.id for stub in ASSIGNMENT.stubs_of("ensembles"))  # an effect of a topic needs some
+    change(tree / "assignment.toml", rf'"(?:{ids})", ?')
     # 2. its functions are given
     solution = tree / "solutions" / "ensemble.py"
     given = re.sub(r" *### (BEGIN|END) SOLUTION.*\n", "", solution.read_text(encoding="utf-8"))
     for old, new in (
+        ("returns = state.new_zeros(state.shape[:-1])", "returns = torch.zeros(state.shape[:-1])"),
         ("returns = returns + reward(state, action, next_state)", "returns += reward(state, action, moved)"),
         ("next_state = mean +", "moved = mean +"),
         ("state = next_state", "state = moved"),
@@ -60,7 +63,6 @@ def drop_the_ensembles(tree: Path) -> None:
     (tree / "hw4" / "ensemble.py").write_text(given, encoding="utf-8")
     solution.unlink()
     # 3. what still names it
-    ids = "|".join(stub.id for stub in ASSIGNMENT.stubs_of("ensembles"))
     for _ in range(3):  # files that belong to nothing, then what names the functions in others
         for found in findings(tree):
             path = tree / found.file
@@ -90,7 +92,7 @@ def test_a_problem_is_dropped_until_nothing_is_left_but_runs_to_record(tmp_path:
     drop_the_ensembles(tree)
     said = publish(tree)
     left = [line for line in said.splitlines() if line.startswith("  ")]
-    assert len(left) == 3, said  # two curves, and the ungraded tasks
+    assert len(left) == 4, said  # two curves, an effect with an ensemble, and the ungraded tasks
     assert all("today's solution and settings: run `" in line for line in left), said
     assert said.count(" ... no (") == 2, said
 
