@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autograder.grading.fingerprint import GRADER, python_files
 from autograder.solutions import ROOT
+from hw4.handin.assignment import load_assignment
 from publish.archive import zip_of
 from publish.line_ends import LineEndError, with_right_line_ends
 
@@ -48,8 +49,10 @@ def gradescope_bundle() -> bytes:
     """The archive; the same tree gives the same bytes.
 
     Raises:
+        AssignmentError: a mistake in assignment.toml, with which nothing could be graded.
         LineEndError: a script that would not start on Gradescope, or any other file with the line ends of Windows.
     """
+    load_assignment()
     return zip_of(with_right_line_ends(grader_files(), ENTRY_POINTS), executable=ENTRY_POINTS)
 
 

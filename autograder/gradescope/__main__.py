@@ -43,8 +43,8 @@ def main(root: Path, grader: list[str], deadline_seconds: float) -> None:
     """
     start = time.monotonic()
     metadata = read_metadata(root / "submission_metadata.json")
-    print(f"submission {metadata.submission}, handed in at {metadata.created_at or 'an unknown time'}", flush=True)
     cap = load_assignment().policies.max_submissions
+    print(f"submission {metadata.submission}, handed in at {metadata.created_at or 'an unknown time'}", flush=True)
     if 0 < cap <= len(metadata.graded_before):
         print(f"not graded: only {cap} submissions count, and that many were graded before", flush=True)
         write_at_once(root / "results" / "results.json", as_json(_counted(metadata.graded_before[cap - 1], cap)))
