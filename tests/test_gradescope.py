@@ -856,13 +856,18 @@ def folder_mb(folder: Path) -> float:
 def test_the_image_is_built_without_cuda_and_grades_under_the_oldest_and_the_newest_python(
     container: Container, version: str
 ) -> None:
-    """Downloads what `make gradescope` says, once for each version."""
+    """Downloads what `make gradescope` says, once for each version; packages in folders of PIP_FIND_LINKS also do."""
     found = [shutil.which(f"python{version}"), *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
     interpreter = next((path for path in found if path is not None and runs(path)), None)
     if interpreter is None:
         pytest.skip(f"Python {version} is not installed here")
     container.build_with(interpreter)
-    document = container.grade(stubs(), timeout=3600)
+    try:
+        document = container.grade(stubs(), timeout=3600)
+    except AssertionError:
+        if "failed to lookup address" in container.printed:
+            pytest.skip(f"from here, torch for the CPU cannot be downloaded:\n{container.printed}")
+        raise
     assert f"ready: Python {version}." in container.printed
     assert "+cpu" in container.printed
     environment = container.folder.parent / "venv"
