@@ -326,8 +326,9 @@ def test_a_curve_whose_worker_always_dies_is_the_graders_fault(monkeypatch: pyte
 
         monkeypatch.setattr(RemoteSubject, "_request", request)
         grade = grader.grade(intake_of(reference_code()), Silent(), only=frozenset({"gaussian_nll"}))
-        assert {curve.verdict for curve in grade.report.curves} == {"grader_fault"}
-        assert len(grade.report.faults) == len(load_assignment().curves)
+        judged = (*grade.report.curves, *grade.report.effects)
+        assert {item.verdict for item in judged} == {"grader_fault"}
+        assert len(grade.report.faults) == len(judged) == len(load_assignment().run_items)
 
 
 def test_a_worker_that_is_killed_once_in_a_curve_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
