@@ -32,7 +32,7 @@ TASKS = {name: EXPERIMENTS[experiment] for name, experiment in (("cartpole", "ca
 NOISE_STD = 0.05  # of a network that predicts no noise of its own, in units of the std of the changes
 DROP_PROBABILITY = 0.05  # of plain dropout; concrete dropout starts from it
 NUM_RANDOM_EPISODES = {"cartpole": 4, "ledge": 10}  # what the models of the calibration table are fitted to
-FITS_AT_ONCE = 3
+FITS_AT_ONCE = 3  # fits of an agent, whose gradient steps a model of random transitions takes together
 NUM_GOOD_EPISODES = 3  # the last ones of the ensemble's agent: states that random actions do not reach
 
 
@@ -270,7 +270,7 @@ def calibration(posterior: Posterior, task: str, good: Transition, seed: int) ->
 TOY_NOISE = 0.1
 TOY_GAP = (-0.3, 0.5)  # nothing was measured here
 TOY_GRID = np.linspace(-1.5, 1.5, 121)
-TOY_WIDTH, TOY_GRADIENT_STEPS, TOY_BATCH = 32, 3000, 32
+TOY_WIDTH, TOY_GRADIENT_STEPS, TOY_BATCH = 32, 2000, 32
 
 
 def toy_curve(x: Array) -> Array:
