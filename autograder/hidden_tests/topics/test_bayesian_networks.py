@@ -16,7 +16,7 @@ from hw4.checking.variations import vary
 RNG = np.random.Generator
 NAME = "topics.bayesian_networks."
 GRADIENT = "checking.doubles.gradient_of"
-E, I, O, B = 3, 5, 4, 7
+E, IN, OUT, B = 3, 5, 4, 7
 
 
 # sample_weights -------------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def _check_weights(subject: Subject, mean: Any, raw: Any, noise: Any) -> None:
 @graded("sample_weights", weight=2)
 def test_weights_are_mean_plus_std_times_noise(subject: Subject, rng: RNG) -> None:
     """Every draw is as in the equation, with its own noise."""
-    vary(lambda: _check_weights(subject, *_posterior(rng, I, O), rng.normal(size=(E, I, O))), again=2)
+    vary(lambda: _check_weights(subject, *_posterior(rng, IN, OUT), rng.normal(size=(E, IN, OUT))), again=2)
 
 
 @graded("sample_weights")
@@ -62,28 +62,33 @@ def test_sampled_weights_take_any_shape_and_std(subject: Subject, rng: RNG) -> N
         _check_weights(subject, mean, raws, rng.normal(size=(draws, *shape)))
 
     vary(
-        lambda: at(E, I, O),
-        size_one=[lambda: at(1, I, O), lambda: at(E, 1), lambda: at(E, 1, O), lambda: at(E)],
-        large=[lambda: at(5, 65, 64), lambda: at(E, 2, I, O), lambda: at(E, I, raw=-12.0), lambda: at(E, I, raw=40.0)],
+        lambda: at(E, IN, OUT),
+        size_one=[lambda: at(1, IN, OUT), lambda: at(E, 1), lambda: at(E, 1, OUT), lambda: at(E)],
+        large=[
+            lambda: at(5, 65, 64),
+            lambda: at(E, 2, IN, OUT),
+            lambda: at(E, IN, raw=-12.0),
+            lambda: at(E, IN, raw=100.0),
+        ],
     )
 
 
 @graded("sample_weights", weight=2)
 def test_gradients_of_sampled_weights_reach_mean_and_std(subject: Subject, rng: RNG) -> None:
     """By the mean it is 1, by the raw std the noise times the softplus's slope, summed over draws."""
-    (mean, raw), noise = _posterior(rng, I, O), rng.normal(size=(E, I, O))
-    pull = rng.normal(size=(E, I, O))
+    (mean, raw), noise = _posterior(rng, IN, OUT), rng.normal(size=(E, IN, OUT))
+    pull = rng.normal(size=(E, IN, OUT))
     wanted = pull.sum(axis=0), (pull * noise).sum(axis=0) * oracle.sigmoid(raw)
     for number, right in enumerate(wanted):
         found = subject.call(GRADIENT, NAME + "sample_weights", pull, number, mean, raw, noise)
-        slips = {"weights_not_differentiable": np.zeros((I, O))}
+        slips = {"weights_not_differentiable": np.zeros((IN, OUT))}
         check_close(found, right, "a gradient of the weights", slips=slips)
 
 
 @graded("sample_weights", weight=0.5, needs_another=True)
 def test_sampling_weights_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Mean, raw std and noise are not changed in place."""
-    (mean, raw), noise = _posterior(rng, I, O), rng.normal(size=(E, I, O))
+    (mean, raw), noise = _posterior(rng, IN, OUT), rng.normal(size=(E, IN, OUT))
     wanted = oracle.weights(mean, raw, noise)
 
     def ask(*kept: Kept) -> None:
@@ -139,18 +144,18 @@ def _check_prior_kl(subject: Subject, mean: Any, raw: Any, prior: float, what: s
 @graded("weights_kl", weight=2)
 def test_the_kl_to_the_prior_is_the_closed_form(subject: Subject, rng: RNG) -> None:
     """Minus the entropy of q plus its cross-entropy with the prior, summed over all weights."""
-    vary(lambda: _check_prior_kl(subject, *_posterior(rng, I, O), rng.uniform(0.3, 2.0)), again=2)
+    vary(lambda: _check_prior_kl(subject, *_posterior(rng, IN, OUT), rng.uniform(0.3, 2.0)), again=2)
 
 
 @graded("weights_kl", weight=2)
 def test_the_kl_to_the_prior_is_zero_at_the_prior_and_has_no_slope_there(subject: Subject, rng: RNG) -> None:
     """Mean 0 and the prior's std: 0, with gradients 0. Any other mean or std is further away."""
     prior = rng.uniform(0.4, 1.5)
-    mean, raw = np.zeros((I, O)), np.full((I, O), _prior_raw(prior))
+    mean, raw = np.zeros((IN, OUT)), np.full((IN, OUT), _prior_raw(prior))
     _check_prior_kl(subject, mean, raw, prior, "the divergence of the prior from itself")
     for number in (0, 1):
         found = subject.call(GRADIENT, NAME + "weights_kl", np.ones(()), number, mean, raw, prior)
-        check_close(found, np.zeros((I, O)), "the gradient at the prior", otherwise="prior_kl_slope", atol=1e-3)
+        check_close(found, np.zeros((IN, OUT)), "the gradient at the prior", otherwise="prior_kl_slope", atol=1e-3)
     for other_mean, other_raw in ((mean + 0.2, raw), (mean, raw + 0.5), (mean, raw - 0.5)):
         _check_prior_kl(subject, other_mean, other_raw, prior)
 
@@ -158,10 +163,10 @@ def test_the_kl_to_the_prior_is_zero_at_the_prior_and_has_no_slope_there(subject
 @graded("weights_kl", weight=2)
 def test_gradients_of_the_kl_to_the_prior_are_right(subject: Subject, rng: RNG) -> None:
     """By the mean it pulls to 0, by the raw std to the prior's std."""
-    (mean, raw), prior = _posterior(rng, I, O), rng.uniform(0.3, 1.5)
+    (mean, raw), prior = _posterior(rng, IN, OUT), rng.uniform(0.3, 1.5)
     for number, right in enumerate(oracle.kl_gradients(mean, raw, prior)):
         found = subject.call(GRADIENT, NAME + "weights_kl", np.ones(()), number, mean, raw, prior)
-        slips = {"prior_kl_not_differentiable": np.zeros((I, O))}
+        slips = {"prior_kl_not_differentiable": np.zeros((IN, OUT))}
         check_close(found, right, "a gradient of the divergence", slips=slips, otherwise="prior_kl_slope")
 
 
@@ -174,16 +179,16 @@ def test_the_kl_to_the_prior_of_any_shape_and_std(subject: Subject, rng: RNG) ->
         _check_prior_kl(subject, mean, raws if raw is None else np.full(shape, raw), rng.uniform(0.1, 2.0))
 
     vary(
-        lambda: at(I, O),
-        size_one=[lambda: at(), lambda: at(1), lambda: at(I, 1)],
-        large=[lambda: at(65, 64), lambda: at(2, I, O), lambda: at(I, raw=-50.0), lambda: at(I, raw=30.0)],
+        lambda: at(IN, OUT),
+        size_one=[lambda: at(), lambda: at(1), lambda: at(IN, 1)],
+        large=[lambda: at(65, 64), lambda: at(2, IN, OUT), lambda: at(IN, raw=-50.0), lambda: at(IN, raw=30.0)],
     )
 
 
 @graded("weights_kl", weight=0.5, needs_another=True)
 def test_the_kl_to_the_prior_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Mean and raw std are not changed in place."""
-    mean, raw = _posterior(rng, I, O)
+    mean, raw = _posterior(rng, IN, OUT)
     wanted = oracle.kl(mean, raw, 0.7)
 
     def ask(*kept: Kept) -> None:
@@ -201,7 +206,7 @@ def _loss_slips(nll: Any, kl: float, number: int) -> dict[str, Any]:
         "loss_kl_by_batch": AnyOf((mean + kl / size, mean + kl * size / number)),
         "loss_kl_not_scaled": AnyOf((mean + kl, nll.sum(axis=-1) + kl)),
         "loss_times_data": number * mean + kl,
-        "loss_summed": AnyOf((nll.sum(axis=-1) + kl / number, nll.sum(axis=-1) + kl * size / number)),
+        "loss_terms_summed": AnyOf((nll.sum(axis=-1) + kl / number, nll.sum(axis=-1) + kl * size / number)),
         "loss_kl_subtracted": mean - kl / number,
         "loss_kl_missing": mean,
         "loss_over_all": AnyOf((nll.mean() + kl / number, nll.sum() + kl / number)),
@@ -335,7 +340,7 @@ def _check_mask(subject: Subject, logit: Any, u: Any, temperature: float) -> Any
 @graded("concrete_mask", weight=2)
 def test_a_mask_is_as_in_the_equation(subject: Subject, rng: RNG) -> None:
     """Soft at a temperature above 0, one number a unit."""
-    vary(lambda: _check_mask(subject, *_mask_inputs(rng, B, I)), again=2)
+    vary(lambda: _check_mask(subject, *_mask_inputs(rng, B, IN)), again=2)
 
 
 @graded("concrete_mask", weight=2)
@@ -374,7 +379,7 @@ def test_masks_of_any_shape_and_probability(subject: Subject, rng: RNG) -> None:
         _check_mask(subject, drawn if logit is None else np.array(logit), u, temperature)
 
     vary(
-        lambda: at(B, I),
+        lambda: at(B, IN),
         size_one=[lambda: at(), lambda: at(1), lambda: at(B, 1)],
         large=[lambda: at(5, 128, 32), lambda: at(B, logit=-15.0), lambda: at(B, logit=15.0)],
     )
@@ -383,7 +388,7 @@ def test_masks_of_any_shape_and_probability(subject: Subject, rng: RNG) -> None:
 @graded("concrete_mask", weight=0.5, needs_another=True)
 def test_a_mask_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Logit and uniform draws are not changed in place."""
-    logit, u, temperature = _mask_inputs(rng, B, I)
+    logit, u, temperature = _mask_inputs(rng, B, IN)
     wanted = oracle.mask(float(logit), u, temperature)
 
     def ask(*kept: Kept) -> None:
@@ -439,13 +444,13 @@ def _check_regularizer(subject: Subject, weight: Any, logit: Any, scale: float) 
 @graded("dropout_regularizer", weight=2)
 def test_dropped_weights_cost_their_squares_less_the_entropy(subject: Subject, rng: RNG) -> None:
     """The weights as they are used, and the entropy of one coin for each input."""
-    vary(lambda: _check_regularizer(subject, *_layer(rng, I, O)), again=2)
+    vary(lambda: _check_regularizer(subject, *_layer(rng, IN, OUT)), again=2)
 
 
 @graded("dropout_regularizer", weight=2)
 def test_without_weights_only_the_entropy_is_left(subject: Subject, rng: RNG) -> None:
     """It is lowest at p = 1/2, where it is I log 2 below 0 and has no slope; to both sides it pulls back."""
-    weight, scale = np.zeros((I, O)), float(rng.uniform(0.5, 2.0))
+    weight, scale = np.zeros((IN, OUT)), float(rng.uniform(0.5, 2.0))
     for logit in (np.array(0.0), np.array(1.3), np.array(-1.3)):
         _check_regularizer(subject, weight, logit, scale)
         found = subject.call(GRADIENT, NAME + "dropout_regularizer", np.ones(()), 1, weight, logit, scale)
@@ -456,7 +461,7 @@ def test_without_weights_only_the_entropy_is_left(subject: Subject, rng: RNG) ->
 @graded("dropout_regularizer", weight=2)
 def test_gradients_of_the_dropout_regularizer_are_right(subject: Subject, rng: RNG) -> None:
     """By the weights it shrinks them, by the logit it weighs the weights against the entropy."""
-    weight, logit, scale = _layer(rng, I, O)
+    weight, logit, scale = _layer(rng, IN, OUT)
     keep = float(oracle.sigmoid(-logit))
     wanted = (scale**2 * weight / keep, np.array(oracle.regularizer_slope(weight, float(logit), scale)))
     for number, right in enumerate(wanted):
@@ -474,16 +479,16 @@ def test_the_dropout_regularizer_of_any_layer_and_probability(subject: Subject, 
         _check_regularizer(subject, weight, drawn if logit is None else np.array(logit), scale)
 
     vary(
-        lambda: at(I, O),
-        size_one=[lambda: at(1, O), lambda: at(I, 1), lambda: at(1, 1)],
-        large=[lambda: at(64, 10), lambda: at(I, O, -15.0), lambda: at(I, O, 15.0)],
+        lambda: at(IN, OUT),
+        size_one=[lambda: at(1, OUT), lambda: at(IN, 1), lambda: at(1, 1)],
+        large=[lambda: at(64, 10), lambda: at(IN, OUT, -15.0), lambda: at(IN, OUT, 15.0)],
     )
 
 
 @graded("dropout_regularizer", weight=0.5, needs_another=True)
 def test_the_dropout_regularizer_leaves_its_inputs_as_they_were(subject: Subject, rng: RNG) -> None:
     """Weights and logit are not changed in place."""
-    weight, logit, scale = _layer(rng, I, O)
+    weight, logit, scale = _layer(rng, IN, OUT)
     wanted = oracle.regularizer(weight, float(logit), scale)
 
     def ask(*kept: Kept) -> None:

@@ -52,8 +52,8 @@ KL = math.log(2.0) + 5.0 / 8.0 - 0.5
 WEIGHTS_KL = WorkedExample(
     stub_id="weights_kl",
     story=(
-        "The prior's std is 2. A weight with mean 2 and std 1 has log(2 / 1) + (1 + 4) / (2 * 4) - 1/2 = 0.6931 + 0.625 "
-        "- 0.5 = 0.8181 nats. One with mean 0 and std 2 is the prior, and adds 0. Two of the latter are 0 together."
+        "The prior's std is 2. A weight with mean 2 and std 1 has log(2 / 1) + (1 + 4) / (2 * 4) - 1/2 = 0.6931 + "
+        "0.625 - 0.5 = 0.8181 nats. One with mean 0 and std 2 is the prior, and adds 0. Two of these: 0."
     ),
     run=_run_kl,
     wanted={"divergence": np.array(KL), "divergence of the prior": np.array(0.0)},
@@ -86,7 +86,7 @@ VARIATIONAL_LOSS = WorkedExample(
         "loss": {
             "loss_kl_by_batch": np.array([12.0, 11.0]),
             "loss_kl_not_scaled": np.array([22.0, 21.0]),
-            "loss_summed": np.array([4.5, 2.5]),
+            "loss_terms_summed": np.array([4.5, 2.5]),
             "loss_kl_subtracted": np.array([1.5, 0.5]),
             "loss_kl_missing": np.array([2.0, 1.0]),
             "loss_over_all": np.array(2.0),
@@ -108,8 +108,8 @@ CONCRETE_MASK = WorkedExample(
     story=(
         "p = 1/4, so the logit is log(1/3), and 1 / (1 - p) = 4/3. At temperature 1/2 the sigmoid of 2 log(r) is r^2 / "
         "(1 + r^2). With u = 0.5, r = 1/3 * 1: dropped 1/10, mask 0.9 * 4/3 = 1.2. With u = 0.9, r = 1/3 * 9 = 3: "
-        "dropped 9/10, mask 0.1333. With u = 0.1, r = 1/27: dropped 1/730, mask 1.3315. At temperature 0.01 the mask is "
-        "that of plain dropout: 4/3, 0 and 4/3."
+        "dropped 9/10, mask 0.1333. With u = 0.1, r = 1/27: dropped 1/730, mask 1.3315. At temperature 0.01 the "
+        "mask is that of plain dropout: 4/3, 0 and 4/3."
     ),
     run=_run_mask,
     wanted={

@@ -49,7 +49,7 @@ HINTS: dict[str, Hint] = {
     "loss_times_data": Hint(
         "Your loss is that of all the data. What is asked for is the loss per transition: over N.", WHERE
     ),
-    "loss_summed": Hint("You sum over the minibatch. Take the mean, or the loss depends on B.", WHERE),
+    "loss_terms_summed": Hint("You sum over the minibatch. Take the mean, or the loss depends on B.", WHERE),
     "loss_kl_subtracted": Hint("You subtract the divergence. A loss rewards being near the prior by adding it.", WHERE),
     "loss_kl_missing": Hint("The divergence is missing, so nothing keeps the stds above 0.", WHERE),
     "loss_over_all": Hint(
