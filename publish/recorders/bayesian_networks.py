@@ -250,7 +250,8 @@ def measured() -> list[Row]:
     for implementation in ("reference", "no_resampling"):
         values[f"graded ledge, {implementation}"] = reference_scores(implementation)
     return [
-        [name, *(f"{value:.3f}" for value in (np.median(of), *interval_of_median(of)))] for name, of in values.items()
+        [name, *(f"{round(float(value), 3) + 0.0:.3f}" for value in (np.median(of), *interval_of_median(of)))]
+        for name, of in values.items()
     ]
 
 
