@@ -204,10 +204,12 @@ def probabilities(my_prediction: str = "") -> None:
     axes.set(xscale="log", xlabel="measurements", ylabel="probability to drop", ylim=(0, None))
     axes.legend()
     agents = COSTS["posterior"] == "concrete dropout"
-    rows_of_agents = [(task, COSTS["drop_probability"][agents & (COSTS["task"] == task)]) for task in TASKS]
+    ends = [
+        f"{task} {median_text(COSTS['drop_probability'][agents & (COSTS['task'] == task)], '', 3)}" for task in TASKS
+    ]
     show(
         f"The probability that concrete dropout learns, {len(np.unique(PROBABILITIES['seed']))} seeds; it starts at "
-        f"0.05. Agents at the end: {', '.join(f'{task} {median_text(p, "", 3)}' for task, p in rows_of_agents)}.",
+        f"0.05. Agents at the end: {', '.join(ends)}.",
         (("median [95 %]", *(f"{number:.0f} measurements" for number in numbers)), *rows),
         my_prediction=my_prediction,
     )
