@@ -168,9 +168,9 @@ figures.agents("ledge", my_prediction)
 # On the ledge they fail. With 40 transitions the divergence of a network that has learned anything is larger than what
 # it gains, so the minimum of the bound is the prior: the network predicts that an action changes nothing, with the
 # right noise. It never comes back from there. On the one seed where this was looked at, a full action moves the
-# prediction by less than 1 mm after all episodes, where 20 cm would be right. They seldom fall, since they go nowhere in
-# particular. More care would help (a divergence that counts little at first, other priors, fresh networks at each fit),
-# but none of that was tried: the ensemble needed none.
+# prediction by less than 1 mm after all episodes, where 20 cm would be right. They seldom fall, since they go nowhere
+# in particular. More care may help (a divergence that counts little at first, other priors, fresh networks at each
+# fit), but none of that was tried: the ensemble needed none.
 #
 # </details>
 
