@@ -135,7 +135,7 @@ def test_five_draws_see_about_three_quarters_of_the_information(of_way):
 def test_members_that_share_the_data_of_a_regression_are_one(of_way):
     for members in exact.MEMBERS:
         assert (of_way("auroc", "shared data", members) == 0.5).all()
-        assert (of_way("information", "shared data", members) == 0.0).all()
+        assert np.abs(of_way("information", "shared data", members)).max() < 1e-6
 
 
 def test_without_resampling_the_graded_ledge_is_not_clearly_different():
@@ -179,5 +179,5 @@ def test_draws_have_the_mean_and_covariance_of_the_posterior():
 
 
 def test_information_of_members_is_between_nothing_and_their_logarithm():
-    means = np.array([[0.0, 0.0], [0.0, 100.0], [0.0, 200.0]])
+    means = np.array([[0.0, 0.0], [0.0, 3.0], [0.0, 6.0]])
     assert np.allclose(exact.information_of(means), [0.0, np.log(3)], atol=1e-3)
