@@ -202,6 +202,8 @@ def probabilities(my_prediction: str = "") -> None:
         draw_band(axes, numbers, values, color=color, style=style, label=f"noise {noise:g}")
         rows.append((f"noise {noise:g}", *(median_text(column, "", 3) for column in values.T)))
     axes.set(xscale="log", xlabel="measurements", ylabel="probability to drop", ylim=(0, None))
+    axes.minorticks_off()
+    axes.set_xticks(numbers, [f"{number:.0f}" for number in numbers])
     axes.legend()
     agents = COSTS["posterior"] == "concrete dropout"
     ends = [
@@ -265,6 +267,8 @@ def agents(task: str, my_prediction: str = "") -> None:
             right.plot(np.full(len(values), x + shift), values, style, color=COLORS[posterior], markersize=4, alpha=0.6)
     right.axhline(1.0, color="0.6", linewidth=0.8)
     right.set(yscale="log", ylabel="spread / error", title="below 1: over-confident (dots: random, triangles: good)")
+    right.minorticks_off()
+    right.set_yticks((0.1, 0.2, 0.5, 1.0, 2.0), ("0.1", "0.2", "0.5", "1", "2"))
     right.set_xticks(range(len(POSTERIORS)), [posterior.replace(" ", "\n", 1) for posterior in POSTERIORS])
     show(
         f"{len(SEEDS)} agents of each kind with the same planner, the same starts and the same gradient steps.",

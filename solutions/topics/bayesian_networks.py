@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
@@ -74,7 +75,7 @@ def weights_kl(mean: Tensor, raw_std: Tensor, prior_std: float) -> Tensor:
     """
     ### BEGIN SOLUTION weights_kl: about 3 lines; `math.log` of the prior's std.
     std = softplus(raw_std)
-    terms = math.log(prior_std) - std.log() + (std**2 + mean**2) / (2.0 * prior_std**2) - 0.5
+    terms = math.log(prior_std) - torch.log(std) + (std**2 + mean**2) / (2.0 * prior_std**2) - 0.5
     return terms.sum()
     ### END SOLUTION weights_kl
 
