@@ -5,6 +5,7 @@ D features, N measurements y = features @ weights + noise. The prior of the weig
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,7 +33,7 @@ class Gaussian:
 
     def entropy(self) -> float:
         """1/2 log det(2 pi e covariance), in nats."""
-        return float(0.5 * np.linalg.slogdet(2 * np.pi * np.e * self.covariance)[1])
+        return float(0.5 * np.linalg.slogdet(2 * np.pi * math.e * self.covariance)[1])
 
 
 def posterior_of(features: Array, targets: Array, noise: float = NOISE) -> Gaussian:
@@ -53,7 +54,8 @@ def members_of(
     found = []
     for _ in range(number):
         chosen = rng.integers(len(targets), size=len(targets)) if way == "resampled" else np.arange(len(targets))
-        first, shift = np.zeros(features.shape[1]), np.zeros(len(targets))
+        first: Array = np.zeros(features.shape[1])
+        shift: Array = np.zeros(len(targets))
         if way == "draws of the posterior":
             first, shift = rng.standard_normal(features.shape[1]), noise * rng.standard_normal(len(targets))
         phi = features[chosen]
@@ -83,7 +85,7 @@ def information_of(means: Array, noise: float = NOISE) -> Array:
     y = low + (high - low) * steps  # (1001, N)
     density = np.exp(-0.5 * ((y[None] - means[:, None]) / noise) ** 2).mean(axis=0) / (noise * np.sqrt(2 * np.pi))
     total = np.trapezoid(-density * np.log(np.maximum(density, 1e-300)), y, axis=0)
-    return np.asarray(total - 0.5 * np.log(2 * np.pi * np.e * noise**2))
+    return np.asarray(total - 0.5 * np.log(2 * np.pi * math.e * noise**2))
 
 
 @dataclass(frozen=True)

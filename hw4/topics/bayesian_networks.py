@@ -150,5 +150,5 @@ def dropout_regularizer(weight: Tensor, drop_logit: Tensor, length_scale: float)
 
     Public test: pytest hw4/tests -m dropout_regularizer
     """
-    # TODO(dropout_regularizer): about 5 lines; `logsigmoid` is exact where log(1 - p) is not.
+    # TODO(dropout_regularizer): about 3 lines; `logsigmoid` is exact where log(1 - p) is not.
     raise NotImplementedError("dropout_regularizer: write dropout_regularizer in hw4/topics/bayesian_networks.py")

@@ -158,7 +158,8 @@ class DropoutMLP(PosteriorMLP):
 
     def layer(self, number: int, hidden: Tensor) -> Tensor:
         masked = hidden * self.masks[number - 1] if number else hidden
-        return masked @ self.weights[number] + self.biases[number]
+        outputs: Tensor = masked @ self.weights[number] + self.biases[number]
+        return outputs
 
     def drop_probabilities(self) -> list[float]:
         """Of each layer that drops, from the first."""

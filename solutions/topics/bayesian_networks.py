@@ -157,7 +157,7 @@ def dropout_regularizer(weight: Tensor, drop_logit: Tensor, length_scale: float)
 
     Public test: pytest hw4/tests -m dropout_regularizer
     """
-    ### BEGIN SOLUTION dropout_regularizer: about 5 lines; `logsigmoid` is exact where log(1 - p) is not.
+    ### BEGIN SOLUTION dropout_regularizer: about 3 lines; `logsigmoid` is exact where log(1 - p) is not.
     drop, keep = drop_logit.sigmoid(), (-drop_logit).sigmoid()
     entropy = -drop * logsigmoid(drop_logit) - keep * logsigmoid(-drop_logit)
     return length_scale**2 / (2.0 * keep) * (weight**2).sum() - len(weight) * entropy

@@ -11,7 +11,7 @@ Array = NDArray[Any]
 
 
 def softplus(values: Array) -> Array:
-    return np.logaddexp(0.0, np.asarray(values, float))
+    return np.asarray(np.logaddexp(0.0, np.asarray(values, float)))
 
 
 def sigmoid(values: Any) -> Array:
@@ -41,7 +41,7 @@ def kl_gradients(mean: Array, raw_std: Array, prior_std: float) -> tuple[Array, 
 
 
 def loss(nll: Array, divergence: float, number: int) -> Array:
-    return np.asarray(nll, float).sum(axis=-1) / nll.shape[-1] + divergence / number
+    return np.asarray(np.asarray(nll, float).sum(axis=-1) / nll.shape[-1] + divergence / number)
 
 
 def mask(drop_logit: float, uniform: Array, temperature: float) -> Array:
@@ -56,11 +56,11 @@ def entropy(drop_logit: float) -> float:
 
 def regularizer(weight: Array, drop_logit: float, length_scale: float) -> float:
     squares = float((np.asarray(weight, float) ** 2).sum())
-    return length_scale**2 * squares / (2 * float(sigmoid(-drop_logit))) - weight.shape[0] * entropy(drop_logit)
+    return float(length_scale**2 * squares / (2 * sigmoid(-drop_logit)) - weight.shape[0] * entropy(drop_logit))
 
 
 def regularizer_slope(weight: Array, drop_logit: float, length_scale: float) -> float:
     """Of the regulariser by the logit: 1 / (1 - p) = 1 + exp(logit), and dH / dlogit = -logit p (1 - p)."""
     squares = float((np.asarray(weight, float) ** 2).sum())
     p = float(sigmoid(drop_logit))
-    return length_scale**2 * squares / 2 * float(np.exp(drop_logit)) + weight.shape[0] * drop_logit * p * (1 - p)
+    return float(length_scale**2 * squares / 2 * np.exp(drop_logit) + weight.shape[0] * drop_logit * p * (1 - p))

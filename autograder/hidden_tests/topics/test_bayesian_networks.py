@@ -407,7 +407,7 @@ def _layer(rng: RNG, i: int, o: int) -> tuple[Any, Any, float]:
 def _regularizer_slips(weight: Any, logit: Any, scale: float) -> dict[str, Any]:
     logit, squares = float(logit), float((weight**2).sum())
     right, h = oracle.regularizer(weight, logit, scale), oracle.entropy(logit)
-    keep, i, o = float(oracle.sigmoid(-logit)), *weight.shape
+    keep, (i, o) = float(oracle.sigmoid(-logit)), weight.shape
     pull = scale**2 * squares / (2 * keep)
     return {
         "dropout_entropy_added": pull + i * h,
