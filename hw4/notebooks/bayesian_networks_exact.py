@@ -57,7 +57,8 @@ def members_of(
         first: Array = np.zeros(features.shape[1])
         shift: Array = np.zeros(len(targets))
         if way == "draws of the posterior":
-            first, shift = rng.standard_normal(features.shape[1]), noise * rng.standard_normal(len(targets))
+            first = np.asarray(rng.standard_normal(features.shape[1]))
+            shift = noise * np.asarray(rng.standard_normal(len(targets)))
         phi = features[chosen]
         left = np.eye(phi.shape[1]) + phi.T @ phi / noise**2
         found.append(np.linalg.solve(left, first + phi.T @ (targets[chosen] + shift) / noise**2))
