@@ -20,7 +20,7 @@ from publish.notebooks import DATA
 from publish.recorders import bayesian_networks as recorder
 
 NAME = "bayesian_networks"
-MIN_SEEDS = 20
+MIN_SEEDS = 14
 OTHERS = recorder.POSTERIORS[1:]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hw4.checking.hint import Hint
 
-
 HINTS: dict[str, Hint] = {
     "weights_std_not_softplus": Hint(
         "Your std is not softplus(raw_std) = log(1 + exp(raw_std)).", "the docstring of the stub"
