@@ -18,11 +18,8 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-import nbconvert
-import nbformat
 import pytest
 from made_up_topic import assignment_with_topic
-from nbconvert.filters.markdown import markdown2html
 
 from autograder.classroom.exits import DONE
 from autograder.classroom.hand_back import file_notebooks
@@ -42,8 +39,6 @@ from hw4.handin.assignment import load_assignment
 from publish.notebooks import COURSE
 
 NOTEBOOKS = load_assignment().submission.notebooks
-OPTIONAL = {Path(name).stem for name in load_assignment().optional_notebooks}  # absence is silent
-REQUIRED = [name for name in NOTEBOOKS if Path(name).stem not in OPTIONAL]
 REQUIRED = [name for name in NOTEBOOKS if name not in load_assignment().optional_notebooks]
 RELEASES = COURSE / "release" / ASSIGNMENT_ID
 DOT = base64.b64decode(  # one grey pixel
@@ -85,6 +80,8 @@ def text(cell):
 def restored(notebook, release):
     content = json.dumps(notebook).encode() if isinstance(notebook, dict) else notebook
     result = restore(content, release)
+    import nbformat  # slow: 2 s for every process that collects this file
+
     nbformat.validate(nbformat.from_dict(result.notebook))
     assert [cell["id"] for cell in result.notebook["cells"] if not cell["id"].startswith("own-")] == [
         cell["id"] for cell in release["cells"]
@@ -300,6 +297,9 @@ KINDS = {  # mime -> content, as base64
 
 def page_of(notebook):
     """As a TA and a student see it."""
+    import nbconvert
+    import nbformat
+
     page, _ = nbconvert.HTMLExporter().from_notebook_node(nbformat.reads(json.dumps(notebook), as_version=4))
     return page
 
@@ -479,6 +479,8 @@ def test_ordinary_words_stay_as_they_are(words):
     "text", ["see https://example.org/x", "HTTP://a.example", "`ftp://a.example`", "www.a.example"]
 )
 def test_a_bare_address_is_shown_and_is_no_link(text):
+    from nbconvert.filters.markdown import markdown2html
+
     page = markdown2html(inert_markdown(text))
     assert "<a" not in page
     assert text.strip("`").lower() in page.replace("\N{ZERO WIDTH SPACE}", "").lower()

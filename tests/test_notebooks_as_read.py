@@ -7,8 +7,6 @@ import re
 from itertools import pairwise
 from typing import Any
 
-import nbconvert
-import nbformat
 import numpy as np
 import pytest
 from recorded_notebook import small_functions
@@ -88,6 +86,9 @@ def test_folded_code_is_folded_in_jupyterlab_and_in_html(sources: dict[str, Any]
     for notebook in sources.values():
         for cell in notebook.cells:
             assert (cell.metadata.get("jupyter", {}).get("source_hidden") is True) == is_folded(cell)
+    import nbconvert  # slow: 3 s for every process that collects this file
+    import nbformat
+
     small: Any = nbformat
     cells = [small.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in (("a", [FOLDED]), ("b", []))]
     exporter: Any = nbconvert.HTMLExporter

@@ -103,7 +103,7 @@ def expected_of(animal: Animal) -> set[str]:
 
 def range_of(animal: Animal) -> set[str]:
     """Ids of the stubs whose tests the animal may fail: those above, and the callers of what it changes."""
-    callers = {caller for caller, called in _calls().items() if called & animal.regions.keys()}
+    callers = set[str]().union(*(_callers()[stub_id] for stub_id in animal.regions))
     return (expected_of(animal) | callers) & surroundings_of(animal)
 
 
@@ -119,10 +119,11 @@ def surroundings_of(animal: Animal) -> frozenset[str]:
 
 
 @cache
-def _calls() -> dict[str, set[str]]:
-    """Id of a stub -> ids of those that it calls: a bug of theirs may show there."""
+def _callers() -> dict[str, set[str]]:
+    """Id of a stub -> ids of those that call it: a bug of it may show there."""
     sources = {name: content.decode() for name, content in reference_code().items()}
-    return calls_between_stubs(sources, load_assignment().stubs)
+    calls = calls_between_stubs(sources, load_assignment().stubs)
+    return {stub_id: {caller for caller, called in calls.items() if stub_id in called} for stub_id in calls}
 
 
 def _compare(graded: Grade, animal: Animal, stub_ids: set[str]) -> Visit:

@@ -87,7 +87,7 @@ my_prediction = ""
 figures.members(my_prediction)
 
 # %% [markdown] name="members-lesson"
-# <details><summary><b>What the recorded seeds show</b></summary>
+# <details><summary><b>What the recorded runs show</b></summary>
 #
 # Two members are crude indeed, ten are nearly as good as the posterior, and 30 are better still: each step lies above
 # 0. Five draws see about three quarters of the information. Resampled members do worse than exact draws of as many:
@@ -111,7 +111,7 @@ my_prediction = ""
 figures.gap(my_prediction)
 
 # %% [markdown] name="gap-lesson"
-# <details><summary><b>What the recorded seeds show</b></summary>
+# <details><summary><b>What the recorded runs show</b></summary>
 #
 # The ensemble's functions part in the gap. Those of the other three are further apart at the data than in the gap. For
 # that there is a theorem: a distribution that is a product over weights or units cannot be sure on both sides of a gap
@@ -130,7 +130,7 @@ my_prediction = ""
 figures.probabilities(my_prediction)
 
 # %% [markdown] name="probabilities-lesson"
-# <details><summary><b>What the recorded seeds show</b></summary>
+# <details><summary><b>What the recorded runs show</b></summary>
 #
 # More data, less dropout: the entropy counts once, the data $N$ times. With few measurements the probability rises far
 # above its start. Without noise it falls a little further in the end. On the cart-pole, a simulator without noise, it
@@ -161,7 +161,7 @@ my_prediction = ""
 figures.agents("ledge", my_prediction)
 
 # %% [markdown] name="agents-lesson"
-# <details><summary><b>What the recorded seeds show</b></summary>
+# <details><summary><b>What the recorded runs show</b></summary>
 #
 # Over-confident are all of them on the cart-pole, the ensemble too: on random actions its functions are apart by about
 # half of what they are wrong, and the other three by less: three to five times over-confident. That they learn more
