@@ -143,18 +143,23 @@ figures.probabilities(my_prediction)
 # ## In the planner
 #
 # Five functions of a posterior, fixed for one fit, take the place of five members. Nothing else changes, neither the
-# planner nor the number of gradient steps. The cart-pole has no noise. On the ledge the size of the noise is what has
-# to be learned, from one episode at first.
+# planner nor the number of gradient steps.
 #
 # *Spread / error* is the root mean square std of the functions over the root mean square error of their mean, for a
 # model of random actions: 1 is calibrated, below 1 over-confident. *AUROC* is how well the spread tells a good agent's
 # transitions from random ones.
 #
-# **Predict.** Which posterior learns the cart-pole fastest, and which is the most over-confident?
+# **Predict.** Which posterior learns the cart-pole, a simulator without noise, fastest? Which is the most
+# over-confident?
 
 # %% name="cartpole"
 my_prediction = ""
 figures.agents("cartpole", my_prediction)
+
+# %% [markdown] name="ledge-intro"
+# On the ledge the size of the noise is what has to be learned, from the 40 transitions of one episode at first.
+#
+# **Predict.** What does a network believe whose divergence from the prior counts for more than 40 transitions?
 
 # %% name="ledge"
 my_prediction = ""
