@@ -73,8 +73,7 @@ class LiveProgress:
     def _advance(self, item: RunItem, run: int, note: str) -> None:
         task = self._items[item.id]
         if run >= first_runs_of(item):
-            why = "the first one missed the bar" if first_runs_of(item) == 1 else "the first three disagreed"
-            self._progress.update(task, total=None, note=f"{note} ({why})")
+            self._progress.update(task, total=None, note=f"{note} (a first one missed the bar)")
         else:
             self._progress.update(task, advance=1, note=note)
 

@@ -28,7 +28,7 @@ from autograder.classroom.night.engine import Task
 from autograder.classroom.night.grade_class import grade_class
 from autograder.classroom.night.job import Settings
 from autograder.classroom.night.record import core_hash, hashes_of_effects, hashes_of_tests, options
-from autograder.grading.curves import ALL_RUNS, MORE_RUNS, first_runs_of, load_bars, needs_more_runs, score_of_run
+from autograder.grading.curves import ALL_RUNS, first_runs_of, load_bars, more_runs, needs_more_runs, score_of_run
 from autograder.grading.outcome import Outcome
 from autograder.grading.running import Run
 from autograder.hidden_tests.graded import DECLARED
@@ -101,7 +101,7 @@ def measured(
         scored = [score_of_run(item, run.returns, run.failure) for run in all_runs]
         count = first_runs_of(item)
         while needs_more_runs(scored[:count], bar.bar, first_runs_of(item)):
-            count += MORE_RUNS
+            count += more_runs(count)
         runs[item.id] = [dataclasses.asdict(run) for run in all_runs[:count]]
     integrity = {
         curve.id: {"broken": None, "message": "", "results": (), "cpu_seconds": 1.0, "unchecked": False}

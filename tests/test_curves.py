@@ -15,7 +15,6 @@ import pytest
 
 from autograder.grading.curves import (
     BARS_FILE,
-    MORE_RUNS,
     Bar,
     RunsGrade,
     bar_of,
@@ -25,6 +24,7 @@ from autograder.grading.curves import (
     floor_of,
     grade_runs,
     load_bars,
+    more_runs,
     needs_more_runs,
     score_of,
     score_of_run,
@@ -79,10 +79,10 @@ def test_a_score_that_is_no_number_earns_nothing() -> None:
     assert grade_runs([math.nan] * 3, bar=BAR, floor=FLOOR).credit == 0.0
 
 
-def test_three_runs_at_or_above_the_bar_are_full_credit() -> None:
-    assert grade_runs([60.0, 61.0, 90.0], bar=BAR, floor=FLOOR) == RunsGrade(
-        1.0, (60.0, 61.0, 90.0), "all three runs reach the bar"
-    )
+def test_two_first_runs_at_or_above_the_bar_are_full_credit() -> None:
+    wanted = RunsGrade(1.0, (60.0, 61.0), "the first 2 runs reach the bar")
+    assert grade_runs([60.0, 61.0], bar=BAR, floor=FLOOR) == wanted
+    assert grade_runs([60.0, 61.0, 0.0, 0.0, 0.0, 0.0, 0.0], bar=BAR, floor=FLOOR) == wanted  # others were not needed
 
 
 def test_no_run_at_the_bar_leaves_the_median_of_three() -> None:
@@ -105,7 +105,7 @@ def test_one_unlucky_run_among_seven_costs_nothing() -> None:
 
 def test_runs_beyond_the_third_count_only_if_the_first_three_disagree() -> None:
     worthless, perfect = [0.0] * 4, [100.0] * 4
-    assert grade_runs([60.0, 60.0, 60.0, *worthless], bar=BAR, floor=FLOOR).credit == 1.0
+    assert grade_runs([0.0, 60.0, 60.0, *worthless], bar=BAR, floor=FLOOR).credit == 0.0
     assert grade_runs([30.0, 30.0, 30.0, *perfect], bar=BAR, floor=FLOOR).credit == 0.25
 
 
@@ -118,14 +118,21 @@ def test_runs_that_finished_no_episode_count_as_the_worst() -> None:
 @pytest.mark.parametrize(
     ("first", "more"),
     [
-        ([60.0, 60.0, 60.0], False),
+        ([], True),
+        ([60.0], True),
+        ([59.9], True),
+        ([60.0, 60.0], False),
+        ([59.9, 59.9], True),
+        ([60.0, 59.9], True),
+        ([60.0, 60.0, NOTHING], False),
         ([59.9, 59.9, 59.9], False),
         ([60.0, 59.9, 59.9], True),
-        ([60.0, 60.0, NOTHING], True),
+        ([59.9, 60.0, 60.0], True),
+        ([59.9, 59.9, 60.0], True),
         ([NOTHING] * 3, False),
     ],
 )
-def test_more_runs_are_wanted_only_when_the_first_disagree(first: list[float], more: bool) -> None:
+def test_more_runs_are_wanted_until_the_first_agree_or_three_do(first: list[float], more: bool) -> None:
     assert needs_more_runs(first, BAR) is more
 
 
@@ -140,17 +147,17 @@ def test_runs_are_added_until_four_of_seven_reach_the_bar_or_all_seven_ran(more:
 def test_stopping_when_it_is_settled_changes_no_credit() -> None:
     """Against the median of seven, over every order of good, middling and worthless runs."""
     for scores in itertools.product((70.0, 40.0, NOTHING), repeat=7):
-        count = 3
+        count = 2
         while needs_more_runs(scores[:count], BAR):
-            count += MORE_RUNS
-        above = sum(score >= BAR for score in scores[:3])
-        by_rule = np.median(scores) if 0 < above < 3 else np.median(scores[:3])
-        assert count in (3, 5, 7)
+            count += more_runs(count)
+        first = [score >= BAR for score in scores[:3]]
+        by_rule = BAR if all(first[:2]) else np.median(scores) if any(first) else np.median(scores[:3])
+        assert count in ((2,) if all(first[:2]) else (5, 7) if any(first) else (3,))
         assert grade_runs(scores[:count], bar=BAR, floor=FLOOR).credit == credit(by_rule, bar=BAR, floor=FLOOR)
 
 
-@pytest.mark.parametrize("scores", [[], [90.0], [90.0, 90.0]])
-def test_fewer_than_three_runs_are_no_grade(scores: list[float]) -> None:
+@pytest.mark.parametrize("scores", [[], [90.0], [90.0, 10.0], [10.0, 10.0]])
+def test_fewer_than_three_runs_are_no_grade_if_the_first_do_not_all_reach_the_bar(scores: list[float]) -> None:
     with pytest.raises(ValueError, match="3"):
         grade_runs(scores, bar=BAR, floor=FLOOR)
 
@@ -167,23 +174,24 @@ def test_one_first_run_at_the_bar_is_full_credit_and_no_other_is_wanted() -> Non
 @pytest.mark.parametrize("first", [59.9, NOTHING, math.nan])
 def test_after_one_first_run_below_the_bar_two_more_follow_and_the_usual_rule_decides(first: float) -> None:
     assert needs_more_runs([first], BAR, 1)
+    assert more_runs(1) == 2
     for others in itertools.product((70.0, 40.0, NOTHING), repeat=6):
         counts = []
-        for first_runs in (1, 3):
+        for first_runs in (1, 2):
             count = first_runs
             while needs_more_runs([first, *others][:count], BAR, first_runs):
-                count += MORE_RUNS
+                count += more_runs(count)
             counts.append(count)
         assert counts[0] == counts[1] >= 3
         scores = [first, *others][: counts[0]]
-        one, three = (grade_runs(scores, bar=BAR, floor=FLOOR, first_runs=n) for n in (1, 3))
-        assert (one.credit, one.decided_by) == (three.credit, three.decided_by)
+        one, two = (grade_runs(scores, bar=BAR, floor=FLOOR, first_runs=n) for n in (1, 2))
+        assert (one.credit, one.decided_by) == (two.credit, two.decided_by)
 
 
-def test_a_curve_begins_with_three_runs_and_an_effect_as_the_assignment_says() -> None:
+def test_a_curve_begins_with_two_runs_and_an_effect_as_the_assignment_says() -> None:
     for item in load_assignment().run_items:
-        assert first_runs_of(item) == (1 if getattr(item, "one_run", False) else 3)
-    assert {first_runs_of(effect) for effect in load_assignment().effects} == {1, 3}
+        assert first_runs_of(item) == (1 if getattr(item, "one_run", False) else 2)
+    assert {first_runs_of(effect) for effect in load_assignment().effects} == {1, 2}
 
 
 # Recorded runs become bars --------------------------------------------------------------------------------------------

@@ -84,7 +84,9 @@ def test_runs_that_decide_earn_by_the_rule(scores: list[float], credit: float) -
     [
         ([39.0, 33.0, 39.0], "up to 4 more runs"),
         ([39.0, 33.0, 39.0, 33.0, 33.0], "up to 2 more runs"),
-        ([39.0, 39.0], "at least 1 more"),
+        ([33.0, 39.0], "at least 1 more"),
+        ([39.0], "at least 1 more"),
+        ([33.0], "at least 2 more"),
     ],
 )
 def test_runs_that_do_not_decide_earn_nothing_and_say_how_many_more_it_takes(scores: list[float], lacks: str) -> None:
@@ -103,7 +105,7 @@ def test_runs_that_were_not_asked_for_are_no_fault() -> None:
 
 def test_a_curve_that_was_never_run_although_others_were_is_not_judged() -> None:
     report = report_on(dataclasses.replace(measured(), runs={"another": []}))
-    assert (curve_of(report).verdict, curve_of(report).lacks) == ("grader_fault", "at least 3 more runs")
+    assert (curve_of(report).verdict, curve_of(report).lacks) == ("grader_fault", "at least 2 more runs")
 
 
 def test_a_file_that_does_not_import_blocks_the_runs_that_need_it() -> None:
@@ -114,7 +116,7 @@ def test_a_file_that_does_not_import_blocks_the_runs_that_need_it() -> None:
 
 
 def test_what_the_grader_cut_short_is_never_a_failure_of_the_student() -> None:
-    runs = [run_of(39.0), run_of(39.0), run_of(0.0, failure="deadline")]
+    runs = [run_of(39.0), run_of(0.0, failure="deadline"), run_of(39.0)]
     known = dataclasses.replace(measured(), runs={CURVE.id: [*runs, *[run_of(0.0)] * 4]})
     report = report_on(known)
     assert curve_of(report).verdict == "grader_fault"

@@ -1,9 +1,9 @@
 """The rule for learning curves and effects: runs and bars in, credit out. Pure.
 
 1. The score of a run of a curve is the mean return of its last `score_episodes` episodes; that of an effect its number.
-2. Three hidden runs. All at or above the bar: full credit. None: their median decides. Otherwise seven runs, median;
-   once four of them reach the bar, so does the median, and the rest are not run. An effect with `one_run` begins with
-   one: at or above the bar it earns full credit by itself, and otherwise two more follow, and the same rule decides.
+2. Two hidden runs first, or one of an effect with `one_run`. All at or above the bar: full credit. Otherwise there are
+   three: none at or above the bar, and their median decides; or seven, and the median of these does. Once four of them
+   reach the bar, so does the median, and the rest are not run.
 3. Credit is 0 at the floor, 1 at the bar, and linear in between.
 4. It counts as far as the functions that the item runs have earned their points (`gate`): runs can be won without the
    work, so they only confirm it.
@@ -24,10 +24,10 @@ import numpy as np
 from hw4.experiments import EXPERIMENTS
 from hw4.handin.assignment import RunItem
 
-FIRST_RUNS = 3
+FIRST_RUNS = 2  # are enough if all reach the bar
+MEDIAN_RUNS = 3  # are enough if none does
 ALL_RUNS = 7
 MAJORITY = ALL_RUNS // 2 + 1
-MORE_RUNS = 2  # are added at a time
 GATE_SHUT, GATE_OPEN = 0.7, 0.9  # shares of the points of the functions that an item runs
 BAR_QUANTILE = 0.05
 FLOOR_QUANTILE = 0.9
@@ -93,28 +93,36 @@ def first_runs_of(item: RunItem) -> int:
 
 
 def needs_more_runs(scores: Sequence[float], bar: float, first_runs: int = FIRST_RUNS) -> bool:
-    """Whether a single first run misses the bar, or three disagree about it and the others have not settled it yet."""
+    """Whether these runs leave it open: a first one misses the bar, and the others have not settled it yet."""
     above = [score >= bar for score in scores]
-    if len(scores) == first_runs == 1:
-        return not above[0]
-    if first_runs == 1 and above[0]:
+    if len(scores) < first_runs:
+        return True
+    if all(above[:first_runs]):
         return False
-    return 0 < sum(above[:FIRST_RUNS]) < FIRST_RUNS and sum(above) < MAJORITY and len(scores) < ALL_RUNS
+    if len(scores) < MEDIAN_RUNS:
+        return True
+    return any(above[:MEDIAN_RUNS]) and sum(above) < MAJORITY and len(scores) < ALL_RUNS
+
+
+def more_runs(num_done: int) -> int:
+    """How many runs are added at a time: as many as make three, then two."""
+    return MEDIAN_RUNS - num_done if num_done < MEDIAN_RUNS else 2
 
 
 def grade_runs(scores: Sequence[float], *, bar: float, floor: float, first_runs: int = FIRST_RUNS) -> RunsGrade:
-    """Apply the rule to the scores of three runs, or of up to seven if the first three disagree.
+    """Apply the rule to the scores of the first runs, of three, or of up to seven.
 
-    With `first_runs` 1, one that reaches the bar is enough.
+    Raises:
+        ValueError: the rule needs more runs.
     """
-    if first_runs == 1 and scores and scores[0] >= bar:
-        return RunsGrade(1.0, tuple(scores[:1]), "the first run reaches the bar")
-    if len(scores) < FIRST_RUNS:
-        raise ValueError(f"a grade needs at least {FIRST_RUNS} runs, got {len(scores)}")
-    first = list(scores[:FIRST_RUNS])
-    if all(score >= bar for score in first):
-        return RunsGrade(1.0, tuple(first), "all three runs reach the bar")
-    if not needs_more_runs(first, bar):
+    first = scores[:first_runs]
+    if len(first) == first_runs and all(score >= bar for score in first):
+        said = "the first run reaches the bar" if first_runs == 1 else f"the first {first_runs} runs reach the bar"
+        return RunsGrade(1.0, tuple(first), said)
+    if len(scores) < MEDIAN_RUNS:
+        raise ValueError(f"a grade needs at least {MEDIAN_RUNS} runs, got {len(scores)}")
+    first = scores[:MEDIAN_RUNS]
+    if not any(score >= bar for score in first):
         median = float(np.median(first))
         return RunsGrade(credit(median, bar=bar, floor=floor), tuple(first), "no run reaches the bar: median of three")
     above = sum(score >= bar for score in scores)

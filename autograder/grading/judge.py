@@ -15,8 +15,8 @@ from typing import Any
 from autograder.grading.curves import (
     ALL_RUNS,
     CUT_SHORT,
-    FIRST_RUNS,
     GATE_OPEN,
+    MEDIAN_RUNS,
     NOT_THE_STUDENTS,
     Bar,
     first_runs_of,
@@ -197,7 +197,7 @@ def _judge_by_runs(item: RunItem, measured: Measured, bar: Bar, assignment: Assi
         for i, (run, score) in enumerate(zip(runs, scores, strict=True), 1)
         if run.failure
     ]
-    if len(runs) > FIRST_RUNS:
+    if len(runs) > MEDIAN_RUNS:
         flags.append(f"the first three runs disagreed: {len(runs)} runs")
     verdict: Verdict = "passed" if grade.credit == 1.0 else "failed"
     cause = "" if verdict == "passed" else next((run.failure for run in runs if run.failure), f"{item.kind}_below_bar")
@@ -215,13 +215,12 @@ def _blocked(item: RunItem, message: str) -> ItemReport:
 
 def _lacking_runs(scores: Sequence[float], bar: float, first_runs: int) -> str:
     """How many more runs the rule needs; empty if these decide."""
-    if scores and first_runs == 1 and scores[0] >= bar:
+    if not needs_more_runs(scores, bar, first_runs):
         return ""
-    if len(scores) < FIRST_RUNS:
-        return f"at least {FIRST_RUNS - len(scores)} more {'run' if len(scores) == FIRST_RUNS - 1 else 'runs'}"
-    if needs_more_runs(scores, bar):
+    if len(scores) >= MEDIAN_RUNS:
         return f"up to {ALL_RUNS - len(scores)} more runs, because the first three disagree about the bar"
-    return ""
+    missing = (first_runs if all(score >= bar for score in scores) else MEDIAN_RUNS) - len(scores)
+    return f"at least {missing} more {'run' if missing == 1 else 'runs'}"
 
 
 def _not_judged(report: ItemReport, lacks: str) -> ItemReport:

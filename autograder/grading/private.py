@@ -108,8 +108,11 @@ def load_accepted(path: Path = WORLDS_FILE) -> dict[str, Any]:
 
 
 def graded_runs(item_id: str) -> list[HiddenRun]:
-    """The runs of this term. Among the first three the actuator's sign is flipped at least once, and once it is not."""
-    return _under_laws(item_id, "graded", hidden_runs(item_id, "graded", load_private().num_runs))
+    """The runs of this term. The actuator's sign is flipped in one of the first two, and in the other it is not."""
+    runs = _under_laws(item_id, "graded", hidden_runs(item_id, "graded", load_private().num_runs))
+    other = next(i for i, run in enumerate(runs) if run.world.actuator_sign != runs[0].world.actuator_sign)
+    runs.insert(1, runs.pop(other))
+    return runs
 
 
 def calibration_runs(item_id: str, count: int) -> list[HiddenRun]:

@@ -18,11 +18,11 @@ import numpy as np
 
 from autograder.grading.curves import (
     FIRST_RUNS,
-    MORE_RUNS,
     NOT_THE_STUDENTS,
     Bar,
     first_runs_of,
     load_bars,
+    more_runs,
     needs_more_runs,
     score_of_run,
 )
@@ -279,7 +279,7 @@ class _Session:
                 done = runs[item.id]
                 done += [future.result() for future in pending.pop(item)]
                 if self._wants_more(item, done):
-                    pending[item] = self._start_runs(pool, item, range(len(done), len(done) + MORE_RUNS))
+                    pending[item] = self._start_runs(pool, item, range(len(done), len(done) + more_runs(len(done))))
         if self._used_up(RUNS_UNTIL * self._deadline_seconds, self._in_suite, self._in_runs):
             outcomes = {name: without_excuse(outcome) for name, outcome in outcomes.items()}
             for run in itertools.chain.from_iterable(runs.values()):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import comb
 
-from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, Bar, first_runs_of, score_of_run
+from autograder.grading.curves import ALL_RUNS, FIRST_RUNS, MAJORITY, MEDIAN_RUNS, Bar, first_runs_of, score_of_run
 from autograder.recorded.calibration import REFERENCE, bugs, is_unlearned, names, read_recorded, variants
 from hw4.handin.assignment import RunItem
 
@@ -68,14 +68,14 @@ def rate(name: str, num_at_bar: int, num_runs: int, *, is_correct: bool, first_r
 def full_credit(p: float, first_runs: int = FIRST_RUNS) -> float:
     """Probability of full credit if each run reaches the bar with probability p.
 
-    All of the first three reach it; or one or two do, and then at least four of all seven. Where a grade begins with
-    one run, that reaches it; or it does not, one or two of the next two do, and then at least four of all seven.
+    All first runs reach it; or they do not, one or two of three do, and then at least four of all seven.
     """
     total = p**first_runs
-    for above in range(1, FIRST_RUNS):
-        ways = comb(FIRST_RUNS, above) if first_runs == FIRST_RUNS else comb(FIRST_RUNS - 1, above)  # the first misses
-        first = ways * p**above * (1 - p) ** (FIRST_RUNS - above)
-        total += first * _at_least(MAJORITY - above, ALL_RUNS - FIRST_RUNS, p)
+    for above in range(1, MEDIAN_RUNS):
+        after_all_first = comb(MEDIAN_RUNS - first_runs, above - first_runs) if above >= first_runs else 0
+        ways = comb(MEDIAN_RUNS, above) - after_all_first
+        three = ways * p**above * (1 - p) ** (MEDIAN_RUNS - above)
+        total += three * _at_least(MAJORITY - above, ALL_RUNS - MEDIAN_RUNS, p)
     return total
 
 

@@ -74,7 +74,7 @@ def without_details(whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def leaderboard(grade: Grade) -> list[dict[str, Any]]:
-    """One entry for each curve with a learned agent: the median, over the first runs, of the return at 1,000 env steps.
+    """One entry for each curve with a learned agent: the mean, over the first runs, of the return at 1,000 env steps.
 
     The return of the last episode that ended by then. A curve shorter than that counts at its end.
     """
@@ -88,7 +88,7 @@ def leaderboard(grade: Grade) -> list[dict[str, Any]]:
             if first <= last < len(run.returns) and run.failure not in COUNTS_AS_NONE
         ]
         if len(values) == FIRST_RUNS and all(map(math.isfinite, values)):
-            entries.append({"name": name, "value": round(statistics.median(values), 2), "order": "desc"})
+            entries.append({"name": name, "value": round(statistics.fmean(values), 2), "order": "desc"})
     return entries
 
 

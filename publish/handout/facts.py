@@ -17,6 +17,7 @@ from autograder.grading.curves import (
     GATE_OPEN,
     GATE_SHUT,
     MAJORITY,
+    MEDIAN_RUNS,
     load_bars,
 )
 from autograder.recorded.calibration import BY_HEART, REFERENCE
@@ -123,6 +124,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "answers": written_answers(assignment),
         "rule": {
             "first_runs": NUMBER_WORDS[FIRST_RUNS],
+            "median_runs": NUMBER_WORDS[MEDIAN_RUNS],
             "all_runs": NUMBER_WORDS[ALL_RUNS],
             "majority": NUMBER_WORDS[MAJORITY],
             "bar_quantile": f"{BAR_QUANTILE * 100:g} %",

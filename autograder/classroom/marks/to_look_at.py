@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from autograder.classroom.marks.standing import Class, Result, unread_notebooks
-from autograder.grading.curves import FIRST_RUNS
+from autograder.grading.curves import MEDIAN_RUNS
 from autograder.grading.scoring import ItemReport
 from autograder.grading.session import Grade
 from autograder.report.words import changed_given_parts, points
@@ -175,6 +175,6 @@ def _flags_of_runs(result: Result, grade: Grade, report: ItemReport) -> Iterator
         said = f"{title}: it earned {points(report.score)} points although {', '.join(nothing)} earned nothing"
         yield Flag("agent", result, said)
     lost_points = report.grade.credit < 1.0 and report.score < report.points  # 0.999 of the credit rounds to all points
-    if len(grade.runs.get(report.id, ())) > FIRST_RUNS and lost_points:
+    if len(grade.runs.get(report.id, ())) > MEDIAN_RUNS and lost_points:
         earned = f"{points(report.score)} of {report.points} points"
         yield Flag("borderline", result, f"{title}: {report.grade.decided_by}, {earned}")
