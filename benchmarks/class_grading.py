@@ -23,13 +23,16 @@ from autograder.classroom.night.record import facts_of_intake, measured
 from autograder.grading.listener import Silent
 from autograder.grading.session import Grader
 from autograder.solutions import reference_code
+from hw4.handin.assignment import load_assignment
 from hw4.handin.intake import Intake
 
 PERSON = {"student": "reference", "people": (), "group": "", "late": False, "on_roster": True}
 
 
-def reference() -> Intake:
-    return Intake(reference_code(), (), (), (), (), ())
+def reference(*, topics: bool) -> Intake:
+    """The reference solution, with or without what is optional."""
+    required = load_assignment().required_code
+    return Intake({n: c for n, c in reference_code().items() if topics or n in required}, (), (), (), (), ())
 
 
 def cpu_seconds(who: int) -> float:
@@ -37,12 +40,11 @@ def cpu_seconds(who: int) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def overhead(num: int, *, curves: bool) -> tuple[float, float]:
+def overhead(intake: Intake, num: int, *, curves: bool) -> tuple[float, float]:
     """Processor seconds of one submission: (the grader itself, fork server and workers).
 
     All that is done for a student of a class is done here in one process: grading, record, documents, writing.
     """
-    intake = reference()
     own, theirs = cpu_seconds(resource.RUSAGE_SELF), cpu_seconds(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as place, Grader(jobs=1, required=()) as grader:
         folder = ClassFolder(Path(place))
@@ -56,10 +58,9 @@ def overhead(num: int, *, curves: bool) -> tuple[float, float]:
     return own / num, theirs / num
 
 
-def submissions_an_hour(num: int, jobs: int, *, curves: bool) -> float:
+def submissions_an_hour(intake: Intake, num: int, jobs: int, *, curves: bool) -> float:
     """By the engine of `grade-class`, beginning when every job has graded one submission."""
-    code = reference_code()
-    payload = payload_of(reference(), tuple(code), curves=curves, only=None)
+    payload = payload_of(intake, tuple(intake.files), curves=curves, only=None)
     settings = Settings(curves=curves, accept_weak_confinement=True)
     start = time.monotonic()
 
@@ -75,7 +76,13 @@ def submissions_an_hour(num: int, jobs: int, *, curves: bool) -> float:
     return num / (ended[-1] - ended[jobs - 1]) * 3600
 
 
-def main(submissions: int = 4, jobs: int = 2, functions_only: bool = False, overhead_only: bool = False) -> None:
+def main(
+    submissions: int = 4,
+    jobs: int = 2,
+    functions_only: bool = False,
+    overhead_only: bool = False,
+    topics: bool = False,
+) -> None:
     """Submissions graded in an hour, and what the grader itself costs beyond the student's compute.
 
     Args:
@@ -83,17 +90,18 @@ def main(submissions: int = 4, jobs: int = 2, functions_only: bool = False, over
         jobs: graded at once.
         functions_only: leave out the learning curves.
         overhead_only: leave out the rate of a whole class.
+        topics: with all topics, too.
     """
-    curves = not functions_only
+    curves, intake = not functions_only, reference(topics=topics)
     load = os.getloadavg()[0]
-    own, theirs = overhead(submissions, curves=curves)
+    own, theirs = overhead(intake, submissions, curves=curves)
     print(
         f"one correct submission, {'functions and curves' if curves else 'functions alone'}, load average {load:.1f}:"
     )
     print(f"  student's compute, workers and fork server: {theirs:7.1f} s of processor time")
     print(f"  the grader itself:                          {own:7.1f} s, {own / theirs:.1%} of that")
     if not overhead_only:
-        rate = submissions_an_hour(submissions, jobs, curves=curves)
+        rate = submissions_an_hour(intake, submissions, jobs, curves=curves)
         print(f"  {rate:.0f} submissions an hour in {jobs} jobs")
 
 
