@@ -23,7 +23,7 @@ from autograder.console import print_report
 from autograder.files import as_json
 from autograder.grading import regrade
 from autograder.grading import session as session_module
-from autograder.grading.curves import Bar
+from autograder.grading.curves import FIRST_RUNS, Bar
 from autograder.grading.listener import Silent
 from autograder.grading.private import graded_runs
 from autograder.grading.scoring import ItemReport
@@ -125,9 +125,11 @@ def test_the_reference_reaches_the_bar_and_every_run_has_a_seed_of_its_own(submi
     item = effect_of(grade)
     assert (item.score, item.verdict, item.is_bonus) == (4.0, "passed", False)
     assert not grade.report.faults
-    assert len(set(numbers(grade))) == 3
+    assert len(set(numbers(grade))) == FIRST_RUNS
     assert numbers(again) == numbers(grade)
-    assert [run.seed for run in grade.runs[MADE_UP.id]] == [run.env_seed for run in graded_runs(MADE_UP.id)[:3]]
+    assert [run.seed for run in grade.runs[MADE_UP.id]] == [
+        run.env_seed for run in graded_runs(MADE_UP.id)[:FIRST_RUNS]
+    ]
     assert grade.report.score == WHOLE.stub("gaussian_nll").points + MADE_UP.points
 
 
@@ -278,7 +280,7 @@ def test_a_second_try_must_answer_as_the_first_did(
     monkeypatch.setattr(RemoteSubject, "call", call)
     monkeypatch.setattr(WorkerDied, "by_machine", by_machine)
     grade = submit(*body)
-    assert sorted(run.failure for run in grade.runs[MADE_UP.id][:3]) == sorted(["", "", failure])
+    assert sorted(run.failure for run in grade.runs[MADE_UP.id][:FIRST_RUNS]) == sorted(["", failure])
 
 
 def test_students_see_nothing_of_an_exceptions_text(submit: Submit) -> None:

@@ -103,7 +103,7 @@ def expected_of(animal: Animal) -> set[str]:
 
 def range_of(animal: Animal) -> set[str]:
     """Ids of the stubs whose tests the animal may fail: those above, and the callers of what it changes."""
-    callers = set[str]().union(*(_callers()[stub_id] for stub_id in animal.regions))
+    callers = set[str]().union(*(_callers().get(stub_id, set()) for stub_id in animal.regions))
     return (expected_of(animal) | callers) & surroundings_of(animal)
 
 
