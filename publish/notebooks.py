@@ -27,19 +27,17 @@ import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jupytext
-import nbformat as nbformat_module
 import tyro
-from nbformat import NotebookNode
 
 from autograder.solutions import ROOT
 from hw4.handin.assignment import Assignment, load_assignment
 from publish.stubs import write_solved
 from publish.writing import write_if_changed
 
-nbformat: Any = nbformat_module  # its functions have no types
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 COURSE = ROOT / "notebooks"
 MASTERS = COURSE / "masters"
@@ -116,6 +114,8 @@ def _read_master(path: Path) -> NotebookNode:
     Raises:
         MasterError: a cell without a usable name.
     """
+    import jupytext
+
     master: NotebookNode = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
     for position, cell in enumerate(master.cells, start=1):
         name = cell.metadata.get("name", "")
@@ -185,6 +185,7 @@ def _source(name: str, master: NotebookNode, points: dict[str, int], assignment:
         **{f"points:{cell_name}": str(value) for cell_name, value in points.items()},
         **_recorded_facts(name),
     }
+    nbformat = _nbformat()
     notebook: NotebookNode = nbformat.v4.new_notebook(metadata=KERNEL)
     for cell in master.cells:
         cell_name = cell.metadata["name"]
@@ -246,14 +247,20 @@ def _generate_releases(sources: dict[str, NotebookNode]) -> dict[str, NotebookNo
         config.SaveCells.enabled = False
         config.GenerateAssignment.no_database = True
         GenerateAssignment(coursedir=CourseDirectory(config=config), config=config).start()
-        return {
-            name: nbformat.read(course / "release" / ASSIGNMENT_ID / f"{name}.ipynb", as_version=4) for name in sources
-        }
+        released = course / "release" / ASSIGNMENT_ID
+        return {name: _nbformat().read(released / f"{name}.ipynb", as_version=4) for name in sources}
+
+
+def _nbformat() -> Any:
+    """The library, whose functions have no types. It takes 2 s to load, and who asks for a folder needs none of it."""
+    import nbformat
+
+    return nbformat
 
 
 def _text(notebook: NotebookNode) -> str:
     """One notebook as text, as Jupyter writes it: sorted keys, one line of source a line, a final newline."""
-    text: str = nbformat.writes(notebook)
+    text: str = _nbformat().writes(notebook)
     return text + "\n"
 
 

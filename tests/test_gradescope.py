@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from changed_assignment import changed_assignment
 
@@ -122,9 +121,16 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+def validate(schema: dict[str, Any], document: Any) -> None:
+    """Raises jsonschema.ValidationError."""
+    import jsonschema  # slow: 2 s for every process that collects this file
+
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+
 def check(document: Any) -> dict[str, Any]:
     """The document, if it is valid and what staff alone may see is hidden."""
-    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    validate(SCHEMA, document)
     assert document["stdout_visibility"] == "hidden"
     assert document["output_format"] == "text"
     assert len(json.dumps(document)) < 1_000_000
@@ -630,14 +636,14 @@ def in_the_form(form: str, document: dict[str, Any], tmp_path: Path) -> str:
 def test_a_grade_is_what_prairielearn_and_autolab_document(tmp_path: Path, verdict: str) -> None:
     document = report.results(grade_of(verdict))
     found = json.loads(in_the_form("prairielearn", document, tmp_path))
-    jsonschema.Draft202012Validator(PRAIRIELEARN).validate(found)
+    validate(PRAIRIELEARN, found)
     assert found["score"] == pytest.approx(min(1.0, document["score"] / ASSIGNMENT.code_points))
     assert [test["points"] for test in found["tests"]] == [test["score"] for test in document["tests"]]
     *words, feedback, scores = in_the_form("autolab", document, tmp_path).splitlines()
     assert document["output"].splitlines() == words[:-1]
-    jsonschema.Draft202012Validator(AUTOLAB_FEEDBACK).validate(json.loads(feedback))
+    validate(AUTOLAB_FEEDBACK, json.loads(feedback))
     assert set(json.loads(feedback)) - {"_presentation", "stages"} == set(json.loads(feedback)["stages"])
-    jsonschema.Draft202012Validator(AUTOLAB_SCORES).validate(json.loads(scores))
+    validate(AUTOLAB_SCORES, json.loads(scores))
     of_tests = sum(test["score"] for test in document["tests"])
     assert sum(json.loads(scores)["scores"].values()) == pytest.approx(of_tests)
     required = {p.id for p in ASSIGNMENT.problems if p.code_points and not p.optional}
@@ -647,7 +653,7 @@ def test_a_grade_is_what_prairielearn_and_autolab_document(tmp_path: Path, verdi
 @pytest.mark.parametrize("document", NO_GRADES.values(), ids=NO_GRADES)
 def test_what_is_no_grade_costs_nothing_on_other_platforms_either(tmp_path: Path, document: dict[str, Any]) -> None:
     found = json.loads(in_the_form("prairielearn", document, tmp_path))
-    jsonschema.Draft202012Validator(PRAIRIELEARN).validate(found)
+    validate(PRAIRIELEARN, found)
     assert found["gradable"] is False
     printed = in_the_form("autolab", document, tmp_path)
     if "refused" in document["extra_data"]:  # as on Gradescope: 0 points
