@@ -27,6 +27,11 @@ def returns(reward: str, arm: str) -> Array:
 TABLE = read_table(find_data("replanning") / "rewards.csv", texts=("reward", "arm"))
 
 
+def num_short(reward: str, arm: str) -> int:
+    """How many seeds earn less than three quarters of the simulator's median."""
+    return int((returns(reward, arm) < 0.75 * np.median(returns(reward, "simulator"))).sum())
+
+
 def further(my_prediction: str = "") -> None:
     """Returns by two further rewards: of plans for them, of plans for the first reward, and of a perfect model."""
     _, panels = plt.subplots(1, 2, figsize=(10, 2.9), sharey=True)
@@ -41,21 +46,21 @@ def further(my_prediction: str = "") -> None:
     panels[0].invert_yaxis()
 
     def cells(reward: str) -> tuple[str, ...]:
-        own = returns(reward, "for it")
-        more = returns(reward, "one more episode")
+        own, simulator = returns(reward, "for it"), returns(reward, "simulator")
+        other, more = returns(reward, "for the first"), returns(reward, "one more episode")
         return (
             median_text(own),
             f"{own.min():.0f} to {own.max():.0f}",
-            median_text(own - returns(reward, "for the first")),
-            median_text(returns(reward, "simulator") - own),
-            median_text(more - own) if len(more) else "",
+            median_text(own - other) if len(other) else "",
+            median_text(simulator - own, "", 1),
+            f"{num_short(reward, 'for it')} of {len(own)}",
+            median_text(more - own, "", 1) if len(more) else "",
         )
 
-    first = returns("first", "for it")
     show(
-        f"One dot a seed ({len(first)} seeds), a bar at the median. One model, learned for the first reward in "
-        f"{REUSED.num_episodes} episodes; no env step was taken for the other two before the episodes shown, but "
-        "for the last row.",
+        f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
+        f"first reward in {REUSED.num_episodes} episodes; no env step was taken for the other two before the episodes "
+        "shown. Only the last row has one episode more.",
         (
             (
                 "median [95 %], paired by seed",
@@ -63,17 +68,11 @@ def further(my_prediction: str = "") -> None:
                 "smallest to largest",
                 "minus planned for the first",
                 "simulator minus it",
+                "below 3/4 of the simulator's median",
                 "one more episode minus it",
             ),
             *((title, *cells(reward)) for reward, title in FURTHER.items()),
-            (
-                "the first reward itself",
-                median_text(first),
-                f"{first.min():.0f} to {first.max():.0f}",
-                "",
-                median_text(returns("first", "simulator") - first),
-                "",
-            ),
+            ("the first reward itself", *cells("first")),
         ),
         my_prediction=my_prediction,
     )
