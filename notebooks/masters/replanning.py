@@ -28,7 +28,7 @@ import numpy as np
 from hw4.commands.jupyter import Array, use_style
 from hw4.experiments import Experiment
 from hw4.notebooks import replanning_figures as figures
-from hw4.notebooks import replanning_rewards as rewards
+from hw4.notebooks import replanning_one_model as one_model
 
 use_style()
 figures.first_picture()
@@ -126,7 +126,7 @@ figures.same_model(my_prediction)
 
 # %% name="rewards"
 my_prediction = ""  # spin: ...; stand: ...
-rewards.further(my_prediction)
+one_model.further(my_prediction)
 
 # %% [markdown] name="rewards-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
