@@ -465,7 +465,7 @@ def test_a_job_that_fails_twice_is_a_fault_that_says_how(
         job.ask(payload({}))
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.verify)])
 def test_nothing_that_grades_outlives_the_command_however_that_ends(tmp_path: Path, sent: signal.Signals) -> None:
     """It is ended while the reference is graded, with a fork server at work."""
     write_class(tmp_path / "in", ["ada"])

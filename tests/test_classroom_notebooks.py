@@ -656,6 +656,7 @@ def test_without_the_option_nothing_is_executed_either(graded):
     assert list(folder.rglob("executed.txt")) == []
 
 
+@pytest.mark.verify  # nbgrader is started often
 def test_two_graders_at_once_lose_no_score_and_everyone_gets_feedback(graded):
     from nbgrader.api import Gradebook
 

@@ -137,6 +137,7 @@ def test_a_killed_fork_server_is_started_again() -> None:
                 assert grader._server.num_restarts > num_restarts
 
 
+@pytest.mark.verify  # another server
 def test_a_fork_server_that_hangs_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with Grader() as grader:
         grader._server._control.settimeout(1.0)
@@ -243,6 +244,7 @@ def test_workers_that_are_always_killed_are_the_graders_fault(grader: Grader, mo
         grade_honest(grader)
 
 
+@pytest.mark.verify  # the server is started again for every check
 def test_workers_that_die_from_some_moment_on_are_the_graders_fault(
     grader: Grader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,7 +363,7 @@ OTHERWISE_EACH_TIME = ACTION + b"        action = action * (__import__('os').ura
     [
         pytest.param(ACTION + b"        # mine\n", True, "", marks=pytest.mark.verify),
         pytest.param(ACTION + b"        # mine\n", False, "", marks=pytest.mark.verify),
-        (OTHERWISE_EACH_TIME, True, ""),
+        pytest.param(OTHERWISE_EACH_TIME, True, "", marks=pytest.mark.verify),
         (OTHERWISE_EACH_TIME, False, "exits"),
     ],
 )
@@ -510,7 +512,7 @@ def grade_in(folder: Path, submission: Path, output: Path, *options: str) -> tup
         ("autograder/private.toml", b"master_seed = "),
         ("assignment.toml", b"[course]\n"),
         ("hw4/checking/subject.py", b"raise RuntimeError('a damaged given file')\n"),
-        ("solutions/ensemble.py", b"def broken(:\n"),
+        pytest.param("solutions/ensemble.py", b"def broken(:\n", marks=pytest.mark.verify),
         ("autograder/worker/forking.py", b"import a_wheel_that_is_missing\n"),
         ("autograder/hidden_tests/test_mpc.py", b"def broken(:\n"),
     ],

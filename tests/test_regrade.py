@@ -46,6 +46,7 @@ def first(grader: Grader, intake: Intake) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.verify  # a whole grade; that a second one is the same is seen below, too
 def test_a_second_grading_is_the_same_in_everything_also_after_a_restart(
     grader: Grader, intake: Intake, first: dict[str, Any]
 ) -> None:

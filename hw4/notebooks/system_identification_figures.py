@@ -58,7 +58,7 @@ def trial(my_prediction: str = "") -> None:
     show(
         "One trial: five seconds of random actions with a robot that nobody has measured.",
         (
-            ("of 20 trials", "median [95 %]", "most"),
+            (f"of {len(SEEDS)} trials", "median [95 %]", "most"),
             ("transitions near the stops", median_text(near), f"{near.max():.0f}"),
         ),
         my_prediction=my_prediction,
@@ -77,6 +77,10 @@ def errors(my_prediction: str = "") -> None:
         axes.axhline(0.0, color="0.7", linewidth=0.8, zorder=0)
         axes.set(xticks=(0, 1), xticklabels=("away from\nthe stops", "all\ntransitions"), title=label)
         axes.set_yscale("symlog", linthresh=10.0)
+        reach = 2.0 * max(10.0, *(float(np.abs(100 * of_fit(fit, column)).max()) for fit in FITS[:2]))
+        ticks = [tick for tick in (-100, -10, 0, 10, 100) if abs(tick) < reach]
+        axes.set(ylim=(-reach, reach), yticks=ticks, yticklabels=[str(tick) for tick in ticks])
+        axes.minorticks_off()
     grid[0].set_ylabel("error (%)")
 
     def cells(column: str) -> tuple[str, ...]:

@@ -80,8 +80,8 @@ figures.errors(my_prediction)
 #
 # Away from the stops all three numbers are found to within about one percent in the median, although the fit knows
 # nothing of friction. The impacts spoil it: with them, the mass ratio is off by a fifth to a half, and gain and length
-# by several times as much as without them. The mass ratio is the hardest to find: the pole pushes the cart only a
-# little, so an impact, which stops the cart without any visible reason, is blamed on it.
+# by several times as much as without them. The mass ratio suffers most, probably because the pole pushes the cart only
+# a little: it is the number that can best explain a cart that stops for no visible reason.
 #
 # </details>
 

@@ -27,7 +27,7 @@ HINTS: dict[str, Hint] = {
         "Conventions: rewards",
     ),
     "first_reward_only": Hint(
-        "Your return is the reward of the first step alone, so probably `return` is inside the loop.",
+        "Your return is the reward of the first step alone: does a `return` or a `break` end the loop there?",
         "Conventions: rewards",
     ),
     "best_reward_only": Hint(
