@@ -109,9 +109,9 @@ figures.same_model(my_prediction)
 #
 # The lecture begins with this question. One answer: a model says what an action leads to, and no reward is in it. Here
 # the five networks of `cartpole_ensemble` have learned for seven episodes: a random one, then six planned for the usual
-# reward (the *first* one below). They learn no more, and plan a fresh episode for each of two rewards that they have never
-# been used for: **spin**, the pole turning at 8 rad/s, and **stand**, the usual reward with everything one metre to the
-# right. The only thing that changes is the `reward` that is given to `sequence_returns`.
+# reward (the *first* one below). They learn no more, and plan a fresh episode for each of two rewards that they have
+# never been used for: **spin**, the pole turning at 8 rad/s, and **stand**, the usual reward with everything one metre
+# to the right. The only thing that changes is the `reward` that is given to `sequence_returns`.
 #
 # Next to them are the agent that was made for the first reward, doing what it does and paid by the new one, and the
 # same search with the simulator in place of the model. A policy that model-free RL learned for the first reward was not
