@@ -50,7 +50,7 @@ TABLES = {
             "spin": [SPIN_VELOCITY, SPIN_WIDTH],
             "stand": STAND_AT,
         },
-        says="a policy learned for the first reward: what its mode earns in a test episode; reward: by which it is paid",
+        says="a policy learned for the first reward: what its mode earns; reward: by which it is paid",
     )
 }
 
