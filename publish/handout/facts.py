@@ -30,6 +30,7 @@ from publish.checked_sentences import sentence_tables
 from publish.handout import MINUS
 from publish.handout.docstrings import constant_text, field_docs, spans, stub_summary
 from publish.handout.ledge import ledge_facts
+from publish.handout.model_classes import class_facts
 from publish.handout.notebook_answers import model_answers, written_answers
 from publish.handout.notebook_findings import notebook_facts
 from publish.handout.quoted_runs import command_times, hill_facts, recorded, run_facts
@@ -137,6 +138,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "staff": facts_for_staff(assignment, bars_file) if staff else None,
         "hill": hill_facts(),
         "ledge": ledge_facts(),
+        "classes": class_facts(),
         "runs": run_facts(),
         "found": notebook_facts(),
         "calls": _calls(assignment),

@@ -14,6 +14,9 @@ counts as one number. Intervals are exact ones of the median over seeds, of at l
    difference lies above 0.
 2. By the first reward, the interval of "planned with the model minus the policy" is reported, and whichever side of 0
    it lies on is said. How many policies earn three quarters of what the simulator's plans earn is reported, too.
+3. Env steps to the first training episode with a return of 60, infinite for a run that has none: the medians of version
+   1.5 with one network (the arm "1.5" of replanning/returns.csv) and of the policies are reported with their intervals.
+   If these do not overlap, the smaller one is said to need fewer env steps.
 """
 
 from __future__ import annotations
@@ -40,18 +43,20 @@ TASK = REUSED.task
 SEEDS = range(600, 608)  # the first ones of publish/recorders/replanning_rewards.py; nobody has learned with these
 ENV_STEPS, WARM_UP, BATCH_SIZE = 15_000, 500, 128
 UNIT = (1.0, 1.0, 1.0, 3.0, 6.0)  # of an observation, for policy and critics
+SAC = {
+    "env_steps": [ENV_STEPS, WARM_UP, BATCH_SIZE],
+    "sac": [GAMMA, TAU, LEARNING_RATE, WIDTH, list(UNIT)],
+}
 TABLES = {
+    "policy_learning_cartpole_curves": Table(
+        "seed,env_steps,episode_return", key="seed", settings=SAC, says="training episodes, with exploration"
+    ),
     "policy_learning_cartpole": Table(
         "seed,reward,episode_return",
         key="seed",
-        settings={
-            "env_steps": [ENV_STEPS, WARM_UP, BATCH_SIZE],
-            "sac": [GAMMA, TAU, LEARNING_RATE, WIDTH, list(UNIT)],
-            "spin": [SPIN_VELOCITY, SPIN_WIDTH],
-            "stand": STAND_AT,
-        },
+        settings={**SAC, "spin": [SPIN_VELOCITY, SPIN_WIDTH], "stand": STAND_AT},
         says="a policy learned for the first reward: what its mode earns; reward: by which it is paid",
-    )
+    ),
 }
 
 
@@ -100,22 +105,22 @@ class Learner:
 def main() -> None:
     recording = Recording(ROOT / "notebooks" / "data" / "replanning", "policy_learning_cartpole", TABLES)
     for seed in SEEDS:
-        if not recording.has("policy_learning_cartpole", seed=seed):
+        if not recording.has(*TABLES, seed=seed):
             began = time.process_time()
-            rows = rows_of(seed)
-            recording.put(policy_learning_cartpole=rows)
+            curve, rows = rows_of(seed)
+            recording.put(policy_learning_cartpole_curves=curve, policy_learning_cartpole=rows)
             says = ", ".join(f"{reward} {value}" for _, reward, value in rows)
             print(f"seed {seed}: {says}; {time.process_time() - began:.0f} CPU s", flush=True)
 
 
-def rows_of(seed: int) -> list[Row]:
-    """Learn one policy, and pay its test episode by each reward."""
+def rows_of(seed: int) -> tuple[list[Row], list[Row]]:
+    """Learn one policy, and pay its test episode by each reward: the rows of its curve, and those of the test."""
     learner = Learner(seed)
-    for _ in train(make_env(TASK.name), learner, num_episodes=ENV_STEPS // TASK.episode_length, seed=seed):
-        pass
+    records = train(make_env(TASK.name), learner, num_episodes=ENV_STEPS // TASK.episode_length, seed=seed)
+    curve: list[Row] = [[seed, record.env_steps, number(record.episode_return)] for record in records]
     learner.explores = False
     record = run_episode(make_env(TASK.name), learner, seed=FROZEN_SEED + seed, episode=0, env_steps=0)
-    return [[seed, name, number(paid(record, reward))] for name, reward in REWARDS.items()]
+    return curve, [[seed, name, number(paid(record, reward))] for name, reward in REWARDS.items()]
 
 
 if __name__ == "__main__":
