@@ -70,7 +70,7 @@ def further(my_prediction: str = "") -> None:
         f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
         f"first reward in {REUSED.num_episodes} episodes; no env step was taken for the other two before the episodes "
         f"shown. Only the last row has one episode more. {len(returns('first', 'policy'))} policies learned without a "
-        "model in 15,000 env steps each.",
+        "model in 12,000 env steps each.",
         (
             (
                 "median [95 %], paired by seed",
