@@ -70,10 +70,12 @@ def crossover(my_prediction: str = "") -> None:
     for axes in panels[:2]:
         axes.axhline(1, color="0.8", linewidth=0.8, zorder=0)
         axes.set(yscale="log", ylim=(0.02, 8))
+        axes.set_yticks(ERROR_TICKS, [f"{error:g}" for error in ERROR_TICKS])
+        axes.minorticks_off()
     panels[0].set_ylabel("error, one step (1: the mean change)")
     panels[2].set_ylabel("return lost against the simulator")
     panels[2].axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    panels[1].legend(loc="lower left", fontsize=6.5)
+    panels[0].legend(loc="lower left", fontsize=7)
     last = SIZES[-1]
     show(
         f"Classes of models, {len(regret('linear', last))} seeds: medians with exact intervals of at least 95 %. An "
