@@ -21,6 +21,7 @@ ERRORS = {
     "error_in_distribution": "in distribution: random actions",
     "error_on_good_policy": "on a good policy's states",
 }
+ERROR_TICKS = (0.03, 0.1, 0.3, 1, 3)
 
 
 def column(name: str, model: str, size: int = 0) -> Array:
