@@ -40,6 +40,8 @@ def test_the_runs_were_recorded_with_the_settings_of_today():
     for table, settings in settings_by_table(NAME).items():
         if table == "plain":
             assert settings["windy_plain"] == dataclasses.asdict(EXPERIMENTS["windy_plain"]), record(NAME)
+        elif table == "model_classes":
+            assert settings.items() >= cartpole.items(), "run `python -m publish.recorders model_classes`"
         else:
             assert settings == (cartpole if table in on_the_cartpole else experiment), f"{table}: {record(NAME)}"
 
@@ -225,6 +227,56 @@ def test_out_of_distribution_the_network_errs_many_times_as_much_as_the_hand_mad
 def test_with_little_data_the_wider_network_is_not_shown_to_be_worse(models, where, size):
     """A null result, which the notebook states."""
     assert interval_of_median(models("width_256", where, size) - models("width_64", where, size))[0] <= 0
+
+
+# Classes of models of the cart-pole
+
+SIZES = (50, 200, 800, 3200)
+LEARNED = ("linear", "network", "ensemble", "gaussian_process")
+PLACES = ("error_in_distribution", "error_on_good_policy")
+
+
+@pytest.fixture(scope="module")
+def classes():
+    """A column of a class by size, one number a seed; "regret" is what the simulator's plans earn more."""
+    table = read_table(DATA / NAME / "model_classes.csv", texts=("model",))
+    num_seeds = len(np.unique(table["seed"]))
+    assert num_seeds >= 10
+
+    def of(column, model, size=0):
+        values = table["episode_return" if column == "regret" else column]
+        values = values[(table["model"] == model) & (table["size"] == size)]
+        assert len(values) == num_seeds
+        return of("episode_return", "simulator") - values if column == "regret" else values
+
+    return of
+
+
+def by_ratio(classes, column, one, other, size):
+    """The interval of the logarithm of a ratio, seed by seed."""
+    return interval_of_median(np.log(classes(column, one, size) / classes(column, other, size)))
+
+
+def test_the_classes_were_recorded_at_the_sizes_that_the_claims_name():
+    assert tuple(settings_by_table(NAME)["model_classes"]["sizes"]) == SIZES
+
+
+@pytest.mark.parametrize("model", LEARNED)
+@pytest.mark.parametrize("column", PLACES)
+def test_with_50_transitions_the_hand_made_model_errs_least_in_both_places(classes, column, model):
+    assert by_ratio(classes, column, "hand_made", model, 50)[1] < 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("model", LEARNED)
+def test_no_class_passes_the_hand_made_model_on_a_good_policys_states(classes, model, size):
+    assert by_ratio(classes, "error_on_good_policy", model, "hand_made", size)[0] > 0
+
+
+def test_the_fitted_hand_made_model_is_level_with_the_simulator_at_every_size(classes):
+    for size in SIZES:
+        low, high = interval_of_median(classes("regret", "hand_made", size))
+        assert -5 < low <= 0 <= high < 5
 
 
 # The clinic
