@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from hw4.commands.jupyter import Array, find_data, interval_of_median, median_text, read_table, show
 from hw4.commands.plots import BLUE, GREEN, ORANGE, PURPLE, VERMILION
@@ -48,7 +49,7 @@ def correlation_with_regret(name: str) -> Array:
     return np.asarray((centred[0] * centred[1]).sum(axis=1) / (spread[0] * spread[1]))
 
 
-def draw_guessed(axes: plt.Axes, name: str) -> None:
+def draw_guessed(axes: Axes, name: str) -> None:
     """What needs no data: the hand-made model with numbers that nobody fitted."""
     values = regret("guessed") if name == "regret" else column(name, "guessed")
     axes.axhline(np.median(values), color=ORANGE, linewidth=1.2, linestyle=":", label="hand-made, numbers guessed")

@@ -113,16 +113,16 @@ def rows_of(seed: int) -> list[Row]:
     data = transitions_of(train(make_env("cartpole"), Actor(seed), num_episodes=num_episodes, seed=seed))
     rows: list[Row] = [["simulator", seed, 0, "", "", *planned(simulated_objective, seed, "")]]
     rows.append(row_of("guessed", lambda: HandMadeCartPole().predict, seed, 0))
+    fits: dict[str, Callable[[Transition], Predict]] = {
+        "hand_made": lambda known: identify(known).predict,
+        "linear": linear_model,
+        "network": lambda known: network_model(known, CARTPOLE.width, seed),
+        "ensemble": lambda known: ensemble_model(known, seed),
+        "gaussian_process": lambda known: GaussianProcess(known).predict,
+    }
     for size in SIZES:
         known = data.select(slice(0, size))
-        fits: dict[str, Callable[[], Predict]] = {
-            "hand_made": lambda known=known: identify(known).predict,
-            "linear": lambda known=known: linear_model(known),
-            "network": lambda known=known: network_model(known, CARTPOLE.width, seed),
-            "ensemble": lambda known=known: ensemble_model(known, seed),
-            "gaussian_process": lambda known=known: GaussianProcess(known).predict,
-        }
-        rows += [row_of(name, fitted, seed, size) for name, fitted in fits.items()]
+        rows += [row_of(name, functools.partial(fitted, known), seed, size) for name, fitted in fits.items()]
     return rows
 
 
@@ -132,13 +132,17 @@ def row_of(name: str, fitted: Callable[[], Predict], seed: int, size: int) -> Ro
     predict = fitted()
     seconds = number(time.process_time() - began, 3)
     if name == "ensemble":
-        mean: Predict = lambda observation, action: predict(observation, action).mean(dim=0)  # noqa: E731
-        errors = [one_step_error(mean, transitions) for transitions in measured_on()]
+        errors = [one_step_error(mean_of(predict), transitions) for transitions in measured_on()]
         objective_from: ObjectiveFrom = functools.partial(ensemble_objective, predict)
     else:
         errors = [one_step_error(predict, transitions) for transitions in measured_on()]
         objective_from = functools.partial(modelled_objective, predict)
     return [name, seed, size, *map(number, errors), *planned(objective_from, seed, seconds)]
+
+
+def mean_of(predict: Predict) -> Predict:
+    """What the members of an ensemble predict on average."""
+    return lambda observation, action: predict(observation, action).mean(dim=0)
 
 
 class TimedMPC(MPC):
@@ -237,7 +241,7 @@ class GaussianProcess:
             misfit = 0.5 * torch.linalg.solve_triangular(factor, y, upper=False).square().sum()
             loss = misfit + factor.diagonal(dim1=-2, dim2=-1).log().sum()  # minus the log likelihood, up to a constant
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
 
     @torch.no_grad()
