@@ -205,8 +205,8 @@ models.models(my_prediction)
 # One of the lecture's goals, measured: the same robot and other seeds, and an episode is planned with *every* model.
 # Two classes are new. The *ensemble* has five of the networks, each with its own resampled data. A *Gaussian process*
 # predicts a weighted mean of the changes that it has seen, and those of similar transitions count most; it is exact, so
-# it keeps all its data and asks them at every prediction. The dotted line is the hand-made model with *guessed* numbers:
-# the physics is the same, but nobody fitted it.
+# it keeps all its data and asks them at every prediction. The dotted line is the hand-made model with *guessed*
+# numbers: the physics is the same, but nobody fitted it.
 #
 # Fixed before the runs were made: each class against the hand-made one, ensemble and Gaussian process against the
 # network, at every size, for both errors and for the regret, paired by seed; which of the two errors goes with the

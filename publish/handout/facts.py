@@ -30,10 +30,10 @@ from publish.checked_sentences import sentence_tables
 from publish.handout import MINUS
 from publish.handout.docstrings import constant_text, field_docs, spans, stub_summary
 from publish.handout.ledge import ledge_facts
-from publish.handout.tradeoffs import class_facts
 from publish.handout.notebook_answers import model_answers, written_answers
 from publish.handout.notebook_findings import notebook_facts
 from publish.handout.quoted_runs import command_times, hill_facts, recorded, run_facts
+from publish.handout.tradeoffs import class_facts
 from publish.handout.wording import NUMBER_WORDS, in_words, number_word, percent, ranges, shown
 from publish.stubs import solution_lines
 from publish.student_bundle import student_requirements
