@@ -279,6 +279,71 @@ def test_the_fitted_hand_made_model_is_level_with_the_simulator_at_every_size(cl
         assert -5 < low <= 0 <= high < 5
 
 
+def test_the_physics_alone_is_not_enough(classes):
+    """With guessed numbers: a smaller error than the network's with 50 transitions, and most of the return is lost."""
+    for column in PLACES:
+        guessed, network = classes(column, "guessed"), classes(column, "network", 50)
+        assert interval_of_median(guessed - network)[1] < 0
+    assert interval_of_median(classes("regret", "guessed"))[0] > np.median(classes("episode_return", "simulator")) / 2
+
+
+@pytest.mark.parametrize("model", ["network", "ensemble", "gaussian_process"])
+def test_in_distribution_the_learned_classes_pass_the_hand_made_model_with_3200_transitions(classes, model):
+    assert by_ratio(classes, "error_in_distribution", model, "hand_made", 200)[0] > 0
+    assert by_ratio(classes, "error_in_distribution", model, "hand_made", 3200)[1] < 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_linear_model_is_worse_in_both_places_and_loses_most_of_the_return(classes, size):
+    for column in PLACES:
+        assert by_ratio(classes, column, "linear", "hand_made", size)[0] > 0
+    assert np.median(classes("regret", "linear", size)) > np.median(classes("episode_return", "simulator")) / 2
+
+
+def ranks(values):
+    return np.argsort(np.argsort(values, axis=0), axis=0)
+
+
+def test_the_error_on_a_good_policys_states_is_the_better_guide_to_the_regret(classes):
+    models = [(model, size) for model in ("hand_made", *LEARNED) for size in SIZES]
+    regret = ranks(np.stack([classes("regret", *model) for model in models]))
+    correlations = {}
+    for column in PLACES:
+        errors = ranks(np.stack([classes(column, *model) for model in models]))
+        correlations[column] = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(errors.T, regret.T, strict=True)])
+    in_distribution, on_good_policy = correlations.values()
+    assert interval_of_median(on_good_policy - in_distribution)[0] > 0
+    assert 0.85 < np.median(on_good_policy) < 0.95
+    assert 0.65 < np.median(in_distribution) < 0.75
+
+
+@pytest.mark.parametrize("model", ["network", "ensemble", "gaussian_process"])
+def test_more_data_lowers_the_regret_of_the_learned_classes(classes, model):
+    assert interval_of_median(classes("regret", model, 50) - classes("regret", model, 3200))[0] > 0
+    assert np.ptp(classes("regret", model, 3200)) > 10  # "depends on the seed"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("model", ["ensemble", "gaussian_process"])
+def test_no_difference_to_the_network_shows_in_the_regret(classes, model, size):
+    """A null result, which the notebook states."""
+    low, high = interval_of_median(classes("regret", model, size) - classes("regret", "network", size))
+    assert low <= 0 <= high
+
+
+@pytest.mark.parametrize("size", [50, 200])
+def test_with_little_data_five_networks_err_a_little_less_in_distribution_than_one(classes, size):
+    assert by_ratio(classes, "error_in_distribution", "ensemble", "network", size)[1] < 0
+
+
+def test_a_plan_with_the_gaussian_process_takes_longest_and_longer_with_more_data(classes):
+    plan = "plan_milliseconds"
+    for model in ("hand_made", "linear", "network", "ensemble"):
+        assert by_ratio(classes, plan, "gaussian_process", model, 3200)[0] > 0
+    grown = classes(plan, "gaussian_process", 3200) / classes(plan, "gaussian_process", 50)
+    assert interval_of_median(grown)[0] > 2  # "several times as long"
+
+
 # The clinic
 
 

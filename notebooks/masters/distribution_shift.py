@@ -223,7 +223,23 @@ classes.crossover(my_prediction)
 # %% [markdown] name="classes-lesson"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# LESSON
+# **If you know the physics, use it.** With 50 transitions and a moment of fitting, the hand-made model errs less than
+# every learned class in both places, and planning with it is level with the simulator at every size. But the equations
+# alone are not a model: with guessed numbers they err less than the network with 50 transitions, and still lose most of
+# the return.
+#
+# **In distribution the learned classes pass it,** the network, the ensemble and the Gaussian process with 3,200
+# transitions: they learn the stops of the rail. **On a good policy's states none of them does,** at no size. And this
+# error is the one that goes with the regret: over all classes and sizes, their rank correlation is about 0.9, that of
+# the error in distribution about 0.7. The linear model is never right in either place, and loses most of the return at
+# every size.
+#
+# **Without the physics** it takes data: with 3,200 transitions the network, the ensemble and the Gaussian process lose
+# far less than with 50, but how much depends on the seed. Which of the three to take cannot be told from their regrets:
+# no difference shows at any size. In distribution, five networks err a little less than one while data is scarce.
+#
+# **What it costs.** The Gaussian process keeps its data: with 3,200 transitions a plan takes several times as long as
+# with 50, and longer than with any other class. For the other classes a plan costs the same whatever the data.
 #
 # </details>
 
