@@ -229,10 +229,10 @@ classes.crossover(my_prediction)
 # the return.
 #
 # **In distribution the learned classes pass it:** network and ensemble from 800 transitions on, the Gaussian process
-# with 3,200; probably they learn the stops of the rail. **On a good policy's states none of them does,** at no size. And
-# this error is the one that goes with the regret: over all fitted models, the rank correlation with it is about 0.9, and
-# that of the error in distribution about 0.7. The linear model errs more than the hand-made one at every size, and loses
-# most of the return.
+# with 3,200; probably they learn the stops of the rail. **On a good policy's states none of them does,** at any size.
+# And this error is the one that goes with the regret: over all fitted models, their rank correlation is about 0.9, and
+# that of the error in distribution about 0.7. The linear model errs more than the hand-made one at every size, and
+# loses most of the return.
 #
 # **Without the physics** it takes data. With 3,200 transitions network and ensemble lose less than with 50; for the
 # Gaussian process that cannot be claimed. Which of the three to take depends on the data: with 50 transitions the
