@@ -235,9 +235,9 @@ classes.crossover(my_prediction)
 # loses most of the return.
 #
 # **Without the physics** it takes data. With 3,200 transitions network and ensemble lose less than with 50; for the
-# Gaussian process that cannot be claimed. Which of the three to take depends on the data: with 50 transitions the
-# Gaussian process errs less than the network in both places and loses less, with 200 five networks lose less than one,
-# and with 800 or 3,200 no difference in regret shows.
+# Gaussian process that cannot be claimed. With 50 transitions it errs less than the network in both places and loses
+# less; with more data no difference in regret shows. Between five networks and one no difference in regret shows at
+# any size; in distribution the five err a little less with 50 transitions.
 #
 # **What it costs.** The Gaussian process keeps its data: with 3,200 transitions a plan takes several times as long as
 # with 50, and longer than with any other class. For the other classes a plan costs the same whatever the data.
