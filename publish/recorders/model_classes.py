@@ -1,6 +1,6 @@
 """Records what classes of models of the cart-pole are worth, by the size of their data.
 
-Run by `python -m publish.recorders model_classes`: about half an hour on one core.
+Run by `python -m publish.recorders model_classes`: about a quarter of an hour on one core.
 
 Every class is fitted to the same transitions under random actions; errors are one step ahead, on new random transitions
 and along the last episodes of a good policy (those of publish/recorders/distribution_shift.py, whose linear model,
