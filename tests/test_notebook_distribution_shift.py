@@ -40,6 +40,8 @@ def test_the_runs_were_recorded_with_the_settings_of_today():
     for table, settings in settings_by_table(NAME).items():
         if table == "plain":
             assert settings["windy_plain"] == dataclasses.asdict(EXPERIMENTS["windy_plain"]), record(NAME)
+        elif table == "model_classes":
+            assert settings.items() >= cartpole.items(), "run `python -m publish.recorders model_classes`"
         else:
             assert settings == (cartpole if table in on_the_cartpole else experiment), f"{table}: {record(NAME)}"
 
@@ -225,6 +227,136 @@ def test_out_of_distribution_the_network_errs_many_times_as_much_as_the_hand_mad
 def test_with_little_data_the_wider_network_is_not_shown_to_be_worse(models, where, size):
     """A null result, which the notebook states."""
     assert interval_of_median(models("width_256", where, size) - models("width_64", where, size))[0] <= 0
+
+
+# Classes of models of the cart-pole
+
+SIZES = (50, 200, 800, 3200)
+LEARNED = ("linear", "network", "ensemble", "gaussian_process")
+PLACES = ("error_in_distribution", "error_on_good_policy")
+
+
+@pytest.fixture(scope="module")
+def classes():
+    """A column of a class by size, one number a seed; "regret" is what the simulator's plans earn more."""
+    table = read_table(DATA / NAME / "model_classes.csv", texts=("model",))
+    num_seeds = len(np.unique(table["seed"]))
+    assert num_seeds >= 10
+
+    def of(column, model, size=0):
+        values = table["episode_return" if column == "regret" else column]
+        values = values[(table["model"] == model) & (table["size"] == size)]
+        assert len(values) == num_seeds
+        return of("episode_return", "simulator") - values if column == "regret" else values
+
+    return of
+
+
+def by_ratio(classes, column, one, other, size):
+    """The interval of the logarithm of a ratio, seed by seed."""
+    return interval_of_median(np.log(classes(column, one, size) / classes(column, other, size)))
+
+
+def test_the_classes_were_recorded_at_the_sizes_that_the_claims_name():
+    assert tuple(settings_by_table(NAME)["model_classes"]["sizes"]) == SIZES
+
+
+@pytest.mark.parametrize("model", LEARNED)
+@pytest.mark.parametrize("column", PLACES)
+def test_with_50_transitions_the_hand_made_model_errs_least_in_both_places(classes, column, model):
+    assert by_ratio(classes, column, "hand_made", model, 50)[1] < 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("model", LEARNED)
+def test_no_class_passes_the_hand_made_model_on_a_good_policys_states(classes, model, size):
+    assert by_ratio(classes, "error_on_good_policy", model, "hand_made", size)[0] > 0
+
+
+def test_the_fitted_hand_made_model_is_level_with_the_simulator_at_every_size(classes):
+    for size in SIZES:
+        low, high = interval_of_median(classes("regret", "hand_made", size))
+        assert -5 < low <= 0 <= high < 5
+
+
+def test_the_physics_alone_is_not_enough(classes):
+    """With guessed numbers: a smaller error than the network's with 50 transitions, and most of the return is lost."""
+    for column in PLACES:
+        guessed, network = classes(column, "guessed"), classes(column, "network", 50)
+        assert interval_of_median(guessed - network)[1] < 0
+    assert interval_of_median(classes("regret", "guessed"))[0] > np.median(classes("episode_return", "simulator")) / 2
+
+
+@pytest.mark.parametrize(("model", "behind", "ahead"), [
+    ("network", 200, (800, 3200)), ("ensemble", 200, (800, 3200)), ("gaussian_process", 800, (3200,)),
+])  # fmt: skip
+def test_in_distribution_the_learned_classes_pass_the_hand_made_model(classes, model, behind, ahead):
+    assert by_ratio(classes, "error_in_distribution", model, "hand_made", behind)[1] > 0
+    for size in ahead:
+        assert by_ratio(classes, "error_in_distribution", model, "hand_made", size)[1] < 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_linear_model_is_worse_in_both_places_and_loses_most_of_the_return(classes, size):
+    for column in PLACES:
+        assert by_ratio(classes, column, "linear", "hand_made", size)[0] > 0
+    assert np.median(classes("regret", "linear", size)) > np.median(classes("episode_return", "simulator")) / 2
+
+
+def ranks(values):
+    return np.argsort(np.argsort(values, axis=0), axis=0)
+
+
+def test_the_error_on_a_good_policys_states_is_the_better_guide_to_the_regret(classes):
+    models = [(model, size) for model in ("hand_made", *LEARNED) for size in SIZES]
+    regret = ranks(np.stack([classes("regret", *model) for model in models]))
+    correlations = {}
+    for column in PLACES:
+        errors = ranks(np.stack([classes(column, *model) for model in models]))
+        correlations[column] = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(errors.T, regret.T, strict=True)])
+    in_distribution, on_good_policy = correlations.values()
+    assert interval_of_median(on_good_policy - in_distribution)[0] > 0
+    assert 0.85 < np.median(on_good_policy) < 0.95
+    assert 0.65 < np.median(in_distribution) < 0.75
+
+
+def test_more_data_lowers_the_regret_of_network_and_ensemble_and_is_not_shown_to_for_the_gaussian_process(classes):
+    less = {m: interval_of_median(classes("regret", m, 50) - classes("regret", m, 3200)) for m in LEARNED}
+    assert less["network"][0] > 0
+    assert less["ensemble"][0] > 0
+    assert less["gaussian_process"][0] <= 0
+
+
+def against_the_network(classes, model, size):
+    """What a class loses more than the network, seed by seed: the interval of the median."""
+    return interval_of_median(classes("regret", model, size) - classes("regret", "network", size))
+
+
+def test_with_50_transitions_the_gaussian_process_is_better_than_the_network(classes):
+    for column in PLACES:
+        assert by_ratio(classes, column, "gaussian_process", "network", 50)[1] < 0
+    assert against_the_network(classes, "gaussian_process", 50)[1] < 0
+
+
+def test_with_50_transitions_five_networks_err_less_in_distribution_than_one(classes):
+    assert by_ratio(classes, "error_in_distribution", "ensemble", "network", 50)[1] < 0
+
+
+@pytest.mark.parametrize(
+    ("model", "size"), [*(("ensemble", n) for n in SIZES), *(("gaussian_process", n) for n in SIZES[1:])]
+)
+def test_otherwise_no_difference_to_the_network_shows_in_the_regret(classes, model, size):
+    """A null result, which the notebook states."""
+    low, high = against_the_network(classes, model, size)
+    assert low <= 0 <= high
+
+
+def test_a_plan_with_the_gaussian_process_takes_longest_and_longer_with_more_data(classes):
+    plan = "plan_milliseconds"
+    for model in ("hand_made", "linear", "network", "ensemble"):
+        assert by_ratio(classes, plan, "gaussian_process", model, 3200)[0] > 0
+    grown = classes(plan, "gaussian_process", 3200) / classes(plan, "gaussian_process", 50)
+    assert interval_of_median(grown)[0] > 2  # "several times as long"
 
 
 # The clinic

@@ -46,6 +46,19 @@ def frozen():
 
 
 @pytest.fixture(scope="module")
+def paid():
+    """What a test episode of one model earns by a reward, by seed."""
+    table = read_table(DATA / NAME / "rewards.csv", texts=("reward", "arm"))
+
+    def returns(reward, arm):
+        chosen = (table["reward"] == reward) & (table["arm"] == arm)
+        assert len(np.unique(table["seed"][chosen])) == chosen.sum() == len(np.unique(table["seed"])) >= 20
+        return table["episode_return"][chosen]
+
+    return returns
+
+
+@pytest.fixture(scope="module")
 def errors():
     """Errors of roll-outs (m), shape (seeds, steps)."""
     table = read_table(DATA / NAME / "errors.csv", texts=("model", "policy"))
@@ -59,7 +72,12 @@ def errors():
 
 def test_the_runs_were_recorded_with_the_settings_of_today(notebook):
     arms = {arm: dataclasses.asdict(experiment) for arm, experiment in notebook["ARMS"].items()}
-    for table, settings in settings_by_table(NAME).items():
+    recorded = settings_by_table(NAME)
+    reused = {"experiment": dataclasses.asdict(notebook["REUSED"])}
+    spin, stand = [notebook["SPIN_VELOCITY"], notebook["SPIN_WIDTH"]], notebook["STAND_AT"]
+    how = "run `python -m publish.recorders replanning_rewards`"
+    assert recorded.pop("rewards") == {**reused, "spin": spin, "stand": stand}, how
+    for table, settings in recorded.items():
         assert settings == (arms if table == "returns" else {"1.5": arms["1.5"]}), f"{table}: {record(NAME)}"
 
 
@@ -210,6 +228,56 @@ def test_aggregation_mends_the_error_on_the_states_of_the_good_policy(errors):
     for k in (1, 5, 10, 20):
         ratio = errors("first", "planned")[:, k - 1] / errors("last", "planned")[:, k - 1]
         assert interval_of_median(ratio)[0] > 1
+
+
+@pytest.mark.parametrize("reward", ["spin", "stand"])
+def test_the_plan_for_a_further_reward_earns_more_than_the_plan_for_the_first(paid, reward):
+    gain = paid(reward, "for it") - paid(reward, "for the first")
+    assert interval_of_median(gain)[0] > 0
+    assert gain.min() > 20  # "far more, on every seed"
+
+
+@pytest.mark.parametrize("reward", ["spin", "stand"])
+def test_the_agent_made_for_the_first_reward_earns_little_by_another(paid, reward):
+    assert paid(reward, "for the first").max() < np.median(paid(reward, "simulator")) / 6
+
+
+@pytest.mark.parametrize("reward", ["first", "spin"])
+def test_no_loss_against_the_simulator_shows_by_the_first_reward_and_by_spin(paid, reward):
+    """The rule of the recorder calls them level."""
+    low, high = interval_of_median(paid(reward, "simulator") - paid(reward, "for it"))
+    assert -5 < low < 0 < high < 5
+
+
+def test_by_stand_the_simulator_earns_more_than_the_model(paid):
+    assert interval_of_median(paid("stand", "simulator") - paid("stand", "for it"))[0] > 0
+
+
+def test_about_a_third_of_the_seeds_fall_short_by_stand_and_none_by_spin(paid):
+    short = {r: np.mean(paid(r, "for it") < 0.75 * np.median(paid(r, "simulator"))) for r in ("spin", "stand")}
+    assert short["spin"] == 0
+    assert 0.25 < short["stand"] < 0.42
+
+
+def test_one_more_episode_helps_stand(paid):
+    assert interval_of_median(paid("stand", "one more episode") - paid("stand", "for it"))[0] > 0
+
+
+def test_the_refit_after_it_takes_500_gradient_steps_and_the_training_seven_episodes(notebook):
+    reused = notebook["REUSED"]
+    assert (reused.gradient_steps, reused.num_episodes, reused.ensemble_size) == (500, 7, 5)
+    assert reused.refit_every == reused.task.episode_length  # one refit for one more episode
+
+
+def test_the_further_rewards_are_what_their_names_say(notebook):
+    """Upright and still at x = 1 m, hanging at rest, and the pole at the height of its hinge, turning at 8 rad/s."""
+    states = np.array([[1.0, 0.0, 1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 8.0]])
+    actions = np.array([[0.0], [0.0], [1.0]])
+    by = {name: reward(states, actions, states) for name, reward in notebook["REWARDS"].items()}
+    assert np.allclose(by["spin"], [np.exp(-64 / 9), np.exp(-64 / 9), 1 - 0.01])
+    assert np.allclose(by["stand"], [1, np.exp(-25 / 9 - 4), np.exp(-4 / 9 - 1) - 0.01])
+    shifted = states - [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert np.allclose(by["stand"], notebook["REWARDS"]["first"](shifted, actions, shifted))
 
 
 def test_the_bound_of_the_model_answer_holds_and_no_smaller_one_does():

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from hw4.commands.jupyter import (
     Array,
 )
 from hw4.experiments import EXPERIMENTS, Experiment, as_version
-from hw4.rewards import CARTPOLE_POLE_LENGTH
+from hw4.rewards import CARTPOLE_ACTION_COST, CARTPOLE_POLE_LENGTH, Reward, cartpole_reward
 
 CARTPOLE = as_version(EXPERIMENTS["cartpole"], "1.5")
 ARMS: dict[str, Experiment] = {
@@ -40,6 +41,11 @@ HORIZONS = (5, 10, 20, 40)  # env steps
 REPLAN_EVERY = (1, 5, 20)  # env steps
 MAX_STEPS = 40  # of a roll-out whose error is measured
 
+# One model, other rewards.
+REUSED = EXPERIMENTS["cartpole_ensemble"]
+SPIN_VELOCITY, SPIN_WIDTH = 8.0, 3.0  # rad/s
+STAND_AT = 1.0  # m
+
 
 def tip_position(observations: Array) -> Array:
     """Where the pole's tip is (m): from observations of shape (..., 5), shape (..., 2)."""
@@ -65,3 +71,21 @@ def roll_out_errors(predict: Callable[[Array, Array], Array], observations: Arra
         real = observations[k + 1 : k + 1 + starts]
         errors.append(np.linalg.norm(tip_position(state) - tip_position(real), axis=-1))
     return np.stack(errors, axis=1)
+
+
+def spin_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """exp(-((w - 8) / 3)^2) - 0.01 a^2, where w is the pole's angular velocity (rad/s)."""
+    xp = array_namespace(next_observation)
+    off = (next_observation[..., 4] - SPIN_VELOCITY) / SPIN_WIDTH
+    return xp.exp(-(off**2)) - CARTPOLE_ACTION_COST * xp.sum(action**2, axis=-1)
+
+
+def stand_reward(observation: Any, action: Any, next_observation: Any) -> Any:
+    """The reward of the cart-pole with everything one metre to the right."""
+    xp = array_namespace(next_observation)
+    x, sin, cos = next_observation[..., 0], next_observation[..., 1], next_observation[..., 2]
+    horizontal = (x - STAND_AT) / CARTPOLE_POLE_LENGTH + sin
+    return xp.exp(-(horizontal**2 + (cos - 1.0) ** 2)) - CARTPOLE_ACTION_COST * xp.sum(action**2, axis=-1)
+
+
+REWARDS: dict[str, Reward] = {"first": cartpole_reward, "spin": spin_reward, "stand": stand_reward}

@@ -1,0 +1,78 @@
+"""One model of the cart-pole, other rewards: what the notebook replanning draws of it (given)."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from hw4.commands.jupyter import Array, find_data, median_text, read_table, show
+from hw4.commands.plots import BLUE, GREEN, VERMILION
+from hw4.notebooks.replanning_runs import REUSED
+
+FURTHER = {"spin": "spin at 8 rad/s", "stand": "stand at x = 1 m"}
+ARMS = {  # what plans the test episode, and how it is drawn
+    "for it": ("the model, planned for this reward", GREEN),
+    "for the first": ("the model, planned for the first reward", VERMILION),
+    "simulator": ("the simulator, planned for this reward", "0.35"),
+    "one more episode": ("the model after one more episode", BLUE),
+}
+
+
+def returns(reward: str, arm: str) -> Array:
+    """What a test episode earns by a reward, for each seed's model; shape (seeds,)."""
+    chosen = (TABLE["reward"] == reward) & (TABLE["arm"] == arm)
+    return np.asarray(TABLE["episode_return"][chosen])
+
+
+TABLE = read_table(find_data("replanning") / "rewards.csv", texts=("reward", "arm"))
+
+
+def num_short(reward: str, arm: str) -> int:
+    """How many seeds earn less than three quarters of the simulator's median."""
+    return int((returns(reward, arm) < 0.75 * np.median(returns(reward, "simulator"))).sum())
+
+
+def further(my_prediction: str = "") -> None:
+    """Returns by two further rewards: of plans for them, of plans for the first reward, and of a perfect model."""
+    _, panels = plt.subplots(1, 2, figsize=(10, 2.9), sharey=True)
+    for axes, (reward, title) in zip(panels, FURTHER.items(), strict=True):
+        for place, (arm, (_, color)) in enumerate(ARMS.items()):
+            values = returns(reward, arm)
+            if len(values):
+                axes.plot(values, place + np.linspace(-0.25, 0.25, len(values)), ".", color=color, markersize=6)
+                axes.plot([np.median(values)] * 2, [place - 0.35, place + 0.35], color=color, linewidth=2)
+        axes.set(xlabel="return of one episode, by this reward", xlim=(-5, 92), title=title)
+    panels[0].set(yticks=range(len(ARMS)), yticklabels=[label for label, _ in ARMS.values()])
+    panels[0].invert_yaxis()
+
+    def cells(reward: str) -> tuple[str, ...]:
+        own, simulator = returns(reward, "for it"), returns(reward, "simulator")
+        other, more = returns(reward, "for the first"), returns(reward, "one more episode")
+        return (
+            median_text(own),
+            f"{own.min():.0f} to {own.max():.0f}",
+            median_text(own - other) if len(other) else "",
+            median_text(simulator - own, "", 1),
+            f"{num_short(reward, 'for it')} of {len(own)}",
+            median_text(more - own, "", 1) if len(more) else "",
+        )
+
+    show(
+        f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
+        f"first reward in {REUSED.num_episodes} episodes; no env step was taken for the other two before the episodes "
+        "shown. Only the last row has one episode more.",
+        (
+            (
+                "median [95 %], paired by seed",
+                "planned for it",
+                "smallest to largest",
+                "minus planned for the first",
+                "simulator minus it",
+                "below 3/4 of the simulator's median",
+                "one more episode minus it",
+            ),
+            *((title, *cells(reward)) for reward, title in FURTHER.items()),
+            ("the first reward itself", *cells("first")),
+        ),
+        my_prediction=my_prediction,
+    )
