@@ -31,8 +31,10 @@ def _values(answer: Any, number: int, what: str) -> tuple[Any, ...]:
 
 
 def _covariance(rng: RNG, size: int, scale: float = 1.0, rank: int | None = None) -> Any:
-    root = rng.normal(size=(size, size if rank is None else rank)) * scale / np.sqrt(size)
-    return root @ root.T
+    """With std of at most `scale` in every direction, and 0 in all but `rank` of them."""
+    axes, _ = np.linalg.qr(rng.normal(size=(size, size)))
+    stds = scale * rng.uniform(0.4, 1.0, size) * (np.arange(size) < (size if rank is None else rank))
+    return (axes * stds**2) @ axes.T
 
 
 # moment_match_linear --------------------------------------------------------------------------------------------------
@@ -123,7 +125,8 @@ def test_linear_moments_of_any_size(subject: Subject, rng: RNG) -> None:
 @graded("moment_match_linear")
 def test_gradients_of_linear_moments_are_right(subject: Subject, rng: RNG) -> None:
     """Of the mean by the mean, of both covariances by the covariance."""
-    inputs = mean, cov, matrix, offset, noise_cov = _linear_inputs(rng, IN, OUT)
+    inputs = _linear_inputs(rng, IN, OUT)
+    matrix = inputs[2]
     pulls = rng.normal(size=OUT), rng.normal(size=(OUT, OUT)), rng.normal(size=(IN, OUT))
     wanted = (0, matrix.T @ pulls[0]), (1, matrix.T @ pulls[1] @ matrix), (1, pulls[2] @ matrix)
     for part, (number, right) in enumerate(wanted):
@@ -200,7 +203,7 @@ def test_predictions_are_those_of_the_equations(subject: Subject, rng: RNG) -> N
 
 @graded("gp_predict", weight=2)
 def test_predictions_from_one_data_point_by_hand(subject: Subject, rng: RNG) -> None:
-    """With y at x_1: mean s^2 k y / (s^2 + noise^2), variance s^2 - s^4 k^2 / (s^2 + noise^2), k = exp(-d^2 / 2 l^2)."""
+    """Mean s^2 k y / (s^2 + noise^2), variance s^2 - s^4 k^2 / (s^2 + noise^2), with k = exp(-d^2 / 2 l^2)."""
     s, length, noise, y, d = rng.uniform(0.6, 1.7, 5)
     one = oracle.condition(np.zeros((1, 1)), np.full((1, 1), y), *(np.array([each]) for each in ([length], s, noise)))
     at = np.array([[d], [0.0]])
@@ -402,7 +405,7 @@ def test_moments_from_one_data_point_by_hand(subject: Subject, rng: RNG) -> None
 
 @graded("moment_match_gp")
 def test_the_covariance_of_functions_is_symmetric_and_positive(subject: Subject, rng: RNG) -> None:
-    """No negative eigenvalues, whatever the uncertainty; two outputs that are one process are as correlated as can be."""
+    """No negative eigenvalues, whatever the uncertainty; also where two outputs are one and the same function."""
     process = _process(rng)
     for scale in (0.1, 1.0, 5.0):
         mean, cov = rng.normal(size=IN), _covariance(rng, IN, scale)
