@@ -65,6 +65,7 @@ HINTS: dict[str, Hint] = {
     "match_cov_on_diagonal": Hint("Outputs share x, so their covariances are not 0.", WHERE),
     "match_cov_is_variances": Hint("You return the variances. What is asked for is the matrix.", WHERE),
     "match_not_symmetric": Hint("Your covariance is not symmetric.", WHERE),
+    "match_not_positive": Hint("Your covariance has a negative eigenvalue, so it is none.", WHERE),
     "match_cross_without_cov": Hint("Your Cov[x, f] is the expected slope. It is `cov` times that.", WHERE),
     "match_cross_turned": Hint("Your Cov[x, f] is transposed: its rows belong to x, its columns to f.", WHERE),
     "match_cross_missing": Hint("Your Cov[x, f] is 0, but f depends on x.", WHERE),
