@@ -24,7 +24,7 @@ from hw4.training import train
 
 # The pendulum. --------------------------------------------------------------------------------------------------------
 
-NUM_TRIALS = 6  # of PILCO, the random one included
+NUM_TRIALS = 5  # of PILCO, the random one included
 NUM_EPISODES = 10  # of the MPC agent, the random one included
 GRADIENT_STEPS = 40  # of the policy, after each trial
 NUM_RESTARTS = 30  # random policies that compete with the policy before each optimisation

@@ -6,8 +6,9 @@ Run by `python -m publish.recorders moment_matching`: about half an hour on one 
 the samples. `trials.csv` holds PILCO and the agent of this course on the same pendulum, `forecasts.csv` what PILCO's
 roll-out said of its first and its last planned trial, and what happened.
 
-Claims. Their form was fixed before the seeds below were looked at; policy, optimiser and agent were tried on seeds 0 to
-9. A seed counts as one number. Intervals are exact ones of the median over seeds, of at least 95 %; PILCO and the agent
+Claims. Their form was fixed before the seeds below were looked at; policy, optimiser, agent and the motor's torque were
+tried on seeds 0 to 9. With the torque of gymnasium, 2 instead of 2.5 N m, the same optimiser seldom found the swing: 0
+of 3 seeds (1600 to 1602) had a success in 6 trials. A seed counts as one number. Intervals are exact ones of the median over seeds, of at least 95 %; PILCO and the agent
 are compared by the differences seed by seed. A trial is a success if the pendulum's end is at `SUCCESS` of its height
 or above in the mean of the last second.
 
@@ -15,7 +16,7 @@ or above in the mean of the last second.
 2. Experience before the first success, in seconds, at most that of `NUM_TRIALS` trials for either: if the interval of
    PILCO minus the agent lies below 0, PILCO is said to need less; else the interval is reported. So are the seeds
    without a success.
-3. Mean return of the planned trials 1 to 5, PILCO minus the agent: whatever the interval says.
+3. Mean return of the planned trials 1 to 4, PILCO minus the agent: whatever the interval says.
 4. Processor time of PILCO over the agent's, in the first `NUM_TRIALS` trials: the interval lies above 1.
 5. Share of the steps at which the angle is within two std of the forecast, in the first planned trial and in the last:
    if the interval lies below 0.95, the forecast is said to be over-confident; else it is reported.
@@ -35,7 +36,7 @@ from hw4.topics import moment_matching_gp as gp
 from hw4.topics import moment_matching_pilco as pilco
 from publish.recorded_tables import COMMAND, Recording, Row, Table, number, write_table
 
-SEEDS = range(1600, 1620)
+SEEDS = range(1620, 1640)
 SUCCESS = 0.9
 ARMS = ("PILCO", "MPC agent")
 
