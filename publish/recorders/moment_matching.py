@@ -8,9 +8,9 @@ roll-out said of its first and its last planned trial, and what happened.
 
 Claims. Their form was fixed before the seeds below were looked at; policy, optimiser, agent and the motor's torque were
 tried on seeds 0 to 9. With the torque of gymnasium, 2 instead of 2.5 N m, the same optimiser seldom found the swing: 0
-of 3 seeds (1600 to 1602) had a success in 6 trials. A seed counts as one number. Intervals are exact ones of the median over seeds, of at least 95 %; PILCO and the agent
-are compared by the differences seed by seed. A trial is a success if the pendulum's end is at `SUCCESS` of its height
-or above in the mean of the last second.
+of 3 seeds (1600 to 1602) had a success in 6 trials. A seed counts as one number. Intervals are exact ones of the median
+over seeds, of at least 95 %; PILCO and the agent are compared by the differences seed by seed. A trial is a success if
+the pendulum's end is at `SUCCESS` of its height or above in the mean of the last second.
 
 1. PILCO learns: the interval of its mean return in the last three trials minus that of its random trial lies above 0.
 2. Experience before the first success, in seconds, at most that of `NUM_TRIALS` trials for either: if the interval of

@@ -136,8 +136,8 @@ def saturating_cost(mean: Tensor, cov: Tensor, target: Tensor, weight: Tensor) -
         cost(x) = 1 - exp(-1/2 (x - target)^T weight (x - target))
         E[cost] = 1 - |eye + cov weight|^(-1/2) exp(-1/2 d^T weight (eye + cov weight)^-1 d)
 
-    Where `cov` is 0, this is the cost of the mean. Far from the target, some uncertainty lowers the expected cost; at the
-    target, any raises it. So a policy that minimises it explores as long as the target is far away.
+    Where `cov` is 0, this is the cost of the mean. Far from the target, some uncertainty lowers the expected cost; at
+    the target, any raises it. So a policy that minimises it explores as long as the target is far away.
 
     Args:
         mean: of x, shape (I,).
