@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hw4.topics import moment_matching
+from hw4.topics.moment_matching import gp_predict, moment_match_gp, moment_match_linear, saturating_cost
 from hw4.topics.moment_matching_gp import GP
 
 
@@ -20,7 +20,7 @@ def _tensor(array: Any) -> Tensor:
 
 def linear(mean: Any, cov: Any, matrix: Any, offset: Any, noise_cov: Any) -> tuple[Tensor, Tensor, Tensor]:
     """`moment_match_linear`; shapes as there."""
-    return moment_matching.moment_match_linear(*map(_tensor, (mean, cov, matrix, offset, noise_cov)))
+    return moment_match_linear(*map(_tensor, (mean, cov, matrix, offset, noise_cov)))
 
 
 def predict(
@@ -28,7 +28,7 @@ def predict(
 ) -> tuple[Tensor, Tensor]:
     """`gp_predict` of the processes with these fields; shapes as there."""
     gp = GP(*map(_tensor, (inputs, length_scales, signal_std, weights, inverse)))
-    return moment_matching.gp_predict(gp, _tensor(at))
+    return gp_predict(gp, _tensor(at))
 
 
 def match(
@@ -36,9 +36,9 @@ def match(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`moment_match_gp` of the processes with these fields; shapes as there."""
     gp = GP(*map(_tensor, (inputs, length_scales, signal_std, weights, inverse)))
-    return moment_matching.moment_match_gp(gp, _tensor(mean), _tensor(cov))
+    return moment_match_gp(gp, _tensor(mean), _tensor(cov))
 
 
 def cost(mean: Any, cov: Any, target: Any, weight: Any) -> Tensor:
     """`saturating_cost`; shapes as there."""
-    return moment_matching.saturating_cost(*map(_tensor, (mean, cov, target, weight)))
+    return saturating_cost(*map(_tensor, (mean, cov, target, weight)))
