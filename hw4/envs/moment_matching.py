@@ -52,7 +52,7 @@ class SwingUpEnv(gymnasium.Env[Array, Array]):
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         torque = MAX_TORQUE * np.clip(np.asarray(action, dtype=float), -1.0, 1.0)
         for _ in range(NUM_SUBSTEPS):
-            self._pendulum.step(torque)
+            self._pendulum.step(torque)  # type: ignore[no-untyped-call]
         self._num_steps += 1
         return self._observation(), height(self.state()), False, self._num_steps >= EPISODE_LENGTH, {}
 

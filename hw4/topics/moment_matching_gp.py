@@ -77,7 +77,7 @@ def fit_gp(inputs: Tensor, targets: Tensor) -> GP:
         factor = torch.linalg.cholesky(kernel(scaled, scaled, scales, signal) + noise[:, None, None] ** 2 * eye)
         white = torch.linalg.solve_triangular(factor, wanted.T[..., None], upper=False)
         likelihood = 0.5 * (white**2).sum() + factor.diagonal(dim1=-2, dim2=-1).log().sum()
-        value = likelihood + 0.5 * (logs[:, :-1] ** 2).sum() / PRIOR_STD**2
+        value: Tensor = likelihood + 0.5 * (logs[:, :-1] ** 2).sum() / PRIOR_STD**2
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

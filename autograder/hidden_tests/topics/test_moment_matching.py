@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,7 @@ def test_predictions_at_the_data_and_far_from_them(subject: Subject, rng: RNG) -
     inputs, targets = np.arange(4.0)[:, None] * 2.5, rng.normal(size=(4, 1))
     exact = oracle.condition(inputs, targets, np.ones((1, 1)), np.full(1, 1.3), np.full(1, 1e-5))
     _check_predict(subject, exact, inputs)
-    rounded = oracle.Process(*exact.fields[:4], exact.inverse * (1 + 1e-3))  # as if rounding were that large
+    rounded = replace(exact, inverse=exact.inverse * (1 + 1e-3))  # as if rounding were that large
     _check_predict(subject, rounded, inputs)
 
 
@@ -417,7 +418,7 @@ def test_the_covariance_of_functions_is_symmetric_and_positive(subject: Subject,
         smallest = float(np.linalg.eigvalsh(answers[1]).min())
         check(smallest > -1e-9, "the covariance has a negative eigenvalue", "match_not_positive")
     twin = oracle.Process(process.inputs, *(part[[0, 0]] for part in process.fields[1:]))
-    certain = oracle.Process(*twin.fields[:4], np.zeros_like(twin.inverse))
+    certain = replace(twin, inverse=np.zeros_like(twin.inverse))
     _check_match(subject, certain, mean, _covariance(rng, IN))
 
 
