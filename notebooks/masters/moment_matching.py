@@ -146,13 +146,13 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 # %% [markdown] name="answer-two-failures" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
 # **Model answer.** *1.* The std is too small, since each step treats as a Gaussian what is none; and the shape is wrong,
-# one peak where there are two. The shape stays wrong with the true moments: the state between the valleys would still
-# be called the most likely one, and a planner would prepare for it. Particles do not have this failure: follow samples,
-# each through one function, as trajectory sampling does.
+# one peak where there are two. The shape stays wrong with the true moments: the place between the valleys would still be
+# called the most likely one, and a planner would prepare for it. Particles cure it, if each follows one function,
+# as in trajectory sampling.
 #
-# *2.* It optimises the cost under the GP's mean, as if it were known. After one random trial the mean is a guess almost
-# everywhere, 0 change far from the data; the policy seeks the errors that look cheap. In the figure of the forecasts the
-# band would be much too narrow in the first planned trial.
+# *2.* The cost of the GP's mean, as if that were known. After one random trial the mean is a guess almost everywhere,
+# and "no change" far from the data; the policy seeks errors that look cheap. In the figure of the forecasts, the first
+# trial's band would be much narrower.
 #
 # **Rubric.** Full: both failures, that the shape remains, with particles or samples as a remedy; that the model's mean
 # is believed, with the errors exploited while data are few, and the forecast's band. Half: one of the two parts. 0:
