@@ -30,7 +30,7 @@ found = {}
 # The given integral, against samples
 gp = condition(draw(4, 2), draw(4, 2), torch.full((2, 2), 1.2).double(), torch.ones(2).double(), torch.full((2,), 0.3))
 mean, cov = draw(2), torch.tensor([[0.5, 0.2], [0.2, 0.3]]).double()
-near = kernel(mean + draw(200_000, 2) @ torch.linalg.cholesky(cov).T, gp.inputs, gp.length_scales, gp.signal_std)
+near = kernel(mean + draw(50_000, 2) @ torch.linalg.cholesky(cov).T, gp.inputs, gp.length_scales, gp.signal_std)
 sampled = torch.einsum("asn,bsm->abnm", near, near) / near.shape[1]
 found["products"] = float((sampled - expected_products(gp, mean, cov)).abs().max())
 
@@ -45,20 +45,20 @@ found["linear"] = [float((one - other).abs().max()) for one, other in zip(moment
 # The fit
 x = torch.linspace(-3, 3, 30).double()[:, None]
 fitted = fit_gp(x, torch.sin(x) + 0.1 * draw(30, 1))
-found["fit"] = float((gp_predict(fitted, x)[0] - torch.sin(x)).abs().max())
+found["fit"] = float((gp_predict(fitted, x)[0] - torch.sin(x)).abs().mean())
 fitted = fit_gp(torch.cat([x, draw(30, 1)], dim=-1), torch.sin(x))
 found["scales"] = fitted.length_scales[0].tolist()
 
 # The policy's moments, against samples
 policy = pilco.Policy(torch.zeros(2).double(), torch.ones(2).double(), generator=generator)
-states = mean + draw(200_000, 2) @ torch.linalg.cholesky(cov).T
+states = mean + draw(50_000, 2) @ torch.linalg.cholesky(cov).T
 with torch.no_grad():
     scaled = (states[:, None] - policy.centers) / policy.log_scales.exp()
     values = (policy.weights * torch.exp(-0.5 * (scaled**2).sum(dim=-1))).sum(dim=-1)
     network = policy.network()
     value_mean, value_cov, cross = moment_match_gp(network, mean, cov)
     found["network"] = [float(values.mean() - value_mean), float(values.var() - value_cov + 1.0)]
-    numbers = value_mean + (value_cov - 1.0).sqrt().flatten() * draw(200_000)
+    numbers = value_mean + (value_cov - 1.0).sqrt().flatten() * draw(50_000)
     sines = pilco.sine_moments(value_mean, value_cov - 1.0, cross)
     found["sine"] = [float(numbers.sin().mean() - sines[0]), float(numbers.sin().var() - sines[1])]
     found["same action"] = float((policy(states[0]) - values[0].sin()).abs())
@@ -89,7 +89,7 @@ def test_a_gp_with_long_length_scales_is_a_linear_model(probe):
 
 
 def test_the_fit_finds_a_curve_and_leaves_out_an_input_that_does_not_matter(probe):
-    assert probe["fit"] < 0.2
+    assert probe["fit"] < 0.1
     assert probe["scales"][1] > 3 * probe["scales"][0]
 
 
