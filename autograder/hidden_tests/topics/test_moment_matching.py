@@ -102,6 +102,8 @@ def test_two_linear_steps_are_one(subject: Subject, rng: RNG) -> None:
     _, _, second, more, other = _linear_inputs(rng, 3, 3)
     _check_linear(subject, (mean, cov, first, offset, noise))
     middle = _values(subject.call(LINEAR, *map(AsNumPy, (mean, cov, first, offset, noise))), 3, "the moments")
+    check_shape(middle[0], (3,), PARTS[0])
+    check_shape(middle[1], (3, 3), PARTS[1])
     last = _values(subject.call(LINEAR, *map(AsNumPy, (*middle[:2], second, more, other))), 3, "the moments")
     joined = second @ first, second @ offset + more, second @ noise @ second.T + other
     wanted = oracle.linear(mean, cov, *joined)
@@ -429,10 +431,12 @@ def test_the_covariance_with_the_input_is_that_of_stein(subject: Subject, rng: R
     _, _, cross = _check_match(subject, process, mean, cov)
     slopes = []
     for unit in np.eye(IN) * 1e-4:
-        ends = [
-            _values(subject.call(MATCH, *map(AsNumPy, (*process.fields, mean + sign * unit, cov))), 3, "the moments")[0]
-            for sign in (1, -1)
-        ]
+        ends = []
+        for sign in (1, -1):
+            inputs = *process.fields, mean + sign * unit, cov
+            end, *_ = _values(subject.call(MATCH, *map(AsNumPy, inputs)), 3, "the moments")
+            check_shape(end, (OUT,), PARTS[0])
+            ends.append(end)
         slopes.append((ends[0] - ends[1]) / 2e-4)
     wanted = oracle.moments(process, mean, cov).slope
     check_close(np.array(slopes), wanted, "the slope of the mean", rtol=0.0, atol=1e-5)
@@ -598,7 +602,9 @@ def test_uncertainty_is_cheap_far_from_the_target_and_dear_near_it(subject: Subj
         for variance in (0.1, 1.0, 3.0):
             inputs = target + off, variance * np.eye(2), target, weight
             _check_cost(subject, *inputs)
-            answers.append(float(subject.call(COST, *map(AsNumPy, inputs))))
+            answer = subject.call(COST, *map(AsNumPy, inputs))
+            check_shape(answer, (), "the expected cost")
+            answers.append(float(answer))
         check(bool((sign * np.diff(answers) > 0).all()), "the cost changes the wrong way", "cost_of_mean")
 
 
