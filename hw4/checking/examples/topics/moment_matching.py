@@ -146,36 +146,41 @@ MOMENT_MATCH_GP = WorkedExample(
     },
 )
 
-FAR = math.sqrt(8.0 * math.log(2.0))  # where exp(-x^2 / 8) is 1/2
+FAR = math.sqrt(18.0 * math.log(1.5))  # where exp(-x^2 / 18) is 2/3
 
 
 def _run_cost(subject: Subject) -> dict[str, Any]:
     weight = np.diag([1.0, 0.0])
     return {
         f"cost of an {what} state": _call(subject, "cost", [1.0 + FAR, 7.0], cov, [1.0, 0.0], weight)
-        for what, cov in (("uncertain", np.diag([3.0, 5.0])), ("almost certain", np.diag([1e-12, 5.0])))
+        for what, cov in (("uncertain", np.diag([8.0, 5.0])), ("almost certain", np.diag([1e-12, 5.0])))
     }
 
 
 SATURATING_COST = WorkedExample(
     stub_id="saturating_cost",
     story=(
-        "The state is d = sqrt(8 log 2) = 2.35 from the target in the first entry; the second has the weight 0. With "
-        "the variance 3, |eye + cov weight| = 1 + 3 = 4: the cost is 1 - 1 / 2 * exp(-d^2 / 8) = 1 - 1 / 2 * 1 / 2 = "
-        "0.75. Without variance it is 1 - exp(-d^2 / 2) = 1 - 1 / 16 = 0.9375: far away, uncertainty is cheap."
+        "The state is d = sqrt(18 log 1.5) = 2.70 from the target in its first entry; the weight of the other is 0. "
+        "With the variance 8, |eye + cov weight| = 1 + 8 = 9: the cost is 1 - 1 / 3 * exp(-d^2 / 18) = 1 - 2 / 9 = "
+        "0.7778. Without variance it is 1 - exp(-d^2 / 2) = 1 - (2 / 3)^9 = 0.9740: far away, uncertainty is cheap."
     ),
     run=_run_cost,
-    wanted={"cost of an uncertain state": np.array(0.75), "cost of an almost certain state": np.array(0.9375)},
+    wanted={
+        "cost of an uncertain state": np.array(7.0 / 9.0),
+        "cost of an almost certain state": np.array(1.0 - (2.0 / 3.0) ** 9),
+    },
     slips={
         "cost of an uncertain state": {
-            "cost_of_mean": np.array(0.9375),
-            "cost_is_reward": np.array(0.25),
-            "cost_negative_reward": np.array(-0.25),
-            "cost_determinant_missing": np.array(0.5),
-            "cost_determinant_or_half": np.array(0.875),
-            "cost_exponent_of_mean": np.array(1.0 - 1.0 / 32.0),
-            "cost_target_missing": np.array(1.0 - 0.5 * math.exp(-((1.0 + FAR) ** 2) / 8.0)),
-            "cost_quadratic": AnyOf((np.array(FAR**2), np.array(FAR**2 + 3.0), np.array((FAR**2 + 3.0) / 2.0))),
+            "cost_of_mean": np.array(1.0 - (2.0 / 3.0) ** 9),
+            "cost_is_reward": np.array(2.0 / 9.0),
+            "cost_negative_reward": np.array(-2.0 / 9.0),
+            "cost_determinant_missing": np.array(1.0 / 3.0),
+            "cost_determinant_not_rooted": AnyOf((np.array(1.0 - 2.0 / 27.0), np.array(-1.0))),
+            "cost_exponent_of_mean": np.array(1.0 - (2.0 / 3.0) ** 9 / 3.0),
+            "cost_half_missing": np.array(1.0 - 4.0 / 27.0),
+            "cost_target_missing": np.array(1.0 - math.exp(-((1.0 + FAR) ** 2) / 18.0) / 3.0),
+            "cost_quadratic": AnyOf((np.array(FAR**2), np.array(FAR**2 + 8.0), np.array((FAR**2 + 8.0) / 2.0))),
+            "cost_exponent_sign": np.array(0.5),
         }
     },
 )

@@ -137,9 +137,6 @@ HINTS: dict[str, Hint] = {
         "Your cost lacks the factor |eye + cov weight|^(-1/2).", "the docstring of the stub"
     ),
     "cost_determinant_not_rooted": Hint("The determinant's power is -1/2.", "the docstring of the stub"),
-    "cost_determinant_or_half": Hint(
-        "A power is wrong: the determinant's is -1/2, the exponent has a half.", "the docstring of the stub"
-    ),
     "cost_exponent_of_mean": Hint(
         "Your exponent ignores `cov`: it has weight (eye + cov weight)^-1.", "the docstring of the stub"
     ),
