@@ -100,7 +100,17 @@ figures.curves(my_prediction)
 # %% [markdown] name="curves-lesson"
 # <details><summary><b>What the recorded seeds show</b></summary>
 #
-# TO WRITE
+# PILCO learns, and where it does, it learns fast: its first success comes after a median of 7 seconds of experience, the
+# agent's after 14. But the interval of the difference by seed contains 0, so that PILCO needs less is *not* clear: in
+# about one seed of five its search for a policy stays in a local optimum, and no trial is a success. Nor is there a clear
+# difference of the mean return of these four planned trials. It takes about ten times as much computing.
+#
+# Further right the agent is ahead: after its tenth trial it earns more than PILCO after its fifth. (This was seen in the
+# runs, not fixed before them.) It looks again at every step; PILCO has one policy, from one forecast.
+#
+# Two things besides the model differ. PILCO's first trial holds each random torque for 0.3 seconds, the agent's only for
+# 0.1. And the motor is a quarter stronger than gymnasium's: with that one, none of the three seeds that were tried had a
+# success, since 40 gradient steps did not find the longer swing.
 #
 # </details>
 
@@ -120,7 +130,10 @@ figures.forecasts(my_prediction)
 # %% [markdown] name="forecasts-lesson"
 # <details><summary><b>What the recorded seeds show</b></summary>
 #
-# TO WRITE
+# In the first planned trial the angle is within two std in about two steps of three, where 95 percent would be right: the
+# forecast is over-confident. Its model has seen 35 random steps, and its hyper-parameters are one estimate from them; and
+# following one Gaussian makes the spread too small besides, as above. In the last planned trial the forecast is no longer
+# clearly over-confident: the data are now where the policy goes.
 #
 # </details>
 
