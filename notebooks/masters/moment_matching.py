@@ -15,8 +15,8 @@
 #
 # *{{ title }} · {{ term }}*
 #
-# **The question.** "Other options: moment matching", says the lecture, and names PILCO. Instead of following samples, it
-# follows a mean and a covariance through the model, in closed form. When is that enough, when does it fail, and how
+# **The question.** "Other options: moment matching", says the lecture, and names PILCO. Instead of following samples,
+# it follows a mean and a covariance through the model, in closed form. When is that enough, when does it fail, and how
 # little data does a policy need that is improved by its gradient?
 
 # %% name="setup" tags=["hide-input"]
@@ -70,11 +70,11 @@ figures.bifurcation(my_prediction)
 #
 # There are *two* failures, and they are worth telling apart.
 #
-# - **The std is too small.** After 3 steps it is right to about 2 percent, after 15 it is about a third too small. After
-#   the first step the state is no Gaussian any more, but is treated as one, and the errors add up.
+# - **The std is too small.** After 3 steps it is right to about 2 percent, after 15 it is about a third too small.
+#   After the first step the state is no Gaussian any more, but is treated as one, and the errors add up.
 # - **The shape is wrong, even with the right moments.** In truth, about 3 percent of the samples are still near the
-#   middle after 15 steps. A Gaussian with the *true* mean and std claims 25 percent, and moment matching 38 percent: the
-#   middle is where it thinks the state most likely is, and where it hardly ever is.
+#   middle after 15 steps. A Gaussian with the *true* mean and std claims 25 percent, and moment matching 38 percent:
+#   the middle is where it thinks the state most likely is, and where it hardly ever is.
 #
 # A planner that trusts this Gaussian prepares for a state between the two valleys.
 #
@@ -100,17 +100,17 @@ figures.curves(my_prediction)
 # %% [markdown] name="curves-lesson"
 # <details><summary><b>What the recorded seeds show</b></summary>
 #
-# PILCO learns, and where it does, it learns fast: its first success comes after a median of 7 seconds of experience, the
-# agent's after 14. But the interval of the difference by seed contains 0, so that PILCO needs less is *not* clear: in
-# about one seed of five its search for a policy stays in a local optimum, and no trial is a success. Nor is there a clear
+# PILCO learns, and where it does, it learns fast: its first success comes after a median of 7 seconds of experience,
+# the agent's after 14. But the interval of the difference by seed contains 0, so that PILCO needs less is *not* clear:
+# in about one seed of five no trial is a success, as if its search stayed in a local optimum. Nor is there a clear
 # difference of the mean return of these four planned trials. It takes about ten times as much computing.
 #
-# Further right the agent is ahead: after its tenth trial it earns more than PILCO after its fifth. (This was seen in the
-# runs, not fixed before them.) It looks again at every step; PILCO has one policy, from one forecast.
+# Further right the agent is ahead: after its tenth trial it earns more than PILCO after its fifth. (This was seen in
+# the runs, not fixed before them.) It looks again at every step; PILCO has one policy, from one forecast.
 #
-# Two things besides the model differ. PILCO's first trial holds each random torque for 0.3 seconds, the agent's only for
-# 0.1. And the motor is a quarter stronger than gymnasium's: with that one, none of the three seeds that were tried had a
-# success, since 40 gradient steps did not find the longer swing.
+# Two things besides the model differ. PILCO's first trial holds each random torque for 0.3 seconds, the agent's only
+# for 0.1. And the motor is a quarter stronger than gymnasium's: with that one, none of the three seeds that were tried
+# had a success.
 #
 # </details>
 
@@ -130,10 +130,10 @@ figures.forecasts(my_prediction)
 # %% [markdown] name="forecasts-lesson"
 # <details><summary><b>What the recorded seeds show</b></summary>
 #
-# In the first planned trial the angle is within two std in about two steps of three, where 95 percent would be right: the
-# forecast is over-confident. Its model has seen 35 random steps, and its hyper-parameters are one estimate from them; and
-# following one Gaussian makes the spread too small besides, as above. In the last planned trial the forecast is no longer
-# clearly over-confident: the data are now where the policy goes.
+# In the first planned trial the angle is within two std in about two steps of three, where 95 percent would be right:
+# the forecast is over-confident. Its model has seen 35 random steps, and its hyper-parameters are one estimate from
+# them; and following one Gaussian can make the spread too small, as above. In the last planned trial the forecast
+# is no longer clearly over-confident: the data are now where the policy goes.
 #
 # </details>
 
@@ -153,15 +153,15 @@ figures.live(USE_MY_CODE, STUDENT_ID, my_prediction)
 #
 # 1. At the bifurcation, moment matching fails in two ways. Name both. Which of them would remain if somebody told you
 #    the true mean and covariance of every step, and what would a planner still do wrong? Name a remedy from the course.
-# 2. Leave out of `moment_match_gp` the expected variance of the model (`unknown`). What does PILCO then optimise, why is
-#    that dangerous after the first trial above all, and which figure of this notebook would look different?
+# 2. Leave out of `moment_match_gp` the expected variance of the model (`unknown`). What does PILCO then optimise, why
+#    is that dangerous after the first trial above all, and which figure of this notebook would look different?
 
 # %% [markdown] name="answer-two-failures" nbgrader={"grade": true, "locked": false, "solution": true, "weight": 1}
 # ### BEGIN SOLUTION
-# **Model answer.** *1.* The std is too small, since each step treats as a Gaussian what is none; and the shape is wrong,
-# one peak where there are two. The shape stays wrong with the true moments: the place between the valleys would still be
-# called the most likely one, and a planner would prepare for it. Particles cure it, if each follows one function,
-# as in trajectory sampling.
+# **Model answer.** *1.* The std is too small, since each step treats as a Gaussian what is none; and the shape is
+# wrong, one peak where there are two. The shape stays wrong with the true moments: the place between the valleys would
+# still be called the most likely one, and a planner would prepare for it. Particles cure it, if each follows one
+# function, as in trajectory sampling.
 #
 # *2.* The cost of the GP's mean, as if that were known. After one random trial the mean is a guess almost everywhere,
 # and "no change" far from the data; the policy seeks errors that look cheap. In the figure of the forecasts, the first
