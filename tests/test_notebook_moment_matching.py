@@ -91,8 +91,8 @@ def test_pilco_learns(of):
     assert interval_of_median(of("PILCO", "last three") - of("PILCO", "random trial"))[0] > 0
 
 
-def test_the_first_success_comes_after_seven_seconds_and_after_fourteen(of):
-    assert np.median(of("PILCO", "experience")) == 7.0
+def test_the_first_success_comes_after_ten_seconds_and_after_fourteen(of):
+    assert np.median(of("PILCO", "experience")) == 10.5
     assert np.median(of("MPC agent", "experience")) == 14.0
 
 
@@ -102,8 +102,8 @@ def test_that_pilco_needs_less_experience_or_earns_something_else_is_not_clear(o
         assert low <= 0 <= high
 
 
-def test_in_about_one_seed_of_five_pilco_has_no_success(of):
-    assert 0.1 < 1.0 - of("PILCO", "success").mean() < 0.3
+def test_in_more_than_a_third_of_the_seeds_pilco_has_no_success(of):
+    assert 1 / 3 < 1.0 - of("PILCO", "success").mean() < 1 / 2
 
 
 def test_pilco_takes_about_ten_times_as_much_computing(of):
@@ -124,7 +124,7 @@ def test_in_the_end_the_agent_earns_more():
 def test_the_first_forecast_is_over_confident_and_the_last_not_clearly():
     first, last = (interval_of_median(recorder.within_forecast(n)) for n in (1, recorder.runs.NUM_TRIALS - 1))
     assert first[1] < 0.95 <= last[1]
-    assert 0.6 < np.median(recorder.within_forecast(1)) < 0.75
+    assert 0.45 < np.median(recorder.within_forecast(1)) < 0.6
 
 
 def test_the_handout_shows_the_recorded_medians():

@@ -100,10 +100,10 @@ figures.curves(my_prediction)
 # %% [markdown] name="curves-lesson"
 # <details><summary><b>What the recorded seeds show</b></summary>
 #
-# PILCO learns, and where it does, it learns fast: its first success comes after a median of 7 seconds of experience,
-# the agent's after 14. But the interval of the difference by seed contains 0, so that PILCO needs less is *not* clear:
-# in about one seed of five no trial is a success, as if its search stayed in a local optimum. Nor is there a clear
-# difference of the mean return of these four planned trials. It takes about ten times as much computing.
+# PILCO learns, and some of its seeds are fast: the median of its first success comes after 10.5 seconds of experience,
+# that of the agent after 14. But the interval of the difference by seed contains 0, so that PILCO needs less is *not*
+# clear: in more than a third of the seeds no trial is a success, as if the search stayed in a local optimum. Nor is there
+# a clear difference of the mean return of these four planned trials. It takes about ten times as much computing.
 #
 # Further right the agent is ahead: after its tenth trial it earns more than PILCO after its fifth. (This was seen in
 # the runs, not fixed before them.) It looks again at every step; PILCO has one policy, from one forecast.
@@ -130,7 +130,7 @@ figures.forecasts(my_prediction)
 # %% [markdown] name="forecasts-lesson"
 # <details><summary><b>What the recorded seeds show</b></summary>
 #
-# In the first planned trial the angle is within two std in about two steps of three, where 95 percent would be right:
+# In the first planned trial the angle is within two std in about half of the steps, where 95 percent would be right:
 # the forecast is over-confident. Its model has seen 35 random steps, and its hyper-parameters are one estimate from
 # them; and following one Gaussian can make the spread too small, as above. In the last planned trial the forecast
 # is no longer clearly over-confident: the data are now where the policy goes.
