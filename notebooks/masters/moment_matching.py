@@ -102,8 +102,8 @@ figures.curves(my_prediction)
 #
 # PILCO learns, and some of its seeds are fast: the median of its first success comes after 10.5 seconds of experience,
 # that of the agent after 14. But the interval of the difference by seed contains 0, so that PILCO needs less is *not*
-# clear: in more than a third of the seeds no trial is a success, as if the search stayed in a local optimum. Nor is there
-# a clear difference of the mean return of these four planned trials. It takes about ten times as much computing.
+# clear: in more than a third of the seeds no trial is a success, as if the search stayed in a local optimum. Nor is
+# there a clear difference of the mean return of these four planned trials. It takes about ten times as much computing.
 #
 # Further right the agent is ahead: after its tenth trial it earns more than PILCO after its fifth. (This was seen in
 # the runs, not fixed before them.) It looks again at every step; PILCO has one policy, from one forecast.
