@@ -20,7 +20,7 @@ from publish.notebooks import DATA
 from publish.recorders import moment_matching as recorder
 
 NAME = "moment_matching"
-MIN_SEEDS = 10
+MIN_SEEDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +96,15 @@ def test_the_first_success_comes_after_ten_seconds_and_after_fourteen(of):
     assert np.median(of("MPC agent", "experience")) == 14.0
 
 
-def test_that_pilco_needs_less_experience_or_earns_something_else_is_not_clear(of):
-    for name in ("experience", "planned trials"):
-        low, high = interval_of_median(of("PILCO", name) - of("MPC agent", name))
-        assert low <= 0 <= high
+def test_that_pilco_needs_less_experience_is_not_clear_and_it_earns_a_little_less(of):
+    low, high = interval_of_median(of("PILCO", "experience") - of("MPC agent", "experience"))
+    assert low <= 0 <= high
+    low, high = interval_of_median(of("PILCO", "planned trials") - of("MPC agent", "planned trials"))
+    assert -5 < low < high < 0
 
 
-def test_in_more_than_a_third_of_the_seeds_pilco_has_no_success(of):
-    assert 1 / 3 < 1.0 - of("PILCO", "success").mean() < 1 / 2
+def test_in_more_than_a_quarter_of_the_seeds_pilco_has_no_success(of):
+    assert 1 / 4 < 1.0 - of("PILCO", "success").mean() < 1 / 2
 
 
 def test_pilco_takes_about_ten_times_as_much_computing(of):
@@ -121,9 +122,9 @@ def test_in_the_end_the_agent_earns_more():
     assert interval_of_median(last["MPC agent"] - last["PILCO"])[0] > 0
 
 
-def test_the_first_forecast_is_over_confident_and_the_last_not_clearly():
+def test_the_first_forecast_is_over_confident_and_the_last_holds_nearly_all_steps():
     first, last = (interval_of_median(recorder.within_forecast(n)) for n in (1, recorder.runs.NUM_TRIALS - 1))
-    assert first[1] < 0.95 <= last[1]
+    assert first[1] < 0.95 < last[0]
     assert 0.45 < np.median(recorder.within_forecast(1)) < 0.6
 
 

@@ -98,12 +98,12 @@ my_prediction = ""
 figures.curves(my_prediction)
 
 # %% [markdown] name="curves-lesson"
-# <details><summary><b>What the recorded seeds show</b></summary>
+# <details><summary><b>What the recorded runs show</b></summary>
 #
 # PILCO learns, and some of its seeds are fast: the median of its first success comes after 10.5 seconds of experience,
 # that of the agent after 14. But the interval of the difference by seed contains 0, so that PILCO needs less is *not*
-# clear: in more than a third of the seeds no trial is a success, as if the search stayed in a local optimum. Nor is
-# there a clear difference of the mean return of these four planned trials. It takes about ten times as much computing.
+# clear: in more than a quarter of the seeds no trial is a success, as if the search stayed in a local optimum. In the
+# mean of the four planned trials it earns a little less. It takes about ten times as much computing.
 #
 # Further right the agent is ahead: after its tenth trial it earns more than PILCO after its fifth. (This was seen in
 # the runs, not fixed before them.) It looks again at every step; PILCO has one policy, from one forecast.
@@ -128,12 +128,12 @@ my_prediction = ""
 figures.forecasts(my_prediction)
 
 # %% [markdown] name="forecasts-lesson"
-# <details><summary><b>What the recorded seeds show</b></summary>
+# <details><summary><b>What the recorded runs show</b></summary>
 #
 # In the first planned trial the angle is within two std in about half of the steps, where 95 percent would be right:
 # the forecast is over-confident. Its model has seen 35 random steps, and its hyper-parameters are one estimate from
-# them; and following one Gaussian can make the spread too small, as above. In the last planned trial the forecast
-# is no longer clearly over-confident: the data are now where the policy goes.
+# them; and following one Gaussian can make the spread too small, as above. In the last planned trial nearly all steps
+# are within two std: the data are now where the policy goes.
 #
 # </details>
 
