@@ -75,8 +75,11 @@ def test_the_runs_were_recorded_with_the_settings_of_today(notebook):
     recorded = settings_by_table(NAME)
     reused = {"experiment": dataclasses.asdict(notebook["REUSED"])}
     spin, stand = [notebook["SPIN_VELOCITY"], notebook["SPIN_WIDTH"]], notebook["STAND_AT"]
-    how = "run `python -m publish.recorders replanning_rewards`"
-    assert recorded.pop("rewards") == {**reused, "spin": spin, "stand": stand}, how
+    how = "run `python -m publish.recorders {}`"
+    assert recorded.pop("rewards") == {**reused, "spin": spin, "stand": stand}, how.format("replanning_rewards")
+    learned = recorded.pop("policy_learning_cartpole")
+    assert learned.items() >= {"spin": spin, "stand": stand}.items(), how.format("policy_learning_cartpole")
+    assert recorded.pop("policy_learning_cartpole_curves").items() <= learned.items()
     for table, settings in recorded.items():
         assert settings == (arms if table == "returns" else {"1.5": arms["1.5"]}), f"{table}: {record(NAME)}"
 
@@ -261,6 +264,20 @@ def test_about_a_third_of_the_seeds_fall_short_by_stand_and_none_by_spin(paid):
 
 def test_one_more_episode_helps_stand(paid):
     assert interval_of_median(paid("stand", "one more episode") - paid("stand", "for it"))[0] > 0
+
+
+@pytest.fixture(scope="module")
+def policies():
+    """What the policies that were learned for the first reward earn by a reward, by seed."""
+    table = read_table(DATA / NAME / "policy_learning_cartpole.csv", texts=("reward",))
+    return lambda reward: table["episode_return"][table["reward"] == reward]
+
+
+@pytest.mark.parametrize("reward", ["spin", "stand"])
+def test_the_plan_for_a_further_reward_earns_more_than_a_policy_learned_for_the_first(paid, policies, reward):
+    earned = policies(reward)
+    assert len(earned) >= 6
+    assert interval_of_median(paid(reward, "for it")[: len(earned)] - earned)[0] > 0
 
 
 def test_the_refit_after_it_takes_500_gradient_steps_and_the_training_seven_episodes(notebook):

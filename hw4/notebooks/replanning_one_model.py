@@ -6,25 +6,32 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from hw4.commands.jupyter import Array, find_data, median_text, read_table, show
-from hw4.commands.plots import BLUE, GREEN, VERMILION
+from hw4.commands.plots import BLUE, GREEN, PURPLE, VERMILION
 from hw4.notebooks.replanning_runs import REUSED
 
 FURTHER = {"spin": "spin at 8 rad/s", "stand": "stand at x = 1 m"}
 ARMS = {  # what plans the test episode, and how it is drawn
     "for it": ("the model, planned for this reward", GREEN),
     "for the first": ("the model, planned for the first reward", VERMILION),
+    "policy": ("a policy, learned for the first reward", PURPLE),
     "simulator": ("the simulator, planned for this reward", "0.35"),
     "one more episode": ("the model after one more episode", BLUE),
 }
 
 
 def returns(reward: str, arm: str) -> Array:
-    """What a test episode earns by a reward, for each seed's model; shape (seeds,)."""
+    """What a test episode earns by a reward, for each seed's model; shape (seeds,). Policies have the first seeds."""
+    if arm == "policy":
+        if not POLICIES_FILE.exists():
+            return np.empty(0)
+        policies = read_table(POLICIES_FILE, texts=("reward",))
+        return np.asarray(policies["episode_return"][policies["reward"] == reward])
     chosen = (TABLE["reward"] == reward) & (TABLE["arm"] == arm)
     return np.asarray(TABLE["episode_return"][chosen])
 
 
 TABLE = read_table(find_data("replanning") / "rewards.csv", texts=("reward", "arm"))
+POLICIES_FILE = find_data("replanning") / "policy_learning_cartpole.csv"  # goes when its topic is dropped
 
 
 def num_short(reward: str, arm: str) -> int:
@@ -48,10 +55,12 @@ def further(my_prediction: str = "") -> None:
     def cells(reward: str) -> tuple[str, ...]:
         own, simulator = returns(reward, "for it"), returns(reward, "simulator")
         other, more = returns(reward, "for the first"), returns(reward, "one more episode")
+        policy = returns(reward, "policy")
         return (
             median_text(own),
             f"{own.min():.0f} to {own.max():.0f}",
             median_text(own - other) if len(other) else "",
+            median_text(own[: len(policy)] - policy) if len(policy) else "",
             median_text(simulator - own, "", 1),
             f"{num_short(reward, 'for it')} of {len(own)}",
             median_text(more - own, "", 1) if len(more) else "",
@@ -60,13 +69,15 @@ def further(my_prediction: str = "") -> None:
     show(
         f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
         f"first reward in {REUSED.num_episodes} episodes; no env step was taken for the other two before the episodes "
-        "shown. Only the last row has one episode more.",
+        f"shown. Only the last row has one episode more. {len(returns('first', 'policy'))} policies learned without a "
+        "model in 12,000 env steps each.",
         (
             (
                 "median [95 %], paired by seed",
                 "planned for it",
                 "smallest to largest",
                 "minus planned for the first",
+                "minus the learned policy",
                 "simulator minus it",
                 "below 3/4 of the simulator's median",
                 "one more episode minus it",
