@@ -20,18 +20,39 @@ ARMS = {  # what plans the test episode, and how it is drawn
 
 
 def returns(reward: str, arm: str) -> Array:
-    """What a test episode earns by a reward, for each seed's model; shape (seeds,). Policies have the first seeds."""
+    """What a test episode earns by a reward, for each seed's model or policy; shape (seeds,)."""
     if arm == "policy":
-        if not POLICIES_FILE.exists():
-            return np.empty(0)
-        policies = read_table(POLICIES_FILE, texts=("reward",))
-        return np.asarray(policies["episode_return"][policies["reward"] == reward])
+        return np.asarray(POLICIES["episode_return"][POLICIES["reward"] == reward])
     chosen = (TABLE["reward"] == reward) & (TABLE["arm"] == arm)
     return np.asarray(TABLE["episode_return"][chosen])
 
 
-TABLE = read_table(find_data("replanning") / "rewards.csv", texts=("reward", "arm"))
-POLICIES_FILE = find_data("replanning") / "policy_learning_cartpole.csv"  # goes when its topic is dropped
+def minus_policy(reward: str) -> Array:
+    """What the plan for a reward earns more by it than the policy, for the seeds that have one; shape (seeds,)."""
+    chosen = (TABLE["reward"] == reward) & (TABLE["arm"] == "for it") & np.isin(TABLE["seed"], POLICIES["seed"])
+    return np.asarray(TABLE["episode_return"][chosen]) - returns(reward, "policy")
+
+
+def policies_text() -> str:
+    """What a caption says of the policies."""
+    if not CURVES_FILE.exists():
+        return ""
+    curves = read_table(CURVES_FILE)
+    env_steps, at_end = curves["env_steps"].max(), curves["env_steps"] > curves["env_steps"].max() - POLICY_END
+    ends = curves["episode_return"][at_end].reshape(len(np.unique(curves["seed"])), -1).mean(axis=1)
+    return (
+        f" {len(ends)} policies learned for the first reward without a model, in {env_steps:,.0f} env steps each. In "
+        f"the last {POLICY_END:,} of these, exploration included, an episode returned {median_text(ends)} by it."
+    )
+
+
+DATA = find_data("replanning")
+TABLE = read_table(DATA / "rewards.csv", texts=("reward", "arm"))
+CURVES_FILE = DATA / "policy_learning_cartpole_curves.csv"  # of the policies: goes when their topic is dropped
+POLICY_END = 2_000  # env steps at the end of a policy's training
+POLICIES: dict[str, Array] = {name: np.empty(0) for name in ("seed", "reward", "episode_return")}
+if CURVES_FILE.exists():
+    POLICIES = read_table(DATA / "policy_learning_cartpole.csv", texts=("reward",))
 
 
 def num_short(reward: str, arm: str) -> int:
@@ -55,12 +76,11 @@ def further(my_prediction: str = "") -> None:
     def cells(reward: str) -> tuple[str, ...]:
         own, simulator = returns(reward, "for it"), returns(reward, "simulator")
         other, more = returns(reward, "for the first"), returns(reward, "one more episode")
-        policy = returns(reward, "policy")
         return (
             median_text(own),
             f"{own.min():.0f} to {own.max():.0f}",
             median_text(own - other) if len(other) else "",
-            median_text(own[: len(policy)] - policy) if len(policy) else "",
+            median_text(minus_policy(reward)) if len(returns(reward, "policy")) else "",
             median_text(simulator - own, "", 1),
             f"{num_short(reward, 'for it')} of {len(own)}",
             median_text(more - own, "", 1) if len(more) else "",
@@ -69,8 +89,7 @@ def further(my_prediction: str = "") -> None:
     show(
         f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
         f"first reward in {REUSED.num_episodes} episodes; no env step was taken for the other two before the episodes "
-        f"shown. Only the last row has one episode more. {len(returns('first', 'policy'))} policies learned without a "
-        "model in 12,000 env steps each.",
+        f"shown. Only the last row has one episode more.{policies_text()}",
         (
             (
                 "median [95 %], paired by seed",

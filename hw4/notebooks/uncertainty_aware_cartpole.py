@@ -7,7 +7,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 
-from hw4.commands.jupyter import Array, find_data, interval_of_median, read_table, show
+from hw4.commands.jupyter import Array, find_data, interval_of_median, median_text, read_table, show
 from hw4.commands.plots import BLUE, PURPLE, UNGRADED_FILE, VERMILION, read_bands
 
 DATA = find_data("replanning")
@@ -15,6 +15,7 @@ AFTER = read_bands(UNGRADED_FILE)["cartpole_ensemble"]
 SAC_FILE = DATA / "policy_learning_cartpole_curves.csv"  # goes when its topic is dropped
 GOOD = 60.0  # a return to reach; a planner with the simulator gets about 85
 AVERAGED = 10  # training episodes of SAC in one point of its line
+LAST = {"one network": 2, "SAC (model-free)": 20}  # episodes at the end of a run
 
 
 def of_seeds(table: dict[str, Array]) -> tuple[Array, Array]:
@@ -62,14 +63,32 @@ def cartpole(my_prediction: str = "") -> None:
         axes.fill_between(at, means.min(axis=0), means.max(axis=0), color=color, alpha=0.2, linewidth=0)
         axes.plot(at, np.median(means, axis=0), color=color, linewidth=2, label=f"{label}, {len(returns)} runs")
         reached = first_good(env_steps, returns)
-        rows.append((label, shown(reached), f"{np.isfinite(reached).sum()} of {len(returns)}"))
+        end = returns[:, -LAST[label] :].mean(axis=1)
+        rows.append(
+            (
+                label,
+                f"{env_steps[-1]:,.0f}",
+                shown(reached),
+                f"{np.isfinite(reached).sum()} of {len(returns)}",
+                f"{median_text(end)} ({LAST[label]} episodes)",
+            )
+        )
     axes.set(xscale="log", xlabel="env steps (log scale)", ylabel="return of an episode", ylim=(-5, 92))
     axes.minorticks_off()
-    axes.set_xticks((100, 300, 1000, 3000, 10_000), ("100", "300", "1,000", "3,000", "10,000"))
+    axes.set_xticks((100, 300, 1000, 3000, 10_000, 30_000), ("100", "300", "1,000", "3,000", "10,000", "30,000"))
     axes.legend(loc="upper left")
     show(
         f"Cart-pole: returns of the episodes as they were collected, medians and all runs. SAC's line is the mean of "
         f"{AVERAGED} episodes, exploration included.",
-        (("median [95 %]", f"env steps to a first return of {GOOD:.0f}", "reached by"), *rows),
+        (
+            (
+                "median [95 %]",
+                "env steps of a run",
+                f"env steps to a first return of {GOOD:.0f}",
+                "reached by",
+                "return at the end of a run",
+            ),
+            *rows,
+        ),
         my_prediction=my_prediction,
     )
