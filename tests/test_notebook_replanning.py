@@ -322,6 +322,15 @@ def test_the_plan_for_a_further_reward_earns_more_than_a_policy_learned_for_the_
     assert interval_of_median(minus_policy(reward))[0] > 0
 
 
+@pytest.mark.parametrize("reward", ["spin", "stand"])
+def test_a_policy_learned_for_the_first_reward_earns_little_by_another(paid, policies, reward):
+    assert policies(reward).max() < np.median(paid(reward, "simulator")) / 6
+
+
+def test_every_policy_is_good_at_the_first_reward(paid, policies):
+    assert policies("first").min() > 0.75 * np.median(paid("first", "simulator"))
+
+
 def test_the_refit_after_it_takes_500_gradient_steps_and_the_training_seven_episodes(notebook):
     reused = notebook["REUSED"]
     assert (reused.gradient_steps, reused.num_episodes, reused.ensemble_size) == (500, 7, 5)

@@ -298,7 +298,8 @@ models.cheetah(my_prediction)
 # small enough for more: version 1.5 with one network, with five (fewer candidates, as in `cartpole_ensemble`), and the
 # soft actor-critic of the topic on learning policies, all with the same episodes of 100 steps.
 #
-# Fixed before SAC was run: the env steps to a first episode that returns 60, one network against SAC, with intervals.
+# Fixed before these runs of SAC were made: the env steps to a first episode that returns 60, one network against SAC,
+# with intervals.
 #
 # **Predict.** How many times as many env steps does SAC need?
 
@@ -309,7 +310,10 @@ cartpole.cartpole(my_prediction)
 # %% [markdown] name="cartpole-read"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# LESSON
+# One network has its first good episode after 400 to 500 env steps, SAC after more than 10,000: the intervals of the
+# medians do not overlap, and the factor is above 20. At the end both return about the same: here the model makes RL
+# faster in env steps, and not better in the end. It does not come for free: SAC takes one gradient step of critics and
+# policy per env step; one network takes 1,200 every 100 env steps, and plans at every step.
 #
 # </details>
 
