@@ -18,9 +18,11 @@ from hw4.experiments import EXPERIMENTS
 from hw4.networks import MLP, EnsembleMLP
 from hw4.notebooks import replanning_runs, uncertainty_aware_walks
 from hw4.rewards import BRIDGE_TO, ledge_reward
+from hw4.transitions import Transition
 from publish.handout import ledge
 from publish.notebooks import DATA
 from publish.recorded_tables import settings_of
+from publish.recorders import policy_learning_cartpole
 
 NAME = "uncertainty_aware"
 FOLDER = DATA / NAME
@@ -322,6 +324,18 @@ def test_the_cart_poles_episodes_have_100_steps_and_its_five_networks_fewer_cand
     assert one.task.episode_length == five.task.episode_length == 100
     assert five.population_size < one.population_size
     assert (one.gradient_steps, one.refit_every, one.replan_every) == (1200, 100, 1)
+
+
+def test_model_free_rl_updates_once_per_env_step_after_500_random_ones(monkeypatch):
+    learner = policy_learning_cartpole.Learner(0)
+    updates = []
+    for update in ("update_critics", "update_policy"):
+        monkeypatch.setattr(learner.sac, update, lambda *_, update=update: updates.append(update))
+    obs_dim, act_dim = policy_learning_cartpole.TASK.obs_dim, policy_learning_cartpole.TASK.act_dim
+    for _ in range(503):
+        learner.record(Transition(np.zeros(obs_dim), np.zeros(act_dim), np.zeros(obs_dim)))
+    assert policy_learning_cartpole.WARM_UP == 500
+    assert updates == ["update_critics", "update_policy"] * 4  # with 500 to 503 transitions seen
 
 
 def test_on_the_cart_pole_one_network_is_good_more_than_20_times_as_early_as_model_free_rl(cartpole_runs):

@@ -119,8 +119,8 @@ figures.same_model(my_prediction)
 # reward it does what it does for the first. Six policies were learned; the interval of six numbers that covers their
 # median with at least 95 % goes from the smallest to the largest.
 #
-# Fixed before the runs were made, paired by seed: for both rewards the plan for it earns more than the plan for the
-# first, and more than the policy; how much the simulator earns more is reported; fewer seeds fall below three quarters
+# Fixed before each set of runs was made, paired by seed: for both rewards the plan for it earns more than the plan for
+# the first, and more than the policy; how much the simulator earns more is reported; fewer seeds fall below three quarters
 # of the simulator's median on **spin** than on **stand**; one more episode, planned for **stand** and added to the
 # data, helps there.
 #
@@ -141,8 +141,8 @@ one_model.further(my_prediction)
 # for the first reward earns little by either of the others. One more episode helps **stand**; its refit also takes
 # another 500 gradient steps, and how much is due to these was not measured.
 #
-# **The policies** are good at what they were learned for: by the first reward every mode earns more than three quarters
-# of the simulator's median. By **spin** and **stand** each earns less than a sixth of it, and less than the plan for
+# **The policies** are good at what they were learned for: by the first reward each earns more than three quarters of the
+# simulator's median. By **spin** and **stand** each earns less than a sixth of it, and less than the plan for
 # that reward. So what more than 40 times as many env steps have taught a policy is of little use for another reward.
 #
 # </details>

@@ -312,8 +312,8 @@ cartpole.cartpole(my_prediction)
 #
 # One network has its first good episode after 400 to 500 env steps, SAC after more than 10,000: the intervals of the
 # medians do not overlap, and the factor is above 20. At the end both return about the same: here the model makes RL
-# faster in env steps, and not better in the end. It does not come for free: SAC takes one gradient step of critics and
-# policy per env step; one network takes 1,200 every 100 env steps, and plans at every step.
+# faster in env steps, and not better in the end. It is not for free: after 500 random steps SAC takes one gradient step
+# of critics and policy per env step; one network takes 1,200 every 100 env steps, and plans at every step.
 #
 # </details>
 
