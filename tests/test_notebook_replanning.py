@@ -293,14 +293,6 @@ def minus_policy(policies):
     return difference
 
 
-@pytest.fixture(scope="module")
-def policies_at_the_end():
-    """Mean return by the first reward in the last 2,000 env steps of a policy's training, by seed."""
-    table = read_table(DATA / NAME / "policy_learning_cartpole_curves.csv")
-    last = table["episode_return"][table["env_steps"] > table["env_steps"].max() - 2000]
-    return last.reshape(6, 20).mean(axis=1)
-
-
 def test_an_interval_of_six_seeds_goes_from_the_smallest_to_the_largest():
     assert interval_of_median(np.arange(6)) == (0, 5)
     assert 1 - 2 * 0.5**6 >= 0.95
@@ -324,11 +316,16 @@ def test_the_plan_for_a_further_reward_earns_more_than_a_policy_learned_for_the_
 
 @pytest.mark.parametrize("reward", ["spin", "stand"])
 def test_a_policy_learned_for_the_first_reward_earns_little_by_another(paid, policies, reward):
-    assert policies(reward).max() < np.median(paid(reward, "simulator")) / 6
+    assert policies(reward).max() < np.median(paid(reward, "simulator")) / 5
 
 
-def test_every_policy_is_good_at_the_first_reward(paid, policies):
-    assert policies("first").min() > 0.75 * np.median(paid("first", "simulator"))
+def test_most_policies_are_good_at_the_first_reward(paid, policies):
+    assert np.mean(policies("first") > 0.75 * np.median(paid("first", "simulator"))) > 0.5
+
+
+def test_by_the_first_reward_no_difference_between_plan_and_policy_can_be_claimed(minus_policy):
+    low, high = interval_of_median(minus_policy("first"))
+    assert low <= 0 <= high
 
 
 def test_the_refit_after_it_takes_500_gradient_steps_and_the_training_seven_episodes(notebook):

@@ -338,18 +338,17 @@ def test_model_free_rl_updates_once_per_env_step_after_500_random_ones(monkeypat
     assert updates == ["update_critics", "update_policy"] * 4  # with 500 to 503 transitions seen
 
 
-def test_on_the_cart_pole_one_network_is_good_more_than_20_times_as_early_as_model_free_rl(cartpole_runs):
+def test_on_the_cart_pole_model_free_rl_takes_more_than_ten_times_as_many_env_steps(cartpole_runs):
     (early, early_high), (late_low, _) = (interval_of_median(cartpole_runs(arm)[0]) for arm in ("one network", "SAC"))
     assert 400 <= early <= early_high <= 500
-    assert late_low > max(10_000, 20 * early_high)
+    assert late_low > 10 * early_high
 
 
-def test_at_the_end_both_return_about_the_same_on_the_cart_pole(cartpole_runs):
-    (one_low, one_high), (sac_low, sac_high) = (
-        interval_of_median(cartpole_runs(arm)[1]) for arm in ("one network", "SAC")
-    )
-    assert max(one_low, sac_low) <= min(one_high, sac_high)
-    assert abs(np.median(cartpole_runs("one network")[1]) - np.median(cartpole_runs("SAC")[1])) < 5
+def test_that_either_of_the_two_ends_better_on_the_cart_pole_is_not_shown(cartpole_runs):
+    """A null result, which the notebook states: the intervals overlap, and that of SAC is wide."""
+    (low, high), (sac_low, sac_high) = (interval_of_median(cartpole_runs(arm)[1]) for arm in ("one network", "SAC"))
+    assert max(low, sac_low) <= min(high, sac_high)
+    assert sac_high - sac_low > 3 * (high - low)
 
 
 def test_the_model_answers_ablation_cannot_tell_five_networks_from_one():

@@ -141,9 +141,10 @@ one_model.further(my_prediction)
 # for the first reward earns little by either of the others. One more episode helps **stand**; its refit also takes
 # another 500 gradient steps, and how much is due to these was not measured.
 #
-# **The policies** are good at what they were learned for: by the first reward each earns more than three quarters of the
-# simulator's median. By **spin** and **stand** each earns less than a sixth of it, and less than the plan for
-# that reward. So what more than 40 times as many env steps have taught a policy is of little use for another reward.
+# **The policies.** By the first reward most of them earn more than three quarters of the simulator's median, and no
+# difference between the plan and the policy can be claimed. By **spin** and **stand** each policy earns less than a
+# fifth of the simulator's median, and less than the plan for that reward. So what a policy has learned from more than
+# 40 times as many env steps is of little use for another reward.
 #
 # </details>
 #
