@@ -120,9 +120,9 @@ figures.same_model(my_prediction)
 # median with at least 95 % goes from the smallest to the largest.
 #
 # Fixed before each set of runs was made, paired by seed: for both rewards the plan for it earns more than the plan for
-# the first, and more than the policy; how much the simulator earns more is reported; fewer seeds fall below three quarters
-# of the simulator's median on **spin** than on **stand**; one more episode, planned for **stand** and added to the
-# data, helps there.
+# the first, and more than the policy; how much the simulator earns more is reported; fewer seeds fall below three
+# quarters of the simulator's median on **spin** than on **stand**; one more episode, planned for **stand** and added to
+# the data, helps there.
 #
 # **Predict.** How much of what the simulator earns does the learned model earn, without one new env step? Which of the
 # two rewards is harder for it?

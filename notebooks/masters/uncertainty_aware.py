@@ -310,11 +310,11 @@ cartpole.cartpole(my_prediction)
 # %% [markdown] name="cartpole-read"
 # <details><summary><b>What the recorded runs show</b></summary>
 #
-# One network has its first good episode after 400 to 500 env steps. SAC takes more than ten times as many: the intervals
-# of the medians are that far apart. At the end of the runs the intervals of the return overlap, and SAC's is several
-# times as wide. So here the model saves env steps, and that either of the two ends better is not shown. It is not for
-# free: after 500 random steps SAC takes one gradient step of critics and policy per env step; one network takes 1,200
-# every 100 env steps, and plans at every step.
+# One network has its first good episode after 400 to 500 env steps. SAC takes more than ten times as many: the
+# intervals of the medians are that far apart. At the end of the runs the intervals of the return overlap, and SAC's is
+# several times as wide. So here the model saves env steps, and that either of the two ends better is not shown. It is
+# not for free: after 500 random steps SAC takes one gradient step of critics and policy per env step; one network takes
+# 1,200 every 100 env steps, and plans at every step.
 #
 # </details>
 
