@@ -357,6 +357,13 @@ def test_a_plan_with_the_gaussian_process_takes_longest_and_longer_with_more_dat
         assert by_ratio(classes, plan, "gaussian_process", model, 3200)[0] > 0
     grown = classes(plan, "gaussian_process", 3200) / classes(plan, "gaussian_process", 50)
     assert interval_of_median(grown)[0] > 2  # "several times as long"
+    for model in ("hand_made", "linear", "network", "ensemble"):
+        grown = classes(plan, model, 3200) / classes(plan, model, 50)
+        assert interval_of_median(grown)[1] < 1.5  # "no such growth"
+
+
+def test_the_hand_made_model_is_fitted_to_50_transitions_in_less_than_a_tenth_of_a_second(classes):
+    assert classes("fit_seconds", "hand_made", 50).max() < 0.1
 
 
 # The clinic

@@ -10,6 +10,7 @@ from recorded_notebook import MIN_SEEDS, record, runs_module, settings_by_table
 
 from hw4.commands.jupyter import interval_of_median, read_table
 from publish.notebooks import DATA
+from publish.recorders import policy_learning_cartpole, replanning_rewards
 
 NAME = "replanning"
 
@@ -75,8 +76,11 @@ def test_the_runs_were_recorded_with_the_settings_of_today(notebook):
     recorded = settings_by_table(NAME)
     reused = {"experiment": dataclasses.asdict(notebook["REUSED"])}
     spin, stand = [notebook["SPIN_VELOCITY"], notebook["SPIN_WIDTH"]], notebook["STAND_AT"]
-    how = "run `python -m publish.recorders replanning_rewards`"
-    assert recorded.pop("rewards") == {**reused, "spin": spin, "stand": stand}, how
+    how = "run `python -m publish.recorders {}`"
+    assert recorded.pop("rewards") == {**reused, "spin": spin, "stand": stand}, how.format("replanning_rewards")
+    learned = recorded.pop("policy_learning_cartpole")
+    assert learned.items() >= {"spin": spin, "stand": stand}.items(), how.format("policy_learning_cartpole")
+    assert recorded.pop("policy_learning_cartpole_curves").items() <= learned.items()
     for table, settings in recorded.items():
         assert settings == (arms if table == "returns" else {"1.5": arms["1.5"]}), f"{table}: {record(NAME)}"
 
@@ -261,6 +265,67 @@ def test_about_a_third_of_the_seeds_fall_short_by_stand_and_none_by_spin(paid):
 
 def test_one_more_episode_helps_stand(paid):
     assert interval_of_median(paid("stand", "one more episode") - paid("stand", "for it"))[0] > 0
+
+
+@pytest.fixture(scope="module")
+def policies():
+    """What the modes of the policies that were learned for the first reward earn by a reward, by seed."""
+    table = read_table(DATA / NAME / "policy_learning_cartpole.csv", texts=("reward",))
+
+    def returns(reward):
+        values = table["episode_return"][table["reward"] == reward]
+        assert len(values) == len(np.unique(table["seed"])) == 6
+        return values
+
+    return returns
+
+
+@pytest.fixture(scope="module")
+def minus_policy(policies):
+    """What the plan for a reward earns more by it than the policy, for the seeds that have one."""
+    table = read_table(DATA / NAME / "rewards.csv", texts=("reward", "arm"))
+    seeds = read_table(DATA / NAME / "policy_learning_cartpole.csv", texts=("reward",))["seed"]
+
+    def difference(reward):
+        chosen = (table["reward"] == reward) & (table["arm"] == "for it") & np.isin(table["seed"], seeds)
+        return table["episode_return"][chosen] - policies(reward)
+
+    return difference
+
+
+def test_an_interval_of_six_seeds_goes_from_the_smallest_to_the_largest():
+    assert interval_of_median(np.arange(6)) == (0, 5)
+    assert 1 - 2 * 0.5**6 >= 0.95
+
+
+def test_a_policy_takes_more_than_40_times_as_many_env_steps_as_the_model(notebook):
+    reused = notebook["REUSED"]
+    policy = read_table(DATA / NAME / "policy_learning_cartpole_curves.csv")["env_steps"].max()
+    assert policy > 40 * reused.num_episodes * reused.task.episode_length
+
+
+def test_the_episodes_of_policy_and_plan_start_alike():
+    assert policy_learning_cartpole.FROZEN_SEED == replanning_rewards.FROZEN_SEED
+    assert set(policy_learning_cartpole.SEEDS) <= set(replanning_rewards.SEEDS)
+
+
+@pytest.mark.parametrize("reward", ["spin", "stand"])
+def test_the_plan_for_a_further_reward_earns_more_than_a_policy_learned_for_the_first(minus_policy, reward):
+    assert interval_of_median(minus_policy(reward))[0] > 0
+
+
+@pytest.mark.parametrize("reward", ["spin", "stand"])
+def test_a_policy_learned_for_the_first_reward_earns_little_by_another(paid, policies, reward):
+    assert policies(reward).max() < np.median(paid(reward, "simulator")) / 5
+
+
+def test_most_policies_are_good_at_the_first_reward(paid, policies):
+    assert np.mean(policies("first") > 0.75 * np.median(paid("first", "simulator"))) > 0.5
+
+
+def test_by_the_first_reward_no_difference_between_plan_and_policy_can_be_claimed(minus_policy):
+    low, high = interval_of_median(minus_policy("first"))
+    assert low <= 0 <= high
 
 
 def test_the_refit_after_it_takes_500_gradient_steps_and_the_training_seven_episodes(notebook):

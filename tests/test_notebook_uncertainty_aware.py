@@ -16,11 +16,13 @@ from hw4.commands.jupyter import interval_of_median, own_seeds, read_table
 from hw4.commands.plots import UNGRADED_FILE, read_bands
 from hw4.experiments import EXPERIMENTS
 from hw4.networks import MLP, EnsembleMLP
-from hw4.notebooks import uncertainty_aware_walks
+from hw4.notebooks import replanning_runs, uncertainty_aware_walks
 from hw4.rewards import BRIDGE_TO, ledge_reward
+from hw4.transitions import Transition
 from publish.handout import ledge
 from publish.notebooks import DATA
 from publish.recorded_tables import settings_of
+from publish.recorders import policy_learning_cartpole
 
 NAME = "uncertainty_aware"
 FOLDER = DATA / NAME
@@ -292,6 +294,61 @@ def test_model_free_rl_ends_far_ahead(tables):
     at, returns = evaluations(tables)
     assert at[-1] == 60_000
     assert returns[-1] > max(2 * max(band.high), band.ceiling)
+
+
+@pytest.fixture(scope="module")
+def cartpole_runs():
+    """Env steps to the first episode that returns 60, and the mean return at the end, shape (seeds,), of an arm."""
+    arms = read_table(DATA / "replanning" / "returns.csv", texts=("arm",))
+    one = {name: values[arms["arm"] == "1.5"] for name, values in arms.items()}
+    runs = {
+        "one network": (one, 2),
+        "SAC": (read_table(DATA / "replanning" / "policy_learning_cartpole_curves.csv"), 20),
+    }
+
+    def of_arm(arm):
+        table, last = runs[arm]
+        first, ends = [], []
+        for seed in np.unique(table["seed"]):
+            env_steps, returns = (table[name][table["seed"] == seed] for name in ("env_steps", "episode_return"))
+            good = env_steps[returns >= 60]
+            first.append(good[0] if len(good) else math.inf)
+            ends.append(returns[-last:].mean())
+        return np.array(first), np.array(ends)
+
+    return of_arm
+
+
+def test_the_cart_poles_episodes_have_100_steps_and_its_five_networks_fewer_candidates():
+    one, five = replanning_runs.ARMS["1.5"], EXPERIMENTS["cartpole_ensemble"]
+    assert one.task.episode_length == five.task.episode_length == 100
+    assert five.population_size < one.population_size
+    assert (one.gradient_steps, one.refit_every, one.replan_every) == (1200, 100, 1)
+
+
+def test_model_free_rl_updates_once_per_env_step_after_500_random_ones(monkeypatch):
+    learner = policy_learning_cartpole.Learner(0)
+    updates = []
+    for update in ("update_critics", "update_policy"):
+        monkeypatch.setattr(learner.sac, update, lambda *_, update=update: updates.append(update))
+    obs_dim, act_dim = policy_learning_cartpole.TASK.obs_dim, policy_learning_cartpole.TASK.act_dim
+    for _ in range(503):
+        learner.record(Transition(np.zeros(obs_dim), np.zeros(act_dim), np.zeros(obs_dim)))
+    assert policy_learning_cartpole.WARM_UP == 500
+    assert updates == ["update_critics", "update_policy"] * 4  # with 500 to 503 transitions seen
+
+
+def test_on_the_cart_pole_model_free_rl_takes_more_than_ten_times_as_many_env_steps(cartpole_runs):
+    (early, early_high), (late_low, _) = (interval_of_median(cartpole_runs(arm)[0]) for arm in ("one network", "SAC"))
+    assert 400 <= early <= early_high <= 500
+    assert late_low > 10 * early_high
+
+
+def test_that_either_of_the_two_ends_better_on_the_cart_pole_is_not_shown(cartpole_runs):
+    """A null result, which the notebook states: the intervals overlap, and that of SAC is wide."""
+    (low, high), (sac_low, sac_high) = (interval_of_median(cartpole_runs(arm)[1]) for arm in ("one network", "SAC"))
+    assert max(low, sac_low) <= min(high, sac_high)
+    assert sac_high - sac_low > 3 * (high - low)
 
 
 def test_the_model_answers_ablation_cannot_tell_five_networks_from_one():

@@ -6,25 +6,53 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from hw4.commands.jupyter import Array, find_data, median_text, read_table, show
-from hw4.commands.plots import BLUE, GREEN, VERMILION
+from hw4.commands.plots import BLUE, GREEN, PURPLE, VERMILION
 from hw4.notebooks.replanning_runs import REUSED
 
 FURTHER = {"spin": "spin at 8 rad/s", "stand": "stand at x = 1 m"}
 ARMS = {  # what plans the test episode, and how it is drawn
     "for it": ("the model, planned for this reward", GREEN),
     "for the first": ("the model, planned for the first reward", VERMILION),
+    "policy": ("a policy, learned for the first reward", PURPLE),
     "simulator": ("the simulator, planned for this reward", "0.35"),
     "one more episode": ("the model after one more episode", BLUE),
 }
 
 
 def returns(reward: str, arm: str) -> Array:
-    """What a test episode earns by a reward, for each seed's model; shape (seeds,)."""
+    """What a test episode earns by a reward, for each seed's model or policy; shape (seeds,)."""
+    if arm == "policy":
+        return np.asarray(POLICIES["episode_return"][POLICIES["reward"] == reward])
     chosen = (TABLE["reward"] == reward) & (TABLE["arm"] == arm)
     return np.asarray(TABLE["episode_return"][chosen])
 
 
-TABLE = read_table(find_data("replanning") / "rewards.csv", texts=("reward", "arm"))
+def minus_policy(reward: str) -> Array:
+    """What the plan for a reward earns more by it than the policy, for the seeds that have one; shape (seeds,)."""
+    chosen = (TABLE["reward"] == reward) & (TABLE["arm"] == "for it") & np.isin(TABLE["seed"], POLICIES["seed"])
+    return np.asarray(TABLE["episode_return"][chosen]) - returns(reward, "policy")
+
+
+def policies_text() -> str:
+    """What a caption says of the policies."""
+    if not CURVES_FILE.exists():
+        return ""
+    curves = read_table(CURVES_FILE)
+    env_steps, at_end = curves["env_steps"].max(), curves["env_steps"] > curves["env_steps"].max() - POLICY_END
+    ends = curves["episode_return"][at_end].reshape(len(np.unique(curves["seed"])), -1).mean(axis=1)
+    return (
+        f" {len(ends)} policies learned for the first reward without a model, in {env_steps:,.0f} env steps each. In "
+        f"the last {POLICY_END:,} of these, exploration included, an episode returned {median_text(ends)} by it."
+    )
+
+
+DATA = find_data("replanning")
+TABLE = read_table(DATA / "rewards.csv", texts=("reward", "arm"))
+CURVES_FILE = DATA / "policy_learning_cartpole_curves.csv"  # of the policies: goes when their topic is dropped
+POLICY_END = 2_000  # env steps at the end of a policy's training
+POLICIES: dict[str, Array] = {name: np.empty(0) for name in ("seed", "reward", "episode_return")}
+if CURVES_FILE.exists():
+    POLICIES = read_table(DATA / "policy_learning_cartpole.csv", texts=("reward",))
 
 
 def num_short(reward: str, arm: str) -> int:
@@ -52,6 +80,7 @@ def further(my_prediction: str = "") -> None:
             median_text(own),
             f"{own.min():.0f} to {own.max():.0f}",
             median_text(own - other) if len(other) else "",
+            median_text(minus_policy(reward)) if len(returns(reward, "policy")) else "",
             median_text(simulator - own, "", 1),
             f"{num_short(reward, 'for it')} of {len(own)}",
             median_text(more - own, "", 1) if len(more) else "",
@@ -60,13 +89,14 @@ def further(my_prediction: str = "") -> None:
     show(
         f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
         f"first reward in {REUSED.num_episodes} episodes; no env step was taken for the other two before the episodes "
-        "shown. Only the last row has one episode more.",
+        f"shown. Only the last row has one episode more.{policies_text()}",
         (
             (
                 "median [95 %], paired by seed",
                 "planned for it",
                 "smallest to largest",
                 "minus planned for the first",
+                "minus the learned policy",
                 "simulator minus it",
                 "below 3/4 of the simulator's median",
                 "one more episode minus it",
