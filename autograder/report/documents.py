@@ -6,7 +6,7 @@ from typing import Any
 
 from hw4.handin.refusal import SubmissionRefused
 
-MAX_OUTPUT = 20_000  # characters of one text: far below the 100,000 at which Gradescope is said to cut a text off
+MAX_OUTPUT = 15_000  # characters of one text: far below the 100,000 at which Gradescope is said to cut a text off
 NOT_GRADED = "There is no grade yet; the course staff will grade this submission again."
 QUICK_NOTE = "A quick look at the functions alone, so this is not a grade."
 FAULT_NOTE = "The grader itself failed here. This is not your fault and will cost you no points: staff can see it."
