@@ -41,8 +41,8 @@ def policies_text() -> str:
     env_steps, at_end = curves["env_steps"].max(), curves["env_steps"] > curves["env_steps"].max() - POLICY_END
     ends = curves["episode_return"][at_end].reshape(len(np.unique(curves["seed"])), -1).mean(axis=1)
     return (
-        f" {len(ends)} policies learned for the first reward without a model, in {env_steps:,.0f} env steps each. In "
-        f"the last {POLICY_END:,} of these, exploration included, an episode returned {median_text(ends)} by it."
+        f" {len(ends)} policies learned for it without a model, in {env_steps:,.0f} env steps each; in the last "
+        f"{POLICY_END:,}, exploring, they earned {median_text(ends)}."
     )
 
 
@@ -88,8 +88,8 @@ def further(my_prediction: str = "") -> None:
 
     show(
         f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
-        f"first reward in {REUSED.num_episodes} episodes; no env step was taken for the other two before the episodes "
-        f"shown. Only the last row has one episode more.{policies_text()}",
+        f"first reward in {REUSED.num_episodes} episodes, without an env step for the others (the last row: one "
+        f"episode).{policies_text()}",
         (
             (
                 "median [95 %], paired by seed",
