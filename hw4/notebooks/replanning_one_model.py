@@ -41,7 +41,7 @@ def policies_text() -> str:
     env_steps, at_end = curves["env_steps"].max(), curves["env_steps"] > curves["env_steps"].max() - POLICY_END
     ends = curves["episode_return"][at_end].reshape(len(np.unique(curves["seed"])), -1).mean(axis=1)
     return (
-        f" {len(ends)} policies learned for it without a model, in {env_steps:,.0f} env steps each; in the last "
+        f" {len(ends)} policies learned for it without a model, {env_steps:,.0f} env steps each; in the last "
         f"{POLICY_END:,}, exploring, they earned {median_text(ends)}."
     )
 
@@ -88,8 +88,7 @@ def further(my_prediction: str = "") -> None:
 
     show(
         f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
-        f"first reward in {REUSED.num_episodes} episodes, without an env step for the others (the last row: one "
-        f"episode).{policies_text()}",
+        f"first reward in {REUSED.num_episodes} episodes, and none for the others (the last row: one).{policies_text()}",
         (
             (
                 "median [95 %], paired by seed",
