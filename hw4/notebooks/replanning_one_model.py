@@ -88,7 +88,8 @@ def further(my_prediction: str = "") -> None:
 
     show(
         f"One dot a seed, {len(returns('first', 'for it'))} in all, a bar at the median. One model, learned for the "
-        f"first reward in {REUSED.num_episodes} episodes, and none for the others (the last row: one).{policies_text()}",
+        f"first reward in {REUSED.num_episodes} episodes, and none for the others (the last row: one)."
+        f"{policies_text()}",
         (
             (
                 "median [95 %], paired by seed",
