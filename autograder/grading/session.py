@@ -17,7 +17,6 @@ from typing import TypeVar
 import numpy as np
 
 from autograder.grading.curves import (
-    FIRST_RUNS,
     NOT_THE_STUDENTS,
     Bar,
     first_runs_of,
@@ -28,6 +27,7 @@ from autograder.grading.curves import (
 )
 from autograder.grading.effects import run_effect
 from autograder.grading.examples import run_example
+from autograder.grading.integrity import NUM_LOOKS
 from autograder.grading.judge import Measured, earns_by_its_runs, judge, was_handed_in
 from autograder.grading.listener import Listener
 from autograder.grading.looks import look_in_time
@@ -480,7 +480,7 @@ class _Session:
                 lambda: self._open(self._canary, slot, curve),
                 curve,
                 lambda: time.monotonic() >= ends and self._used_up(ends - began, self._in_looks),
-                [self._actions.get((curve.id, number), []) for number in range(FIRST_RUNS)],
+                [self._actions.get((curve.id, number), []) for number in range(NUM_LOOKS)],
             )
 
     def _blame(self, run: Run, item: RunItem, slot: int) -> None:

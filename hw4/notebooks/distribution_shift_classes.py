@@ -17,6 +17,7 @@ CLASSES = {  # those that are fitted, and how they are drawn
     "ensemble": ("ensemble of 5 networks", GREEN, "s-"),
     "gaussian_process": ("Gaussian process", VERMILION, "^-"),
 }
+GUESSED = "hand-made, numbers guessed"
 SIZES = tuple(int(size) for size in np.unique(TABLE["size"]) if size > 0)  # transitions
 ERRORS = {
     "error_in_distribution": "in distribution: random actions",
@@ -52,7 +53,7 @@ def correlation_with_regret(name: str) -> Array:
 def draw_guessed(axes: Axes, name: str) -> None:
     """What needs no data: the hand-made model with numbers that nobody fitted."""
     values = regret("guessed") if name == "regret" else column(name, "guessed")
-    axes.axhline(np.median(values), color=ORANGE, linewidth=1.2, linestyle=":", label="hand-made, numbers guessed")
+    axes.axhline(np.median(values), color=ORANGE, linewidth=1.2, linestyle=":", label=GUESSED)
 
 
 def crossover(my_prediction: str = "") -> None:

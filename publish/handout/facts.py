@@ -34,7 +34,7 @@ from publish.handout.ledge import ledge_facts
 from publish.handout.notebook_answers import model_answers, written_answers
 from publish.handout.notebook_findings import notebook_facts
 from publish.handout.quoted_runs import command_times, hill_facts, recorded, run_facts
-from publish.handout.tradeoffs import class_facts
+from publish.handout.tradeoffs import model_class_facts
 from publish.handout.wording import NUMBER_WORDS, in_words, number_word, percent, ranges, shown
 from publish.stubs import solution_lines
 from publish.student_bundle import student_requirements
@@ -140,7 +140,7 @@ def gather_facts(assignment: Assignment, bars_file: Path = BARS, *, staff: bool 
         "staff": facts_for_staff(assignment, bars_file) if staff else None,
         "hill": hill_facts(),
         "ledge": ledge_facts(),
-        "classes": class_facts(),
+        "classes": model_class_facts(),
         "runs": run_facts(),
         "found": notebook_facts(),
         "calls": _calls(assignment),

@@ -1,60 +1,39 @@
-"""The handout's table of trade-offs between classes of models, from the recorded runs of the cart-pole."""
+"""The handout's table of trade-offs between classes of models: the runs that notebook distribution_shift draws."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autograder.solutions import ROOT
-from hw4.commands.jupyter import read_table
+from hw4.notebooks.distribution_shift_classes import CLASSES, GUESSED, SIZES, column, regret
 from publish.handout.ledge import with_interval
 
-TABLE = ROOT / "notebooks" / "data" / "distribution_shift" / "model_classes.csv"
-CLASSES = {  # the rows
-    "guessed": "hand-made, numbers guessed",
-    "hand_made": "hand-made, three numbers fitted",
-    "linear": "linear",
-    "network": "one network",
-    "ensemble": "five networks",
-    "gaussian_process": "Gaussian process",
-}
-NO_DATA = "guessed"
-FEWEST, MOST = 50, 3200  # transitions
-
-Array = NDArray[np.float64]
+FEWEST, MOST = SIZES[0], SIZES[-1]  # transitions
 
 
-def class_facts() -> dict[str, Any]:
+def model_class_facts() -> dict[str, Any]:
     """The table's rows, and what its caption says of them."""
-    table = read_table(TABLE, texts=("model",))
-
-    def of(column: str, model: str, size: int) -> Array:
-        return np.asarray(
-            table[column][(table["model"] == model) & (table["size"] == (size if model != NO_DATA else 0))]
-        )
-
-    def medians(column: str, model: str, digits: int) -> list[str]:
-        sizes = (FEWEST,) if model == NO_DATA else (FEWEST, MOST)
-        return [f"{np.median(of(column, model, size)):.{digits}f}" for size in sizes]
-
-    simulator = np.asarray(table["episode_return"][table["model"] == "simulator"])
+    fitted = {model: label for model, (label, _, _) in CLASSES.items()}
     return {
-        "seeds": str(len(simulator)),
+        "seeds": str(len(column("episode_return", "simulator"))),
         "fewest": f"{FEWEST:,}",
         "most": f"{MOST:,}",
-        "rows": [
-            {
-                "class": label,
-                "random": ", ".join(medians("error_in_distribution", model, 2)),
-                "good": ", ".join(medians("error_on_good_policy", model, 2)),
-                "few": with_interval(simulator - of("episode_return", model, FEWEST)),
-                "many": "the same"
-                if model == NO_DATA
-                else with_interval(simulator - of("episode_return", model, MOST)),
-                "plan": medians("plan_milliseconds", model, 0)[-1],
-            }
-            for model, label in CLASSES.items()
-        ],
+        "rows": [_row("guessed", GUESSED, (0,)), *(_row(*fit, (FEWEST, MOST)) for fit in fitted.items())],
+    }
+
+
+def _row(model: str, label: str, sizes: tuple[int, ...]) -> dict[str, str]:
+    """One class, with its fewest data and with its most; what is fitted to nothing has one size."""
+
+    def medians(name: str, digits: int) -> list[str]:
+        return [f"{np.median(column(name, model, size)):.{digits}f}" for size in sizes]
+
+    return {
+        "class": label,
+        "random": ", ".join(medians("error_in_distribution", 2)),
+        "good": ", ".join(medians("error_on_good_policy", 2)),
+        "few": with_interval(regret(model, sizes[0])),
+        "many": with_interval(regret(model, sizes[1])) if len(sizes) > 1 else "the same",
+        "plan": medians("plan_milliseconds", 0)[-1],
     }

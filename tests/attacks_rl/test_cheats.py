@@ -14,8 +14,8 @@ import pytest
 from cheat_bank import CURVES, Cheat, code_of, honest_part_of, load_cheats
 
 from autograder.grading import integrity
-from autograder.grading.curves import load_bars, score_of_run
-from autograder.grading.integrity import SurprisedAgent, confirmed, judge, look, surprises_of
+from autograder.grading.curves import FIRST_RUNS, load_bars, score_of_run
+from autograder.grading.integrity import NUM_LOOKS, SurprisedAgent, confirmed, judge, look, surprises_of
 from autograder.grading.listener import Silent
 from autograder.grading.private import HiddenRun, calibration_runs, graded_runs
 from autograder.grading.promises import CAUSES, Integrity, Look
@@ -242,6 +242,11 @@ def test_a_class_of_the_same_name_further_down_does_not_run(cheat: Cheat) -> Non
     assert scaffolded_code(code_of(cheat))[1]
     within = code_of(cheat, from_within=True)
     assert all("a statement" in note for note in scaffolded_code(within)[1])
+
+
+def test_every_look_has_a_graded_run_to_compare_with() -> None:
+    """Without its actions, an agent that goes on as in the graded run would be taken for one that plans again."""
+    assert NUM_LOOKS <= FIRST_RUNS
 
 
 # Honest work and cheats in real workers -------------------------------------------------------------------------------
