@@ -92,11 +92,15 @@ class SurprisedAgent:
 
 
 def surprises_of(curve: Curve, experiment: Experiment, hidden: HiddenRun) -> dict[int, int]:
-    """When the agent is put back in a run: between two and three fifths of each scored episode."""
+    """When the agent is put back in a run: between two and three fifths of each scored episode.
+
+    Never where an agent that executes its plans to the end would plan anyway, or has fewer than NEXT actions left.
+    """
     rng, length = np.random.default_rng([hidden.env_seed, 2]), experiment.task.episode_length
     first, last = math.ceil(0.4 * length), math.floor(0.6 * length)
+    steps = [step for step in range(first, last + 1) if 0 < step % experiment.horizon <= experiment.horizon - NEXT]
     scored = range(experiment.num_episodes - curve.score_episodes, experiment.num_episodes)
-    return {episode: int(rng.integers(first, last + 1)) for episode in scored}
+    return {episode: int(rng.choice(steps)) for episode in scored}
 
 
 def confirmed(

@@ -179,7 +179,15 @@ def test_the_moment_is_drawn_for_each_scored_episode_of_each_run() -> None:
     experiment = EXPERIMENTS[curve.experiment]
     drawn = [surprises_of(curve, experiment, run) for run in calibration_runs(curve.id, 30)]
     assert {tuple(surprises) for surprises in drawn} == {(7, 8, 9)}
-    assert {step for surprises in drawn for step in surprises.values()} == set(range(16, 25))
+    assert {step for surprises in drawn for step in surprises.values()} == {*range(16, 25)} - {19, 20}
+
+
+@pytest.mark.parametrize("curve_id", CURVES)
+def test_who_executes_plans_to_the_end_is_in_the_middle_of_one_at_the_moment(curve_id: str) -> None:
+    horizon = EXPERIMENTS[CURVE[curve_id].experiment].horizon
+    for run in (*graded_runs(curve_id), *calibration_runs(curve_id, 30)):
+        for step in surprises_of(CURVE[curve_id], EXPERIMENTS[CURVE[curve_id].experiment], run).values():
+            assert step // horizon == (step + 1) // horizon == (step - 1) // horizon
 
 
 @pytest.mark.parametrize(
@@ -267,14 +275,10 @@ def test_the_reference_keeps_every_promise(worker_with: Open, curve_id: str) -> 
 
 @pytest.mark.parametrize("cheat", [c for c in CHEATS.values() if c.caught_by == "promise"], ids=lambda c: c.name)
 def test_a_cheat_breaks_a_promise(worker_with: Open, cheat: Cheat) -> None:
-    """On one of its curves, where the surprise comes in the middle of a plan; all of them in `make verify`."""
+    """On one of its curves, in the run that is looked at first; all of them in `make verify`."""
     curve = CURVE[cheat.claims[0]]
     opened, experiment = worker_with(code_of(cheat, from_within=True)), EXPERIMENTS[curve.experiment]
-    hidden = next(
-        run
-        for run in calibration_runs(curve.id, 20)
-        if 2 <= min(surprises_of(curve, experiment, run).items())[1] % 10 <= 6
-    )
+    hidden = graded_runs(curve.id)[0]
     actions: list[bytes] = []
     if cheat.promise == "replans":
         assert not run_curve(opened, experiment, hidden, actions=actions).failure
